@@ -1,0 +1,1 @@
+"""VI-SimSiam: self-supervised representations with their uncertainty (arXiv 2203.11437)."""
