@@ -1,0 +1,76 @@
+"""ResNet encoders of any width, from torchvision's blocks (He et al. 2016, arXiv 1512.03385)."""
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+_LAYOUTS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "resnet10": (BasicBlock, (1, 1, 1, 1)),
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
+
+
+class ResNet(nn.Module):
+    """Images to features. Parameter names are torchvision's, so its weights load at width 64 and stem 7x7.
+
+    Args:
+        name: resnet10, resnet18, resnet34 or resnet50.
+        width: channels of the first stage; 64 is the standard network.
+        stem: "3x3" (stride 1, for 32 px and less), "3x3/2" (stride 2), "7x7" (stride 2 and max-pool, ImageNet's).
+        channels: 1 for grey images, 3 for colour.
+
+    Attributes:
+        dim: number of features, 8 x width for the basic block and 32 x width for resnet50's bottleneck.
+    """
+
+    def __init__(self, name: str, width: int, stem: str, channels: int):
+        super().__init__()
+        block, depths = _LAYOUTS[name]
+        kernel, stride = {"3x3": (3, 1), "3x3/2": (3, 2), "7x7": (7, 2)}[stem]
+        self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem == "7x7" else nn.Identity()
+        inputs = width
+        for i, depth in enumerate(depths):
+            planes = width * 2**i
+            self.add_module(f"layer{i + 1}", _stage(block, inputs, planes, depth, stride=1 if i == 0 else 2))
+            inputs = planes * block.expansion
+        self.dim = inputs
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) normalised images to (B, dim) features, averaged over positions."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return x.mean(dim=(2, 3))
+
+
+def _stage(block: type, inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
+    outputs = planes * block.expansion
+    downsample = None
+    if stride != 1 or inputs != outputs:
+        downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    first = block(inputs, planes, stride, downsample)
+    return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
+
+
+def mlp(inputs: int, hidden: int, outputs: int, layers: int, last_norm: bool = False) -> nn.Sequential:
+    """Linear-BN-ReLU blocks and a last linear layer, as SimSiam's projector and predictor (arXiv 2011.10566, sec. 3).
+
+    Args:
+        inputs, hidden, outputs: widths.
+        layers: number of linear layers, >= 1.
+        last_norm: end on a batch norm without affine parameters (the projector's; the predictor has none).
+    """
+    widths = [inputs] + [hidden] * (layers - 1)
+    modules: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        modules += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU(inplace=True)]
+    modules.append(nn.Linear(widths[-1], outputs, bias=not last_norm))
+    if last_norm:
+        modules.append(nn.BatchNorm1d(outputs, affine=False))
+    return nn.Sequential(*modules)

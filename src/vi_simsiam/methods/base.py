@@ -1,0 +1,88 @@
+"""What every method states and shares.
+
+A method states its latent distribution, its target and its certainty scores (docs/method.md has the table); it
+returns the three terms of the variational objective, which training adds up and logs. The encoder, the views and
+the schedule are the same for all.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.backbones import ResNet
+from vi_simsiam.params import BackboneParams
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What an encoder must know about its images.
+
+    Attributes:
+        size: height and width in pixels.
+        channels: 1 or 3.
+        mean, std: per channel, of images in [0, 1]; inputs are standardised with them.
+    """
+
+    size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Terms of -J = -(J_align + J_uniform + J_KL), each a scalar, in the units of the method (docs/method.md).
+
+    Attributes:
+        align: how badly the views agree (for the VAE: how badly the image is explained).
+        uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
+        kl: KL(q || prior), up to a constant; 0 where q is a point.
+        monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d).
+    """
+
+    align: Tensor
+    uniform: Tensor
+    kl: Tensor
+    monitors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Tensor:
+        return self.align + self.uniform + self.kl
+
+
+class Method(nn.Module):
+    """Base of all methods: a backbone that standardises its images, and what is stated about the latent."""
+
+    latent: ClassVar[str]  # the latent space and p_theta(z | x)
+    target: ClassVar[str]  # q(z | x)
+    certainty_scores: ClassVar[tuple[str, ...]] = ()  # the method's own; larger = more certain
+
+    def __init__(self, backbone: BackboneParams, images: ImageSpec):
+        super().__init__()
+        self.backbone = ResNet(backbone.name, backbone.width, backbone.stem, images.channels)
+        self.register_buffer("mean", torch.tensor(images.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""
+        standardised = (images - self.mean) / self.std
+        return self.backbone(standardised.contiguous(memory_format=torch.channels_last))
+
+    def embedding(self, features: Tensor) -> Tensor:
+        """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""
+        return nn.functional.normalize(features.float(), dim=-1)
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""
+        return {}
+
+    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+        """The objective on two views of the same images.
+
+        Args:
+            views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
+            progress: share of the training that is done, in [0, 1).
+        """
+        raise TypeError(f"{type(self).__name__} has no objective")

@@ -1,0 +1,17 @@
+"""The floor of every table: the same encoder, never trained."""
+
+from vi_simsiam.methods.base import ImageSpec, Method
+from vi_simsiam.params import UntrainedParams
+
+
+class Untrained(Method):
+    """A randomly initialised encoder. On easy images it scores high, so no accuracy speaks without it."""
+
+    latent = "none"
+    target = "none"
+
+    def __init__(self, params: UntrainedParams, images: ImageSpec):
+        super().__init__(params.backbone, images)
+
+
+METHOD = Untrained

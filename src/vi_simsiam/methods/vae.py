@@ -1,0 +1,91 @@
+"""Variational auto-encoder: Kingma and Welling (2014), arXiv 1312.6114, on the same encoder as the other methods."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.params import PretrainParams
+
+
+class Vae(Method):
+    """Reconstruct each view from a Gaussian code; the posterior's width is the per-image uncertainty.
+
+    -ELBO = E_q[-log p(x | z)] + KL(q(z | x) || N(0, I)), both divided by the number of pixel values, with the pixel
+    likelihood N(decoder(z), sigma^2).
+    """
+
+    latent = "R^d, Gaussian with predicted mean and variance"
+    target = "the image itself, through a decoder"
+    certainty_scores = ("posterior_precision",)
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params.backbone, images)
+        self.sigma = params.vae.sigma
+        self.posterior_head = nn.Linear(self.backbone.dim, 2 * params.vae.latent)
+        self.decoder = Decoder(params.vae.latent, params.backbone.width, images)
+
+    def posterior(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, dim) features to mean and log sigma of q(z | x), each (B, d), float32."""
+        mean, log_sigma = self.posterior_head(features).float().chunk(2, dim=-1)
+        # exp(+-7) is far outside what training reaches; the bound keeps a first bad step from overflowing.
+        return mean, log_sigma.clamp(-7, 7)
+
+    def embedding(self, features: Tensor) -> Tensor:
+        return nn.functional.normalize(self.posterior(features)[0], dim=-1)
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        """`posterior_precision`: minus the mean log sigma of the posterior, in nats."""
+        return {"posterior_precision": -self.posterior(features)[1].mean(-1)}
+
+    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+        means, align, kl = [], 0.0, 0.0
+        for view in views:
+            mean, log_sigma = self.posterior(self.features(view))
+            z = mean + log_sigma.exp() * torch.randn_like(mean)
+            pixels = view[0].numel()
+            align = align + self.pixel_loss(self.decoder(z).float(), view).mean() / (2 * pixels)
+            kl = kl + gaussian_kl(mean, log_sigma).mean() / (2 * pixels)
+            means.append(nn.functional.normalize(mean.detach(), dim=-1))
+        monitors = {"mean_cosine": (means[0] * means[1]).sum(-1).mean(), "embedding": means[0]}
+        return Losses(align=align, uniform=align.new_zeros(()), kl=kl, monitors=monitors)
+
+    def pixel_loss(self, decoded: Tensor, images: Tensor) -> Tensor:
+        """-log N(images; decoded, sigma^2) summed over pixels: (B, C, H, W) twice to (B,), nats."""
+        squares = ((decoded - images) / self.sigma) ** 2 / 2
+        constant = math.log(self.sigma) + math.log(2 * math.pi) / 2
+        return (squares + constant).flatten(1).sum(-1)
+
+
+def gaussian_kl(mean: Tensor, log_sigma: Tensor) -> Tensor:
+    """KL(N(mean, sigma^2) || N(0, I)) of (B, d) parameters: (B,), nats. Kingma and Welling (2014), appendix B."""
+    return ((mean**2 + (2 * log_sigma).exp() - 1) / 2 - log_sigma).sum(-1)
+
+
+class Decoder(nn.Module):
+    """(B, latent) codes to (B, C, size, size) images: three times nearest up-sampling by 2 and a convolution."""
+
+    def __init__(self, latent: int, width: int, images: ImageSpec):
+        super().__init__()
+        self.side, self.size = math.ceil(images.size / 8), images.size
+        self.first = nn.Linear(latent, 4 * width * self.side**2)
+        widths = [4 * width, 4 * width, 2 * width, width]
+        blocks = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            blocks += [
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                nn.Conv2d(before, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        self.blocks = nn.Sequential(*blocks)
+        self.last = nn.Conv2d(width, images.channels, 3, padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.first(z).unflatten(1, (-1, self.side, self.side))
+        x = self.last(self.blocks(x))
+        return x[..., : self.size, : self.size]  # the side was rounded up to a multiple of 8
+
+
+METHOD = Vae

@@ -1,0 +1,87 @@
+"""VI-SimSiam: Nakamura, Okada and Taniguchi (2023), arXiv 2203.11437.
+
+SimSiam whose latent distribution is power spherical, with a concentration kappa(x) that the network predicts. What is
+the paper's and what is our choice is stated in docs/method.md.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.backbones import mlp
+from vi_simsiam.distributions import log1p_cosine, power_spherical_log_prob
+from vi_simsiam.methods.base import ImageSpec
+from vi_simsiam.methods.simsiam import SimSiam
+from vi_simsiam.params import PretrainParams
+
+
+class ViSimSiam(SimSiam):
+    """L = -1/2 [log PS(sg(z_2); mu_1, kappa_1) + log PS(sg(z_1); mu_2, kappa_2)] / d.
+
+    The value of the loss is that likelihood whatever `objective` says. The objectives differ only in the gradient that
+    reaches mu, because the likelihood's own dies when kappa nears 0, which early in training is a local optimum:
+
+    - likelihood: its own, (kappa / d) d log(1 + mu.z)
+    - beta: (kappa / d)^(1 - beta) d log(1 + mu.z)
+    - decoupled: SimSiam's, d mu.z
+    - warmup: decoupled for the first share `warmup` of the training, then likelihood
+    """
+
+    latent = "S^(d-1), power spherical with predicted concentration"
+    target = "point at the other view's embedding, stop-gradient"
+    certainty_scores = ("kappa", "expected_cosine")
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params, images)
+        self.vi = params.vi_simsiam
+        inputs = self.backbone.dim if self.vi.kappa_input == "features" else self.d
+        self.kappa_head = mlp(inputs, self.vi.kappa_hidden, 1, layers=2)
+        nn.init.zeros_(self.kappa_head[-1].weight)  # training starts from an expected cosine of 1/2 for every image
+        nn.init.zeros_(self.kappa_head[-1].bias)
+
+    def expected_cosine_logit(self, features: Tensor, projection: Tensor) -> Tensor:
+        """r, (B,) float32: the head predicts the logit of E[mu.z], a scale that does not depend on d.
+
+        With kappa = (d-1) exp(r), E[mu.z] = kappa / (kappa + d - 1) = sigmoid(r).
+        """
+        inputs = features if self.vi.kappa_input == "features" else projection
+        if self.vi.kappa_detach:
+            inputs = inputs.detach()
+        return self.kappa_head(inputs).squeeze(-1).float()
+
+    def kappa(self, logit: Tensor) -> Tensor:
+        """Concentration (B,) in (0, inf), float64: exp and the log-gammas after it need the range."""
+        return (self.d - 1) * torch.exp(logit.double())
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        logit = self.expected_cosine_logit(features, self.projector(features))
+        return {"kappa": self.kappa(logit).float(), "expected_cosine": torch.sigmoid(logit)}
+
+    def align(
+        self, cosines: list[Tensor], features: list[Tensor], projections: list[Tensor], progress: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = [self.expected_cosine_logit(f, p) for f, p in zip(features, projections, strict=True)]
+        kappas = [self.kappa(r) for r in logits]
+        losses = [self.negative_log_likelihood(c, k, progress) for c, k in zip(cosines, kappas, strict=True)]
+        monitors = {"kappa": torch.cat(kappas).detach(), "expected_cosine": torch.cat(logits).detach().sigmoid().mean()}
+        return (losses[0].mean() + losses[1].mean()) / 2, monitors
+
+    def negative_log_likelihood(self, cosine: Tensor, kappa: Tensor, progress: float) -> Tensor:
+        """-log PS(z; mu, kappa) / d of mu.z = cosine, both (B,); the gradient to the cosine is the objective's.
+
+        The division by d keeps the learning rates of SimSiam.
+        """
+        objective = self.vi.objective
+        if objective == "warmup":
+            objective = "decoupled" if progress < self.vi.warmup else "likelihood"
+        if objective == "likelihood":
+            return -power_spherical_log_prob(cosine, kappa, self.d) / self.d
+        for_kappa = -power_spherical_log_prob(cosine.detach(), kappa, self.d) / self.d
+        if objective == "decoupled":
+            for_mu = -cosine.double()
+        else:
+            weight = (kappa.detach() / self.d) ** (1 - self.vi.beta)
+            for_mu = -weight * log1p_cosine(cosine)
+        return for_kappa + (for_mu - for_mu.detach())
+
+
+METHOD = ViSimSiam
