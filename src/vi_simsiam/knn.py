@@ -1,0 +1,53 @@
+"""Weighted k-nearest-neighbour classification (Wu et al. 2018, arXiv 1805.01978, sec. 3.4) and k-NN density."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+_ELEMENTS = 1 << 24  # similarities held at once
+
+
+def neighbours(queries: Tensor, bank: Tensor, k: int, leave_one_out: bool = False) -> tuple[Tensor, Tensor]:
+    """The k most similar rows of the bank for each query.
+
+    Args:
+        queries: (Q, dim) features, any length.
+        bank: (N, dim) features.
+        k: number of neighbours; at most N (N - 1 with leave_one_out) are returned.
+        leave_one_out: queries are the bank itself; an image is not its own neighbour.
+
+    Returns: cosines (Q, k), falling, and indices into the bank (Q, k).
+    """
+    queries, bank = normalize(queries.float(), dim=-1), normalize(bank.float(), dim=-1)
+    k = min(k, len(bank) - leave_one_out)
+    rows = max(1, _ELEMENTS // len(bank))
+    cosines, indices = [], []
+    for start in range(0, len(queries), rows):
+        similarity = queries[start : start + rows] @ bank.T
+        if leave_one_out:
+            own = torch.arange(len(similarity), device=similarity.device)
+            similarity[own, own + start] = -torch.inf
+        top = similarity.topk(k, dim=-1)
+        cosines.append(top.values)
+        indices.append(top.indices)
+    return torch.cat(cosines), torch.cat(indices)
+
+
+def vote(cosines: Tensor, labels: Tensor, classes: int, temperature: float) -> Tensor:
+    """Class predictions (Q,) from neighbours: each votes for its label with weight exp(cosine / temperature).
+
+    Args:
+        cosines: (Q, k) from `neighbours`.
+        labels: (Q, k) labels of the neighbours, in [0, classes).
+    """
+    weights = torch.exp((cosines - 1) / temperature)  # - 1: the same ratios, without overflow at low temperatures
+    votes = torch.zeros(len(labels), classes, device=cosines.device)
+    return votes.scatter_add_(1, labels, weights).argmax(dim=-1)
+
+
+def predict(
+    queries: Tensor, bank: Tensor, labels: Tensor, k: int, temperature: float, leave_one_out: bool = False
+) -> Tensor:
+    """k-NN class predictions (Q,) of queries (Q, dim) from a labelled bank (N, dim), labels (N,)."""
+    cosines, indices = neighbours(queries, bank, k, leave_one_out)
+    return vote(cosines, labels[indices], int(labels.max()) + 1, temperature)
