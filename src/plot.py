@@ -1,0 +1,31 @@
+"""Step `plot`: the summary table of all runs, the headline metrics, and the figures."""
+
+import time
+
+from vi_simsiam.command import job_arguments, run
+from vi_simsiam.figures.gallery import draw_figures
+from vi_simsiam.files import replacing, write_json
+from vi_simsiam.params import parse
+from vi_simsiam.record import write_run_record
+from vi_simsiam.results import open_runs
+from vi_simsiam.summary import headline, summary_table
+
+
+def main() -> None:
+    started = time.time()
+    parser = job_arguments(__doc__, "data", "results", "out", job=())
+    parser.add_argument("--runs", nargs="+", required=True, metavar="DATASET/METHOD/seedK", help="what to show")
+    args = parser.parse_args()
+    params = parse("plot", args.params)
+
+    runs = open_runs(args.runs, args.data, args.results)
+    with replacing(args.out / "summary.csv") as temporary:
+        # Six digits: more than any interval here can tell apart, and the same on every machine.
+        summary_table(runs).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    write_json(args.out / "metrics.json", headline(runs))
+    draw_figures(runs, params, args.out / "figures")
+    write_run_record(args.out, "plot", args.params, started)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,86 @@
+"""All methods compared: accuracy, and how well certainty scores tell right from wrong predictions."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vi_simsiam.figures.style import SCORES, block_title, blocks, draw_estimate, method_style, methods_legend
+from vi_simsiam.results import Run, grouped
+from vi_simsiam.summary import Estimate, outcomes, wilson
+
+_STEP = 0.12  # inches between two methods' estimates
+
+
+def methods(runs: list[Run]) -> Figure:
+    """Accuracies on whole images and graded crops above; AUROC of every certainty score below."""
+    datasets = [grouped(group, "method") for group in grouped(runs, "dataset").values()]
+    rows = [_score_rows(members) for members in datasets]
+    heights = [
+        (0.75 + 0.16 * len(members), 0.6 + _STEP * (scores[-1][2] + 2 if scores else 3))
+        for members, scores in zip(datasets, rows, strict=True)
+    ]
+    groups = [[run for members in dataset.values() for run in members] for dataset in datasets]
+    titles = [block_title(group, _sizes(group[0])) for group in groups]
+    figure, legend, parts = blocks(titles, [0.2 + sum(pair) for pair in heights])
+    methods_legend(legend, runs, lines=False)
+    for part, members, scores, ratios in zip(parts, datasets, rows, heights, strict=True):
+        grid = part.add_gridspec(2, 1, height_ratios=ratios)
+        _accuracies(grid[0].subgridspec(1, 4).subplots(sharey=True), members)
+        left, right = grid[1].subgridspec(1, 2).subplots(sharey=True)
+        _aurocs(left, members, scores, "auroc_correct", "whole images")
+        _aurocs(right, members, scores, "auroc_crop_correct", "graded crops")
+    return figure
+
+
+def _sizes(run: Run) -> str:
+    return f"{len(run.images):,} test images, {run.crops['area'].nunique()} graded crops of each"
+
+
+def _score_rows(members: dict[str, list[Run]]) -> list[tuple[str, str, float]]:
+    """(score, method, place) of every estimate there is, from the top down; a gap between scores."""
+    rows, place = [], 0.0
+    for score in SCORES:
+        for method, runs in members.items():
+            if any(f"auroc_correct/{score}" in run.measures for run in runs):
+                rows.append((score, method, place))
+                place += 1
+        place += 1 if rows and rows[-1][0] == score else 0
+    return rows
+
+
+def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
+    columns = {
+        "k-NN, whole images": lambda run: wilson(outcomes(run.images, "knn_correct")["knn_correct"]),
+        "probe, whole images": lambda run: wilson(outcomes(run.images, "correct")["correct"]),
+        "k-NN, graded crops": lambda run: _measure(run, "crop_knn_top1"),
+        "probe, graded crops": lambda run: _measure(run, "crop_probe_top1"),
+    }
+    for axes, (title, estimate) in zip(panels, columns.items(), strict=True):
+        for place, (method, runs) in enumerate(members.items()):
+            draw_estimate(axes, place, [estimate(run) for run in runs], method, across=True)
+        axes.set(title=title, xlabel="accuracy")
+        axes.grid(visible=False, axis="y")
+    panels[0].set_yticks(range(len(members)), [method_style(method).label for method in members])
+    panels[0].set_ylim(len(members) - 0.5, -0.5)
+
+
+def _aurocs(
+    axes: Axes, members: dict[str, list[Run]], rows: Sequence[tuple[str, str, float]], measure: str, title: str
+) -> None:
+    places: dict[str, list[float]] = {}
+    for score, method, place in rows:
+        estimates = [_measure(run, f"{measure}/{score}") for run in members[method]]
+        draw_estimate(axes, place, estimates, method, across=True)
+        places.setdefault(score, []).append(place)
+    axes.axvline(0.5, color="black", linewidth=0.6)
+    axes.set(title=f"right against wrong, {title}", xlabel="AUROC (0.5: chance)")
+    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score] for score in places])
+    axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
+    axes.grid(visible=False, axis="y")
+
+
+def _measure(run: Run, name: str) -> Estimate:
+    found = run.measures.get(name, {})
+    values = [found.get(field) for field in Estimate._fields]
+    return Estimate(*(float("nan") if value is None else value for value in values))

@@ -1,0 +1,123 @@
+"""What the earlier steps wrote about each run, read back for tables and figures."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.errors import Problem
+from vi_simsiam.files import read_json
+from vi_simsiam.params import METHODS
+
+
+@dataclass(frozen=True)
+class Run:
+    """One (dataset, method, seed) and its tables, each read when first asked for.
+
+    Args:
+        data: folder of the stores, `data/cache_views`.
+        results: folder of the results; a step's files lie in `results/<step>/<dataset>/<method>/seed<k>/`.
+
+    Every table raises a `Problem` that names the file when it is missing or damaged.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    data: Path
+    results: Path
+
+    def path(self, step: str, name: str) -> Path:
+        return self.results / step / self.dataset / self.method / f"seed{self.seed}" / name
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row per epoch; no rows for a method that is never trained."""
+        return _table(self.path("pretrain", "history.csv"))
+
+    @cached_property
+    def probe(self) -> dict[str, Any]:
+        return read_json(self.path("probe", "probe.json"))
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """A row per test image: predictions, and a column per certainty score."""
+        return _table(self.path("uncertainty", "images.parquet"))
+
+    @cached_property
+    def crops(self) -> pd.DataFrame:
+        """A row per (test image, area of the graded crop)."""
+        return _table(self.path("uncertainty", "crops.parquet"))
+
+    @cached_property
+    def views(self) -> pd.DataFrame:
+        """A row per cached augmented view of a test image."""
+        return _table(self.path("uncertainty", "views.parquet"))
+
+    @cached_property
+    def measures(self) -> dict[str, dict[str, float | None]]:
+        """Uncertainty measures: name -> {"estimate", "ci_low", "ci_high", "n"}."""
+        return read_json(self.path("uncertainty", "metrics.json"))
+
+    @cached_property
+    def store(self) -> dict[str, Any]:
+        """What the store of this run's data set says about itself: class names, counts, sizes."""
+        return read_json(self.data / self.dataset / "store.json")
+
+    def test_images(self) -> np.ndarray:
+        """Test images, uint8 (N, H, W, C), mapped rather than read."""
+        path = self.data / self.dataset / "images_test.npy"
+        try:
+            return np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+
+    @property
+    def has_kappa(self) -> bool:
+        return "kappa" in self.images
+
+
+def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
+    """Runs named `dataset/method/seed<k>`, sorted by data set, method (as in `params.METHODS`) and seed.
+
+    Sorted, so that the outputs do not depend on the order of the lists in params.yaml.
+
+    Raises: Problem for a name of another form.
+    """
+    runs = []
+    for name in dict.fromkeys(names):
+        match = re.fullmatch(r"(.+)/([^/]+)/seed(\d+)", name)
+        if not match:
+            raise Problem(f"--runs: {name!r} does not name a run. Write DATASET/METHOD/seedK, e.g. digits/vae/seed0.")
+        runs.append(Run(match[1], match[2], int(match[3]), data, results))
+    return sorted(runs, key=lambda run: (run.dataset, _rank(run.method), run.method, run.seed))
+
+
+def grouped(runs: list[Run], *keys: str) -> dict[Any, list[Run]]:
+    """Runs by the value of one attribute, or by the tuple of several; the order of `runs` is kept."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        value = tuple(getattr(run, key) for key in keys)
+        groups.setdefault(value if len(keys) > 1 else value[0], []).append(run)
+    return groups
+
+
+def _rank(method: str) -> int:
+    return METHODS.index(method) if method in METHODS else len(METHODS)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's and pandas' own errors are ValueErrors
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> Problem:
+    if isinstance(error, FileNotFoundError):
+        return Problem(f"{path} does not exist. Run the step that makes it (`snakemake --cores all`).")
+    return Problem(f"{path} is not readable ({error}). Delete it and run the step again.")

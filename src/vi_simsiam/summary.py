@@ -1,0 +1,134 @@
+"""The tables of the `plot` step, and the statistics that its figures share."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from vi_simsiam.results import Run
+
+# The certainty score that is a method's own, in the order of preference: what its latent distribution offers.
+OWN_SCORES = ("kappa", "posterior_precision")
+_SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
+
+
+class Estimate(NamedTuple):
+    """A quantity with its 95 % interval; NaN where it could not be estimated. Fields as in metrics.json."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    n: float
+
+
+def summary_table(runs: list[Run]) -> pd.DataFrame:
+    """A row per run, in the order of `runs`.
+
+    Columns: dataset, method, seed, knn_top1, probe_top1 (shares in 0..1), then the estimate of every uncertainty
+    measure that any run has, in alphabetical order; NaN where a run lacks it.
+    """
+    rows = []
+    for run in runs:
+        row = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+        row |= {name: run.probe.get(name) for name in ("knn_top1", "probe_top1")}
+        rows.append(row | {name: measure["estimate"] for name, measure in run.measures.items()})
+    table = pd.DataFrame(rows)
+    first = ["dataset", "method", "seed", "knn_top1", "probe_top1"]
+    measures = sorted(set(table.columns) - set(first))
+    return table[first + measures].astype(dict.fromkeys(["knn_top1", "probe_top1", *measures], float))
+
+
+def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
+    """The few figures worth a `dvc metrics diff`: data set -> method -> measure -> mean over seeds (4 digits).
+
+    They are the two accuracies, the measures that belong to no score (mean accuracies over graded crops, mean
+    expected cosine), and for the method's own score its AUROCs and its Spearman correlation with the crop area.
+    Measures without an estimate are left out.
+    """
+    table = summary_table(runs)
+    kept = ["knn_top1", "probe_top1", *(name for name in table.columns[5:] if "/" not in name)]
+    kept += [f"{measure}/{score}" for score in OWN_SCORES for measure in _SCORED if f"{measure}/{score}" in table]
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for (dataset, method), rows in table.groupby(["dataset", "method"], sort=False):
+        means = rows[kept].mean()
+        out.setdefault(dataset, {})[method] = {name: round(float(v), 4) for name, v in means.items() if v == v}
+    return out
+
+
+def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
+    """A proportion with its 95 % Wilson score interval, which stays inside [0, 1] and keeps a width at 0 and 1.
+
+    Args:
+        correct: (n,) bool or 0/1.
+        image: (n,) which image each observation comes from. Observations of one image are not independent;
+            the interval then uses the effective sample size n / design effect, the design effect being estimated
+            from the images' totals (Franco et al. 2019, J. Survey Statistics and Methodology 7:334). None: all
+            observations are independent, and the interval is scipy's `binomtest(...).proportion_ci("wilson")`.
+
+    Returns: the estimate; `n` is the number of observations. NaN for n = 0.
+    """
+    correct = np.asarray(correct, dtype=float)
+    n = len(correct)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    p = float(correct.mean())
+    size = float(n) if image is None else _effective_size(correct, np.asarray(image), p)
+    z = float(norm.ppf(0.975))
+    centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * math.sqrt(p * (1 - p) / size + z**2 / (4 * size**2))
+    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
+    n = len(correct)
+    _, which = np.unique(image, return_inverse=True)
+    residuals = np.bincount(which, weights=correct - p)
+    clusters = len(residuals)
+    if clusters == n:
+        return float(n)
+    # No spread (all right, all wrong, or one image) shows no design effect: count the images, which is cautious.
+    variance = clusters / max(clusters - 1, 1) * float(residuals @ residuals) / n**2
+    return min(n, p * (1 - p) / variance) if variance > 0 and clusters > 1 else float(clusters)
+
+
+def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+    """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
+
+    The interval says how far the test images determine one seed's result; it does not shrink with seeds, whose
+    spread is to be shown beside it. Estimates that are NaN or None are left out.
+    """
+    rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
+    values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
+    values = values[~np.isnan(values[:, 0])]
+    return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def quantile_groups(score: np.ndarray, groups: int) -> np.ndarray:
+    """Group of each observation by its rank: 0 (lowest score) to groups - 1, sizes equal up to one.
+
+    Ties are broken by position, so that the groups keep their sizes when many scores are equal.
+    """
+    order = np.argsort(score, kind="stable")
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.arange(len(order)) * groups // max(len(order), 1)
+    return group
+
+
+def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
+
+    None without the column, and only those whose label is known: -1 stands for no label.
+    """
+    return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
+
+
+def sphere_dimension(images: pd.DataFrame) -> int:
+    """d of the latent sphere, from a table with kappa and its expected cosine kappa / (kappa + d - 1)."""
+    kappa, cosine = images["kappa"].to_numpy(float), images["expected_cosine"].to_numpy(float)
+    alive = (cosine > 0) & (cosine < 1)
+    if not alive.any():
+        return 2
+    return 1 + max(1, round(float(np.median(kappa[alive] * (1 - cosine[alive]) / cosine[alive]))))
