@@ -1,0 +1,40 @@
+# The graph of the six steps, one rule file each. `snakemake --cores all` brings everything up to date.
+import sys
+from snakemake.utils import min_version
+
+min_version("9.20")
+sys.path.insert(0, f"{workflow.basedir}/workflow")
+import pipeline
+
+with pipeline.sentences():
+    pipeline.begin()
+
+    configfile: pipeline.planned_params()  # params.yaml as it was when this run was planned
+
+    pipeline.check(config)
+
+
+RUN = "{dataset}/{method}/seed{seed}"
+ALL = dict(dataset=config["datasets"], method=config["methods"], seed=config["seeds"])
+
+
+resource_scopes:
+    gpu="local",  # the cap of profiles/default binds on this machine, not on SLURM, which counts GPUs itself
+
+
+wildcard_constraints:
+    seed=r"\d+",
+
+
+onsuccess:
+    pipeline.print_summary()
+
+
+rule all:
+    input:
+        "results/plot/run.json",
+
+
+for step in pipeline.stages():
+
+    include: f"workflow/rules/{step}.smk"

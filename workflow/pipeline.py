@@ -1,0 +1,158 @@
+"""What both engines share, read from dvc.yaml, params.yaml and the scripts' imports (written nowhere else)."""
+
+import ast
+import contextlib
+import csv
+import functools
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
+sys.path.insert(0, str(SRC))
+
+from vi_simsiam import params as schema  # noqa: E402
+from vi_simsiam.errors import Problem  # noqa: E402
+from vi_simsiam.figures.names import FIGURES  # noqa: E402
+
+STARTED = time.time()
+IMAGES = ["images_train.npy", "labels_train.npy", "images_test.npy", "labels_test.npy", "store.json"]
+# A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
+GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def stages() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def outputs(step: str) -> list[Path]:
+    """Output folders of the DVC stage."""
+    return [Path(next(iter(out))) for out in stages()[step]["outs"]]
+
+
+def job_config(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
+    """The resolved parameters of one job, as canonical JSON.
+
+    One string, because Snakemake compares a rule's params as a *set of values* (swapping two numbers would go unseen),
+    and sorted, because reordering params.yaml must not rerun anything.
+    """
+    return json.dumps(schema.resolve(config, step, dataset, method), sort_keys=True)
+
+
+def threads(config: dict, dataset: str) -> int:
+    """CPU threads of one training."""
+    return schema.resolve(config, "pretrain", dataset)["threads"]
+
+
+def begin() -> None:
+    """Refuse to start where the results cannot lie, and let `python` in the rules be the interpreter of this process.
+
+    Raises: Problem.
+    """
+    if Path.cwd() != ROOT:
+        raise Problem(
+            f"results lie beside the Snakefile: run snakemake in {ROOT}, without --directory. To keep large files on"
+            " another disk, make `data` and `results` symbolic links to folders there."
+        )
+    # Also where the environment is not activated, as in `.venv/bin/snakemake`.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def check(config: dict) -> None:
+    """Refuse what --config or --configfile made of params.yaml (itself sound: planned_params). Raises: Problem."""
+    schema.check(config, "params.yaml with --config or --configfile")
+
+
+def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:
+    """Path of the params this run was *planned* with.
+
+    A job on a cluster parses the Snakefile again, minutes or hours after planning; if params.yaml was edited meanwhile
+    it would train with the new values while Snakemake records the old ones. So the main process keeps a copy and hands
+    its path down through the environment (sbatch --export=ALL, plain inheritance locally).
+    """
+    if variable not in os.environ:
+        schema.load(live)
+        text = Path(live).read_bytes()
+        copy = Path(".snakemake/params") / f"{hashlib.sha256(text).hexdigest()[:12]}.yaml"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(text)
+        os.environ[variable] = str(copy)
+    return os.environ[variable]
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """A Problem ends the run with its message alone; left to Snakemake it would come with lines of source code."""
+    try:
+        yield
+    except Problem as problem:
+        sys.exit(f"error: {problem}")
+
+
+@functools.cache
+def code(step: str, method: str | None = None) -> list[str]:
+    """Source files of a job: its script and every module in src that it imports, at any depth.
+
+    Snakemake compares their contents, so that a change reruns the jobs that use the file and no others. A method is
+    imported by its name, so its module is added by its name.
+    """
+    todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
+    found: set[Path] = set()
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += _imported(file)
+    # params.py says what parameters may be; what a job is given is compared itself (job_config).
+    found.discard(SRC / "vi_simsiam" / "params.py")
+    return sorted(file.relative_to(ROOT).as_posix() for file in found)
+
+
+@functools.cache
+def _imported(file: Path) -> list[Path]:
+    names = []
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    paths = [
+        SRC.joinpath(*parts[:n]) for parts in (name.split(".") for name in names) for n in range(1, len(parts) + 1)
+    ]
+    candidates = [path for p in paths for path in (p.with_suffix(".py"), p / "__init__.py")]
+    return [path for path in candidates if path.is_file()]
+
+
+def caption(figure: str) -> str:
+    """Path of the caption that the report shows with a figure (Snakemake takes captions only from files)."""
+    path = ROOT / ".snakemake" / "captions" / f"{figure}.rst"
+    if not path.exists() or path.read_text(encoding="utf-8") != FIGURES[figure]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(FIGURES[figure], encoding="utf-8")
+    return str(path)
+
+
+def print_summary(table: str = "results/plot/summary.csv") -> None:
+    """Print the main columns of the summary table if this run made it."""
+    path = Path(table)
+    if not path.exists() or path.stat().st_mtime < STARTED:
+        return
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    main = ["knn_top1", "probe_top1", "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa"]
+    main = [name for name in main if name in rows[0]]
+    cells = [["dataset", "method", "seed", *main]]
+    for row in rows:
+        numbers = [f"{float(row[name]):.3f}" if row[name] else "-" for name in main]
+        cells.append([row["dataset"], row["method"], row["seed"], *numbers])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    print("", *lines, f"All measures: {table}; figures: results/plot/figures", sep="\n")

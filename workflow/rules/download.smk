@@ -1,0 +1,25 @@
+rule download:
+    """Fetch one data set and verify its checksums."""
+    input:
+        code=pipeline.code("download"),
+    output:
+        multiext("data/download/{dataset}/", "manifest.json", "run.json"),
+    log:
+        "logs/download/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/download/{dataset}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        config=lambda w: pipeline.job_config("download", config, w.dataset),
+    message:
+        "download {wildcards.dataset}"
+    shell:
+        "python src/download.py --dataset {wildcards.dataset} --params {params.config:q}"
+        " --out data/download/{wildcards.dataset} > {log} 2>&1"
+
+
+rule step_download:
+    input:
+        expand(rules.download.output, dataset=config["datasets"]),

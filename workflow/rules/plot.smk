@@ -1,0 +1,54 @@
+report: "../report/workflow.rst"
+
+
+rule plot:
+    """Summary table, headline metrics, figures."""
+    input:
+        expand(
+            "data/cache_views/{dataset}/{file}",
+            file=["images_test.npy", "store.json"],
+            **ALL,
+        ),
+        expand(f"results/pretrain/{RUN}/history.csv", **ALL),
+        expand(f"results/probe/{RUN}/probe.json", **ALL),
+        expand(
+            f"results/uncertainty/{RUN}/{{file}}",
+            file=["images.parquet", "crops.parquet", "views.parquet", "metrics.json"],
+            **ALL,
+        ),
+        code=pipeline.code("plot"),
+    output:
+        multiext("results/plot/", "metrics.json", "run.json"),
+        report(
+            "results/plot/summary.csv",
+            category="Results",
+            caption="../report/summary.rst",
+        ),
+        [
+            report(
+                f"results/plot/figures/{name}",
+                category="Figures",
+                caption=pipeline.caption(name),
+            )
+            for name in pipeline.FIGURES
+        ],
+    log:
+        "logs/plot.log",
+    benchmark:
+        "benchmarks/jobs/plot.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=pipeline.job_config("plot", config),
+        runs=expand(RUN, **ALL),
+    message:
+        "tables and figures"
+    shell:
+        "python src/plot.py --params {params.config:q} --data data/cache_views --results results --runs {params.runs:q}"
+        " --out results/plot > {log} 2>&1"
+
+
+rule step_plot:
+    input:
+        rules.plot.output,

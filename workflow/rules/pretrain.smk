@@ -1,0 +1,42 @@
+rule pretrain:
+    """Train one encoder. Its resumable checkpoint lies in scratch/, which neither engine owns, so neither deletes it."""
+    input:
+        multiext(
+            "data/cache_views/{dataset}/",
+            "images_train.npy",
+            "labels_train.npy",
+            "views_train.npy",
+            "store.json",
+        ),
+        code=lambda w: pipeline.code("pretrain", w.method),
+    output:
+        multiext(
+            f"results/pretrain/{RUN}/",
+            "model.safetensors",
+            "model.json",
+            "history.csv",
+            "run.json",
+        ),
+    log:
+        f"logs/pretrain/{RUN}.log",
+    benchmark:
+        f"benchmarks/jobs/pretrain/{RUN}.tsv"
+    threads: lambda w: pipeline.threads(config, w.dataset)
+    resources:
+        gpu=pipeline.GPU,
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        config=lambda w: pipeline.job_config("pretrain", config, w.dataset, w.method),
+        run=RUN,
+    message:
+        "pretrain {params.run}"
+    shell:
+        "python src/pretrain.py --dataset {wildcards.dataset} --method {wildcards.method} --seed {wildcards.seed}"
+        " --params {params.config:q}"
+        " --store data/cache_views/{wildcards.dataset} --out results/pretrain/{params.run} --scratch scratch > {log} 2>&1"
+
+
+rule step_pretrain:
+    input:
+        expand(rules.pretrain.output, **ALL),

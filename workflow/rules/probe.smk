@@ -1,0 +1,37 @@
+rule probe:
+    """Features, k-NN, linear probe, and a prediction for each test image."""
+    input:
+        multiext("data/cache_views/{dataset}/", *pipeline.IMAGES),
+        multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
+        code=lambda w: pipeline.code("probe", w.method),
+    output:
+        multiext(
+            f"results/probe/{RUN}/",
+            "probe.json",
+            "predictions.parquet",
+            "classifier.safetensors",
+            "run.json",
+        ),
+        multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
+    log:
+        f"logs/probe/{RUN}.log",
+    benchmark:
+        f"benchmarks/jobs/probe/{RUN}.tsv"
+    resources:
+        gpu=pipeline.GPU,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        config=lambda w: pipeline.job_config("probe", config, w.dataset, w.method),
+        run=RUN,
+    message:
+        "probe {params.run}"
+    shell:
+        "python src/probe.py --dataset {wildcards.dataset} --method {wildcards.method} --seed {wildcards.seed}"
+        " --params {params.config:q}"
+        " --store data/cache_views/{wildcards.dataset} --model results/pretrain/{params.run} --out results/probe/{params.run} > {log} 2>&1"
+
+
+rule step_probe:
+    input:
+        expand(rules.probe.output, **ALL),

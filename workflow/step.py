@@ -1,0 +1,64 @@
+"""The command of every DVC stage: bring one step up to date with Snakemake.
+
+DVC has found that the step is stale; Snakemake decides which of its jobs are. Snakemake compares the *contents* of an
+input with its record only if that input is newer than the output, and DVC moves dates around (checkout, unprotect), so:
+  1. drop the run.json of results made with other parameters, whatever Snakemake's records say: their jobs rerun;
+  2. make the step's results look older than any input, so that Snakemake must compare contents (a result without a
+     record is then redone);
+  3. afterwards date them now: they are verified, and later calls are cheap again.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if importlib.util.find_spec("snakemake") is None:
+    # DVC's shell found a python3 that is not the project's: nothing is activated. Continue with the nearest .venv
+    # (`dvc exp run --temp` works in a copy below the repository).
+    for folder in Path(__file__).resolve().parents:
+        python = folder / ".venv" / "bin" / "python"
+        if python.exists() and Path(sys.prefix) != folder / ".venv":
+            os.execv(python, [str(python), *sys.argv])
+    sys.exit(f"error: {sys.executable} has no snakemake. Activate the environment that has it, or `make run` once.")
+
+import pipeline
+
+LONG_AGO = 86400  # s, 2 January 1970
+
+
+def main() -> None:
+    (step,) = sys.argv[1:]
+    config = pipeline.schema.load("params.yaml")
+    for path in results(step):
+        if path.name == "run.json" and outdated(json.loads(path.read_text(encoding="utf-8")), step, config):
+            path.unlink()
+    for path in results(step):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    cores = os.environ.get("CORES", "all")
+    status = subprocess.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"])
+    if status == 0:
+        for path in results(step):
+            os.utime(path)
+    sys.exit(status)
+
+
+def results(step: str) -> list[Path]:
+    """Every file in the output folders of the stage."""
+    return [path for folder in pipeline.outputs(step) for path in folder.rglob("*") if path.is_file()]
+
+
+def outdated(record: dict, step: str, config: dict) -> bool:
+    """Whether a job that the sweep lists ask for would now get other parameters than those in its run.json."""
+    for axis, name in (("datasets", "dataset"), ("methods", "method"), ("seeds", "seed")):
+        if name in record and record[name] not in config[axis]:
+            return False  # results that are not asked for stay as they are
+    wanted = pipeline.job_config(step, config, record.get("dataset"), record.get("method"))
+    return record["params"] != json.loads(wanted)
+
+
+if __name__ == "__main__":
+    with pipeline.sentences():
+        main()
