@@ -79,8 +79,19 @@ def test_every_declared_figure_is_drawn_and_nothing_else(figures):
             "digits: VI-SimSiam, 100 test images, 2 seeds, 800 augmented views",
         ],
         "methods.svg": [
-            *("k-NN, whole images", "probe, graded crops", "accuracy", "AUROC (0.5: chance)", "κ", "feature norm"),
-            *("posterior precision", "digits: 100 test images, 11 graded crops of each, 2 seeds"),
+            *(
+                "k-NN, whole images",
+                "probe, graded crops",
+                "accuracy",
+                "error detection, whole images",
+                "κ",
+                "feature norm",
+            ),
+            *(
+                "posterior precision",
+                "AUROC (0.5: chance)",
+                "digits: 100 test images, 11 graded crops of each, 2 seeds",
+            ),
         ],
     }.items(),
 )
@@ -115,10 +126,16 @@ def test_the_untrained_encoder_alone_has_no_curves(tmp_path):
     assert texts(folder / "training_curves.svg") == ["no method with training in this run"]
 
 
-@pytest.mark.parametrize("kwargs", [{"images": 5, "epochs": 1}, {"labels": False}, {"methods": ("vi_simsiam",)}])
+@pytest.mark.parametrize("kwargs", [{"images": 5, "epochs": 1}, {"labels": False}])
 @pytest.mark.filterwarnings("error")
-def test_small_unlabelled_and_single_runs_are_drawn_without_a_warning(tmp_path, kwargs):
+def test_small_and_unlabelled_runs_are_drawn_without_a_warning(tmp_path, kwargs):
     assert {path.name for path in drawn(tmp_path, **kwargs).iterdir()} == set(FIGURES)
+
+
+def test_without_labels_the_figures_say_so(tmp_path):
+    folder = drawn(tmp_path, labels=False, methods=("vi_simsiam",))
+    assert texts(folder / "accuracy_by_kappa.svg").count("no labelled images") == 2
+    assert "k-NN accuracy: no labelled images" in texts(folder / "crops.svg")
 
 
 def test_names_with_odd_characters_are_text(tmp_path):

@@ -60,8 +60,8 @@ class Run:
 
     @cached_property
     def measures(self) -> dict[str, dict[str, float | None]]:
-        """Uncertainty measures: name -> {"estimate", "ci_low", "ci_high", "n"}."""
-        return read_json(self.path("uncertainty", "metrics.json"))
+        """Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}."""
+        return {name: value for name, value in read_json(self.path("uncertainty", "metrics.json")).items() if value}
 
     @cached_property
     def store(self) -> dict[str, Any]:

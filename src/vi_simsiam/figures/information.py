@@ -50,6 +50,8 @@ def crops(runs: list[Run]) -> Figure:
         for method, members in grouped(group, "method").items():
             _accuracy_by_area(accuracy, members, method)
         accuracy.set(xlabel="crop area / image area", ylabel="accuracy", title="k-NN accuracy", xlim=(0, 1.03))
+        if not accuracy.lines:
+            accuracy.set(title="k-NN accuracy: no labelled images", ylim=(0, 1))
     return figure
 
 
@@ -82,7 +84,8 @@ def _accuracy_by_area(axes: Axes, runs: Sequence[Run], method: str) -> None:
         estimates = [seed[area] for seed in per_seed]
         draw_estimate(axes, area, estimates, method)
         means[area] = mean_over_seeds(estimates).estimate
-    axes.plot(list(means), list(means.values()), color=style.colour, linestyle=style.line)
+    if means:
+        axes.plot(list(means), list(means.values()), color=style.colour, linestyle=style.line)
 
 
 def augmentations(runs: list[Run]) -> Figure:

@@ -74,7 +74,7 @@ def _aurocs(
         draw_estimate(axes, place, estimates, method, across=True)
         places.setdefault(score, []).append(place)
     axes.axvline(0.5, color="black", linewidth=0.6)
-    axes.set(title=f"right against wrong, {title}", xlabel="AUROC (0.5: chance)")
+    axes.set(title=f"error detection, {title}", xlabel="AUROC (0.5: chance)")
     axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score] for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")
