@@ -79,6 +79,7 @@ def _run(results: Path, name: str, method: str, rng: np.random.Generator, label:
     scores = [c for c in images.columns[6:] if c != "expected_cosine"]
     measures = {f"auroc_correct/{s}": _measure(0.6 + 0.02 * i) for i, s in enumerate(scores)}
     measures |= {f"auroc_crop_correct/{s}": _measure(0.7 + 0.02 * i) for i, s in enumerate(scores)}
+    measures["auroc_crop_correct/crop_area"] = _measure(0.8)
     measures |= {f"spearman_crop_area/{s}": _measure(0.5) for s in scores}
     measures |= {
         "crop_knn_top1": _measure(crops["knn_correct"].mean()),

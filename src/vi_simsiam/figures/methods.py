@@ -10,6 +10,7 @@ from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import Estimate, outcomes, wilson
 
 _STEP = 0.12  # inches between two methods' estimates
+_PANELS = {"auroc_correct": "error detection, whole images", "auroc_crop_correct": "error detection, graded crops"}
 
 
 def methods(runs: list[Run]) -> Figure:
@@ -28,8 +29,8 @@ def methods(runs: list[Run]) -> Figure:
         grid = part.add_gridspec(2, 1, height_ratios=ratios)
         _accuracies(grid[0].subgridspec(1, 4).subplots(sharey=True), members)
         left, right = grid[1].subgridspec(1, 2).subplots(sharey=True)
-        _aurocs(left, members, scores, "auroc_correct", "whole images")
-        _aurocs(right, members, scores, "auroc_crop_correct", "graded crops")
+        for axes, (measure, title) in zip((left, right), _PANELS.items(), strict=True):
+            _aurocs(axes, members, scores, measure, title)
     return figure
 
 
@@ -42,7 +43,7 @@ def _score_rows(members: dict[str, list[Run]]) -> list[tuple[str, str, float]]:
     rows, place = [], 0.0
     for score in SCORES:
         for method, runs in members.items():
-            if any(f"auroc_correct/{score}" in run.measures for run in runs):
+            if any(f"{measure}/{score}" in run.measures for run in runs for measure in _PANELS):
                 rows.append((score, method, place))
                 place += 1
         place += 1 if rows and rows[-1][0] == score else 0
@@ -74,7 +75,7 @@ def _aurocs(
         draw_estimate(axes, place, estimates, method, across=True)
         places.setdefault(score, []).append(place)
     axes.axvline(0.5, color="black", linewidth=0.6)
-    axes.set(title=f"error detection, {title}", xlabel="AUROC (0.5: chance)")
+    axes.set(title=title, xlabel="AUROC (0.5: chance)")
     axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score] for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")

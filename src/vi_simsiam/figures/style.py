@@ -59,6 +59,7 @@ SCORES = {
     "view_agreement": "view agreement",
     "knn_density": "k-NN density",
     "feature_norm": "feature norm",
+    "crop_area": "true crop area",  # not a score: what is known of a graded crop, for comparison
 }
 
 
