@@ -19,7 +19,7 @@ from vi_simsiam.params import PretrainParams, UntrainedParams
 from vi_simsiam.randomness import generator
 from vi_simsiam.schedule import learning_rate
 from vi_simsiam.store import Store
-from vi_simsiam.views import Augmentation
+from vi_simsiam.views import Views
 
 HISTORY = (
     "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
@@ -42,7 +42,7 @@ class ViewBatches:
     what ran before.
     """
 
-    def __init__(self, store: Store, augmentation: Augmentation, batch_size: int, seed: int, device: torch.device):
+    def __init__(self, store: Store, augmentation: Views, batch_size: int, seed: int, device: torch.device):
         self.images = store.images("train")
         self.views = store.views("train")
         if len(self.images) < batch_size:
@@ -67,7 +67,8 @@ class ViewBatches:
 
     def _fresh(self, rows: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(self.images[rows.numpy()]).to(self.device, non_blocking=True)
-        return tuple(self.augmentation(images, draw)[0] for _ in range(2))
+        n, height, width, _ = images.shape
+        return tuple(self.augmentation.apply(images, self.augmentation.draw(n, height, width, draw)) for _ in range(2))
 
     def _cached(self, rows: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         count = self.views.shape[1]
@@ -83,7 +84,7 @@ def pretrain(
     name: str,
     params: PretrainParams | UntrainedParams,
     store: Store,
-    augmentation: Augmentation,
+    augmentation: Views,
     seed: int,
     checkpoint: Path | None = None,
 ) -> tuple[Method, list[dict[str, Any]]]:

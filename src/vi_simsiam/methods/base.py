@@ -5,8 +5,8 @@ returns the three terms of the variational objective, which training adds up and
 the schedule are the same for all.
 """
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +31,7 @@ class ImageSpec:
     std: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Losses:
+class Losses(NamedTuple):
     """Terms of -J = -(J_align + J_uniform + J_KL), each a scalar, in the units of the method (docs/method.md).
 
     Attributes:
@@ -45,7 +44,7 @@ class Losses:
     align: Tensor
     uniform: Tensor
     kl: Tensor
-    monitors: dict[str, Tensor] = field(default_factory=dict)
+    monitors: dict[str, Tensor]
 
     @property
     def total(self) -> Tensor:

@@ -1,0 +1,166 @@
+"""Wrong parameters are named with their key, their value and what is allowed; jobs get only what they use."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vi_simsiam import params
+from vi_simsiam.errors import Problem
+
+FILE = Path(__file__).parent.parent / "params.yaml"
+
+
+@pytest.fixture
+def shipped():
+    return params.load(FILE)
+
+
+def put(mapping, path, value):
+    *parents, last = path.split(".")
+    for parent in parents:
+        mapping = mapping.setdefault(parent, {})
+    mapping[last] = value
+
+
+def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
+    for dataset in shipped["recipes"]:
+        for step in params.STEPS:
+            for method in params.METHODS if step == "pretrain" else [None]:
+                job = params.resolve(shipped, step, dataset if step != "plot" else None, method)
+                params.parse(step, job, method)
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("pretrain.lr", -0.1, ["pretrain.lr = -0.1", "greater than 0"]),
+        ("pretrain.lr", "3e-2", ["pretrain.lr = '3e-2'", "write 0.03"]),
+        ("pretrain.lr", float("nan"), ["pretrain.lr = nan", "finite"]),
+        ("pretrain.epochs", "60", ["pretrain.epochs = '60'", "integer"]),
+        ("pretrain.epochs", True, ["pretrain.epochs = True", "integer"]),
+        ("pretrain.epochs", 1.5, ["pretrain.epochs = 1.5", "integer"]),
+        ("pretrain.epochs", None, ["pretrain.epochs = None", "integer"]),
+        ("pretrain.epoch", 3, ["pretrain.epoch", "unknown key"]),
+        ("pretrain.momentum", 1.0, ["pretrain.momentum = 1.0", "less than 1"]),
+        ("pretrain.precision", 16, ["pretrain.precision = 16", "'auto', 'bf16' or 32"]),
+        ("pretrain.backbone.name", "resnet19", ["backbone.name = 'resnet19'", "'resnet18'"]),
+        ("pretrain.backbone", 3, ["pretrain.backbone = 3"]),
+        ("pretrain.vi_simsiam.objective", "naive", ["objective = 'naive'", "'decoupled'"]),
+        ("pretrain.vi_simsiam.beta", 1.1, ["beta = 1.1", "less than or equal to 1"]),
+        ("pretrain.vae.sigma", 0, ["pretrain.vae.sigma = 0", "greater than 0"]),
+        ("cache_views.size", 4, ["cache_views.size = 4", "greater than or equal to 8"]),
+        ("cache_views.test_fraction", 1.0, ["test_fraction = 1.0", "less than 1"]),
+        ("cache_views.augmentation.hue", 0.6, ["hue = 0.6", "0.5"]),
+        ("cache_views.augmentation.crop_scale", [0.5], ["crop_scale = [0.5]", "2 items"]),
+        ("cache_views.augmentation.crop_scale", [1.0, 0.2], ["crop_scale = [1.0, 0.2]", "must rise"]),
+        ("probe", None, ["probe = None"]),
+        ("probe.C", float("inf"), ["probe.C = inf", "finite"]),
+        ("uncertainty.crop_areas", [], ["crop_areas = []"]),
+        ("uncertainty.crop_areas", [0.1, 1.2], ["crop_areas.1 = 1.2", "less than or equal to 1"]),
+        ("datasets", [], ["datasets = []", "at least one"]),
+        ("datasets", "digits", ["datasets = 'digits'", "list"]),
+        ("datasets", ["cifr"], ["datasets = 'cifr'", "digits"]),
+        ("datasets", ["digits", "digits"], ["datasets = 'digits'", "twice"]),
+        ("datasets", [["digits"]], ["datasets = ['digits']"]),
+        ("methods", ["simclar"], ["methods = 'simclar'", "vi_simsiam"]),
+        ("seeds", [-1], ["seeds = -1", ">= 0"]),
+        ("seeds", [True], ["seeds = True"]),
+        ("seeds", [0, 0], ["seeds = 0", "twice"]),
+        ("sedes", [0], ["sedes", "did you mean seeds"]),
+        ("recipes", [], ["recipes = []"]),
+        ("recipes.digits", "x", ["recipes.digits = 'x'"]),
+        ("recipes.digits.pretrian", {}, ["recipes.digits.pretrian", "did you mean pretrain"]),
+        ("recipes.digits.pretrain.lr", -1.0, ["recipes.digits.pretrain.lr = -1.0", "greater than 0"]),
+        ("recipes.digits.pretrain.lrr", 1.0, ["recipes.digits.pretrain.lrr", "unknown key"]),
+        ("recipes.digits.pretrain.backbone.wdth", 1, ["recipes.digits.pretrain.backbone.wdth", "unknown key"]),
+        ("recipes.digits.plot", {}, ["recipes.digits.plot", "unknown section"]),
+        ("recipes.../evil", {}, ["recipes.../evil", "letters, digits"]),
+        ("recipes.a $(b)", {}, ["recipes.a $(b)", "letters, digits"]),
+    ],
+)
+def test_a_fault_is_named_with_key_value_and_range(shipped, key, value, said):
+    broken = copy.deepcopy(shipped)
+    if key.startswith("recipes.") and not key.startswith("recipes.digits"):
+        broken["recipes"][key.removeprefix("recipes.")] = value
+    else:
+        put(broken, key, value)
+    with pytest.raises(Problem) as caught:
+        params.check(broken, "some.yaml")
+    message = str(caught.value)
+    assert message.startswith("some.yaml")
+    for words in said:
+        assert words in message
+
+
+def test_every_fault_is_listed_at_once(shipped):
+    broken = copy.deepcopy(shipped)
+    put(broken, "pretrain.lr", 0)
+    put(broken, "probe.C", 0)
+    del broken["plot"]
+    with pytest.raises(Problem) as caught:
+        params.check(broken)
+    for words in ("pretrain.lr", "probe.C", "plot: missing"):
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a: [", "not valid YAML"),
+        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("a: !!python/object/apply:os.system ['touch pwned']", "not valid YAML"),
+        ("- 1\n- 2\n", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("? [a, b]\n: 1\n", "not valid YAML"),
+        ("\tx: 1", "not valid YAML"),
+    ],
+)
+def test_files_that_are_no_parameter_files(tmp_path, text, said):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(Problem, match=r"wrong\.yaml") as caught:
+        params.load(path)
+    assert said in str(caught.value)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
+    with pytest.raises(Problem, match=r"absent\.yaml"):
+        params.load(tmp_path / "absent.yaml")
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Problem, match=r"b\.yaml"):
+        params.load(tmp_path / "b.yaml")
+
+
+def test_a_recipe_overrides_single_values_and_nothing_else(shipped):
+    job = params.resolve(shipped, "pretrain", "digits", "simsiam")
+    section, recipe = shipped["pretrain"], shipped["recipes"]["digits"]["pretrain"]
+    assert job["epochs"] == recipe["epochs"] != section["epochs"]
+    assert job["momentum"] == section["momentum"]
+    assert job["projector"] == section["projector"] | recipe["projector"]
+    assert yaml.safe_load(FILE.read_text())["pretrain"] == section, "resolving must not change the file's mapping"
+
+
+def test_jobs_get_only_what_they_use(shipped):
+    changed = copy.deepcopy(shipped)
+    put(changed, "pretrain.vae.sigma", 0.5)
+    put(changed, "recipes.fashion_mnist.pretrain.epochs", 3)
+    put(changed, "seeds", [0, 1])
+    for method in params.METHODS:
+        same = params.resolve(shipped, "pretrain", "digits", method) == params.resolve(
+            changed, "pretrain", "digits", method
+        )
+        assert same == (method != "vae")
+    put(changed, "pretrain.lr", 0.5)
+    put(changed, "recipes.digits.pretrain.lr", 0.5)
+    before, after = (params.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
+    assert before == after and set(before) == {"backbone"}
+
+
+def test_the_source_of_a_data_set_is_its_own_name_unless_said(shipped):
+    assert params.resolve(shipped, "download", "digits")["source"] == "digits"
+    changed = copy.deepcopy(shipped)
+    put(changed, "recipes.mine", {"download": {"source": "digits"}})
+    assert params.resolve(changed, "download", "mine")["source"] == "digits"
