@@ -53,7 +53,7 @@ def main() -> None:
     for name, table in (("images", images), ("crops", crops), ("views", views)):
         _write(table, args.out / f"{name}.parquet")
     measures = measure(images, crops, views, params.bootstrap, params.seed)
-    write_json(args.out / "metrics.json", {name: estimate.as_dict() for name, estimate in measures.items()})
+    write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
     write_run_record(
         args.out, "uncertainty", args.params, started, str(device),
         dataset=args.dataset, method=args.method, seed=args.seed,

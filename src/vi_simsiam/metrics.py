@@ -6,30 +6,26 @@ are a few array operations, and repeated images are treated exactly as ties. An 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from vi_simsiam.randomness import generator
+from vi_simsiam import randomness
 
 _LEVEL = 0.95
 _ELEMENTS = 1 << 24  # counts held at once
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A measure with its 95 % percentile bootstrap interval; n is the number of images."""
+class Estimate(NamedTuple):
+    """A quantity with its 95 % interval; NaN where it could not be estimated. Here n is the number of images."""
 
     estimate: float
     ci_low: float
     ci_high: float
-    n: int
-
-    def as_dict(self) -> dict[str, float | int]:
-        return asdict(self)
+    n: float
 
 
 class Bootstrap:
@@ -46,7 +42,7 @@ class Bootstrap:
 
     def counts(self) -> Iterator[NDArray[np.float64]]:
         """How often each image was drawn: arrays (r, n) whose r add up to `resamples`."""
-        rng = np.random.default_rng(generator(self.seed, "bootstrap").initial_seed() % 2**63)
+        rng = np.random.default_rng(randomness.seed(self.seed, "bootstrap"))
         rows = max(1, _ELEMENTS // self.n)
         for start in range(0, self.resamples, rows):
             size = min(rows, self.resamples - start)

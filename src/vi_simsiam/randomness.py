@@ -6,15 +6,17 @@ order of the jobs therefore sees the same numbers, and two methods with the same
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
-def generator(*purpose: str | int) -> torch.Generator:
-    """A fresh CPU generator whose state is a function of `purpose` alone.
+def seed(*purpose: str | int) -> int:
+    """A 64-bit seed, >= 0, that is a function of `purpose` alone.
 
     Args:
-        purpose: one or more strings and integers, e.g. `generator(seed, epoch, "views")`. Order and type count:
+        purpose: one or more strings and integers, e.g. `seed(3, 17, "views")`. Order and type count:
             ("1", 2), (1, 2) and (12,) are different purposes.
 
     Raises:
@@ -25,4 +27,11 @@ def generator(*purpose: str | int) -> torch.Generator:
         if isinstance(part, bool) or not isinstance(part, str | int):
             raise TypeError(f"a purpose is made of strings and integers, not {part!r}")
     digest = hashlib.sha256(json.dumps(purpose).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+    return int.from_bytes(digest[:8], "big")
+
+
+def generator(*purpose: str | int) -> "torch.Generator":
+    """A fresh CPU generator seeded with `seed(*purpose)`."""
+    import torch  # here, so that what needs no tensors does not wait for torch
+
+    return torch.Generator().manual_seed(seed(*purpose))

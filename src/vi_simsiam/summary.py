@@ -2,26 +2,17 @@
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from vi_simsiam.metrics import Estimate
 from vi_simsiam.results import Run
 
 # The certainty score that is a method's own, in the order of preference: what its latent distribution offers.
 OWN_SCORES = ("kappa", "posterior_precision")
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
-
-
-class Estimate(NamedTuple):
-    """A quantity with its 95 % interval; NaN where it could not be estimated. Fields as in metrics.json."""
-
-    estimate: float
-    ci_low: float
-    ci_high: float
-    n: float
 
 
 def summary_table(runs: list[Run]) -> pd.DataFrame:

@@ -11,12 +11,11 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from vi_simsiam import alarms, checkpoints, knn
+from vi_simsiam import alarms, checkpoints, knn, randomness
 from vi_simsiam.errors import Problem
 from vi_simsiam.features import batches, best_device, extract
 from vi_simsiam.methods import ImageSpec, Losses, Method, build
 from vi_simsiam.params import PretrainParams, UntrainedParams
-from vi_simsiam.randomness import generator
 from vi_simsiam.schedule import learning_rate
 from vi_simsiam.store import Store
 from vi_simsiam.views import Views
@@ -59,8 +58,8 @@ class ViewBatches:
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pairs of (batch_size, C, size, size) float views in [0, 1] on the device; a last short batch is left out."""
-        draw = generator(self.seed, epoch, "views")
-        order = torch.randperm(len(self.images), generator=generator(self.seed, epoch, "order"))
+        draw = randomness.generator(self.seed, epoch, "views")
+        order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
         pair = self._cached if self.views.shape[1] else self._fresh
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield pair(order[start : start + self.batch_size], draw)
@@ -102,7 +101,7 @@ def pretrain(
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
     Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on.
     """
-    torch.manual_seed(generator(seed, "initialisation").initial_seed())
+    torch.manual_seed(randomness.seed(seed, "initialisation"))
     model = build(name, params, image_spec(store))
     if isinstance(params, UntrainedParams):
         return model.eval(), []
@@ -148,7 +147,7 @@ class _Run:
         """One pass over the training images; returns its history row."""
         self.model.train()
         # The VAE's noise: from (seed, epoch) like everything else, so that resuming is exact.
-        torch.manual_seed(generator(self.seed, epoch, "noise").initial_seed())
+        torch.manual_seed(randomness.seed(self.seed, epoch, "noise"))
         means = _Means()
         kappas: list[Tensor] = []
         step = (epoch - 1) * len(self.views)
