@@ -1,0 +1,26 @@
+"""Step `cache_views`: decode and resize a data set's images once, draw and store augmented views."""
+
+import time
+
+import torch
+
+from vi_simsiam.command import job_arguments, run
+from vi_simsiam.datasets import find_source
+from vi_simsiam.manifest import verified_manifest
+from vi_simsiam.params import parse
+from vi_simsiam.record import write_run_record
+from vi_simsiam.store_writing import build
+
+
+def main() -> None:
+    started = time.time()
+    args = job_arguments(__doc__, "download", "out").parse_args()
+    params = parse("cache_views", args.params)
+    torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
+    manifest = verified_manifest(args.download)
+    build(args.out, args.dataset, find_source(manifest.source).read(args.download), params)
+    write_run_record(args.out, "cache_views", args.params, started, dataset=args.dataset)
+
+
+if __name__ == "__main__":
+    run(main)
