@@ -12,8 +12,9 @@ from vi_simsiam.params import PretrainParams
 class Vae(Method):
     """Reconstruct each view from a Gaussian code; the posterior's width is the per-image uncertainty.
 
-    -ELBO = E_q[-log p(x | z)] + KL(q(z | x) || N(0, I)), both divided by the number of pixel values, with the pixel
-    likelihood N(decoder(z), sigma^2).
+    -ELBO = E_q[-log p(x | z)] + KL(q(z | x) || N(0, I)) with the pixel likelihood N(decoder(z), sigma^2). Both terms are
+    multiplied by sigma^2 / number of pixel values: the first is then half the mean squared error up to a constant, and
+    the learning rates of the other methods carry over.
     """
 
     latent = "R^d, Gaussian with predicted mean and variance"
@@ -44,9 +45,9 @@ class Vae(Method):
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
             z = mean + log_sigma.exp() * torch.randn_like(mean)
-            pixels = view[0].numel()
-            align = align + self.pixel_loss(self.decoder(z).float(), view).mean() / (2 * pixels)
-            kl = kl + gaussian_kl(mean, log_sigma).mean() / (2 * pixels)
+            scale = self.sigma**2 / view[0].numel() / 2  # / 2: the mean over two views
+            align = align + scale * self.pixel_loss(self.decoder(z).float(), view).mean()
+            kl = kl + scale * gaussian_kl(mean, log_sigma).mean()
             means.append(nn.functional.normalize(mean.detach(), dim=-1))
         monitors = {"mean_cosine": (means[0] * means[1]).sum(-1).mean(), "embedding": means[0]}
         return Losses(align=align, uniform=align.new_zeros(()), kl=kl, monitors=monitors)
@@ -64,7 +65,10 @@ def gaussian_kl(mean: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """(B, latent) codes to (B, C, size, size) images: three times nearest up-sampling by 2 and a convolution."""
+    """(B, latent) codes to (B, C, size, size) images: three times a convolution and nearest up-sampling by 2.
+
+    The convolution comes first: after the up-sampling it would cost four times as much.
+    """
 
     def __init__(self, latent: int, width: int, images: ImageSpec):
         super().__init__()
@@ -74,10 +78,10 @@ class Decoder(nn.Module):
         blocks = []
         for before, after in zip(widths, widths[1:], strict=False):
             blocks += [
-                nn.Upsample(scale_factor=2, mode="nearest"),
                 nn.Conv2d(before, after, 3, padding=1, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
+                nn.Upsample(scale_factor=2, mode="nearest"),
             ]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Conv2d(width, images.channels, 3, padding=1)
