@@ -101,7 +101,7 @@ def test_each_operation_equals_torchvision(only, channels):
     result = views.apply(images, parameters)
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
     if "grey" in only and channels == 1:
-        assert torch.equal(result, images.permute(0, 3, 1, 2).float().mul(1 / 255))
+        assert torch.equal(to_uint8(result), images)
 
 
 def test_nothing_asked_nothing_changed():
@@ -171,6 +171,20 @@ def test_a_gpu_gives_the_same_pixels():
     on_gpu = views.apply(images.cuda(), parameters)
     assert on_gpu.is_cuda
     torch.testing.assert_close(on_gpu.cpu(), views.apply(images, parameters), rtol=0, atol=1e-5)
+
+
+def test_autocast_around_it_makes_no_difference():
+    images, views = photos(16, 48, 48, 3), Views(augmentation(), 32)
+    parameters = views.draw(16, 48, 48, generator(8))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = views.apply(images, parameters)
+    assert torch.equal(inside, views.apply(images, parameters))
+
+
+def test_no_images():
+    views = Views(augmentation(), 32, 3)
+    none = views.apply(torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, generator(0)))
+    assert none.shape == (0, 3, 32, 32)
 
 
 def test_images_of_another_kind_are_refused():

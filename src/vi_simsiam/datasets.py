@@ -91,7 +91,7 @@ class Digits:
 
     def read(self, folder: Path) -> Images:
         try:
-            table = np.loadtxt(folder / self._FILE, delimiter=",")  # as scikit-learn does; it unpacks .gz itself
+            table = np.loadtxt(folder / self._FILE, delimiter=",", ndmin=2)  # as scikit-learn; it unpacks .gz
             pixels, labels = table[:, :64], table[:, 64].astype(np.int64)
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             raise _unreadable(folder / self._FILE, error) from None

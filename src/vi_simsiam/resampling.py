@@ -1,92 +1,68 @@
-"""Crops, resizes and blurs of whole batches as products with small matrices, one pair per image.
+"""Crops, resizes and blurs of whole batches, on any device, no loop over images.
 
-Bilinear interpolation and Gaussian blur are separable and linear, so an image x of shape (H, W) becomes
-`rows @ x @ columns.T` with `rows` (size, H) and `columns` (size, W). Every image of a batch has its own
-matrices, and the whole batch is two batched matrix products, on any device.
+Bilinear interpolation as Pillow and torchvision do it: antialiased where it reduces, and what lies outside a
+crop has no influence on it. A crop that is enlarged is plain interpolation between four pixels. Where one is
+reduced, every result pixel is a weighted mean of many; that, as Gaussian blur, is separable and linear, so an
+image x becomes `rows @ x @ columns.T` with small matrices of its own, and a batch is two batched products.
 """
+
+from collections.abc import Callable
+from functools import wraps
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample, one_hot
 
 
-def crop_weights(start: Tensor, length: Tensor, source: int, size: int, flip: Tensor | None = None) -> Tensor:
-    """Matrices that cut `length` pixels from `start` out of an axis and resize them to `size` pixels.
+def _in_float32(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compute in float32 even where training has autocast on: pixels have more levels than bfloat16 tells apart."""
 
-    The weights are those of Pillow's and torchvision's antialiased bilinear filter: a triangle whose width
-    grows with the reduction, cut off at the crop's border (what is outside the crop has no influence).
+    @wraps(operation)
+    def without_autocast(images: Tensor, *args, **kwargs) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):
+            return operation(images, *args, **kwargs)
 
-    Args:
-        start: (n,) first pixel of each crop; with `length`, inside 0..source.
-        length: (n,) pixels of each crop, at least 1.
-        source: pixels of the axis.
-        size: pixels of the result.
-        flip: (n,) bool, which results are mirrored along this axis. None: none of them.
-
-    Returns: (n, size, source) float32 on the device of `start`; every row sums to 1.
-    """
-    device = start.device
-    target = torch.arange(size, device=device, dtype=torch.float32)
-    if flip is None:
-        target = target[None]
-    else:
-        target = torch.where(flip[:, None], size - 1 - target, target)
-    start, length = start.to(torch.float32)[:, None], length.to(torch.float32)[:, None]
-    scale = length / size
-    centre = start + scale * (target + 0.5)  # (n, size), where each result pixel falls in the source
-    pixel = torch.arange(source, device=device, dtype=torch.float32)  # covers pixel .. pixel + 1
-    weights = ((pixel + 0.5) - centre[..., None]).abs_()
-    weights.mul_(-1.0 / scale.clamp_min(1.0)[..., None]).add_(1.0).clamp_min_(0.0)
-    inside = (pixel >= start) & (pixel < start + length)  # (n, source)
-    weights.mul_(inside[:, None])
-    return weights.div_(weights.sum(-1, keepdim=True))
+    return without_autocast
 
 
-def blur_weights(sigma: Tensor, kernel: int, size: int) -> Tensor:
-    """Matrices of a Gaussian blur along an axis, the border mirrored without repeating its pixel.
+@_in_float32
+def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = None, reduces: bool = True) -> Tensor:
+    """Cut a box out of every image, resize it to `size` x `size`, and mirror it.
 
     Args:
-        sigma: (n,) standard deviations in pixels, > 0.
-        kernel: odd number of pixels that the filter covers, less than 2 * `size`.
-        size: pixels of the axis.
+        images: (n, H, W, C) uint8, or floating point in [0, 1].
+        boxes: (4, n) float32 or integer tops, lefts, heights, widths in whole pixels, inside the image.
+        size: pixels of the results' sides.
+        flip: (n,) bool, which results to mirror left to right. None: none.
+        reduces: whether a box may be larger than the result. False is faster, and wrong where one is.
 
-    Returns: (n, size, size) float32. As torchvision's `gaussian_blur` with this kernel size.
+    Returns: (n, C, size, size) float32 in [0, 1].
     """
-    reach = kernel // 2
-    offset = torch.arange(-reach, reach + 1, device=sigma.device)
-    density = torch.exp(-0.5 * (offset / sigma[:, None]).square())
-    density = (density / density.sum(1, keepdim=True)).to(torch.float32)
-    pixel = torch.arange(size, device=sigma.device)
-    taken = pixel[:, None] + offset  # (size, kernel), may lie outside
-    taken = taken.abs()
-    taken = torch.where(taken < size, taken, 2 * (size - 1) - taken)
-    shifts = torch.nn.functional.one_hot(taken, size).to(torch.float32)  # (size, kernel, size)
-    return (density @ shifts.transpose(0, 1).reshape(kernel, -1)).view(-1, size, size)
+    _, height, width, _ = images.shape
+    scale = 1 / 255 if images.dtype == torch.uint8 else 1.0
+    images = (images.to(torch.float32) * scale).permute(0, 3, 1, 2)
+    top, left, h, w = boxes.to(torch.float32)[..., None]
+    y = x = torch.arange(size, device=images.device) + 0.5
+    if flip is not None:
+        x = torch.where(flip[:, None], size - x, x)
+    y, x = top + y * (h / size), left + x * (w / size)  # (n, size): the result's pixel centres in the source
+    if reduces:
+        rows, columns = _triangles(y, top, h, height, size), _triangles(x, left, w, width, size)
+        return rows[:, None] @ images @ columns[:, None].mT
+    y = torch.minimum(torch.maximum(y, top + 0.5), top + h - 0.5) * (2 / height) - 1
+    x = torch.minimum(torch.maximum(x, left + 0.5), left + w - 0.5) * (2 / width) - 1
+    grid = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], -1)
+    return grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def resample(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """`rows @ plane @ columns.T` for every channel and image.
-
-    Args:
-        planes: (C, n, H, W) float32.
-        rows: (n, S, H). columns: (n, T, W).
-
-    Returns: (C, n, S, T) float32.
-    """
-    columns = columns.transpose(1, 2)
-    out = planes.new_empty(*planes.shape[:2], rows.shape[1], columns.shape[2])
-    for plane, result in zip(planes, out, strict=True):
-        torch.bmm(rows, torch.bmm(plane, columns), out=result)
-    return out
-
-
-def to_planes(images: Tensor) -> Tensor:
-    """(n, H, W, C) uint8, or floating point in [0, 1], as (C, n, H, W) float32 in [0, 1].
-
-    Channels come first because every colour operation then runs on contiguous planes.
-    """
-    if images.dtype == torch.uint8:
-        return images.permute(3, 0, 1, 2).to(torch.float32, memory_format=torch.contiguous_format).mul_(1 / 255)
-    return images.permute(3, 0, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+def _triangles(centre: Tensor, start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
+    """Matrices (n, size, source) of the antialiasing filter: triangles at `centre`, cut off at the crop's border."""
+    pixel = torch.arange(source, device=centre.device) + 0.5
+    reach = (length / size).clamp_min(1.0)[..., None]
+    weights = (1 - (pixel - centre[..., None]).abs() / reach).clamp_min(0)
+    inside = (pixel > start) & (pixel < start + length)
+    weights = weights * inside[:, None]
+    return weights / weights.sum(-1, keepdim=True)
 
 
 def fixed_crops(images: Tensor, boxes: Tensor, size: int) -> Tensor:
@@ -94,7 +70,7 @@ def fixed_crops(images: Tensor, boxes: Tensor, size: int) -> Tensor:
 
     Args:
         images: (n, H, W, C) uint8, or floating point in [0, 1].
-        boxes: (n, 4) integers top, left, height, width in pixels, inside the image (on the CPU: no waiting).
+        boxes: (n, 4) integers top, left, height, width in pixels, inside the image; on the CPU (no waiting).
         size: pixels of the results' sides.
 
     Returns: (n, C, size, size) float32 in [0, 1], on the device of `images`.
@@ -105,9 +81,7 @@ def fixed_crops(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     outside = (top < 0) | (left < 0) | (h < 1) | (w < 1) | (top + h > height) | (left + w > width)
     if outside.any():
         raise ValueError(f"box {boxes[outside][0].tolist()} lies outside the images of {height} x {width} pixels")
-    top, left, h, w = boxes.to(images.device).unbind(1)
-    crops = resample(to_planes(images), crop_weights(top, h, height, size), crop_weights(left, w, width, size))
-    return crops.transpose(0, 1).contiguous()
+    return crop_resize(images, boxes.T.to(images.device), size, reduces=bool((boxes[:, 2:] > size).any()))
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -126,3 +100,25 @@ def resize(images: Tensor, size: int) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """(n, C, H, W) in [0, 1], rounded to the nearest of 256 levels, as (n, H, W, C) uint8."""
     return (images * 255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+@_in_float32
+def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
+    """Gaussian blur with a width of its own for every image, as torchvision's `gaussian_blur` with this kernel size.
+
+    Args:
+        images: (n, C, S, S) float32.
+        sigma: (n,) standard deviations in pixels, > 0.
+        kernel: odd number of pixels that the filter covers, less than 2 * S. The border is mirrored.
+
+    Returns: (n, C, S, S) float32.
+    """
+    size, reach = images.shape[3], kernel // 2
+    offset = torch.arange(-reach, reach + 1, device=images.device)
+    density = torch.exp(-0.5 * (offset / sigma[:, None]).square())
+    density = density / density.sum(1, keepdim=True)
+    taken = (torch.arange(size, device=images.device)[:, None] + offset).abs()  # (S, kernel)
+    taken = torch.where(taken < size, taken, 2 * (size - 1) - taken)
+    shifts = one_hot(taken, size).to(torch.float32).transpose(0, 1)  # (kernel, S, S)
+    weights = (density @ shifts.flatten(1)).view(-1, 1, size, size)
+    return weights @ images @ weights.mT

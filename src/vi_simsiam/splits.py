@@ -10,9 +10,9 @@ from vi_simsiam.randomness import generator
 def stratified_sample(labels: np.ndarray, count: int, draw: torch.Generator) -> np.ndarray:
     """`count` of len(labels) images drawn without replacement, every class in proportion.
 
-    The images are ordered by class and at random within one, and `count` are taken from this list at even steps:
-    a class of m images gives m * count / len(labels) of them, rounded up or down. Images without a label (-1) are
-    a class of their own.
+    The images are ordered by class and at random within one, and `count` are taken from this list at even steps
+    from a random start (systematic sampling). So every image is as likely as any other, and a class of m images
+    gives m * count / len(labels) of them, rounded up or down. Images without a label (-1) are a class of their own.
 
     Args:
         labels: (N,) integers. count: 0..N. draw: gives the random order.
@@ -20,9 +20,11 @@ def stratified_sample(labels: np.ndarray, count: int, draw: torch.Generator) -> 
     Returns: (count,) int64 indices, rising.
     """
     n = len(labels)
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
     shuffled = torch.randperm(n, generator=draw).numpy()
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    step = np.arange(n + 1) * count // max(n, 1)
+    step = (np.arange(n + 1) * count + int(torch.randint(n, (1,), generator=draw))) // n
     return np.sort(by_class[step[1:] > step[:-1]])
 
 

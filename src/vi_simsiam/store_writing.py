@@ -24,9 +24,7 @@ from vi_simsiam.splits import split_rows
 from vi_simsiam.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.views import Views
 
-# Images that are decoded and whose views are drawn at once. A part of what the random numbers depend on: another
-# value gives other views.
-_PIECE = 256
+_PIECE = 256  # images that are decoded, and whose views are drawn, at once
 _VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
 _ROWS_PER_GROUP = 1 << 16  # of the parquet tables
 _SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
@@ -115,9 +113,8 @@ def _write_split(
             most = max(1, _VALUES_AT_ONCE // (size * size * channels))
             for start in range(0, len(parameters), most):
                 part = slice(start, start + most)
-                view_file.write(
-                    to_uint8(views.apply(torch.from_numpy(images[index[part]]), parameters[part])).numpy().tobytes()
-                )
+                repeated = torch.from_numpy(images[index[part]])
+                view_file.write(to_uint8(views.apply(repeated, parameters[part])).numpy().tobytes())
 
 
 @contextmanager
