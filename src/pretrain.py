@@ -23,11 +23,17 @@ def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=job).parse_args()
     params = parse("pretrain", args.params, args.method)
     store = Store.open(args.store)
+    store.verify()
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args)}.safetensors"
     model, history = training.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
     description = models.describe(
-        args.method, args.params, training.image_spec(store), dataset=args.dataset, seed=args.seed, classes=store.classes
+        args.method,
+        args.params,
+        training.image_spec(store),
+        dataset=args.dataset,
+        seed=args.seed,
+        classes=store.classes,
     )
     models.save(args.out, model, description)
     with replacing(args.out / "history.csv") as temporary:

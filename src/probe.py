@@ -22,6 +22,7 @@ def main() -> None:
     args = job_arguments(__doc__, "store", "model", "out", job=tuple(job)).parse_args()
     params = parse("probe", args.params)
     store = Store.open(args.store)
+    store.verify()
     device = best_device()
     model, _ = models.load(args.model, device)
     features, labels = {}, {}
@@ -71,7 +72,9 @@ def main() -> None:
 def _require_labels(dataset: str, labels: dict[str, torch.Tensor]) -> None:
     for split, values in labels.items():
         if (values < 0).any():
-            raise Problem(f"{dataset}: {int((values < 0).sum())} {split} images have no label, and a probe needs labels.")
+            raise Problem(
+                f"{dataset}: {int((values < 0).sum())} {split} images have no label, and a probe needs labels."
+            )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def main() -> None:
     args = job_arguments(__doc__, "store", "model", "probe", "out", job=job).parse_args()
     params = parse("uncertainty", args.params)
     store = Store.open(args.store)
+    store.verify()
     device = best_device()
     model, _ = models.load(args.model, device)
     probed = read_json(args.probe / "probe.json")

@@ -19,7 +19,7 @@ IMAGES = ImageSpec(size=12, channels=1, mean=(0.3,), std=(0.4,))
 def params(**vi):
     vi = {
         "objective": "decoupled", "beta": 1.0, "warmup": 0.3, "kappa_input": "features", "kappa_hidden": 8,
-        "kappa_detach": False,
+        "kappa_gain": 1.0, "kappa_detach": False,
     } | vi  # fmt: skip
     return PretrainParams(
         backbone=BACKBONE, epochs=1, batch_size=8, lr=0.1, momentum=0.9, weight_decay=0.0, warmup_epochs=0,

@@ -18,7 +18,7 @@ PARAMS = {
     "projector": {"layers": 2, "hidden": 8, "out": 8}, "predictor": {"hidden": 4},
     "vi_simsiam": {
         "objective": "decoupled", "beta": 1.0, "warmup": 0.3, "kappa_input": "features", "kappa_hidden": 4,
-        "kappa_detach": False,
+        "kappa_gain": 1.0, "kappa_detach": False,
     },
 }  # fmt: skip
 

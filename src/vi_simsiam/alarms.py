@@ -32,7 +32,7 @@ def check_epoch(row: dict[str, float | None], grace: int) -> None:
     if cosine is not None and cosine < DEAD_COSINE:
         raise TrainingAlarm(
             f"kappa has collapsed: in epoch {epoch} the mean expected cosine kappa / (kappa + d - 1) is {cosine:.2g}, "
-            "the latent distribution is uniform and the loss no longer trains the encoder. Set "
+            "the latent distribution is uniform and kappa no longer learns. Lower pretrain.vi_simsiam.kappa_gain, or set "
             "pretrain.vi_simsiam.objective to decoupled, to beta with beta 1, or to warmup with a longer warmup."
         )
     spread = row.get("embedding_std")

@@ -88,5 +88,7 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
     loss()
     gradient = max(weight.grad.abs().max().item(), bias.grad.abs().max().item())
     if not gradient < 100 * _TOLERANCE:
-        print(f"warning: the linear probe stopped at a gradient of {gradient:.1e} (wanted {_TOLERANCE:.0e})", flush=True)
+        print(
+            f"warning: the linear probe stopped at a gradient of {gradient:.1e} (wanted {_TOLERANCE:.0e})", flush=True
+        )
     return LinearProbe(*(t.detach().float() for t in (weight, bias, mean, std)), gradient=gradient)

@@ -63,5 +63,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
     except FileNotFoundError:
         raise Problem(f"{path} does not exist. Run the step `pretrain`.") from None
     except (SafetensorError, RuntimeError) as error:
-        raise Problem(f"{path} is damaged or belongs to another model. Delete it and run `pretrain`. ({error})") from None
+        raise Problem(
+            f"{path} is damaged or belongs to another model. Delete it and run `pretrain`. ({error})"
+        ) from None
     return model.to(device, memory_format=torch.channels_last).eval(), description

@@ -89,6 +89,7 @@ class ViSimSiamParams(_Section):
     warmup: InnerShare
     kappa_input: Literal["features", "projection"]
     kappa_hidden: AtLeast1
+    kappa_gain: Positive
     kappa_detach: bool
 
 

@@ -121,7 +121,7 @@ def pretrain(
     saved, cost = time.monotonic(), 0.0
     for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history):
         row = run.epoch(epoch)
-        alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 10))
+        alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
         if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
             row["knn_top1"] = _monitor_knn(model, store, device)
         history.append(row)
@@ -215,7 +215,9 @@ def _announced(epochs: range, total: int, history: list[dict]) -> Iterator[int]:
     """The epochs, with a progress bar on a terminal and plain lines in a log."""
     terminal = sys.stderr.isatty()
     start = time.monotonic()
-    for done, epoch in enumerate(tqdm(epochs, initial=epochs.start - 1, total=total, unit="epoch", disable=not terminal)):
+    for done, epoch in enumerate(
+        tqdm(epochs, initial=epochs.start - 1, total=total, unit="epoch", disable=not terminal)
+    ):
         yield epoch
         if terminal or not history:
             continue
@@ -223,4 +225,7 @@ def _announced(epochs: range, total: int, history: list[dict]) -> Iterator[int]:
         seconds = (time.monotonic() - start) / (done + 1)
         shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1")
         numbers = "  ".join(f"{key} {row[key]:.4f}" for key in shown if row.get(key) is not None)
-        print(f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left", flush=True)
+        print(
+            f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left",
+            flush=True,
+        )

@@ -46,9 +46,10 @@ class ViSimSiam(SimSiam):
         inputs = features if self.vi.kappa_input == "features" else projection
         if self.vi.kappa_detach:
             inputs = inputs.detach()
-        # The hidden units are normalised, so their sum learns as many times faster as there are units, and the first
-        # steps would throw kappa to 0. Divided by the root of their number, its speed does not depend on the width.
-        return self.kappa_head(inputs).squeeze(-1).float() / self.vi.kappa_hidden**0.5
+        # The hidden units are normalised, so their plain sum learns as many times faster as there are units: kappa then
+        # falls to 0 in the first steps, before the views agree. Over the root of their number, its speed does not
+        # depend on the width.
+        return self.vi.kappa_gain * self.kappa_head(inputs).squeeze(-1).float() / self.vi.kappa_hidden**0.5
 
     def kappa(self, logit: Tensor) -> Tensor:
         """Concentration (B,) in (0, inf), float64: exp and the log-gammas after it need the range."""
