@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.measures import AUGMENTATIONS
+
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SKILL = {"untrained": -1.0, "simsiam": 1.5, "vi_simsiam": 1.5, "vae": 0.3}
@@ -87,6 +89,7 @@ def _run(results: Path, name: str, method: str, rng: np.random.Generator, label:
     }
     if method == "vi_simsiam":
         measures["expected_cosine_mean"] = _measure(images["expected_cosine"].mean())
+        measures |= {f"spearman_view_{name}/kappa": _measure(0.31) for name in AUGMENTATIONS}
     (folders["uncertainty"] / "metrics.json").write_text(json.dumps(measures))
     probe = {"knn_top1": float(images["knn_correct"].mean()), "probe_top1": float(images["correct"].mean())}
     (folders["probe"] / "probe.json").write_text(

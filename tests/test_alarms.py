@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -42,6 +43,6 @@ def test_schedule():
     assert rates[29] == pytest.approx(1 + math.sqrt(0.5))
     assert rates[54] == pytest.approx(1.0)
     assert rates[79] == pytest.approx(1 - math.sqrt(0.5))
-    assert all(a > b > 0 for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert all(a > b > 0 for a, b in pairwise(rates[4:]))
     assert learning_rate(0, steps=10, warmup_steps=0, peak=1.0) == 1.0
     assert learning_rate(9, steps=10, warmup_steps=10, peak=1.0) == 1.0

@@ -37,7 +37,7 @@ def test_leave_one_out_equals_leaving_one_out():
 
 
 def test_k_is_cut_to_the_size_of_the_bank():
-    bank, labels = clusters(4, 3)
+    bank, _ = clusters(4, 3)
     assert knn.neighbours(bank, bank, k=20)[0].shape == (4, 4)
     assert knn.neighbours(bank, bank, k=20, leave_one_out=True)[0].shape == (4, 3)
 

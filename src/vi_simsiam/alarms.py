@@ -32,13 +32,13 @@ def check_epoch(row: dict[str, float | None], grace: int) -> None:
     if cosine is not None and cosine < DEAD_COSINE:
         raise TrainingAlarm(
             f"kappa has collapsed: in epoch {epoch} the mean expected cosine kappa / (kappa + d - 1) is {cosine:.2g}, "
-            "the latent distribution is uniform and kappa no longer learns. Lower pretrain.vi_simsiam.kappa_gain, or set "
-            "pretrain.vi_simsiam.objective to decoupled, to beta with beta 1, or to warmup with a longer warmup."
+            "the latent distribution is uniform and kappa no longer learns. Lower pretrain.vi_simsiam.kappa_gain, or "
+            "set pretrain.vi_simsiam.objective to decoupled, to beta with beta 1, or to warmup with a longer warmup."
         )
     spread = row.get("embedding_std")
     if spread is not None and spread < DEAD_SPREAD:
         raise TrainingAlarm(
-            f"the representation has collapsed: in epoch {epoch} the embeddings' std is {spread:.2g} of an even spread, "
-            "all images map to the same point. Lower pretrain.lr, raise pretrain.batch_size, or check that "
+            f"the representation has collapsed: in epoch {epoch} the embeddings' std is {spread:.2g} of an even "
+            "spread: all images map to the same point. Lower pretrain.lr, raise pretrain.batch_size, or check that "
             "cache_views.augmentation leaves the images recognisable."
         )

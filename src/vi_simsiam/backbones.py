@@ -1,5 +1,7 @@
 """ResNet encoders of any width, from torchvision's blocks (He et al. 2016, arXiv 1512.03385)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
@@ -68,7 +70,7 @@ def mlp(inputs: int, hidden: int, outputs: int, layers: int, last_norm: bool = F
     """
     widths = [inputs] + [hidden] * (layers - 1)
     modules: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         modules += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU(inplace=True)]
     modules.append(nn.Linear(widths[-1], outputs, bias=not last_norm))
     if last_norm:

@@ -5,6 +5,8 @@ import pandas as pd
 from vi_simsiam.metrics import Bootstrap, Estimate
 
 # Scores by the names of their columns; a method has some of them.
+# What is drawn for an augmented view. Those that do not vary in the data give no measure.
+AUGMENTATIONS = ("crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma")
 SCORES = ("kappa", "posterior_precision", "feature_norm", "view_agreement", "knn_density", "probe_confidence")
 
 
@@ -40,4 +42,7 @@ def measure(
         mean_over_views = views.groupby("index")["kappa"].mean().to_numpy()
         out["spearman_view_agreement/kappa"] = boot.spearman(mean_over_views, whole["view_agreement"])
         out["expected_cosine_mean"] = boot.mean(whole["expected_cosine"])
+        for name in AUGMENTATIONS:
+            if name in views:
+                out[f"spearman_view_{name}/kappa"] = boot.spearman(views["kappa"], views[name], views["index"])
     return {name: estimate for name, estimate in out.items() if estimate is not None}

@@ -38,7 +38,7 @@ class _Section(BaseModel):
 
 class DownloadParams(_Section):
     source: str | None
-    mirrors: list[str]
+    mirrors: list[Annotated[str, Field(pattern=r"^(https?://[^/]|file://(localhost)?/)")]]
     retries: Annotated[int, Field(ge=0, le=20)]
 
 
@@ -185,7 +185,7 @@ def load(path: str | Path = "params.yaml") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{path} cannot be read: {error}") from None
     try:
-        params = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader: tags are refused
+        params = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: tags are refused
     except yaml.YAMLError as error:
         raise Problem(f"{path} is not valid YAML: {error}") from None
     check(params, str(path))
@@ -287,12 +287,14 @@ def _section_faults(kind: type[_Section], section: Any, name: str):
             low, high = augmentation[key]
             if low > high:
                 yield f"{name}.augmentation.{key} = {_shown(augmentation[key])}: must rise, lowest value first"
+        if section["per_image"] == 1:
+            yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
 
 
 def _recipe_faults(name: str, recipe: Any, params: Mapping[str, Any], sound: Mapping[str, bool]):
     where = f"recipes.{name}"
     if not _NAME.fullmatch(name):
-        yield f"{where}: a data set's name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
+        yield f"{where}: a name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
     if recipe is None:
         return
     if not isinstance(recipe, Mapping):

@@ -115,14 +115,15 @@ def _parameter(axes: Axes, runs: Sequence[Run], name: str) -> None:
     label, off = _PARAMETERS[name]
     tables = [_kappa_by_parameter(run.views[name], run.views["kappa"], off) for run in runs]
     method = runs[0].method
-    rho = np.mean([run.views[name].astype(float).corr(run.views["kappa"], method="spearman") for run in runs])
+    found = [run.measures.get(f"spearman_view_{name}/kappa", {}) for run in runs]
+    rho, low, high = (np.mean([f.get(key, np.nan) for f in found]) for key in ("estimate", "ci_low", "ci_high"))
     if runs[0].views[name].dtype == bool:
         for position, quantiles in enumerate(np.mean([t.to_numpy() for t in tables], axis=0)):
             _box(axes, position, quantiles, method)
         axes.set(xticks=range(len(tables[0])), xticklabels=["no", "yes"][: len(tables[0])], xlim=(-0.6, 1.6))
     else:
         _band_over_seeds(axes, tables, method)
-    axes.set(xlabel=label, title=f"Spearman ρ = {rho:+.2f}".replace("-", "−"))
+    axes.set(xlabel=label, title=f"ρ = {rho:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−"))
 
 
 def _kappa_by_parameter(value: pd.Series, kappa: pd.Series, off: float | None) -> pd.DataFrame:

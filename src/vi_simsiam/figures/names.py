@@ -5,7 +5,7 @@ _BARS = "Bars are 95 % intervals over test images within one seed (mean of the s
 FIGURES: dict[str, str] = {
     "training_curves.svg": (
         "Training loss of each method, agreement of two views (cosine, and the cosine that kappa predicts), "
-        "quantiles of kappa, spread of the embedding, and k-NN accuracy, by epoch."
+        "quantiles of kappa (median, middle 50 % and 90 %), spread of the embedding, and k-NN accuracy, by epoch."
     ),
     "kappa_histogram.svg": (
         "Distribution of kappa over whole test images and over graded crops of them; the upper axis gives kappa as "
@@ -21,7 +21,7 @@ FIGURES: dict[str, str] = {
     ),
     "augmentations.svg": (
         "Kappa (median, middle 50 % and 90 %) of augmented views of the test images against each parameter of the "
-        "augmentation that varies, with Spearman's rank correlation."
+        "augmentation that varies, with Spearman's rank correlation ρ and its 95 % interval."
     ),
     "methods.svg": (
         "All methods compared: accuracy on whole test images and on graded crops, and how well each certainty score "

@@ -168,7 +168,7 @@ def draw_band(axes: Axes, x: np.ndarray, quantiles: np.ndarray, method: str, mar
     axes.plot(x, quantiles[:, 2], color=style.colour, marker=style.marker if marker else None, markersize=3)
 
 
-def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True) -> None:
+def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, label: bool = True) -> None:
     """Make `which` ("x" or "y") a logarithmic axis of kappa, with the expected cosine on the opposite side.
 
     kappa / (kappa + d - 1) is a logistic function of log kappa, so both scales are exact. Call it after drawing.
@@ -190,7 +190,8 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True) -> N
     copy.set_major_locator(FixedLocator([(dimension - 1) * c / (1 - c) for c in ticks]))
     copy.set_minor_locator(NullLocator())
     copy.set_major_formatter(FuncFormatter(lambda value, _: f"{value / (value + dimension - 1):.3g}"))
-    other.set(**{f"{which}label": "expected cosine"})
+    if label:
+        other.set(**{f"{which}label": "expected cosine"})
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -77,7 +77,7 @@ def _curves(axes: Axes, runs: Sequence[Run], column: str, marker: bool = False, 
 
 
 def _kappa(axes: Axes, runs: Sequence[Run]) -> None:
-    axes.set(title="κ: median, 50 %, 90 %", xlabel="epoch")
+    axes.set(title="κ, expected cosine", xlabel="epoch")
     if not runs:
         axes.set(title="κ: no method has it", xticks=[], yticks=[])
         return
@@ -87,4 +87,5 @@ def _kappa(axes: Axes, runs: Sequence[Run]) -> None:
         draw_band(axes, mean.index.to_numpy(), mean.to_numpy(), method, marker=len(mean) < 3)
         for run in group if len(group) > 1 else []:
             axes.plot(run.history["epoch"], run.history["kappa_q50"], color=method_style(method).colour, linewidth=0.4)
-    kappa_axis(axes, "y", sphere_dimension(runs[0].images))
+    # The panel is too narrow for a second axis's label; its title names both scales.
+    kappa_axis(axes, "y", sphere_dimension(runs[0].images), label=False)

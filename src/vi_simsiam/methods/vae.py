@@ -1,6 +1,7 @@
 """Variational auto-encoder: Kingma and Welling (2014), arXiv 1312.6114, on the same encoder as the other methods."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ from vi_simsiam.params import PretrainParams
 class Vae(Method):
     """Reconstruct each view from a Gaussian code; the posterior's width is the per-image uncertainty.
 
-    -ELBO = E_q[-log p(x | z)] + KL(q(z | x) || N(0, I)) with the pixel likelihood N(decoder(z), sigma^2). Both terms are
-    multiplied by sigma^2 / number of pixel values: the first is then half the mean squared error up to a constant, and
-    the learning rates of the other methods carry over.
+    -ELBO = E_q[-log p(x | z)] + KL(q(z | x) || N(0, I)) with the pixel likelihood N(decoder(z), sigma^2). Both terms
+    are multiplied by sigma^2 / number of pixel values: the first is then half the mean squared error up to a constant,
+    and the learning rates of the other methods carry over.
     """
 
     latent = "R^d, Gaussian with predicted mean and variance"
@@ -76,7 +77,7 @@ class Decoder(nn.Module):
         self.first = nn.Linear(latent, 4 * width * self.side**2)
         widths = [4 * width, 4 * width, 2 * width, width]
         blocks = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             blocks += [
                 nn.Conv2d(before, after, 3, padding=1, bias=False),
                 nn.BatchNorm2d(after),
