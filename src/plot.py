@@ -1,4 +1,4 @@
-"""Step `plot`: the summary table of all runs, the headline metrics, and the figures."""
+"""Step `plot`: the tables of all runs, the headline metrics, and the figures."""
 
 import time
 
@@ -8,7 +8,7 @@ from vi_simsiam.files import replacing, write_json
 from vi_simsiam.params import parse
 from vi_simsiam.record import write_run_record
 from vi_simsiam.results import open_runs
-from vi_simsiam.summary import headline, summary_table
+from vi_simsiam.summary import headline, measures_table, summary_table
 
 
 def main() -> None:
@@ -19,9 +19,10 @@ def main() -> None:
     params = parse("plot", args.params)
 
     runs = open_runs(args.runs, args.data, args.results)
-    with replacing(args.out / "summary.csv") as temporary:
-        # Six digits: more than any interval here can tell apart, and the same on every machine.
-        summary_table(runs).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    for name, table in (("summary", summary_table(runs)), ("measures", measures_table(runs))):
+        with replacing(args.out / f"{name}.csv") as temporary:
+            # Six digits: more than any interval here can tell apart, and the same on every machine.
+            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(runs, params, args.out / "figures")
     write_run_record(args.out, "plot", args.params, started)

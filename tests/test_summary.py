@@ -15,6 +15,7 @@ from vi_simsiam.summary import (
     Estimate,
     headline,
     mean_over_seeds,
+    measures_table,
     outcomes,
     quantile_groups,
     sphere_dimension,
@@ -46,6 +47,19 @@ def test_summary_values_are_the_estimates_of_the_earlier_steps(tmp_path):
     assert table.loc["vi_simsiam", "probe_top1"] == run.images["correct"].mean()
     assert table.loc["vi_simsiam", "auroc_correct/kappa"] == run.measures["auroc_correct/kappa"]["estimate"]
     assert math.isnan(table.loc["simsiam", "auroc_correct/kappa"])  # blank in the file
+
+
+def test_every_measure_stands_with_its_interval(tmp_path):
+    runs = opened(tmp_path)
+    table = measures_table(runs).set_index(["method", "measure"])
+    right = next(run for run in runs if run.method == "vae").images["knn_correct"]
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, "wilson")
+    row = table.loc[("vae", "knn_top1")]
+    assert list(row[["estimate", "ci_low", "ci_high", "n"]]) == pytest.approx([right.mean(), *interval, len(right)])
+    crops = next(run for run in runs if run.method == "vae").measures["crop_knn_top1"]
+    assert table.loc[("vae", "crop_knn_top1"), "ci_high"] == crops["ci_high"]
+    per_run = table.groupby("method", sort=False).size()
+    assert per_run["vi_simsiam"] > per_run["simsiam"] > 5
 
 
 def test_a_measure_without_estimate_is_blank(tmp_path):

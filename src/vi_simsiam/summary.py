@@ -32,6 +32,22 @@ def summary_table(runs: list[Run]) -> pd.DataFrame:
     return table[first + measures].astype(dict.fromkeys(["knn_top1", "probe_top1", *measures], float))
 
 
+def measures_table(runs: list[Run]) -> pd.DataFrame:
+    """A row per run and measure, with its 95 % interval over test images.
+
+    Columns: dataset, method, seed, measure, estimate, ci_low, ci_high, n (test images). The accuracies on whole images
+    come first, with Wilson intervals; the others have bootstrap intervals.
+    """
+    rows = []
+    for run in runs:
+        accuracies = {"knn_top1": "knn_correct", "probe_top1": "correct"}
+        right = {name: outcomes(run.images, column)[column] for name, column in accuracies.items()}
+        found = {name: wilson(correct)._asdict() for name, correct in right.items() if len(correct)}
+        for name, measure in (found | run.measures).items():
+            rows.append({"dataset": run.dataset, "method": run.method, "seed": run.seed, "measure": name} | measure)
+    return pd.DataFrame(rows, columns=["dataset", "method", "seed", "measure", "estimate", "ci_low", "ci_high", "n"])
+
+
 def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
     """The few figures worth a `dvc metrics diff`: data set -> method -> measure -> mean over seeds (4 digits).
 
