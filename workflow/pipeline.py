@@ -24,7 +24,6 @@ from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
 STARTED = time.time()
-IMAGES = ["images_train.npy", "labels_train.npy", "images_test.npy", "labels_test.npy", "store.json"]
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
 
@@ -59,8 +58,8 @@ def begin() -> None:
     """
     if Path.cwd() != ROOT:
         raise Problem(
-            f"results lie beside the Snakefile: run snakemake in {ROOT}, without --directory. To keep large files on"
-            " another disk, make `data` and `results` symbolic links to folders there."
+            f"results lie beside the Snakefile: run snakemake in {ROOT}, without --directory. To have them elsewhere,"
+            " put the project there (`git worktree add PATH`)."
         )
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])

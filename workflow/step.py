@@ -11,6 +11,7 @@ input with its record only if that input is newer than the output, and DVC moves
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,12 +32,16 @@ LONG_AGO = 86400  # s, 2 January 1970
 
 def main() -> None:
     (step,) = sys.argv[1:]
+    if set(str(pipeline.ROOT)) & set("{}"):
+        raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
     config = pipeline.schema.load("params.yaml")
     for path in results(step):
         if path.name == "run.json" and outdated(json.loads(path.read_text(encoding="utf-8")), step, config):
             path.unlink()
     for path in results(step):
         os.utime(path, (LONG_AGO, LONG_AGO))
+    # Ctrl-C reaches Snakemake too, which stops its jobs and removes its lock; `call` alone would kill it before that.
+    signal.signal(signal.SIGINT, lambda *_: None)
     cores = os.environ.get("CORES", "all")
     status = subprocess.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"])
     if status == 0:

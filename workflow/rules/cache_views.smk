@@ -1,19 +1,15 @@
+SPLIT_FILES = ["images_{split}.npy", "labels_{split}.npy", "views_{split}.npy", "views_{split}.parquet"]
+STORE = ["data/cache_views/{dataset}/" + name for name in [*expand(SPLIT_FILES, split=["train", "test"]), "store.json"]]
+
+
 rule cache_views:
     """Decode and resize the images once; draw and store augmented views."""
     input:
         "data/download/{dataset}/manifest.json",  # holds the sha256 of every downloaded file
         code=pipeline.code("cache_views"),
     output:
-        multiext("data/cache_views/{dataset}/images_", "train.npy", "test.npy"),
-        multiext("data/cache_views/{dataset}/labels_", "train.npy", "test.npy"),
-        multiext(
-            "data/cache_views/{dataset}/views_",
-            "train.npy",
-            "train.parquet",
-            "test.npy",
-            "test.parquet",
-        ),
-        multiext("data/cache_views/{dataset}/", "store.json", "run.json"),
+        STORE,
+        "data/cache_views/{dataset}/run.json",
     log:
         "logs/cache_views/{dataset}.log",
     benchmark:

@@ -41,7 +41,7 @@ rule plot:
         runtime=30,
     params:
         config=pipeline.job_config("plot", config),
-        runs=expand(RUN, **ALL),
+        runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:
         "tables and figures"
     shell:

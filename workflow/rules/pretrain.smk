@@ -1,13 +1,7 @@
 rule pretrain:
     """Train one encoder. Its resumable checkpoint lies in scratch/, which neither engine owns, so neither deletes it."""
     input:
-        multiext(
-            "data/cache_views/{dataset}/",
-            "images_train.npy",
-            "labels_train.npy",
-            "views_train.npy",
-            "store.json",
-        ),
+        STORE,
         code=lambda w: pipeline.code("pretrain", w.method),
     output:
         multiext(

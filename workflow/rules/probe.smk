@@ -1,7 +1,7 @@
 rule probe:
     """Features, k-NN, linear probe, and a prediction for each test image."""
     input:
-        multiext("data/cache_views/{dataset}/", *pipeline.IMAGES),
+        STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
         code=lambda w: pipeline.code("probe", w.method),
     output:

@@ -1,15 +1,9 @@
 rule uncertainty:
     """Kappa and every other certainty score: whole test images, graded crops, augmented views."""
     input:
-        multiext(
-            "data/cache_views/{dataset}/",
-            *pipeline.IMAGES,
-            "views_test.npy",
-            "views_test.parquet",
-        ),
+        STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
-        multiext(f"results/probe/{RUN}/", "predictions.parquet", "classifier.safetensors"),
-        multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
+        multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors", "features_train.npy"),
         code=lambda w: pipeline.code("uncertainty", w.method),
     output:
         multiext(

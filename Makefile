@@ -1,0 +1,52 @@
+# Aliases; `make help` lists them. Everything runs in .venv, made from the locks.
+PYTHON ?= python3
+VENV := .venv/bin/python
+
+.PHONY: run test lint format lock report clean help
+
+run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
+	$(VENV) -m snakemake --cores all
+
+test: .venv/test.stamp  ## all tests
+	$(VENV) -m pytest -n logical --maxprocesses 8
+
+lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m snakefmt --check Snakefile workflow
+	$(VENV) -m pytest -q tests/test_pipeline.py -k lint
+
+format: .venv/test.stamp  ## format all code, repair what the linter can
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
+	$(VENV) -m snakefmt Snakefile workflow
+
+lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
+	$(VENV) -m pip install --quiet uv
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
+
+report: .venv/run.stamp  ## report.html: figures, tables, run times in one file
+	$(VENV) -m snakemake --report report.html
+
+clean:  ## remove logs and unfinished trainings; results and .venv stay
+	rm -rf logs benchmarks/jobs scratch report.html dvc_plots .pytest_cache .ruff_cache
+
+help:
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 10
+
+LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --quiet --upgrade \
+	--custom-compile-command "make lock"
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.lock | .venv/bin/python
+	$(VENV) -m pip install --disable-pip-version-check -r requirements.lock
+	touch $@
+
+# The test lock holds all of the run lock, so this serves `make run` too.
+.venv/test.stamp: requirements-test.lock | .venv/bin/python
+	$(VENV) -m pip install --disable-pip-version-check -r requirements-test.lock
+	touch .venv/run.stamp $@

@@ -1,0 +1,303 @@
+"""Snakemake and DVC must agree on what is done, and redo exactly what a change affects."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+sys.path.insert(0, str(ROOT / "workflow"))
+import pipeline  # noqa: E402
+
+
+def run(repo, engine):
+    (repo.repro if engine == "dvc" else repo.snakemake)()
+
+
+def test_copy_needs_nothing(repo):
+    repo.agree()
+
+
+def test_fresh_clone_needs_nothing_after_dvc_pull(finished, tmp_path):
+    subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "clone"], check=True)
+    clone = type(finished)(tmp_path / "clone")
+    clone("dvc", "pull", "-q")
+    clone.ran()
+    clone.agree()
+    clone.snakemake()
+    clone.repro()
+    assert clone.ran() == {}
+
+
+@pytest.mark.parametrize("step", pipeline.stages())
+def test_code_among_the_inputs_is_what_jobs_import(finished, step):
+    """Python's own account of the imports of the finished run, which is in the logs."""
+    for log in finished.path.glob(f"logs/{step}*"):
+        for file in [log] if log.is_file() else log.rglob("*.log"):
+            parts = file.relative_to(finished.path / "logs").with_suffix("").parts  # step, data set, method, seed
+            modules = set(re.findall(r"^import time:.*\| +(vi_simsiam\S*)$", file.read_text(), re.MULTILINE))
+            paths = [ROOT / "src" / name.replace(".", "/") for name in modules - {"vi_simsiam.params"}]
+            files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
+            assert "src/vi_simsiam/command.py" in (code := pipeline.code(step, *parts[2:3]))
+            assert {file.relative_to(ROOT).as_posix() for file in files} <= set(code)
+            assert len(files) > 3, f"{file} does not hold the imports"
+
+
+@pytest.mark.parametrize(
+    ("first", "key", "value", "expected"),
+    [
+        ("snakemake", "probe.C", 2.0, {"probe": 2, "uncertainty": 2, "plot": 1}),
+        ("dvc", "probe.C", 2.0, {"probe": 2, "uncertainty": 2, "plot": 1}),
+        (
+            "snakemake",
+            "pretrain.lr",
+            0.1,
+            {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1},
+        ),  # not of `untrained`
+        ("dvc", "pretrain.lr", 0.1, {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}),
+        ("snakemake", "seeds", [0, 1], {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}),
+        ("dvc", "seeds", [0, 1], {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}),
+        ("snakemake", "methods", ["vi_simsiam"], {"plot": 1}),
+        ("dvc", "methods", ["vi_simsiam"], {"plot": 1}),
+        ("snakemake", "uncertainty.bootstrap", 120, {"uncertainty": 2, "plot": 1}),
+        ("dvc", "plot.quantiles", 3, {"plot": 1}),
+        ("dvc", "recipes.digits.uncertainty", {"bootstrap": 120}, {"uncertainty": 2, "plot": 1}),
+        ("dvc", "pretrain.vae.sigma", 0.2, {}),  # a method that is not run
+        ("dvc", "recipes.digits_b.pretrain.epochs", 3, {}),  # a data set that is not run
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_parameter_change_reruns_only_the_affected(repo, first, key, value, expected):
+    repo.set(key, value)
+    run(repo, first)
+    assert repo.ran() == expected
+    run(repo, "dvc" if first == "snakemake" else "snakemake")
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_added_data_set_computes_only_its_jobs(repo):
+    before = (repo.path / "results/pretrain/digits/vi_simsiam/seed0/run.json").read_text()
+    repo.set("datasets", ["digits", "digits_b"])
+    repo.snakemake()
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    assert (repo.path / "results/pretrain/digits/vi_simsiam/seed0/run.json").read_text() == before
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_reordered_parameters_rerun_nothing(repo):
+    def reordered(value):
+        return {key: reordered(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    repo.write_params(reordered(repo.read("params.yaml")))
+    repo.snakemake()
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("src/pretrain.py", {"pretrain": 2}),  # the same bytes come out: nothing downstream
+        ("src/vi_simsiam/methods/vi_simsiam.py", {"pretrain": 1, "probe": 1, "uncertainty": 1}),
+        ("src/vi_simsiam/methods/vae.py", {}),
+        ("src/vi_simsiam/summary.py", {"plot": 1}),
+        ("src/vi_simsiam/params.py", {}),  # what a job is given is compared itself
+    ],
+)
+def test_code_change(repo, file, expected):
+    repo.append(file, "\n# a comment\n")
+    repo.repro()
+    assert repo.ran() == expected
+    repo.snakemake()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_code_change_through_snakemake(repo):
+    repo.append("src/probe.py", "\n# a comment\n")
+    repo.snakemake()
+    assert repo.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}  # planned before the probe's bytes are known
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_switching_revisions(repo):
+    repo.set("probe.C", 2.0)
+    repo.snakemake()
+    repo.repro()
+    repo.commit("run 2")
+    for revision in ("main~1", "main", "main~1"):
+        repo("git", "checkout", "-q", revision)
+        repo("dvc", "checkout", "-q")
+        repo.agree()
+
+
+def test_metrics_and_plots(repo):
+    shown = repo("dvc", "metrics", "show", "--json")
+    assert "knn_top1" in shown
+    repo.set("probe.k", 1)
+    repo.repro()
+    assert "knn_top1" in repo("dvc", "metrics", "diff")
+    assert "probe.k" in repo("dvc", "params", "diff")
+    repo("dvc", "plots", "show", "-o", "page")  # of the default run, of which this one has a part
+    page = (repo.path / "page/index.html").read_text()
+    assert "Training loss" in page and "Quantiles of kappa" in page and "kappa_q50" in page
+
+
+def test_report(repo):
+    repo.snakemake("--report", "report.html")
+    page = (repo.path / "report.html").read_text()
+    assert "training_curves.svg" in page and "summary.csv" in page
+
+
+def test_lost_records_are_never_silently_stale(repo):
+    shutil.rmtree(repo.path / ".snakemake")
+    repo.set("recipes.digits.cache_views.size", 14)
+    repo.repro()
+    assert repo.read("data/cache_views/digits/run.json")["params"]["size"] == 14
+    repo.agree()
+
+
+def test_dates_do_not_hide_a_changed_input(repo):
+    repo.set("pretrain.lr", 0.1)
+    repo.repro("pretrain")
+    assert repo.ran() == {"pretrain": 1}
+    for path in (repo.path / "results/probe").rglob("*"):
+        os.utime(path)  # what `dvc unprotect` or a partial checkout does
+    repo.repro()
+    assert repo.ran() == {"probe": 1, "uncertainty": 1, "plot": 1}
+    repo.agree()
+
+
+def test_records_newer_than_the_data(repo):
+    """Run, then take back params and data but not Snakemake's records, then ask for the same parameters again."""
+    repo.set("probe.C", 2.0)
+    repo.snakemake()
+    repo("git", "checkout", "params.yaml")
+    repo("dvc", "checkout", "-f")
+    repo.set("probe.C", 2.0)
+    repo.ran()
+    repo.repro()
+    assert repo.ran()["probe"] == 2
+    repo.agree()
+
+
+def test_results_that_are_not_asked_for_stay(repo):
+    repo.set("methods", ["untrained"])
+    repo.set("pretrain.lr", 0.1)
+    repo.repro()
+    assert repo.ran() == {"plot": 1}
+    repo.set("methods", ["untrained", "vi_simsiam"])
+    repo.repro()
+    assert repo.ran() == {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}
+    repo.agree()
+
+
+def checkpoints(repo):
+    return [path for path in (repo.path / "scratch").rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_training_resumes(repo, kill):
+    repo.set("recipes.digits.pretrain.epochs", 150)
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=repo.path,
+        env=repo.env,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    end = time.monotonic() + 120
+    while not checkpoints(repo):
+        assert time.monotonic() < end and process.poll() is None, "no checkpoint was seen"
+        time.sleep(0.02)
+    os.killpg(process.pid, kill)
+    process.wait(60)
+    with contextlib.suppress(ProcessLookupError):  # until the last of them is gone
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+    assert "pretrain" not in repo.ran(), "the training had already finished"
+    if kill == signal.SIGKILL:
+        assert "unlock" in repo.repro(ok=False)  # the lock of the dead Snakemake: it says so and does not guess
+        repo("snakemake", "--unlock")
+    repo.repro()
+    assert repo.ran()["pretrain"] == 1
+    assert "resumed after epoch" in (repo.path / "logs/pretrain/digits/vi_simsiam/seed0.log").read_text()
+    assert len((repo.path / "results/pretrain/digits/vi_simsiam/seed0/history.csv").read_text().splitlines()) == 151
+    assert not checkpoints(repo)
+    repo.agree()
+
+
+@pytest.mark.parametrize("how", ["workspace", "temp", "queue"])
+def test_experiments(repo, how):
+    if how == "queue":
+        repo("dvc", "exp", "run", "--queue", "-n", "e", "-S", "probe.C=3.0")
+        repo("dvc", "queue", "start")
+        end = time.monotonic() + 240
+        while "e" not in repo("dvc", "exp", "list", "--name-only").split():
+            assert time.monotonic() < end, repo("dvc", "queue", "status")
+            time.sleep(1)
+    else:
+        repo("dvc", "exp", "run", "-n", "e", "-S", "probe.C=3.0", *(["--temp"] if how == "temp" else []))
+    if how != "workspace":
+        repo.agree()  # the workspace itself was left alone
+        assert repo.ran() == {}
+        repo("dvc", "exp", "apply", "e")
+    assert repo.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}
+    assert repo.read("params.yaml")["probe"]["C"] == 3.0
+    assert repo.read("results/probe/digits/vi_simsiam/seed0/run.json")["params"]["C"] == 3.0
+    assert "e" in repo("dvc", "exp", "show", "--csv")
+    repo.agree()
+
+
+def test_experiment_on_another_data_set(repo):
+    repo("dvc", "exp", "run", "-n", "e", "-S", "datasets=[digits_b]", "-S", "methods=[untrained]")
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}
+    assert "digits_b" in repo("dvc", "metrics", "show")
+    repo.agree()
+
+
+def test_odd_path_read_only_home_and_no_activated_environment(finished, tmp_path):
+    """The project in a folder with an awkward name, HOME not a writable folder, `python` not on PATH as ours."""
+    path = tmp_path / "my project's (1) %s & $HOME é"
+    shutil.copytree(finished.path, path, symlinks=True)
+    (path / ".venv").symlink_to(sys.prefix)
+    bare = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != Path(sys.executable).parent)
+    repo = type(finished)(path)
+    repo.env |= {"PATH": bare, "HOME": "/proc/home"}  # nobody can make a folder there, not even root
+    repo.env.pop("VIRTUAL_ENV", None)
+    repo.set("seeds", [0, 1])
+    repo(sys.executable, "-m", "snakemake", "--cores", "2")
+    assert repo.ran() == {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    repo(sys.executable, "-m", "dvc", "repro")
+    assert repo.ran() == {}
+    assert "up to date." in repo(sys.executable, "-m", "dvc", "status")
+
+
+def test_edit_of_params_while_jobs_wait(repo):
+    """Jobs get the parameters the run was planned with, whatever is in params.yaml when they start."""
+    planned = repo.read("params.yaml")
+    planned["plot"]["quantiles"] = 3
+    copy = repo.path / ".snakemake/planned.yaml"
+    copy.write_text(yaml.safe_dump(planned))
+    repo.snakemake(WORKFLOW_PARAMS=str(copy))
+    assert repo.read("results/plot/run.json")["params"]["quantiles"] == 3
+    assert repo.read("params.yaml")["plot"]["quantiles"] == 2
