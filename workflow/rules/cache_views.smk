@@ -1,5 +1,6 @@
 SPLIT_FILES = ["images_{split}.npy", "labels_{split}.npy", "views_{split}.npy", "views_{split}.parquet"]
-STORE = ["data/cache_views/{dataset}/" + name for name in [*expand(SPLIT_FILES, split=["train", "test"]), "store.json"]]
+STORE_FILES = [*expand(SPLIT_FILES, split=["train", "test"]), "store.json"]
+STORE = expand("data/cache_views/{{dataset}}/{file}", file=STORE_FILES)
 
 
 rule cache_views:
