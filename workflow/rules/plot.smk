@@ -24,6 +24,11 @@ rule plot:
             category="Results",
             caption="../report/summary.rst",
         ),
+        report(
+            "results/plot/measures.csv",
+            category="Results",
+            caption="../report/measures.rst",
+        ),
         [
             report(
                 f"results/plot/figures/{name}",
