@@ -132,6 +132,10 @@ def test_params_that_are_not_yaml(blank):
 
 def test_config_on_the_command_line(blank):
     assert "digits_b" in blank("snakemake", "-n", "--config", "datasets=[digits_b]")
+    planned = blank("snakemake", "-n", "--config", "seeds=[0,7]", "probe={C: 0.25}")  # numbers in lists and mappings
+    assert "vi_simsiam/seed7" in planned and '"C": 0.25' in blank(
+        "snakemake", "-n", "--printshellcmds", "--config", "probe={C: 0.25}"
+    )
     said = refused(blank, "snakemake", "--cores", "1", "--config", "datasets=[fashion]")
     assert all(word in said for word in ["--config", "fashion", "digits, digits_b"]), said
     said = refused(blank, "snakemake", "--cores", "1", "--config", "epochs=3")

@@ -66,7 +66,12 @@ def begin() -> None:
 
 
 def check(config: dict) -> None:
-    """Refuse what --config or --configfile made of params.yaml (itself sound: planned_params). Raises: Problem."""
+    """Refuse what --config or --configfile made of params.yaml (itself sound: planned_params). Raises: Problem.
+
+    `config` is changed in place: Snakemake leaves what stands in the lists and mappings of --config as text, so that
+    seeds=[0,1] would be two strings.
+    """
+    config.update(_typed(config, schema.load(planned_params())))
     schema.check(config, "params.yaml with --config or --configfile")
 
 
@@ -85,6 +90,23 @@ def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS")
         copy.write_bytes(text)
         os.environ[variable] = str(copy)
     return os.environ[variable]
+
+
+def _typed(value: Any, planned: Any) -> Any:
+    """`value` with every text that is not in `planned` read as YAML."""
+    if value == planned:
+        return value
+    if isinstance(value, dict):
+        known = planned if isinstance(planned, dict) else {}
+        return {key: _typed(entry, known.get(key)) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_typed(entry, None) for entry in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value  # the check says what it should have been
 
 
 @contextlib.contextmanager
