@@ -117,6 +117,16 @@ def test_the_history(store):
     assert all(row["kl"] > 0 for row in pretrain("vae", store)[1])
 
 
+@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "vae"])
+def test_bf16_autocast_trains_alike(method, store):
+    """What a GPU runs by default; here on the CPU. The losses themselves stay in single precision or better."""
+    full, half = (pretrain(method, store, epochs=3, precision=p)[1] for p in (32, "bf16"))
+    assert half != full
+    for a, b in zip(full, half, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], abs=0.03)
+        assert b["embedding_std"] == pytest.approx(a["embedding_std"], abs=0.03)
+
+
 def test_untrained_is_the_start_of_the_other_methods(store):
     params = UntrainedParams(backbone={"name": "resnet10", "width": 4, "stem": "3x3/2"})
     untrained, history = training.pretrain("untrained", params, store, augmentation(store), 0)
