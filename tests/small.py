@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from vi_simsiam.datasets import find_source
-from vi_simsiam.params import CacheViewsParams, PretrainParams, load, parse, resolve
+from vi_simsiam.params import CacheViewsParams, PretrainParams, parse
+from vi_simsiam.params_file import load, resolve
 from vi_simsiam.store import Store
 from vi_simsiam.store_writing import build
 

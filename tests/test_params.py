@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vi_simsiam import params
+from vi_simsiam import params_file
 from vi_simsiam.errors import Problem
+from vi_simsiam.params import METHODS, parse
 
 FILE = Path(__file__).parent.parent / "params.yaml"
 
 
 @pytest.fixture
 def shipped():
-    return params.load(FILE)
+    return params_file.load(FILE)
 
 
 def put(mapping, path, value):
@@ -26,10 +27,10 @@ def put(mapping, path, value):
 
 def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
     for dataset in shipped["recipes"]:
-        for step in params.STEPS:
-            for method in params.METHODS if step == "pretrain" else [None]:
-                job = params.resolve(shipped, step, dataset if step != "plot" else None, method)
-                params.parse(step, job, method)
+        for step in params_file.STEPS:
+            for method in METHODS if step == "pretrain" else [None]:
+                job = params_file.resolve(shipped, step, dataset if step != "plot" else None, method)
+                parse(step, job, method)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_fault_is_named_with_key_value_and_range(shipped, key, value, said):
     else:
         put(broken, key, value)
     with pytest.raises(Problem) as caught:
-        params.check(broken, "some.yaml")
+        params_file.check(broken, "some.yaml")
     message = str(caught.value)
     assert message.startswith("some.yaml")
     for words in said:
@@ -102,7 +103,7 @@ def test_every_fault_is_listed_at_once(shipped):
     put(broken, "probe.C", 0)
     del broken["plot"]
     with pytest.raises(Problem) as caught:
-        params.check(broken)
+        params_file.check(broken)
     for words in ("pretrain.lr", "probe.C", "plot: missing"):
         assert words in str(caught.value)
 
@@ -123,21 +124,21 @@ def test_files_that_are_no_parameter_files(tmp_path, text, said):
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(Problem, match=r"wrong\.yaml") as caught:
-        params.load(path)
+        params_file.load(path)
     assert said in str(caught.value)
     assert not (tmp_path / "pwned").exists()
 
 
 def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
     with pytest.raises(Problem, match=r"absent\.yaml"):
-        params.load(tmp_path / "absent.yaml")
+        params_file.load(tmp_path / "absent.yaml")
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Problem, match=r"b\.yaml"):
-        params.load(tmp_path / "b.yaml")
+        params_file.load(tmp_path / "b.yaml")
 
 
 def test_a_recipe_overrides_single_values_and_nothing_else(shipped):
-    job = params.resolve(shipped, "pretrain", "digits", "simsiam")
+    job = params_file.resolve(shipped, "pretrain", "digits", "simsiam")
     section, recipe = shipped["pretrain"], shipped["recipes"]["digits"]["pretrain"]
     assert job["epochs"] == recipe["epochs"] != section["epochs"]
     assert job["momentum"] == section["momentum"]
@@ -150,19 +151,19 @@ def test_jobs_get_only_what_they_use(shipped):
     put(changed, "pretrain.vae.sigma", 0.5)
     put(changed, "recipes.fashion_mnist.pretrain.epochs", 3)
     put(changed, "seeds", [0, 1])
-    for method in params.METHODS:
-        same = params.resolve(shipped, "pretrain", "digits", method) == params.resolve(
+    for method in METHODS:
+        same = params_file.resolve(shipped, "pretrain", "digits", method) == params_file.resolve(
             changed, "pretrain", "digits", method
         )
         assert same == (method != "vae")
     put(changed, "pretrain.lr", 0.5)
     put(changed, "recipes.digits.pretrain.lr", 0.5)
-    before, after = (params.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
+    before, after = (params_file.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
     assert before == after and set(before) == {"backbone"}
 
 
 def test_the_source_of_a_data_set_is_its_own_name_unless_said(shipped):
-    assert params.resolve(shipped, "download", "digits")["source"] == "digits"
+    assert params_file.resolve(shipped, "download", "digits")["source"] == "digits"
     changed = copy.deepcopy(shipped)
     put(changed, "recipes.mine", {"download": {"source": "digits"}})
-    assert params.resolve(changed, "download", "mine")["source"] == "digits"
+    assert params_file.resolve(changed, "download", "mine")["source"] == "digits"

@@ -15,11 +15,11 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import pipeline  # noqa: E402
 
 STAGES = pipeline.stages()
-PARAMS = pipeline.schema.load(ROOT / "params.yaml")
+PARAMS = pipeline.params_file.load(ROOT / "params.yaml")
 
 
 def test_one_name_per_step():
-    assert tuple(STAGES) == pipeline.schema.STEPS
+    assert tuple(STAGES) == pipeline.params_file.STEPS
     for step in STAGES:
         assert (ROOT / f"src/{step}.py").is_file()
         assert (ROOT / f"workflow/rules/{step}.smk").is_file()

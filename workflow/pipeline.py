@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-from vi_simsiam import params as schema  # noqa: E402
+from vi_simsiam import params_file  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
@@ -43,12 +43,12 @@ def job_config(step: str, config: dict, dataset: str | None = None, method: str 
     One string, because Snakemake compares a rule's params as a *set of values* (swapping two numbers would go unseen),
     and sorted, because reordering params.yaml must not rerun anything.
     """
-    return json.dumps(schema.resolve(config, step, dataset, method), sort_keys=True)
+    return json.dumps(params_file.resolve(config, step, dataset, method), sort_keys=True)
 
 
 def threads(config: dict, dataset: str) -> int:
     """CPU threads of one training."""
-    return schema.resolve(config, "pretrain", dataset)["threads"]
+    return params_file.resolve(config, "pretrain", dataset)["threads"]
 
 
 def begin() -> None:
@@ -71,8 +71,8 @@ def check(config: dict) -> None:
     `config` is changed in place: Snakemake leaves what stands in the lists and mappings of --config as text, so that
     seeds=[0,1] would be two strings.
     """
-    config.update(_typed(config, schema.load(planned_params())))
-    schema.check(config, "params.yaml with --config or --configfile")
+    config.update(_typed(config, params_file.load(planned_params())))
+    params_file.check(config, "params.yaml with --config or --configfile")
 
 
 def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:
@@ -83,7 +83,7 @@ def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS")
     its path down through the environment (sbatch --export=ALL, plain inheritance locally).
     """
     if variable not in os.environ:
-        schema.load(live)
+        params_file.load(live)
         text = Path(live).read_bytes()
         copy = Path(".snakemake/params") / f"{hashlib.sha256(text).hexdigest()[:12]}.yaml"
         copy.parent.mkdir(parents=True, exist_ok=True)

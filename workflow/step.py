@@ -34,7 +34,7 @@ def main() -> None:
     (step,) = sys.argv[1:]
     if set(str(pipeline.ROOT)) & set("{}"):
         raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
-    config = pipeline.schema.load("params.yaml")
+    config = pipeline.params_file.load("params.yaml")
     for path in results(step):
         if path.name == "run.json" and outdated(json.loads(path.read_text(encoding="utf-8")), step, config):
             path.unlink()

@@ -1,0 +1,184 @@
+"""Reading and checking params.yaml, and deciding which job gets which of its parameters.
+
+The Snakefile imports this on every call, so it needs nothing heavy.
+"""
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from vi_simsiam.errors import Problem
+from vi_simsiam.params import METHODS, SECTIONS, Section, sentences, shown
+
+STEPS: tuple[str, ...] = tuple(SECTIONS)
+AXES = ("datasets", "methods", "seeds")
+
+# Parts of `pretrain` that only some methods use. The others' jobs do not get them, so a change does not rerun those.
+_USED_BY = {
+    "projector": {"simsiam", "vi_simsiam"},
+    "predictor": {"simsiam", "vi_simsiam"},
+    "vi_simsiam": {"vi_simsiam"},
+    "vae": {"vae"},
+}
+
+# A data set's name becomes a folder, a wildcard and a part of commands.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def load(path: str | Path = "params.yaml") -> dict[str, Any]:
+    """Read and check a parameter file.
+
+    Returns: the mapping as written, checked.
+    Raises: Problem naming the file and every fault in it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} cannot be read: {error}") from None
+    try:
+        params = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: tags are refused
+    except yaml.YAMLError as error:
+        raise Problem(f"{path} is not valid YAML: {error}") from None
+    check(params, str(path))
+    return params
+
+
+def check(params: Any, source: str = "params.yaml") -> None:
+    """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
+    faults = list(_faults(params))
+    if faults:
+        raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
+
+
+def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, method: str | None = None) -> dict:
+    """The parameters of one job: the step's section, overridden by the data set's recipe.
+
+    Args:
+        params: the whole (checked) mapping.
+        step: name of the step.
+        dataset: name of a recipe; None for the step that is about all data sets (`plot`).
+        method: for `pretrain`, the method, whose job gets only what it uses.
+    """
+    section = dict(params[step])
+    if dataset is not None:
+        section = _merged(section, (params["recipes"].get(dataset) or {}).get(step) or {})
+    if step == "pretrain" and method is not None:
+        if method == "untrained":
+            section = {"backbone": section["backbone"]}
+        section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
+    if step == "download" and section.get("source") is None:
+        section["source"] = dataset
+    return section
+
+
+def _faults(params: Any) -> Iterator[str]:
+    if not isinstance(params, Mapping):
+        yield f"the file must hold keys and values, not {shown(params)}"
+        return
+    known = (*AXES, *SECTIONS, "recipes")
+    for key in params:
+        if key not in known:
+            yield f"{key}: unknown key{_nearest(str(key), known)}; known are {', '.join(known)}"
+    for key in known:
+        if key not in params:
+            yield f"{key}: missing"
+    recipes = params.get("recipes", {})
+    if not isinstance(recipes, Mapping):
+        yield f"recipes = {shown(recipes)}: must map data set names to recipes"
+        recipes = {}
+    yield from _axis_faults(params, recipes)
+    sound = {}
+    for name, kind in SECTIONS.items():
+        if name in params:
+            faults = list(_section_faults(kind, params[name], name))
+            sound[name] = not faults
+            yield from faults
+    for name, recipe in recipes.items():
+        yield from _recipe_faults(str(name), recipe, params, sound)
+
+
+def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Iterator[str]:
+    allowed = {
+        "datasets": (lambda v: v in recipes, f"one of the recipes {', '.join(map(str, recipes))}"),
+        "methods": (lambda v: v in METHODS, f"one of {', '.join(METHODS)}"),
+        "seeds": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number >= 0"),
+    }
+    for axis, (accepts, sentence) in allowed.items():
+        values = params.get(axis)
+        if values is None and axis not in params:
+            continue
+        if not isinstance(values, list) or not values:
+            yield f"{axis} = {shown(values)}: must be a list with at least one entry, each {sentence}"
+            continue
+        for i, value in enumerate(values):
+            if not isinstance(value, Hashable) or not accepts(value):
+                yield f"{axis} = {shown(value)}: must be {sentence}"
+            elif value in values[:i]:
+                yield f"{axis} = {shown(value)}: stands in the list twice"
+
+
+def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[str]:
+    try:
+        kind.model_validate(section)
+    except ValidationError as error:
+        yield from sentences(error, name)
+        return
+    if name.endswith("cache_views"):
+        augmentation = section["augmentation"]
+        for key in ("crop_scale", "crop_ratio", "blur_sigma"):
+            low, high = augmentation[key]
+            if low > high:
+                yield f"{name}.augmentation.{key} = {shown(augmentation[key])}: must rise, lowest value first"
+        if section["per_image"] == 1:
+            yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
+
+
+def _recipe_faults(name: str, recipe: Any, params: Mapping[str, Any], sound: Mapping[str, bool]) -> Iterator[str]:
+    where = f"recipes.{name}"
+    if not _NAME.fullmatch(name):
+        yield f"{where}: a name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
+    if recipe is None:
+        return
+    if not isinstance(recipe, Mapping):
+        yield f"{where} = {shown(recipe)}: must hold sections ({', '.join(SECTIONS)})"
+        return
+    for step, override in recipe.items():
+        if step not in SECTIONS or step == "plot":
+            choices = [known for known in SECTIONS if known != "plot"]
+            yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
+        elif override is not None and not isinstance(override, Mapping):
+            yield f"{where}.{step} = {shown(override)}: must hold keys of section {step}"
+        elif sound.get(step):
+            yield from _section_faults(SECTIONS[step], _merged(params[step], override or {}), f"{where}.{step}")
+
+
+def _nearest(word: str, choices: Iterable[str]) -> str:
+    found = get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `override`, section by section; neither is changed."""
+    out = dict(base)
+    for key, value in override.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses a key given twice (YAML would silently keep the last)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable) or key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
