@@ -188,7 +188,13 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
     for name in FIGURES:
         assert (out / "figures" / name).read_bytes() == (first / name).read_bytes(), name
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert written == {"summary.csv", "metrics.json", "run.json", *(f"figures/{name}" for name in FIGURES)}
+    assert written == {
+        "summary.csv",
+        "measures.csv",
+        "metrics.json",
+        "run.json",
+        *(f"figures/{name}" for name in FIGURES),
+    }
     table = pd.read_csv(out / "summary.csv")
     assert table["method"].tolist() == ["untrained", "simsiam", "vi_simsiam", "vae"]
     assert json.loads((out / "run.json").read_text())["params"] == {"quantiles": 5, "grid_images": 12}
