@@ -26,15 +26,15 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-onsuccess:
-    pipeline.print_summary()
-
-
-rule all:
-    input:
-        "results/plot/run.json",
-
-
 for step in pipeline.stages():
 
     include: f"workflow/rules/{step}.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        # Of every step: a clone has the tables and figures in git and nothing that they were made from.
+        [getattr(rules, f"step_{step}").input for step in pipeline.stages()],
+    message:
+        "everything is up to date"

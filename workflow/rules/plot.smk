@@ -1,6 +1,10 @@
 report: "../report/workflow.rst"
 
 
+onsuccess:
+    pipeline.print_summary()
+
+
 rule plot:
     """Summary table, headline metrics, figures."""
     input:
