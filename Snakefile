@@ -7,9 +7,8 @@ sys.path.insert(0, f"{workflow.basedir}/workflow")
 import pipeline
 
 with pipeline.sentences():
-    pipeline.begin()
 
-    configfile: pipeline.planned_params()  # params.yaml as it was when this run was planned
+    configfile: pipeline.begin()  # params.yaml as it was when this run was planned
 
     pipeline.check(config)
 

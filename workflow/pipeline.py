@@ -51,9 +51,10 @@ def threads(config: dict, dataset: str) -> int:
     return params_file.resolve(config, "pretrain", dataset)["threads"]
 
 
-def begin() -> None:
-    """Refuse to start where the results cannot lie, and let `python` in the rules be the interpreter of this process.
+def begin() -> str:
+    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this process's interpreter.
 
+    Returns: path of the params this run was *planned* with, see `planned_params`.
     Raises: Problem.
     """
     if Path.cwd() != ROOT:
@@ -63,6 +64,7 @@ def begin() -> None:
         )
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return planned_params()
 
 
 def check(config: dict) -> None:

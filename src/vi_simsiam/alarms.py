@@ -1,4 +1,4 @@
-"""Training that has died is stopped and never becomes a result. docs/troubleshooting.md explains each alarm."""
+"""Training that has died is stopped and never becomes a result. docs/method.md says what goes wrong."""
 
 import math
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from vi_simsiam import randomness
 
 _LEVEL = 0.95
-_ELEMENTS = 1 << 24  # counts held at once
+_ELEMENTS = 1 << 22  # counts held at once: what of them is worked on stays near the processor
 
 
 class Estimate(NamedTuple):
@@ -40,10 +40,13 @@ class Bootstrap:
     def __init__(self, n: int, resamples: int, seed: int):
         self.n, self.resamples, self.seed = n, resamples, seed
 
-    def counts(self) -> Iterator[NDArray[np.float64]]:
-        """How often each image was drawn: arrays (r, n) whose r add up to `resamples`."""
+    def counts(self, width: int | None = None) -> Iterator[NDArray[np.float64]]:
+        """How often each image was drawn: arrays (r, n) whose r add up to `resamples`.
+
+        `width` is the number of values that a resample will be spread over (by default n): it bounds r, not the draws.
+        """
         rng = np.random.default_rng(randomness.seed(self.seed, "bootstrap"))
-        rows = max(1, _ELEMENTS // self.n)
+        rows = max(1, _ELEMENTS // max(self.n, width or 0))
         for start in range(0, self.resamples, rows):
             size = min(rows, self.resamples - start)
             draws = rng.integers(self.n, size=(size, self.n)) + np.arange(size)[:, None] * self.n
@@ -95,8 +98,8 @@ class Bootstrap:
         return self._estimate(values.mean(), lambda weights: weights @ values / weights.sum(1), image)
 
     def _estimate(self, point: float, resampled: Callable[[NDArray], NDArray], image: ArrayLike | None) -> Estimate:
-        rows = slice(None) if image is None else np.asarray(image)
-        values = np.concatenate([resampled(counts[:, rows]) for counts in self.counts()])
+        rows = np.arange(self.n) if image is None else np.asarray(image)
+        values = np.concatenate([resampled(counts[:, rows]) for counts in self.counts(len(rows))])
         tail = (1 - _LEVEL) / 2
         low, high = np.nanquantile(values, [tail, 1 - tail])
         return Estimate(float(point), float(low), float(high), self.n)
