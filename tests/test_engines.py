@@ -48,7 +48,7 @@ def test_fresh_clone_needs_nothing_after_dvc_pull(finished, tmp_path):
 
 
 @pytest.mark.parametrize("step", pipeline.stages())
-def test_code_among_the_inputs_is_what_jobs_import(finished, step):
+def test_code_of_a_job_is_what_it_imports(finished, step):
     """Python's own account of the imports of the finished run, which is in the logs."""
     for log in finished.path.glob(f"logs/{step}*"):
         for file in [log] if log.is_file() else log.rglob("*.log"):
@@ -142,6 +142,14 @@ def test_code_change_through_snakemake(repo):
     repo.repro()
     assert repo.ran() == {}
     repo.agree()
+
+
+def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
+    """`git pull` brings other code, `dvc pull` dates the results after it."""
+    repo.append("src/probe.py", "\n# a comment\n")
+    os.utime(repo.path / "src/probe.py", (0, 0))
+    assert re.search(r"^probe +2$", repo.snakemake("-n"), re.MULTILINE)
+    assert "modified:           src/probe.py" in repo("dvc", "status")
 
 
 def test_switching_revisions(repo):

@@ -124,8 +124,7 @@ def sentences() -> Iterator[None]:
 def code(step: str, method: str | None = None) -> list[str]:
     """Source files of a job: its script and every module in src that it imports, at any depth.
 
-    Snakemake compares their contents, so that a change reruns the jobs that use the file and no others. A method is
-    imported by its name, so its module is added by its name.
+    A method is imported by its name, so its module is added by its name.
     """
     todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
     found: set[Path] = set()
@@ -137,6 +136,21 @@ def code(step: str, method: str | None = None) -> list[str]:
     # params.py says what parameters may be; what a job is given is compared itself (job_config).
     found.discard(SRC / "vi_simsiam" / "params.py")
     return sorted(file.relative_to(ROOT).as_posix() for file in found)
+
+
+def code_digest(step: str, method: str | None = None) -> str:
+    """A hash of a job's source files: one of the rule's params, so that a change reruns the jobs that use the file.
+
+    As inputs they would be compared only where they are newer than the results, and after `git pull` and `dvc pull` it
+    is the results that are.
+    """
+    files = code(step, method)
+    return hashlib.sha256("".join(file + _digest(ROOT / file) for file in files).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @functools.cache

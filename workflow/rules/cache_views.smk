@@ -7,7 +7,6 @@ rule cache_views:
     """Decode and resize the images once; draw and store augmented views."""
     input:
         "data/download/{dataset}/manifest.json",  # holds the sha256 of every downloaded file
-        code=pipeline.code("cache_views"),
     output:
         STORE,
         "data/cache_views/{dataset}/run.json",
@@ -19,6 +18,7 @@ rule cache_views:
         mem_mb=4000,
         runtime=120,
     params:
+        code=pipeline.code_digest("cache_views"),
         config=lambda w: pipeline.job_config("cache_views", config, w.dataset),
     message:
         "store images and views of {wildcards.dataset}"

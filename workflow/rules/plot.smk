@@ -20,7 +20,6 @@ rule plot:
             file=["images.parquet", "crops.parquet", "views.parquet", "metrics.json"],
             **ALL,
         ),
-        code=pipeline.code("plot"),
     output:
         multiext("results/plot/", "metrics.json", "run.json"),
         report(
@@ -49,6 +48,7 @@ rule plot:
         mem_mb=4000,
         runtime=30,
     params:
+        code=pipeline.code_digest("plot"),
         config=pipeline.job_config("plot", config),
         runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:

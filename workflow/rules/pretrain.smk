@@ -2,7 +2,6 @@ rule pretrain:
     """Train one encoder. Its resumable checkpoint lies in scratch/, which neither engine owns, so neither deletes it."""
     input:
         STORE,
-        code=lambda w: pipeline.code("pretrain", w.method),
     output:
         multiext(
             f"results/pretrain/{RUN}/",
@@ -21,6 +20,7 @@ rule pretrain:
         mem_mb=8000,
         runtime=1440,
     params:
+        code=lambda w: pipeline.code_digest("pretrain", w.method),
         config=lambda w: pipeline.job_config("pretrain", config, w.dataset, w.method),
         run=RUN,
     message:

@@ -3,7 +3,6 @@ rule probe:
     input:
         STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
-        code=lambda w: pipeline.code("probe", w.method),
     output:
         multiext(
             f"results/probe/{RUN}/",
@@ -22,6 +21,7 @@ rule probe:
         mem_mb=8000,
         runtime=120,
     params:
+        code=lambda w: pipeline.code_digest("probe", w.method),
         config=lambda w: pipeline.job_config("probe", config, w.dataset, w.method),
         run=RUN,
     message:

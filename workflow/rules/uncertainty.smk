@@ -4,7 +4,6 @@ rule uncertainty:
         STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
         multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors", "features_train.npy"),
-        code=lambda w: pipeline.code("uncertainty", w.method),
     output:
         multiext(
             f"results/uncertainty/{RUN}/",
@@ -22,6 +21,7 @@ rule uncertainty:
         mem_mb=8000,
         runtime=120,
     params:
+        code=lambda w: pipeline.code_digest("uncertainty", w.method),
         config=lambda w: pipeline.job_config("uncertainty", config, w.dataset, w.method),
         run=RUN,
     message:
