@@ -84,7 +84,6 @@ def test_lint(blank):
     assert set(found) == {"Specify a conda environment or container for each rule.:"}
 
 
-@pytest.mark.skipif(not (ROOT / "dvc.lock").exists(), reason="the default run is not recorded yet")
 def test_recorded_run_belongs_to_this_tree():
     """dvc.lock, which is committed, holds the parameters and the code that are committed beside it."""
     done = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], cwd=ROOT, capture_output=True, text=True)
