@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.integrate
@@ -181,3 +182,31 @@ def test_shapes_and_validation():
         torch.distributions.kl_divergence(p, D.HypersphericalUniform(9))
     z = D.HypersphericalUniform(8, dtype=torch.float64).sample((100,))
     torch.testing.assert_close(z.norm(dim=-1), torch.ones(100, dtype=z.dtype))
+
+
+@pytest.mark.parametrize("kappa", [0.05, 1.0, 10.0, 300.0, 5e4])
+@pytest.mark.parametrize("d", [2, 3, 16, 64, 120, 122, 2048])
+def test_von_mises_fisher_against_arbitrary_precision(d, kappa):
+    """mpmath's Bessel functions; d = 120 and 122 lie on either side of the change of formula."""
+    mpmath.mp.dps = 40
+    order, k = mpmath.mpf(d) / 2 - 1, mpmath.mpf(kappa)
+    log_c = order * mpmath.log(k) - mpmath.mpf(d) / 2 * mpmath.log(2 * mpmath.pi) - mpmath.log(mpmath.besseli(order, k))
+    cosine = mpmath.besseli(order + 1, k) / mpmath.besseli(order, k)
+    assert D.von_mises_fisher_log_normaliser(kappa, d) == pytest.approx(float(log_c), rel=1e-12, abs=1e-9)
+    assert D.von_mises_fisher_expected_cosine(kappa, d) == pytest.approx(float(cosine), rel=1e-8)
+    area = mpmath.log(2) + mpmath.mpf(d) / 2 * mpmath.log(mpmath.pi) - mpmath.loggamma(mpmath.mpf(d) / 2)
+    kl = D.von_mises_fisher_kl_uniform(kappa, d)
+    assert kl == pytest.approx(float(log_c + k * cosine + area), abs=2e-8 * max(1, kappa))
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(3, 2.0), (16, 30.0), (64, 40.0)])
+def test_von_mises_fisher_against_scipy_and_monte_carlo(d, kappa):
+    mu = np.eye(d)[0]
+    oracle = scipy.stats.vonmises_fisher(mu, kappa, seed=0)
+    z = oracle.rvs(40_000)
+    ours = D.von_mises_fisher_log_normaliser(kappa, d) + kappa * z @ mu
+    np.testing.assert_allclose(ours, oracle.logpdf(z), rtol=1e-8)
+    cosine = D.von_mises_fisher_expected_cosine(kappa, d)
+    assert (z @ mu).mean() == pytest.approx(cosine, abs=5 * (z @ mu).std() / 200)
+    kl = ours - D.HypersphericalUniform(d).log_prob(torch.tensor(z)).numpy()
+    assert D.von_mises_fisher_kl_uniform(kappa, d) == pytest.approx(kl.mean(), abs=5 * kl.std() / 200)

@@ -2,11 +2,16 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from power_spherical import PowerSpherical as Oracle
+from scipy.special import logsumexp, softmax
+from scipy.stats import entropy, vonmises_fisher
 from torch.nn.functional import normalize
 
+from vi_simsiam import elbo
+from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_expected_cosine
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.methods.vae import gaussian_kl
 from vi_simsiam.params import PretrainParams, UntrainedParams
@@ -24,7 +29,11 @@ def params(**vi):
     return PretrainParams(
         backbone=BACKBONE, epochs=1, batch_size=8, lr=0.1, momentum=0.9, weight_decay=0.0, warmup_epochs=0,
         precision=32, threads=1, knn_every=0, projector={"layers": 2, "hidden": 32, "out": D},
-        predictor={"hidden": 8}, vi_simsiam=vi, vae={"latent": 6, "sigma": 0.1},
+        predictor={"hidden": 8}, vi_simsiam=vi, vae={"latent": 6, "sigma": 0.1}, simclr={"temperature": 0.2},
+        dino={
+            "prototypes": 12, "student_temperature": 0.1, "teacher_temperature": 0.04, "teacher_momentum": 0.9,
+            "centre_momentum": 0.8,
+        },
     )  # fmt: skip
 
 
@@ -84,7 +93,7 @@ def test_every_objective_has_the_likelihood_as_its_value(objective, views):
 def objective_gradients(objective, cosine, kappa, progress=0.0, **vi):
     net = model("vi_simsiam", objective=objective, **vi)
     cosine, kappa = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (cosine, kappa))
-    return torch.autograd.grad(net.negative_log_likelihood(cosine, kappa, progress).sum(), (cosine, kappa))
+    return torch.autograd.grad(net.align(cosine, kappa, progress).sum(), (cosine, kappa))
 
 
 COSINE, KAPPA = [-0.3, 0.1, 0.9], [0.5, 12.0, 90.0]
@@ -193,7 +202,7 @@ def test_posterior_precision_is_higher_for_a_narrower_posterior(views):
     torch.testing.assert_close(after - before, torch.full((8,), 1.5))
 
 
-@pytest.mark.parametrize("name", ["untrained", "simsiam", "vi_simsiam", "vae"])
+@pytest.mark.parametrize("name", ["untrained", "simsiam", "vi_simsiam", "simclr", "dino", "vae"])
 def test_what_every_method_states(name, views):
     net = model(name).eval()
     assert net.latent and net.target
@@ -216,3 +225,150 @@ def test_views_are_normalised_by_their_own_batch_statistics(views):
     first = net(views, 0.0).monitors["embedding"]
     second = net((views[0], views[1] + 3.0), 0.0).monitors["embedding"]
     torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def independent_nt_xent(z, temperature):
+    """SimCLR's loss as the paper's algorithm 1 writes it: a cross-entropy among the 2B - 1 other views."""
+    both = torch.cat(z)
+    n = len(z[0])
+    losses = []
+    for i in range(2 * n):
+        others = [k for k in range(2 * n) if k != i]
+        logits = torch.stack([torch.cosine_similarity(both[i], both[k], dim=0) / temperature for k in others])
+        target = others.index((i + n) % (2 * n))
+        losses.append(torch.nn.functional.cross_entropy(logits[None], torch.tensor([target])))
+    return torch.stack(losses).mean()
+
+
+def test_simclr_is_nt_xent_and_the_two_terms_of_its_von_mises_fisher_reading(views):
+    net = model("simclr")
+    losses = net(views, 0.0)
+    z = [net.projector(net.features(v)) for v in views]
+    torch.testing.assert_close(losses.total, independent_nt_xent(z, 0.2) - math.log(15), rtol=1e-5, atol=1e-6)
+    # The same terms from scipy's densities: align = -E log p(z_i | x_i), uniform = E log mean of p(z_i | x_k).
+    both = normalize(torch.cat(z), dim=-1).detach().double().numpy()
+    log_p = np.stack([vonmises_fisher(mu / np.linalg.norm(mu), 1 / 0.2).logpdf(both) for mu in both], axis=1)
+    align = -log_p[np.arange(16), (np.arange(16) + 8) % 16].mean()
+    others = log_p[~np.eye(16, dtype=bool)].reshape(16, 15)
+    uniform = (logsumexp(others, axis=1) - math.log(15)).mean()
+    assert losses.total.item() == pytest.approx(align + uniform, abs=1e-5)
+    log_c = log_p[0, 0] - 1 / 0.2  # both terms are given up to the normaliser, which cancels
+    assert losses.align.item() == pytest.approx(align + log_c, abs=1e-5)
+    assert losses.uniform.item() == pytest.approx(uniform - log_c, abs=1e-5)
+
+
+def test_simsiam_has_the_gradient_of_a_von_mises_fisher_likelihood_over_kappa(views):
+    net = model("simsiam")
+    net(views, 0.0).total.backward()
+    ours = {n: p.grad.clone() for n, p in net.named_parameters()}
+    net.zero_grad()
+    _, _, z, mu = embeddings(net, views)
+    kappa = net.constant_kappa
+    log_p = [net.log_prob((mu[i] * z[1 - i].detach()).sum(-1), torch.tensor(kappa)) for i in (0, 1)]
+    (-(log_p[0].mean() + log_p[1].mean()) / 2).backward()
+    for n, p in net.named_parameters():
+        torch.testing.assert_close(ours[n], p.grad / kappa, rtol=1e-3, atol=1e-6)
+    assert von_mises_fisher_expected_cosine(kappa, D) == pytest.approx(0.5, abs=0.02)
+
+
+def dino_reference(net, views):
+    """DINO's loss as its paper's algorithm 1 writes it, with numpy for the teacher."""
+    with torch.no_grad():
+        logits = [net.head(net.backbone(net.standardised(v))) for v in views]
+    teacher = [softmax((t.numpy() - net.centre.numpy()) / 0.04, axis=1) for t in logits]
+    students = [net.student_head(net.student_backbone(net.standardised(v))) for v in views]
+    cross = [
+        -(torch.tensor(teacher[1 - i]) * torch.log(torch.softmax(students[i] / 0.1, dim=1))).sum(1).mean()
+        for i in (0, 1)
+    ]
+    return (cross[0] + cross[1]) / 2, logits
+
+
+def test_dino_loss_gradient_centre_and_teacher(views):
+    net = model("dino")
+    net.centre.copy_(0.1 * torch.randn(12))
+    before = net.centre.clone()
+    losses = net(views, 0.0)
+    centre = net.centre.clone()
+    losses.total.backward()
+    ours = {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}
+    # only the student is trained: no gradient passes the teacher
+    assert ours and all(n.startswith("student_") for n in ours)
+    assert {n for n, p in net.named_parameters() if p.requires_grad} == set(ours)
+    net.zero_grad()
+    net.centre.copy_(before)
+    expected, logits = dino_reference(net, views)
+    torch.testing.assert_close(losses.total, expected, rtol=1e-4, atol=1e-5)
+    expected.backward()
+    for n, p in net.named_parameters():
+        if n in ours:
+            torch.testing.assert_close(ours[n], p.grad, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(centre, 0.8 * before + 0.2 * torch.cat(logits).mean(0))
+
+
+def test_dino_teacher_follows_the_student():
+    net = model("dino")
+    for p in net.student_backbone.parameters():
+        p.data += 1
+    old = net.backbone.conv1.weight.clone()
+    net.after_step(0.5)  # momentum 0.9 at the start, 1 at the end, half way between in the middle
+    torch.testing.assert_close(net.backbone.conv1.weight, old + 0.05)
+    net.after_step(1.0)
+    torch.testing.assert_close(net.backbone.conv1.weight, old + 0.05)
+
+
+def test_dino_certainty_is_the_negative_entropy_of_the_teacher(views):
+    net = model("dino").eval()
+    features = net.features(views[0])
+    net.centre.copy_(torch.randn(12) / 10)
+    q = softmax((net.head(features).detach().numpy() - net.centre.numpy()) / 0.04, axis=1)
+    expected = [-entropy(row) for row in q]
+    np.testing.assert_allclose(net.certainty(features)["negative_entropy"].detach(), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["simsiam", "vi_simsiam", "simclr", "dino"])
+def test_the_three_terms_are_logged_in_nats(name, views):
+    net = model(name)
+    if name == "vi_simsiam":
+        torch.nn.init.normal_(net.kappa_head[-1].weight, std=3.0)
+    logged = net(views, 0.0).monitors
+    if name == "dino":
+        net.centre.zero_()
+        with torch.no_grad():
+            q = net.teacher_probabilities(net.head(net.features(views[1]))).numpy()
+            student = net.student_head(net.student_backbone(net.standardised(views[0])))
+        p = softmax(student.numpy() / 0.1, axis=1)
+        expected = (
+            (q * np.log(p)).sum(1).mean(),
+            -(q @ np.log(p.mean(0))).mean(),
+            -entropy(q, np.full_like(q, 1 / 12), axis=1).mean(),
+        )
+    else:
+        features = [net.features(v) for v in views]
+        z = [net.embedding(f).detach() for f in features]
+        mu = z[0] if name == "simclr" else normalize(net.predictor(net.projector(features[0])), dim=-1).detach()
+        if name == "vi_simsiam":
+            kappa = net.concentration(features[0], net.projector(features[0])).detach()
+            ps = Oracle(mu.double(), kappa)
+            log_p = torch.stack([ps.log_prob(row.double().expand(8, -1)) for row in z[1]]).numpy()
+            kl = (-ps.entropy() + log_sphere_area(D)).mean().item()
+        else:
+            kappa = 1 / 0.2 if name == "simclr" else net.constant_kappa
+            vmf = [vonmises_fisher(m / np.linalg.norm(m), kappa) for m in mu.double().numpy()]
+            log_p = np.stack([v.logpdf(z[1].double().numpy()) for v in vmf], axis=1)
+            kl = -vmf[0].entropy() + log_sphere_area(D)
+        expected = (np.diag(log_p).mean(), -(logsumexp(log_p, axis=1) - math.log(8)).mean(), -kl)
+    for key, value in zip(("j_align", "j_uniform", "j_kl"), expected, strict=True):
+        assert float(logged[key]) == pytest.approx(float(value), rel=1e-4, abs=1e-4), key
+        assert not logged[key].requires_grad
+
+
+def test_the_terms_of_known_distributions():
+    """All predictions the same: the views agree no better than chance. All apart: J_align + J_uniform = log B."""
+    same = elbo.spherical_terms(torch.full((32, 32), -3.0), torch.tensor(0.5))
+    assert (same["j_align"] + same["j_uniform"]).item() == pytest.approx(0, abs=1e-5) and same["j_kl"] == -0.5
+    apart = elbo.spherical_terms(torch.eye(32) * 60, torch.zeros(32))
+    assert (apart["j_align"] + apart["j_uniform"]).item() == pytest.approx(math.log(32))
+    q = torch.eye(4).repeat(2, 1)
+    terms = elbo.categorical_terms(q.clamp(min=1e-30).log(), q)
+    assert [float(v) for v in terms.values()] == pytest.approx([0, math.log(4), -math.log(4)], abs=1e-6)

@@ -1,14 +1,17 @@
 """Distributions on the unit hypersphere S^(d-1) = {z in R^d : |z| = 1}, as torch distributions.
 
 `PowerSpherical` is the latent distribution of VI-SimSiam: De Cao and Aziz, "The Power Spherical Distribution"
-(2020), arXiv 2006.04437. Every normaliser is evaluated in float64 whatever the input's type and whatever autocast
-says: log C is a difference of log-gammas of the order kappa log kappa, and float32 loses .025 of it at kappa = 1e5.
-It is one number per image, so this costs nothing.
+(2020), arXiv 2006.04437. The functions `von_mises_fisher_*` are for the methods whose concentration is one constant:
+Mardia and Jupp, "Directional Statistics" (2000), sec. 9.3. Every normaliser is evaluated in float64 whatever the
+input's type and whatever autocast says: log C is a difference of log-gammas of the order kappa log kappa, and float32
+loses .025 of it at kappa = 1e5. It is one number per image, so this costs nothing.
 """
 
 import math
 
+import numpy as np
 import torch
+from scipy.special import ive
 from torch import Tensor
 from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions.utils import broadcast_all
@@ -69,9 +72,70 @@ def log1p_cosine(cosine: Tensor) -> Tensor:
     return torch.log1p(cosine.double().clamp(min=_ANTIPODE - 1))
 
 
+def power_spherical_entropy(kappa: Tensor, d: int) -> Tensor:
+    """Differential entropy of PS(mu, kappa) on S^(d-1) in nats, float64, of kappa's shape. De Cao and Aziz (2020)."""
+    kappa = kappa.double()
+    beta = (d - 1) / 2
+    alpha = beta + kappa
+    mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)  # E log(1 + mu.z)
+    return -(power_spherical_log_normaliser(kappa, d) + kappa * mean_log)
+
+
+def power_spherical_kl_uniform(kappa: Tensor, d: int) -> Tensor:
+    """KL(PS(mu, kappa) || uniform) = log area - entropy >= 0, in nats, float64, of kappa's shape."""
+    return log_sphere_area(d) - power_spherical_entropy(kappa, d)
+
+
 def expected_cosine(kappa: Tensor, d: int) -> Tensor:
     """E[mu.z] = kappa / (kappa + d - 1) for z ~ PS(mu, kappa) on S^(d-1): in [0, 1), the readable scale of kappa."""
     return kappa / (kappa + (d - 1))
+
+
+def von_mises_fisher_log_normaliser(kappa: float, d: int) -> float:
+    """log C(kappa) of the von Mises-Fisher density C(kappa) exp(kappa mu.z) on S^(d-1).
+
+    Mardia and Jupp (2000), eq. 9.3.4: C = kappa^(d/2-1) / ((2 pi)^(d/2) I_(d/2-1)(kappa)).
+
+    Args:
+        kappa: concentration > 0. d: dimension of the space the sphere lies in, >= 2.
+    """
+    order = d / 2 - 1
+    return order * math.log(kappa) - d / 2 * math.log(2 * math.pi) - _log_bessel(order, kappa)
+
+
+def von_mises_fisher_expected_cosine(kappa: float, d: int) -> float:
+    """E[mu.z] = I_(d/2)(kappa) / I_(d/2-1)(kappa) for z ~ vMF(mu, kappa) on S^(d-1), kappa > 0."""
+    return math.exp(_log_bessel(d / 2, kappa) - _log_bessel(d / 2 - 1, kappa))
+
+
+def von_mises_fisher_kl_uniform(kappa: float, d: int) -> float:
+    """KL(vMF(mu, kappa) || uniform) in nats, >= 0."""
+    mean_log_density = von_mises_fisher_log_normaliser(kappa, d) + kappa * von_mises_fisher_expected_cosine(kappa, d)
+    return mean_log_density + log_sphere_area(d)
+
+
+def _log_bessel(order: float, x: float) -> float:
+    """log I_order(x), order >= 0, x > 0, relative error of I below 1e-9."""
+    if order < 60:
+        return math.log(ive(order, x)) + x
+    # The uniform expansion for large orders (Abramowitz and Stegun 9.7.7), where scipy's I would underflow.
+    z = x / order
+    root = math.hypot(1.0, z)
+    t = 1 / root
+    series = 1.0
+    for n, coefficients in enumerate(_DEBYE, start=1):
+        series += t**n * float(np.polyval(coefficients, t * t)) / order**n
+    exponent = order * (root + math.log(z / (1 + root)))
+    return exponent - (math.log(2 * math.pi * order) + math.log(root)) / 2 + math.log(series)
+
+
+# Abramowitz and Stegun 9.3.9: u_n(t) / t^n as polynomials in t^2, highest power first.
+_DEBYE = (
+    (-5 / 24, 3 / 24),
+    (385 / 1152, -462 / 1152, 81 / 1152),
+    (-425425 / 414720, 765765 / 414720, -369603 / 414720, 30375 / 414720),
+    (185910725 / 39813120, -446185740 / 39813120, 349922430 / 39813120, -94121676 / 39813120, 4465125 / 39813120),
+)
 
 
 class PowerSpherical(Distribution):
@@ -136,14 +200,7 @@ class PowerSpherical(Distribution):
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: -[log C + kappa (log 2 + digamma(alpha) - digamma(alpha + beta))]."""
-        return self._entropy().to(self.loc.dtype)
-
-    def _entropy(self) -> Tensor:
-        kappa = self.concentration.double()
-        beta = (self.dim - 1) / 2
-        alpha = beta + kappa
-        mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)
-        return -(power_spherical_log_normaliser(kappa, self.dim) + kappa * mean_log)
+        return power_spherical_entropy(self.concentration, self.dim).to(self.loc.dtype)
 
     def rsample(self, sample_shape: torch.Size | tuple = ()) -> Tensor:
         """Reparametrised samples of shape (*sample_shape, ..., d); gradients reach loc and concentration.
@@ -200,7 +257,7 @@ def _kl_power_spherical_uniform(p: PowerSpherical, q: HypersphericalUniform) -> 
     """KL(PS || uniform) = log area - entropy >= 0: the J_KL of a power spherical posterior (docs/method.md)."""
     if p.dim != q.dim:
         raise ValueError(f"the distributions live on different spheres: d = {p.dim} and d = {q.dim}")
-    kl = log_sphere_area(p.dim) - p._entropy()
+    kl = power_spherical_kl_uniform(p.concentration, p.dim)
     return broadcast_all(kl, torch.zeros(q.batch_shape, device=kl.device))[0].to(p.loc.dtype)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vi_simsiam.errors import Problem
 
-Method = Literal["untrained", "simsiam", "vi_simsiam", "vae"]
+Method = Literal["untrained", "simsiam", "vi_simsiam", "simclr", "dino", "vae"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 AtLeast0 = Annotated[int, Field(ge=0)]
@@ -91,6 +91,18 @@ class ViSimSiamParams(Section):
     kappa_detach: bool
 
 
+class SimClrParams(Section):
+    temperature: Positive
+
+
+class DinoParams(Section):
+    prototypes: Annotated[int, Field(ge=2)]
+    student_temperature: Positive
+    teacher_temperature: Positive
+    teacher_momentum: Annotated[float, Field(ge=0, lt=1)]
+    centre_momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
 class VaeParams(Section):
     latent: AtLeast1
     sigma: Positive
@@ -112,6 +124,8 @@ class PretrainParams(Section):
     projector: ProjectorParams | None = None
     predictor: PredictorParams | None = None
     vi_simsiam: ViSimSiamParams | None = None
+    simclr: SimClrParams | None = None
+    dino: DinoParams | None = None
     vae: VaeParams | None = None
 
 
@@ -146,6 +160,8 @@ class _PretrainSection(PretrainParams):
     projector: ProjectorParams
     predictor: PredictorParams
     vi_simsiam: ViSimSiamParams
+    simclr: SimClrParams
+    dino: DinoParams
     vae: VaeParams
 
 

@@ -20,9 +20,11 @@ AXES = ("datasets", "methods", "seeds")
 
 # Parts of `pretrain` that only some methods use. The others' jobs do not get them, so a change does not rerun those.
 _USED_BY = {
-    "projector": {"simsiam", "vi_simsiam"},
+    "projector": {"simsiam", "vi_simsiam", "simclr", "dino"},
     "predictor": {"simsiam", "vi_simsiam"},
     "vi_simsiam": {"vi_simsiam"},
+    "simclr": {"simclr"},
+    "dino": {"dino"},
     "vae": {"vae"},
 }
 

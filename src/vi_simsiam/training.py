@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
@@ -23,9 +25,10 @@ from vi_simsiam.views import Views
 HISTORY = (
     "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
     "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "embedding_std", "lr", "knn_top1",
+    "certainty_auroc", "j_align", "j_uniform", "j_kl",
 )  # fmt: skip
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_MONITORED_IMAGES = 2000  # training images of the k-NN in the history
+_MONITORED_IMAGES = 2000  # training images, or up to twice as many, of the k-NN in the history
 # A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
 _CHECKPOINT_EVERY = 20
 
@@ -110,7 +113,8 @@ def pretrain(
         torch.set_num_threads(params.threads)
     fabric = Fabric(accelerator=device.type, devices=1, precision=_precision(params.precision, device))
     model = model.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
     views = ViewBatches(store, augmentation, params.batch_size, seed, device)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := checkpoints.load(checkpoint, model, optimizer)) is not None:
@@ -123,7 +127,7 @@ def pretrain(
         row = run.epoch(epoch)
         alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
         if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
-            row["knn_top1"] = _monitor_knn(model, store, device)
+            row |= _monitor(model, store, device)
         history.append(row)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
@@ -160,6 +164,7 @@ class _Run:
             self.optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(losses.total)
             self.optimizer.step()
+            self.model.after_step(step / self.steps)
             step += 1
             monitors = dict(losses.monitors)
             embedding = monitors.pop("embedding")
@@ -201,14 +206,30 @@ def _precision(asked: str | int, device: torch.device) -> str:
     return "bf16-mixed" if asked == "bf16" else "32-true"
 
 
-def _monitor_knn(model: Method, store: Store, device: torch.device) -> float | None:
-    """Leave-one-out 20-NN accuracy on the first training images: no test image is looked at while training."""
-    labels = torch.from_numpy(store.labels("train")[:_MONITORED_IMAGES].copy()).to(device)
+def _monitor(model: Method, store: Store, device: torch.device) -> dict[str, float | None]:
+    """What some training images say, one by one left out: no test image is looked at while training.
+
+    Returns: `knn_top1`, the 20-NN accuracy; `certainty_auroc`, how well the method's own certainty score tells the
+        images that are classified right from the others (None without a score, or when all are right).
+    """
+    images = store.images("train")
+    # At even steps, because images may be sorted by class.
+    rows = np.arange(0, len(images), max(1, len(images) // _MONITORED_IMAGES))
+    labels = torch.from_numpy(store.labels("train")[rows]).to(device)
     if len(labels) < 2 or (labels < 0).any():
-        return None
-    features = extract(model, batches(store.images("train")[:_MONITORED_IMAGES], 500))["features"].to(device)
-    found = knn.predict(features, features, labels, k=20, temperature=0.1, leave_one_out=True)
-    return (found == labels).float().mean().item()
+        return {}
+    own = model.certainty_scores[:1]
+    found = extract(
+        model,
+        batches(images[rows], 500),
+        lambda f: {"features": f} | {name: model.certainty(f)[name] for name in own},
+    )
+    features = found["features"].to(device)
+    right = knn.predict(features, features, labels, k=20, temperature=0.1, leave_one_out=True) == labels
+    row: dict[str, float | None] = {"knn_top1": right.float().mean().item()}
+    if own and 0 < right.sum() < len(right):
+        row["certainty_auroc"] = float(roc_auc_score(right.cpu(), found[own[0]]))
+    return row
 
 
 def _announced(epochs: range, total: int, history: list[dict]) -> Iterator[int]:
@@ -223,7 +244,7 @@ def _announced(epochs: range, total: int, history: list[dict]) -> Iterator[int]:
             continue
         row = history[-1]
         seconds = (time.monotonic() - start) / (done + 1)
-        shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1")
+        shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1", "certainty_auroc")
         numbers = "  ".join(f"{key} {row[key]:.4f}" for key in shown if row.get(key) is not None)
         print(
             f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left",

@@ -38,7 +38,8 @@ class Losses(NamedTuple):
         align: how badly the views agree (for the VAE: how badly the image is explained).
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
         kl: KL(q || prior), up to a constant; 0 where q is a point.
-        monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d).
+        monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d), and
+            estimates of the three terms in nats whatever the method optimises (scalars; see vi_simsiam.elbo).
     """
 
     align: Tensor
@@ -66,8 +67,11 @@ class Method(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""
-        standardised = (images - self.mean) / self.std
-        return self.backbone(standardised.contiguous(memory_format=torch.channels_last))
+        return self.backbone(self.standardised(images))
+
+    def standardised(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1], with the mean and std of the training images taken out."""
+        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def embedding(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""
@@ -85,3 +89,6 @@ class Method(nn.Module):
             progress: share of the training that is done, in [0, 1).
         """
         raise TypeError(f"{type(self).__name__} has no objective")
+
+    def after_step(self, progress: float) -> None:
+        """What follows an optimiser step; `progress` as in `forward`."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vi_simsiam.backbones import mlp
-from vi_simsiam.distributions import log1p_cosine, power_spherical_log_prob
+from vi_simsiam.distributions import log1p_cosine, power_spherical_kl_uniform, power_spherical_log_prob
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.params import PretrainParams
@@ -18,11 +18,12 @@ class ViSimSiam(SimSiam):
     """L = -1/2 [log PS(sg(z_2); mu_1, kappa_1) + log PS(sg(z_1); mu_2, kappa_2)] / d.
 
     The value of the loss is that likelihood whatever `objective` says. The objectives differ only in the gradient that
-    reaches mu, because the likelihood's own dies when kappa nears 0, which early in training is a local optimum:
+    reaches mu, because the likelihood's own dies when kappa nears 0, which early in training is a local optimum. With
+    c = mu.z, the gradient to mu is that of
 
-    - likelihood: its own, (kappa / d) d log(1 + mu.z)
-    - beta: (kappa / d)^(1 - beta) d log(1 + mu.z)
-    - decoupled: SimSiam's, d mu.z
+    - likelihood: (kappa / d) log(1 + c), its own
+    - beta: w log(1 + c) with the weight w = (kappa / d)^(1 - beta) held constant
+    - decoupled: c, SimSiam's
     - warmup: decoupled for the first share `warmup` of the training, then likelihood
     """
 
@@ -59,17 +60,11 @@ class ViSimSiam(SimSiam):
         logit = self.expected_cosine_logit(features, self.projector(features))
         return {"kappa": self.kappa(logit).float(), "expected_cosine": torch.sigmoid(logit)}
 
-    def align(
-        self, cosines: list[Tensor], features: list[Tensor], projections: list[Tensor], progress: float
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = [self.expected_cosine_logit(f, p) for f, p in zip(features, projections, strict=True)]
-        kappas = [self.kappa(r) for r in logits]
-        losses = [self.negative_log_likelihood(c, k, progress) for c, k in zip(cosines, kappas, strict=True)]
-        monitors = {"kappa": torch.cat(kappas).detach(), "expected_cosine": torch.cat(logits).detach().sigmoid().mean()}
-        return (losses[0].mean() + losses[1].mean()) / 2, monitors
+    def concentration(self, features: Tensor, projection: Tensor) -> Tensor:
+        return self.kappa(self.expected_cosine_logit(features, projection))
 
-    def negative_log_likelihood(self, cosine: Tensor, kappa: Tensor, progress: float) -> Tensor:
-        """-log PS(z; mu, kappa) / d of mu.z = cosine, both (B,); the gradient to the cosine is the objective's.
+    def align(self, cosine: Tensor, kappa: Tensor, progress: float) -> Tensor:
+        """-log PS(z; mu, kappa) / d of mu.z = cosine, all (B,); the gradient to the cosine is the objective's.
 
         The division by d keeps the learning rates of SimSiam.
         """
@@ -77,14 +72,24 @@ class ViSimSiam(SimSiam):
         if objective == "warmup":
             objective = "decoupled" if progress < self.vi.warmup else "likelihood"
         if objective == "likelihood":
-            return -power_spherical_log_prob(cosine, kappa, self.d) / self.d
-        for_kappa = -power_spherical_log_prob(cosine.detach(), kappa, self.d) / self.d
+            return -self.log_prob(cosine, kappa) / self.d
+        for_kappa = -self.log_prob(cosine.detach(), kappa) / self.d
         if objective == "decoupled":
             for_mu = -cosine.double()
         else:
             weight = (kappa.detach() / self.d) ** (1 - self.vi.beta)
             for_mu = -weight * log1p_cosine(cosine)
         return for_kappa + (for_mu - for_mu.detach())
+
+    def log_prob(self, cosine: Tensor, kappa: Tensor) -> Tensor:
+        return power_spherical_log_prob(cosine, kappa, self.d)
+
+    def kl(self, kappa: Tensor) -> Tensor:
+        return power_spherical_kl_uniform(kappa, self.d)
+
+    def monitors(self, kappas: list[Tensor]) -> dict[str, Tensor]:
+        kappa = torch.cat(kappas).detach()
+        return {"kappa": kappa, "expected_cosine": (kappa / (kappa + self.d - 1)).mean()}
 
 
 METHOD = ViSimSiam

@@ -1,0 +1,52 @@
+"""Estimates of the three terms of the variational objective, for the history of every method (docs/method.md).
+
+J = J_align + J_uniform + J_KL says what self-supervised methods have in common. A method optimises some of the terms
+and serves the others implicitly, so all three are measured on the batch, in nats, larger is better.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+@torch.no_grad()
+def spherical_terms(log_p: Tensor, kl: Tensor) -> dict[str, Tensor]:
+    """The terms of a method whose q(z | X) is a point z_i.
+
+    J_align is the mean of log p(z_i | x_i), and J_uniform = -E log E_x' p(z | x') takes the batch for the inner mean.
+    That estimator is biased in two ways. The logarithm is concave, so a mean over B images instead of all of them
+    makes J_uniform too large, by about the squared coefficient of variation of p over 2 B. And the image's own view is
+    one of the B, which bounds J_align + J_uniform by log B. So compare it between runs of one batch size.
+
+    The KL of a point is infinite and constant. What is reported instead is -KL(p(z | x) || uniform) of the predicted
+    distribution: how much, in nats, the network claims to know about the embedding of another view.
+
+    Args:
+        log_p: (B, B), log p_theta(z_i | x_j) in nats: row i is the embedding of image i, column j the distribution
+            predicted from another view of image j.
+        kl: (B,) or scalar, KL(p_theta(z | x_j) || uniform) in nats.
+
+    Returns: scalars `j_align`, `j_uniform`, `j_kl`.
+    """
+    log_mean = torch.logsumexp(log_p, dim=1) - math.log(log_p.shape[1])
+    return {"j_align": log_p.diagonal().mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
+
+
+@torch.no_grad()
+def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
+    """The terms of a method whose latent is one of K classes; biased as in `spherical_terms`.
+
+    Args:
+        log_p: (B, K), log p_theta(z | x_j).
+        q: (B, K), q(z | X_i), rows sum to 1.
+
+    Returns: scalars `j_align`, `j_uniform`, `j_kl`; the last is -KL(q || uniform), exact.
+    """
+    log_mean = torch.logsumexp(log_p, dim=0) - math.log(len(log_p))
+    negative_entropy = torch.xlogy(q, q).sum(-1)
+    return {
+        "j_align": (q * log_p).sum(-1).mean(),
+        "j_uniform": -(q @ log_mean).mean(),
+        "j_kl": -(math.log(q.shape[1]) + negative_entropy).mean(),
+    }

@@ -1,0 +1,100 @@
+"""DINO: Caron et al., "Emerging Properties in Self-Supervised Vision Transformers" (2021), arXiv 2104.14294."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, normalize
+
+from vi_simsiam import elbo
+from vi_simsiam.backbones import mlp
+from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.params import DinoParams, PretrainParams
+
+
+class Head(nn.Module):
+    """Features to cosines with K prototypes: the projector, then a linear layer between normalised vectors.
+
+    DINO's last layer is weight-normalised with its gain fixed to 1, which is this.
+    """
+
+    def __init__(self, inputs: int, projector, prototypes: int):
+        super().__init__()
+        self.projector = mlp(inputs, projector.hidden, projector.out, projector.layers, last_norm=True)
+        self.prototypes = nn.Parameter(torch.randn(prototypes, projector.out))
+
+    def embedding(self, features: Tensor) -> Tensor:
+        """(B, dim) to unit vectors (B, d), float32."""
+        return normalize(self.projector(features).float(), dim=-1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, dim) features to (B, K) logits before the temperature, in [-1, 1]."""
+        return linear(self.embedding(features), normalize(self.prototypes.float(), dim=-1))
+
+
+class Dino(Method):
+    """The student predicts, from one view, the class that the teacher gives to the other.
+
+    Classes are K prototypes that nobody names. The teacher is a running mean of the student; its logits are centred,
+    which keeps it from one class, and sharpened, which keeps it from the uniform distribution. The encoder that is
+    evaluated is the teacher's, as in the paper. Two global views; the paper's small crops are left out, so that all
+    methods here see the same views.
+    """
+
+    latent = "simplex, categorical over K prototypes (student)"
+    target = "categorical of the other view (teacher, centred and sharpened)"
+    certainty_scores = ("negative_entropy",)
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params.backbone, images)
+        self.dino: DinoParams = params.dino
+        self.head = Head(self.backbone.dim, params.projector, self.dino.prototypes)
+        self.student_backbone = copy.deepcopy(self.backbone)
+        self.student_head = copy.deepcopy(self.head)
+        self.backbone.requires_grad_(False)
+        self.head.requires_grad_(False)
+        self.register_buffer("centre", torch.zeros(self.dino.prototypes))
+
+    def embedding(self, features: Tensor) -> Tensor:
+        return self.head.embedding(features)
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        """`negative_entropy`: of the teacher's categorical, nats in [-log K, 0]."""
+        q = self.teacher_probabilities(self.head(features))
+        return {"negative_entropy": torch.xlogy(q, q).sum(-1)}
+
+    def teacher_probabilities(self, logits: Tensor) -> Tensor:
+        """q(z | x), (B, K): centred and sharpened."""
+        return torch.softmax((logits - self.centre) / self.dino.teacher_temperature, dim=-1)
+
+    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+        with torch.no_grad():
+            features = [self.features(view) for view in views]
+            logits = [self.head(f) for f in features]
+            z = [self.head.embedding(f) for f in features]
+            q = [self.teacher_probabilities(t) for t in logits]
+        students = [self.student_head(self.student_backbone(self.standardised(view))) for view in views]
+        log_p = [torch.log_softmax(s / self.dino.student_temperature, dim=-1) for s in students]
+        # Each student's view against the teacher's other view.
+        align = -((q[1] * log_p[0]).sum(-1).mean() + (q[0] * log_p[1]).sum(-1).mean()) / 2
+        if self.training:
+            mean = (logits[0].mean(0) + logits[1].mean(0)) / 2
+            self.centre.lerp_(mean, 1 - self.dino.centre_momentum)
+        monitors = {"mean_cosine": (z[0] * z[1]).sum(-1).mean(), "embedding": z[0]}
+        monitors |= elbo.categorical_terms(log_p[0].detach(), q[1])
+        zero = align.new_zeros(())
+        return Losses(align=align, uniform=zero, kl=zero, monitors=monitors)
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        """The teacher's weights follow the student's, ever more slowly: momentum rises to 1 in half a cosine."""
+        start = self.dino.teacher_momentum
+        momentum = 1 - (1 - start) * (1 + math.cos(math.pi * progress)) / 2
+        for teacher, student in ((self.backbone, self.student_backbone), (self.head, self.student_head)):
+            pairs = zip(teacher.parameters(), student.parameters(), strict=True)
+            for ours, theirs in pairs:
+                ours.lerp_(theirs, 1 - momentum)
+
+
+METHOD = Dino
