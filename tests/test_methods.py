@@ -357,6 +357,7 @@ def test_the_three_terms_are_logged_in_nats(name, views):
             vmf = [vonmises_fisher(m / np.linalg.norm(m), kappa) for m in mu.double().numpy()]
             log_p = np.stack([v.logpdf(z[1].double().numpy()) for v in vmf], axis=1)
             kl = -vmf[0].entropy() + log_sphere_area(D)
+        log_p = log_p + log_sphere_area(D)  # relative to the uniform prior
         expected = (np.diag(log_p).mean(), -(logsumexp(log_p, axis=1) - math.log(8)).mean(), -kl)
     for key, value in zip(("j_align", "j_uniform", "j_kl"), expected, strict=True):
         assert float(logged[key]) == pytest.approx(float(value), rel=1e-4, abs=1e-4), key

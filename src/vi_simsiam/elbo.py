@@ -1,7 +1,9 @@
 """Estimates of the three terms of the variational objective, for the history of every method (docs/method.md).
 
 J = J_align + J_uniform + J_KL says what self-supervised methods have in common. A method optimises some of the terms
-and serves the others implicitly, so all three are measured on the batch, in nats, larger is better.
+and serves the others implicitly, so all three are measured on the batch, in nats, larger is better. Densities on the
+sphere are taken relative to the uniform prior p(z); that moves a constant from J_uniform to J_align, and numbers of
+spheres of different dimension have one zero.
 """
 
 import math
@@ -11,10 +13,11 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def spherical_terms(log_p: Tensor, kl: Tensor) -> dict[str, Tensor]:
+def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
     """The terms of a method whose q(z | X) is a point z_i.
 
-    J_align is the mean of log p(z_i | x_i), and J_uniform = -E log E_x' p(z | x') takes the batch for the inner mean.
+    J_align is the mean of log p(z_i | x_i) / p(z_i), and J_uniform = -E log E_x' p(z | x') / p(z), whose inner mean is
+    taken over the batch.
     That estimator is biased in two ways. The logarithm is concave, so a mean over B images instead of all of them
     makes J_uniform too large, by about the squared coefficient of variation of p over 2 B. And the image's own view is
     one of the B, which bounds J_align + J_uniform by log B. So compare it between runs of one batch size.
@@ -23,14 +26,14 @@ def spherical_terms(log_p: Tensor, kl: Tensor) -> dict[str, Tensor]:
     distribution: how much, in nats, the network claims to know about the embedding of another view.
 
     Args:
-        log_p: (B, B), log p_theta(z_i | x_j) in nats: row i is the embedding of image i, column j the distribution
-            predicted from another view of image j.
+        log_ratio: (B, B), log p_theta(z_i | x_j) / p(z_i) in nats: row i is the embedding of image i, column j the
+            distribution predicted from another view of image j.
         kl: (B,) or scalar, KL(p_theta(z | x_j) || uniform) in nats.
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`.
     """
-    log_mean = torch.logsumexp(log_p, dim=1) - math.log(log_p.shape[1])
-    return {"j_align": log_p.diagonal().mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
+    log_mean = torch.logsumexp(log_ratio, dim=1) - math.log(log_ratio.shape[1])
+    return {"j_align": log_ratio.diagonal().mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
 
 
 @torch.no_grad()

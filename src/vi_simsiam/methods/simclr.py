@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from vi_simsiam import elbo
 from vi_simsiam.backbones import mlp
-from vi_simsiam.distributions import von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
+from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.params import PretrainParams
 
@@ -45,9 +45,9 @@ class SimClr(Method):
         uniform = (others - math.log(2 * n - 1)).mean()
         detached = [v.detach() for v in z]
         monitors = {"mean_cosine": (detached[0] * detached[1]).sum(-1).mean(), "embedding": detached[0]}
-        normaliser = von_mises_fisher_log_normaliser(self.kappa, self.d)
+        constant = von_mises_fisher_log_normaliser(self.kappa, self.d) + log_sphere_area(self.d)
         kl = align.new_tensor(von_mises_fisher_kl_uniform(self.kappa, self.d))
-        monitors |= elbo.spherical_terms(normaliser + self.kappa * (detached[1] @ detached[0].T).double(), kl)
+        monitors |= elbo.spherical_terms(constant + self.kappa * (detached[1] @ detached[0].T).double(), kl)
         return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=monitors)
 
 
