@@ -72,7 +72,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
             section = {"backbone": section["backbone"]}
         section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
     if step == "download" and section.get("source") is None:
-        section["source"] = dataset
+        section["source"] = dataset if section.get("path") is None else "files"
     return section
 
 
@@ -128,6 +128,8 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
     except ValidationError as error:
         yield from sentences(error, name)
         return
+    if name.endswith("download") and section["path"] is not None and section["source"] is not None:
+        yield f"{name}: source and path exclude each other; leave one of them null"
     if name.endswith("cache_views"):
         augmentation = section["augmentation"]
         for key in ("crop_scale", "crop_ratio", "blur_sigma"):
