@@ -2,8 +2,10 @@
 
 import time
 
+from vi_simsiam import own_files
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.datasets import find_source
+from vi_simsiam.errors import Problem
 from vi_simsiam.manifest import write_manifest
 from vi_simsiam.params import parse
 from vi_simsiam.record import write_run_record
@@ -14,9 +16,17 @@ def main() -> None:
     args = job_arguments(__doc__, "out").parse_args()
     params = parse("download", args.params)
     name = params.source or args.dataset
-    paths = find_source(name).download(args.out, params.mirrors, params.retries)
+    identity = {"dataset": args.dataset}
+    if params.path is None:
+        paths = find_source(name).download(args.out, params.mirrors, params.retries)
+    else:
+        original = own_files.require(params.path)
+        identity["images_state"] = own_files.state(original)
+        paths = own_files.bring(original, args.out)
+        if own_files.state(original) != identity["images_state"]:
+            raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
     write_manifest(args.out, args.dataset, name, paths)
-    write_run_record(args.out, "download", args.params, started, dataset=args.dataset)
+    write_run_record(args.out, "download", args.params, started, **identity)
 
 
 if __name__ == "__main__":

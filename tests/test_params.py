@@ -79,6 +79,12 @@ def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
         ("recipes.digits.pretrain.lrr", 1.0, ["recipes.digits.pretrain.lrr", "unknown key"]),
         ("recipes.digits.pretrain.backbone.wdth", 1, ["recipes.digits.pretrain.backbone.wdth", "unknown key"]),
         ("recipes.digits.plot", {}, ["recipes.digits.plot", "unknown section"]),
+        ("recipes.digits.like", "digts", ["recipes.digits.like = 'digts'", "did you mean digits"]),
+        ("recipes.digits.like", 3, ["recipes.digits.like = 3", "no such recipe"]),
+        ("recipes.digits.like", "digits", ["recipes.digits.like = 'digits'", "like itself"]),
+        ("recipes.digits.download", {"source": "a", "path": "b"}, ["recipes.digits.download", "exclude each other"]),
+        ("cache_views.evaluate_on", "train", ["evaluate_on = 'train'", "'test' or 'validation'"]),
+        ("download.path", "", ["download.path = ''"]),
         ("recipes.../evil", {}, ["recipes.../evil", "letters, digits"]),
         ("recipes.a $(b)", {}, ["recipes.a $(b)", "letters, digits"]),
     ],
@@ -167,3 +173,39 @@ def test_the_source_of_a_data_set_is_its_own_name_unless_said(shipped):
     changed = copy.deepcopy(shipped)
     put(changed, "recipes.mine", {"download": {"source": "digits"}})
     assert params_file.resolve(changed, "download", "mine")["source"] == "digits"
+
+
+def test_a_recipe_like_another(shipped):
+    """It has all that the other has, also what that one has from a third, but for its own values."""
+    put(shipped, "recipes.beta", {"like": "digits", "pretrain": {"vi_simsiam": {"beta": 0.5}}})
+    put(shipped, "recipes.gamma", {"like": "beta", "pretrain": {"epochs": 3}, "cache_views": {"size": 12}})
+    params_file.check(shipped)
+    digits, beta, gamma = (
+        params_file.resolve(shipped, "pretrain", name, "vi_simsiam") for name in ("digits", "beta", "gamma")
+    )
+    assert beta == {**digits, "vi_simsiam": {**digits["vi_simsiam"], "beta": 0.5}}
+    assert gamma == {**beta, "epochs": 3}
+    stores = [params_file.resolve(shipped, "cache_views", name) for name in ("digits", "beta", "gamma")]
+    assert stores[0] == stores[1] and stores[2] == {**stores[0], "size": 12}
+    for name in ("digits", "beta", "gamma"):
+        assert params_file.resolve(shipped, "download", name)["source"] == "digits"
+    put(shipped, "recipes.mine", {"download": {"path": "a.zip"}})
+    put(shipped, "recipes.mine_too", {"like": "mine"})
+    assert params_file.resolve(shipped, "download", "mine_too")["source"] == "files"
+
+
+def test_recipes_that_are_like_each_other_in_a_circle(shipped):
+    put(shipped, "recipes.a", {"like": "b"})
+    put(shipped, "recipes.b", {"like": "c", "pretrain": {"epochs": 0}})
+    put(shipped, "recipes.c", {"like": "a"})
+    with pytest.raises(Problem, match="like itself, not even through others") as caught:
+        params_file.check(shipped)
+    assert "recipes.b.pretrain.epochs = 0" in str(caught.value)
+
+
+def test_what_a_recipe_inherits_is_checked_with_its_own_values(shipped):
+    put(shipped, "recipes.a", {"cache_views": {"augmentation": {"crop_scale": [0.5, 0.6]}}})
+    put(shipped, "recipes.b", {"like": "a", "download": {"path": "x.zip"}})
+    put(shipped, "recipes.c", {"like": "b", "download": {"source": "digits"}})
+    with pytest.raises(Problem, match=r"recipes.c.download: source and path exclude each other"):
+        params_file.check(shipped)

@@ -28,8 +28,8 @@ ALL_FILES = [name for split in SPLITS for name in file_names(split)]
 
 
 def params(augmentation=None, **changes):
-    values = dict(size=16, train_images=None, test_images=None, test_fraction=0.25, seed=0, per_image=2,
-                  test_per_image=3, augmentation=AUGMENTATION | (augmentation or {}))  # fmt: skip
+    values = dict(size=16, train_images=None, test_images=None, test_fraction=0.25, evaluate_on="test", left_out=0.01,
+                  seed=0, per_image=2, test_per_image=3, augmentation=AUGMENTATION | (augmentation or {}))  # fmt: skip
     return CacheViewsParams.model_validate(values | changes)
 
 
@@ -123,6 +123,19 @@ def test_split_and_subsets(tmp_path):
     original = {image.tobytes() for image in pictures().train.images}
     train, test = ({image.tobytes() for image in store.images(split)} for split in SPLITS)
     assert len(train) == 20 and len(test) == 8 and not train & test and train | test <= original
+
+
+def test_validation_leaves_the_test_images_alone(tmp_path):
+    """And the sources say which row each image was."""
+    source = pictures(test=12)
+    build(tmp_path, "part", source, params(evaluate_on="validation", train_images=20))
+    store = Store.open(tmp_path)
+    rows = {split: store.sources(split)["path"].astype(int) for split in SPLITS}
+    for split, n in (("train", 20), ("test", 10)):
+        assert np.array_equal(store.sources(split)["index"], np.arange(n))
+        assert np.array_equal(store.images(split), source.train.images[rows[split]])
+        assert np.array_equal(store.labels(split), source.train.labels[rows[split]])
+    assert not set(rows["train"]) & set(rows["test"])
 
 
 def test_images_without_labels(tmp_path):
@@ -290,7 +303,7 @@ def script(monkeypatch, capsys):
 
 def test_download_and_cache_views_of_digits(script, tmp_path):
     raw, out = tmp_path / "raw data", tmp_path / "the store"
-    asked = {"source": "digits", "mirrors": [], "retries": 0}
+    asked = {"source": "digits", "path": None, "mirrors": [], "retries": 0}
     assert script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw) == (0, "")
     assert json.loads((raw / "run.json").read_text())["params"] == asked
     assert json.loads((raw / "manifest.json").read_text())["source"] == "digits"
@@ -310,6 +323,6 @@ def test_download_and_cache_views_of_digits(script, tmp_path):
 
 
 def test_download_of_an_unknown_source(script, tmp_path):
-    asked = {"source": "imagenet", "mirrors": [], "retries": 0}
+    asked = {"source": "imagenet", "path": None, "mirrors": [], "retries": 0}
     status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
     assert status == 1 and "'imagenet' is not a known source of images" in said

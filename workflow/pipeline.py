@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-from vi_simsiam import params_file  # noqa: E402
+from vi_simsiam import own_files, params_file  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
@@ -75,6 +75,32 @@ def check(config: dict) -> None:
     """
     config.update(_typed(config, params_file.load(planned_params())))
     params_file.check(config, "params.yaml with --config or --configfile")
+    for dataset in config["datasets"]:
+        images_state(config, dataset)
+
+
+def images_state(config: dict, dataset: str) -> str | None:
+    """What images of one's own were like when this run was planned: one of the rule's params, so that a change is seen.
+
+    Not an input of the rule, because a folder's own date says little about what is in it, and because a clone that has
+    the downloaded copy has all it needs: there, without the original, the recorded state holds.
+
+    Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
+    """
+    path = params_file.resolve(config, "download", dataset)["path"]
+    if path is None:
+        return None
+    record = ROOT / "data/download" / dataset / "run.json"
+    if not Path(path).expanduser().exists() and record.exists():
+        done = json.loads(record.read_text(encoding="utf-8"))
+        if done["params"].get("path") == path:
+            return done.get("images_state")
+    return _state(path)
+
+
+@functools.cache
+def _state(path: str) -> str:
+    return own_files.state(own_files.require(path))
 
 
 def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:

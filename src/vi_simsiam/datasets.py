@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,57 +21,8 @@ from torchvision.datasets import FashionMNIST, mnist
 from vi_simsiam.errors import Problem
 from vi_simsiam.fetching import RemoteFile, fetch
 from vi_simsiam.files import replacing
-from vi_simsiam.resampling import resize
-
-
-class Split(Protocol):
-    """Images of a training or test set, decoded on demand.
-
-    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3.
-    """
-
-    labels: np.ndarray
-    channels: int
-
-    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
-        """Images `rows` (indices into 0..N-1), resized: (len(rows), size, size, channels) uint8."""
-        ...
-
-
-@dataclass(frozen=True)
-class ArraySplit:
-    """A `Split` of images that all fit into memory: (N, H, W, C) uint8, resized by their central square."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    @property
-    def channels(self) -> int:
-        return self.images.shape[3]
-
-    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
-        return resize(torch.from_numpy(self.images[rows]), size).numpy()
-
-
-@dataclass(frozen=True)
-class Images:
-    """What a source gives. test is None where the source has no test set of its own."""
-
-    classes: tuple[str, ...]
-    train: Split
-    test: Split | None
-
-
-class Source(Protocol):
-    """A place that images come from."""
-
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        """Bring the raw files into `folder`; returns their paths, relative to it."""
-        ...
-
-    def read(self, folder: Path) -> Images:
-        """Read what `download` left in `folder`. Its checksums have been verified."""
-        ...
+from vi_simsiam.image_files import ImageFiles
+from vi_simsiam.image_sets import ArraySplit, Images, Source
 
 
 class Digits:
@@ -89,7 +39,7 @@ class Digits:
             shutil.copyfileobj(source, sink)
         return [self._FILE]
 
-    def read(self, folder: Path) -> Images:
+    def read(self, folder: Path, threads: int = 1) -> Images:
         try:
             table = np.loadtxt(folder / self._FILE, delimiter=",", ndmin=2)  # as scikit-learn; it unpacks .gz
             pixels, labels = table[:, :64], table[:, 64].astype(np.int64)
@@ -117,7 +67,7 @@ class IdxImages:
         files = (*self.train, *self.test)
         return [fetch(file, folder, (*mirrors, *self.addresses), retries).name for file in files]
 
-    def read(self, folder: Path) -> Images:
+    def read(self, folder: Path, threads: int = 1) -> Images:
         return Images(self.classes, *(self._split(folder, *files) for files in (self.train, self.test)))
 
     def _split(self, folder: Path, images: RemoteFile, labels: RemoteFile) -> ArraySplit:
@@ -185,7 +135,7 @@ FASHION_MNIST = IdxImages(
     ),
 )
 
-SOURCES: dict[str, Source] = {"digits": Digits(), "fashion_mnist": FASHION_MNIST}
+SOURCES: dict[str, Source] = {"digits": Digits(), "fashion_mnist": FASHION_MNIST, "files": ImageFiles()}
 
 
 def find_source(name: str) -> Source:

@@ -36,6 +36,7 @@ class Section(BaseModel):
 
 class DownloadParams(Section):
     source: str | None
+    path: Annotated[str, Field(min_length=1)] | None
     mirrors: list[Annotated[str, Field(pattern=r"^(https?://[^/]|file://(localhost)?/)")]]
     retries: Annotated[int, Field(ge=0, le=20)]
 
@@ -59,6 +60,8 @@ class CacheViewsParams(Section):
     train_images: Annotated[int, Field(ge=2)] | None
     test_images: Annotated[int, Field(ge=2)] | None
     test_fraction: InnerShare
+    evaluate_on: Literal["test", "validation"]
+    left_out: Share
     seed: AtLeast0
     per_image: AtLeast0
     test_per_image: Annotated[int, Field(ge=2)]

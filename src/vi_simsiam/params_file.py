@@ -58,7 +58,7 @@ def check(params: Any, source: str = "params.yaml") -> None:
 
 
 def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, method: str | None = None) -> dict:
-    """The parameters of one job: the step's section, overridden by the data set's recipe.
+    """The parameters of one job: the step's section, overridden by the data set's recipe and those it is `like`.
 
     Args:
         params: the whole (checked) mapping.
@@ -66,15 +66,17 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         dataset: name of a recipe; None for the step that is about all data sets (`plot`).
         method: for `pretrain`, the method, whose job gets only what it uses.
     """
-    section = dict(params[step])
+    section, line = dict(params[step]), []
     if dataset is not None:
-        section = _merged(section, (params["recipes"].get(dataset) or {}).get(step) or {})
+        line = _line(params["recipes"], dataset)
+        section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
         if method == "untrained":
             section = {"backbone": section["backbone"]}
         section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
     if step == "download" and section.get("source") is None:
-        section["source"] = dataset
+        # A variant (`like`) has the images of the recipe that it varies.
+        section["source"] = next(iter(line), None) if section.get("path") is None else "files"
     return section
 
 
@@ -101,7 +103,7 @@ def _faults(params: Any) -> Iterator[str]:
             sound[name] = not faults
             yield from faults
     for name, recipe in recipes.items():
-        yield from _recipe_faults(str(name), recipe, params, sound)
+        yield from _recipe_faults(name, recipe, params, recipes, sound)
 
 
 def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Iterator[str]:
@@ -130,6 +132,8 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
     except ValidationError as error:
         yield from sentences(error, name)
         return
+    if name.endswith("download") and section["path"] is not None and section["source"] is not None:
+        yield f"{name}: source and path exclude each other; leave one of them null"
     if name.endswith("cache_views"):
         augmentation = section["augmentation"]
         for key in ("crop_scale", "crop_ratio", "blur_sigma"):
@@ -140,23 +144,55 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
             yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
 
 
-def _recipe_faults(name: str, recipe: Any, params: Mapping[str, Any], sound: Mapping[str, bool]) -> Iterator[str]:
+def _recipe_faults(
+    name: Any, recipe: Any, params: Mapping[str, Any], recipes: Mapping[str, Any], sound: Mapping[str, bool]
+) -> Iterator[str]:
     where = f"recipes.{name}"
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(str(name)):
         yield f"{where}: a name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
     if recipe is None:
         return
     if not isinstance(recipe, Mapping):
         yield f"{where} = {shown(recipe)}: must hold sections ({', '.join(SECTIONS)})"
         return
+    try:
+        line = _line(recipes, name)
+    except Problem as problem:
+        yield str(problem)
+        line = [name]
     for step, override in recipe.items():
+        if step == "like":
+            continue
         if step not in SECTIONS or step == "plot":
-            choices = [known for known in SECTIONS if known != "plot"]
+            choices = ["like", *(known for known in SECTIONS if known != "plot")]
             yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
         elif override is not None and not isinstance(override, Mapping):
             yield f"{where}.{step} = {shown(override)}: must hold keys of section {step}"
         elif sound.get(step):
-            yield from _section_faults(SECTIONS[step], _merged(params[step], override or {}), f"{where}.{step}")
+            section = _inherited(params[step], recipes, line, step)
+            yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
+
+
+def _line(recipes: Mapping[str, Any], name: Any) -> list[Any]:
+    """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
+    line = [name]
+    while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
+        where = f"recipes.{line[0]}.like = {shown(other)}"
+        if not isinstance(other, str) or other not in recipes:
+            known = ", ".join(map(str, recipes))
+            raise Problem(f"{where}: no such recipe{_nearest(str(other), map(str, recipes))}; there are {known}")
+        if other in line:
+            raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
+        line.insert(0, other)
+    return line
+
+
+def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: list[Any], step: str) -> dict[str, Any]:
+    """A step's section with what the recipes of `line` override, one after the other."""
+    for name in line:
+        override = (recipes.get(name) or {}).get(step) if isinstance(recipes.get(name) or {}, Mapping) else None
+        section = _merged(section, override if isinstance(override, Mapping) else {})
+    return dict(section)
 
 
 def _nearest(word: str, choices: Iterable[str]) -> str:

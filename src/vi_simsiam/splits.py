@@ -35,30 +35,42 @@ def split_rows(
     train_images: int | None,
     test_images: int | None,
     seed: int,
+    evaluate_on: str = "test",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to train and to test on.
 
     Args:
         labels_train: (N,) of the source's training set. labels_test: of its test set, None where it has none.
-        test_fraction: share of the training set to hold out for testing, used only where there is no test set.
+        test_fraction: share of the training set to hold out, for testing where there is no test set, for validation.
         train_images, test_images: use only so many, drawn in proportion to the classes; None: all.
         seed: of these draws.
+        evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test images are
+            the same as ever, and unused.
 
-    Returns: rows of the training set to train on, and rows to test on: of the test set where there is one, of the
-        training set where there is none. Both rise.
+    Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
+        `evaluate_on` asks for it, else of the training set. Both rise.
     Raises: Problem when there are fewer images than asked for, or none.
     """
     train = np.arange(len(labels_train))
     if labels_test is None:
-        test = stratified_sample(labels_train, round(test_fraction * len(train)), generator(seed, "test split"))
-        train = np.setdiff1d(train, test)
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "test split"))
         labels_test = labels_train
     else:
         test = np.arange(len(labels_test))
+    if evaluate_on == "validation":
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "validation split"))
+        labels_test = labels_train
     return (
         _subset(train, labels_train, train_images, generator(seed, "train images"), "train"),
         _subset(test, labels_test, test_images, generator(seed, "test images"), "test"),
     )
+
+
+def _held_out(
+    rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    held = rows[stratified_sample(labels[rows], round(share * len(rows)), draw)]
+    return np.setdiff1d(rows, held), held
 
 
 def _subset(rows: np.ndarray, labels: np.ndarray, count: int | None, draw: torch.Generator, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ Files of a store (N images of a split, V views of each, C 1 or 3 channels):
     labels_{train,test}.npy     int64 (N,), -1: no label
     views_{train,test}.npy      uint8 (N, V, size, size, C), V may be 0
     views_{train,test}.parquet  a row per view: index (of the image), view, and what was drawn for it
+    sources_{train,test}.parquet  a row per image: index and path (in the archive; of arrays, the row number)
     store.json                  names, sizes, mean and std of the training pixels, SHA-256 of the files; written last
 """
 
@@ -26,9 +27,10 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
 
 
-def file_names(split: SplitName) -> tuple[str, str, str, str]:
-    """Names of a split's images, labels, views and table of view parameters."""
-    return f"images_{split}.npy", f"labels_{split}.npy", f"views_{split}.npy", f"views_{split}.parquet"
+def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
+    """Names of a split's images, labels, views, table of view parameters and table of sources."""
+    arrays = f"images_{split}.npy", f"labels_{split}.npy", f"views_{split}.npy"
+    return *arrays, f"views_{split}.parquet", f"sources_{split}.parquet"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Store:
             arrays = {}
             for split in SPLITS:
                 n, v = about[split], about["views"][split]
-                images, labels, views, table = file_names(split)
+                images, labels, views, table, sources = file_names(split)
                 arrays[images] = _mapped(folder / images, (n, size, size, channels), np.uint8)
                 arrays[views] = _mapped(folder / views, (n, v, size, size, channels), np.uint8)
                 arrays[labels] = np.array(_mapped(folder / labels, (n,), np.int64))
@@ -78,6 +80,8 @@ class Store:
                     raise _damaged(folder / labels, f"labels are not all among the {len(classes)} classes")
                 if (rows := _parquet(folder / table).num_rows) != n * v:
                     raise _damaged(folder / table, f"it has {rows} rows for {n * v} views")
+                if (rows := _parquet(folder / sources).num_rows) != n:
+                    raise _damaged(folder / sources, f"it has {rows} rows for {n} images")
             return cls(
                 folder, about["dataset"], classes, size, channels, tuple(about["mean"]), tuple(about["std"]),
                 about["augmentation"], about["sha256"], arrays,
@@ -99,11 +103,11 @@ class Store:
 
     def view_parameters(self, split: SplitName) -> pd.DataFrame:
         """What was drawn for the cached views: a row per view, those of image 0 first; read anew at each call."""
-        path = self.folder / file_names(split)[3]
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ArrowException, ValueError) as error:
-            raise _damaged(path, error) from None
+        return _table(self.folder / file_names(split)[3])
+
+    def sources(self, split: SplitName) -> pd.DataFrame:
+        """Where each image comes from: columns index and path; read anew at each call."""
+        return _table(self.folder / file_names(split)[4])
 
     def verify(self) -> None:
         """Compare every file's contents with its checksum (reads all of the store).
@@ -129,6 +133,13 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     if (surplus := path.stat().st_size - array.offset - array.nbytes) != 0:
         raise _damaged(path, f"it has {surplus} bytes too many")
     return array
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ArrowException, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
 def _parquet(path: Path) -> pq.FileMetaData:

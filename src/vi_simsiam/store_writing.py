@@ -4,6 +4,7 @@ Nothing is ever held in memory as a whole, and files grow by plain writes: a ful
 where writing through a memory map would kill the process.
 """
 
+import csv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from vi_simsiam.datasets import Images, Split
 from vi_simsiam.errors import Problem
 from vi_simsiam.files import replacing, sha256, write_json
+from vi_simsiam.image_sets import Images, Report, Split
 from vi_simsiam.params import CacheViewsParams
 from vi_simsiam.randomness import generator
 from vi_simsiam.resampling import to_uint8
@@ -27,6 +28,7 @@ from vi_simsiam.views import Views
 _PIECE = 256  # images that are decoded, and whose views are drawn, at once
 _VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
 _ROWS_PER_GROUP = 1 << 16  # of the parquet tables
+_SOURCES = pa.schema([("index", pa.int64()), ("path", pa.string())])
 _SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
 
 
@@ -36,15 +38,17 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     Args:
         folder: where to; what is there is replaced.
         dataset: name of the data set.
-        images: what to store; split by `params.test_fraction` where there is no test set.
+        images: what to store; split by `params.test_fraction` where there is no test set, or for validation.
         params: size, split, subset, views. The same params and images give the same bytes.
 
-    Raises: Problem when the images do not fit the params, or the disk cannot be written.
+    Raises: Problem when the images do not fit the params, too many were left out, or the disk cannot be written.
     """
+    _require_most(images, params.left_out)
     labels_test = None if images.test is None else images.test.labels
     subset = params.test_fraction, params.train_images, params.test_images
-    chosen = split_rows(images.train.labels, labels_test, *subset, params.seed)
-    sources = images.train, images.train if images.test is None else images.test
+    chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on)
+    own_test = images.test is not None and params.evaluate_on == "test"
+    sources = images.train, images.test if own_test else images.train
     per_image = params.per_image, params.test_per_image
     try:
         (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
@@ -61,6 +65,9 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
             "std": std,
             **{split: len(rows) for split, rows in zip(SPLITS, chosen, strict=True)},
             "views": dict(zip(SPLITS, per_image, strict=True)),
+            "evaluate_on": params.evaluate_on,
+            "left_out": len(images.report.left_out),
+            "ignored": {kind: count for kind, (count, _) in images.report.ignored.items()},
             "augmentation": params.augmentation.model_dump(),
             "sha256": {name: sha256(folder / name) for split in SPLITS for name in file_names(split)},
         }
@@ -69,6 +76,27 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
         raise Problem(
             f"{error.filename or folder} cannot be written: {error.strerror}. Make room and run again."
         ) from None
+
+
+def _require_most(images: Images, most: float) -> None:
+    left_out = images.report.left_out
+    used = len(images.train.labels) + (0 if images.test is None else len(images.test.labels))
+    if len(left_out) > most * (used + len(left_out)):
+        first = "".join(f"\n  {path}: {problem}" for path, problem in left_out[:10])
+        raise Problem(
+            f"{len(left_out)} of {used + len(left_out)} images cannot be used, more than cache_views.left_out = {most} "
+            f"allows; the first are:{first}\nRepair or remove them, or raise it."
+        )
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write report.csv: columns path and problem, a row per image left out and one per kind of file ignored."""
+    rows = [*report.left_out]
+    rows += [(first, f"ignored: {kind} ({count} in all)") for kind, (count, first) in report.ignored.items()]
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "problem"), *rows])
+    ignored = sum(count for count, _ in report.ignored.values())
+    print(f"{len(report.left_out)} images left out, {ignored} other files ignored", flush=True)
 
 
 class _Pixels:
@@ -101,11 +129,14 @@ def _write_split(
         image_file = files.enter_context(_array_file(names[0], (n, size, size, channels), np.uint8))
         label_file = files.enter_context(_array_file(names[1], (n,), np.int64))
         view_file = files.enter_context(_array_file(names[2], (n, per_image, size, size, channels), np.uint8))
-        table = files.enter_context(_table_file(names[3], views))
+        table = files.enter_context(_table_file(names[3], _view_columns(views)))
         label_file.write(source.labels[rows].astype(np.int64).tobytes())
+        sources = files.enter_context(_table_file(names[4], _SOURCES))
         for first in range(0, n, _PIECE):
             images = source.decode(rows[first : first + _PIECE], size)
             image_file.write(images.tobytes())
+            known = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
+            sources.add({"index": first + np.arange(len(images)), "path": known})
             pixels.add(images)
             parameters = views.draw(len(images) * per_image, size, size, draw)
             index, view = np.divmod(np.arange(len(parameters)), max(per_image, 1))
@@ -144,11 +175,14 @@ class _Table:
         self.parts, self.rows = [], 0
 
 
-@contextmanager
-def _table_file(path: Path, views: Views) -> Iterator[_Table]:
+def _view_columns(views: Views) -> pa.Schema:
     none = views.draw(0, views.size, views.size, generator()).table()
     integers = {name: np.zeros(0, dtype=np.int64) for name in ("index", "view")}
-    schema = pa.table(integers | none).schema
+    return pa.table(integers | none).schema
+
+
+@contextmanager
+def _table_file(path: Path, schema: pa.Schema) -> Iterator[_Table]:
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         table = _Table(writer)
         yield table

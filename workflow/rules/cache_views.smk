@@ -1,4 +1,10 @@
-SPLIT_FILES = ["images_{split}.npy", "labels_{split}.npy", "views_{split}.npy", "views_{split}.parquet"]
+SPLIT_FILES = [
+    "images_{split}.npy",
+    "labels_{split}.npy",
+    "views_{split}.npy",
+    "views_{split}.parquet",
+    "sources_{split}.parquet",
+]
 STORE_FILES = [*expand(SPLIT_FILES, split=["train", "test"]), "store.json"]
 STORE = expand("data/cache_views/{{dataset}}/{file}", file=STORE_FILES)
 
@@ -9,11 +15,12 @@ rule cache_views:
         "data/download/{dataset}/manifest.json",  # holds the sha256 of every downloaded file
     output:
         STORE,
-        "data/cache_views/{dataset}/run.json",
+        multiext("data/cache_views/{dataset}/", "report.csv", "run.json"),
     log:
         "logs/cache_views/{dataset}.log",
     benchmark:
         "benchmarks/jobs/cache_views/{dataset}.tsv"
+    threads: 4  # at most; fewer where there are fewer
     resources:
         mem_mb=4000,
         runtime=120,
@@ -23,7 +30,7 @@ rule cache_views:
     message:
         "store images and views of {wildcards.dataset}"
     shell:
-        "python src/cache_views.py --dataset {wildcards.dataset} --params {params.config:q}"
+        "python src/cache_views.py --dataset {wildcards.dataset} --params {params.config:q} --threads {threads}"
         " --download data/download/{wildcards.dataset} --out data/cache_views/{wildcards.dataset} > {log} 2>&1"
 
 

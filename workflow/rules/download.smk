@@ -14,6 +14,7 @@ rule download:
     params:
         code=pipeline.code_digest("download"),
         config=lambda w: pipeline.job_config("download", config, w.dataset),
+        images=lambda w: pipeline.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
     shell:
