@@ -73,7 +73,8 @@ def _require_labels(dataset: str, labels: dict[str, torch.Tensor]) -> None:
     for split, values in labels.items():
         if (values < 0).any():
             raise Problem(
-                f"{dataset}: {int((values < 0).sum())} {split} images have no label, and a probe needs labels."
+                f"{dataset}: {int((values < 0).sum())} {split} images have no label, and a probe needs labels. "
+                "What can be done without: `snakemake --cores all step_pretrain`."
             )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -317,3 +318,31 @@ def test_edit_of_params_while_jobs_wait(repo):
     repo.snakemake(WORKFLOW_PARAMS=str(copy))
     assert repo.read("results/plot/run.json")["params"]["quantiles"] == 3
     assert repo.read("params.yaml")["plot"]["quantiles"] == 2
+
+
+def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
+    """A change inside the folder is seen; without the folder the copy serves, and without both nothing starts."""
+    folder = tmp_path / "my images"
+    for i in range(12):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 12), (i, 20 * i, 0)).save(folder / "ab"[i % 2] / f"{i}.png")
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None})
+    blank.set("datasets", ["mine"])
+    blank.snakemake("step_cache_views")
+    assert blank.ran() == {"download": 1, "cache_views": 1}
+    assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
+    for file in folder.rglob("*.png"):
+        os.utime(file)
+    blank.snakemake("step_cache_views")
+    assert blank.ran()["download"] == 1
+    store = (blank.path / "data/cache_views/mine/images_train.npy").read_bytes()
+    Image.new("RGB", (12, 12), (99, 99, 0)).save(folder / "a/new.png")
+    blank.snakemake("step_cache_views")
+    assert blank.ran() == {"download": 1, "cache_views": 1}
+    assert (blank.path / "data/cache_views/mine/images_train.npy").read_bytes() != store
+    shutil.rmtree(folder)
+    assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
+    shutil.rmtree(blank.path / "data/download/mine")
+    said = blank.snakemake("step_cache_views", ok=False)
+    assert f"error: download.path = {folder}: there is no such file or folder" in said and "Traceback" not in said

@@ -112,10 +112,9 @@ class _Zip:
 class _Tar:
     def __init__(self, path: Path):
         self._file = _plain_tar(path)
-        self._bytes = os.fstat(self._file.fileno()).st_size
-        self.members = _listed(self._entries(path))
+        self.members = _listed(self._entries())
 
-    def _entries(self, path: Path) -> Iterator[Member]:
+    def _entries(self) -> Iterator[Member]:
         with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # it would keep them all
@@ -128,10 +127,7 @@ class _Tar:
                 raise tarfile.ReadError(f"damaged at byte {tar.offset}")
 
     def read(self, member: Member) -> bytes:
-        data = os.pread(self._file.fileno(), member.bytes, member.where)
-        if len(data) != member.bytes:
-            raise Unreadable(f"the archive ends {member.bytes - len(data)} bytes too early")
-        return data
+        return os.pread(self._file.fileno(), member.bytes, member.where)
 
 
 def _plain_tar(path: Path) -> BinaryIO:
