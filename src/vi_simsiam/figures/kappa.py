@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from vi_simsiam.figures.style import block_title, blocks, draw_estimate, kappa_axis, message, method_style
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import Estimate, outcomes, quantile_groups, sphere_dimension, wilson
+from vi_simsiam.summary import accuracy_in_groups, outcomes, sphere_dimension
 
 NO_KAPPA = "no method with kappa in this run"
 _CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest areas there are
@@ -129,23 +129,12 @@ def accuracy_by_kappa(runs: list[Run], quantiles: int) -> Figure:
     return figure
 
 
-def accuracy_in_groups(table: pd.DataFrame, correct: str, quantiles: int) -> list[Estimate]:
-    """Accuracy (column `correct`) in each group of equal size by kappa, lowest first, with its interval.
-
-    Only rows with a label count; rows of one test image (its graded crops) count as dependent.
-    """
-    table = outcomes(table, correct)
-    group = quantile_groups(table["kappa"].to_numpy(), quantiles)
-    right, image = table[correct].to_numpy(dtype=float), table["index"].to_numpy()
-    return [wilson(right[group == g], image[group == g]) for g in range(quantiles)]
-
-
 def _by_quantile(axes: Axes, tables: Sequence[pd.DataFrame], method: str, quantiles: int) -> None:
     size = len(outcomes(tables[0], "correct")) // quantiles
     axes.set_xlabel(f"group by κ, lowest first (about {size:,} each)" if size else "no labelled images")
     looks = {"linear probe": ("correct", -0.1, {}), "k-NN": ("knn_correct", 0.1, {"markerfacecolor": "white"})}
     for label, (column, shift, look) in looks.items():
-        per_seed = [accuracy_in_groups(table, column, quantiles) for table in tables]
+        per_seed = [accuracy_in_groups(table, "kappa", column, quantiles) for table in tables]
         for g in range(quantiles):
             name = label if g == 0 else None  # one entry in the legend
             draw_estimate(axes, g + 1 + shift, [e[g] for e in per_seed], method, label=name, **look)

@@ -52,14 +52,26 @@ _METHODS = {
     "dino": MethodStyle("DINO", "#CC79A7", "P", (0, (3, 1, 1, 1, 1, 1))),
 }
 
+
+@dataclass(frozen=True)
+class ScoreStyle:
+    """A certainty score looks the same in every figure that shows several; a method's own has the method's colour."""
+
+    label: str
+    colour: str
+    line: str | tuple
+
+
 SCORES = {
-    "kappa": "κ",
-    "posterior_precision": "posterior precision",
-    "probe_confidence": "probe confidence",
-    "view_agreement": "view agreement",
-    "knn_density": "k-NN density",
-    "feature_norm": "feature norm",
-    "crop_area": "true crop area",  # not a score: what is known of a graded crop, for comparison
+    "kappa": ScoreStyle("κ", "#D55E00", "-"),
+    "kappa_view_mean": ScoreStyle("κ, mean over views", "#E69F00", (0, (5, 1))),
+    "negative_entropy": ScoreStyle("−entropy", "#CC79A7", "-"),
+    "posterior_precision": ScoreStyle("posterior precision", "#009E73", "-"),
+    "probe_confidence": ScoreStyle("probe confidence", "#222222", (0, (3, 1))),
+    "view_agreement": ScoreStyle("view agreement", "#0072B2", (0, (1, 1))),
+    "knn_density": ScoreStyle("k-NN density", "#56B4E9", (0, (5, 1, 1, 1))),
+    "feature_norm": ScoreStyle("feature norm", "#999999", (0, (2, 1))),
+    "crop_area": ScoreStyle("true crop area", "#000000", "-"),  # no score: known of a crop, for comparison
 }
 
 
@@ -128,6 +140,13 @@ def message(text: str) -> Figure:
     figure = Figure(figsize=(3.4, 0.8))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure
+
+
+def interval_text(estimate: Estimate) -> str:
+    """`+0.12 [+0.05, +0.19]`, with the minus sign of typography; `not estimated` for NaN."""
+    if np.isnan(estimate.estimate):
+        return "not estimated"
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*estimate[:3]).replace("-", "−")
 
 
 def methods_legend(part: FigureBase, runs: Sequence[Run], lines: bool = True) -> None:
