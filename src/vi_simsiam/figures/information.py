@@ -83,7 +83,7 @@ def augmentations(runs: list[Run]) -> Figure:
     shown = [list(dict.fromkeys(group[0].graded["augmentation"])) for group in groups]
     rows = [-(-(1 + len(names)) // _COLUMNS) for names in shown]
     titles = [f"{kappa_title(group)}, one augmentation at a time" for group in groups]
-    figure, _, parts = blocks(titles, [0.2 + 1.7 * count for count in rows], legend=False)
+    figure, _, parts = blocks(titles, [0.2 + 1.7 * count for count in rows], legend=0)
     for part, group, names, count in zip(parts, groups, shown, rows, strict=True):
         grid = part.subplots(count, _COLUMNS, sharey=True, squeeze=False)
         method = group[0].method

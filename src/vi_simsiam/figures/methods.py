@@ -10,7 +10,11 @@ from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import estimate_of, outcomes, wilson
 
 _STEP = 0.12  # inches between two methods' estimates
-_PANELS = {"auroc_correct": "error detection, whole images", "auroc_crop_correct": "error detection, graded crops"}
+_PANELS = {
+    "auroc_correct": "probe right, whole images",
+    "auroc_crop_correct": "probe right, graded crops",
+    "r_auroc": "neighbour's class (R-AUROC)",
+}
 
 
 def methods(runs: list[Run]) -> Figure:
@@ -28,8 +32,8 @@ def methods(runs: list[Run]) -> Figure:
     for part, members, scores, ratios in zip(parts, datasets, rows, heights, strict=True):
         grid = part.add_gridspec(2, 1, height_ratios=ratios)
         _accuracies(grid[0].subgridspec(1, 4).subplots(sharey=True), members)
-        left, right = grid[1].subgridspec(1, 2).subplots(sharey=True)
-        for axes, (measure, title) in zip((left, right), _PANELS.items(), strict=True):
+        panels = grid[1].subgridspec(1, len(_PANELS)).subplots(sharey=True)
+        for axes, (measure, title) in zip(panels, _PANELS.items(), strict=True):
             _aurocs(axes, members, scores, measure, title)
     return figure
 

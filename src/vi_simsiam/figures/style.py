@@ -1,6 +1,6 @@
 """How every figure looks: sizes, colours by method, axes of kappa, and files that are the same every time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +113,13 @@ def _settle(figure: Figure) -> None:
 
 
 def blocks(
-    titles: Sequence[str], heights: Sequence[float], legend: bool = True
+    titles: Sequence[str], heights: Sequence[float], legend: float = 0.25
 ) -> tuple[Figure, FigureBase | None, list[FigureBase]]:
     """A figure of `WIDTH` with one part below the other, each `heights` inches high under its title.
 
-    Returns: the figure, the strip at its top for a legend (None when not asked for), and the parts.
+    Returns: the figure, a strip of `legend` inches at its top for a legend (None where that is 0), and the parts.
     """
-    strip = [0.25] if legend else []
+    strip = [legend] if legend else []
     figure = Figure(figsize=(WIDTH, sum(heights) + sum(strip)), layout="constrained")
     ratios = [*strip, *heights]
     parts = np.ravel(figure.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)).tolist()
@@ -149,14 +149,26 @@ def interval_text(estimate: Estimate) -> str:
     return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*estimate[:3]).replace("-", "−")
 
 
-def methods_legend(part: FigureBase, runs: Sequence[Run], lines: bool = True) -> None:
-    """A legend of the runs' methods in one row, alone in `part`; `lines`: with their line styles."""
-    styles = [method_style(method) for method in dict.fromkeys(run.method for run in runs)]
-    handles = [
-        Line2D([], [], color=s.colour, marker=s.marker, linestyle=s.line if lines else "none", label=s.label)
-        for s in styles
-    ]
-    part.legend(handles=handles, loc="center", ncols=len(handles))
+def shortened(name: str, most: int) -> str:
+    """A class name of at most `most` letters."""
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def methods_legend(
+    part: FigureBase, runs: Sequence[Run], lines: bool = True, names: Mapping[str, str] | None = None
+) -> None:
+    """A legend of the runs' methods, alone in `part`.
+
+    Args:
+        lines: with their line styles.
+        names: longer names, by method, in rows of three; None: the methods' labels in one row.
+    """
+    handles = []
+    for method in dict.fromkeys(run.method for run in runs):
+        style = method_style(method)
+        line, label = style.line if lines else "none", names[method] if names else style.label
+        handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle=line, label=label))
+    part.legend(handles=handles, loc="center", ncols=min(3, len(handles)) if names else len(handles))
 
 
 def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate | dict], method: str, across: bool = False,
@@ -195,7 +207,7 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, labe
     axis = getattr(axes, f"{which}axis")
     axes.set(**{f"{which}scale": "log"})
     low, high = sorted(axis.get_view_interval())
-    axis.set_major_locator(FixedLocator(_log_ticks(low, high)))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e5 else f"{value:.0e}"))
     axes.set(**{f"{which}lim": (low, high)})
@@ -213,7 +225,7 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, labe
         other.set(**{f"{which}label": "expected cosine"})
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Up to six round numbers between low and high, from the finest of the usual series that is not too dense."""
     if high < 2 * low:
         return [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
