@@ -65,8 +65,9 @@ EXPECTED = {
     "kappa_histogram.svg": """κ|expected cosine|% of images per bin|whole images|crops, 10 % of the area|
         crops, 60 % of the area|colour: VI-SimSiam, 100 test images, 2 seeds""",
     "accuracy_by_certainty.svg": """accuracy|group by certainty, lowest first (about 20 each)|
-        linear probe, whole images|group by certainty, lowest first (about 220 each)|k-NN, graded crops|VI-SimSiam by κ|DINO by −entropy|
-        SimCLR by k-NN density|VAE by posterior precision|colour: 100 test images, 2 seeds""",
+        linear probe, whole images|group by certainty, lowest first (about 220 each)|k-NN, graded crops|
+        VI-SimSiam by κ|DINO by −entropy|SimCLR by k-NN density|VAE by posterior precision|
+        colour: 100 test images, 2 seeds""",
     "risk_coverage.svg": """coverage|risk (error rate)|whole images|graded crops|VI-SimSiam, κ: AURC 0.100|
         DINO, −entropy: AURC 0.300|SimSiam, k-NN density: AURC 0.100|ideal order|random order|κ, mean over views""",
     "claims.svg": """kappa_falls_with_cropping|rank correlation with κ|accuracy of VI-SimSiam − accuracy of SimSiam|
