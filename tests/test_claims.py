@@ -3,11 +3,12 @@
 import json
 import math
 import re
-from pathlib import Path
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from plot_inputs import GREY, write_results
 from scipy.stats import spearmanr, t
 
@@ -15,7 +16,10 @@ from vi_simsiam.alarms import DEAD_COSINE
 from vi_simsiam.claims import Claim, claims_table, difference, dino_correlation, findings
 from vi_simsiam.errors import Problem
 from vi_simsiam.results import open_runs
-from vi_simsiam.summary import Estimate, over_seeds
+from vi_simsiam.summary import Estimate, over_seeds, summary_table
+
+sys.path.insert(0, str(ROOT / "workflow"))
+import pipeline
 
 
 def opened(root, **kwargs):
@@ -118,6 +122,26 @@ def test_pairs_make_the_interval_narrower(tmp_path):
     assert verdicts(runs, margin=0.001).loc["competitive_probe", "verdict"] == "inconclusive"
 
 
+def test_without_a_difference_the_number_of_images_decides(tmp_path):
+    """397 equal outcomes rule out that 1 % of images differ: 1 - .025^(1/397) = .0093; 40 rule out 8.8 %."""
+    for n, verdict in ((397, "supported"), (40, "inconclusive")):
+        runs = opened(tmp_path / str(n), methods=("simsiam", "vi_simsiam"), images=n)
+        for run in runs:
+            run.images["knn_correct"] = True
+        found = verdicts(runs).loc["competitive_knn"]
+        assert found["estimate"] == 0 and found["verdict"] == verdict
+        assert (1 - found["ci_high"]) ** n == pytest.approx(0.025) and found["ci_low"] == -found["ci_high"]
+
+
+def test_an_interval_stays_in_the_range_of_its_quantity(tmp_path):
+    runs = opened(tmp_path, methods=("vi_simsiam",), seeds=(0, 1))
+    for run, value in zip(runs, (0.6, 1.0), strict=True):
+        run.measures["crop_below_whole/kappa"] = {"estimate": value, "ci_low": value, "ci_high": value, "n": 100}
+    row = verdicts(runs).loc["crops_below_whole"]
+    assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.8, 0, 1)  # .8 +- 12.7 x .2 otherwise
+    assert row["verdict"] == "inconclusive"
+
+
 def test_an_encoder_far_below_is_not_competitive(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), seeds=(0, 1, 2), images=200)
     for run in runs:
@@ -193,8 +217,22 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
     assert verdicts(opened(tmp_path / "none", methods=("simsiam", "dino"))).empty
 
 
+def test_a_run_ends_with_its_claims(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "STARTED", 0)
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
+    summary_table(runs).to_csv(tmp_path / "summary.csv", index=False)
+    claims_table(findings(runs, 0.02)).to_csv(tmp_path / "claims.csv", index=False)
+    pipeline.print_summary(str(tmp_path / "summary.csv"))
+    lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
+    assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
+    assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
+    monkeypatch.setattr(pipeline, "STARTED", math.inf)  # nothing of an earlier run
+    pipeline.print_summary(str(tmp_path / "summary.csv"))
+    assert capsys.readouterr().out == ""
+
+
 def test_every_claim_is_explained(tmp_path):
-    page = (Path(__file__).parent.parent / "docs/claims.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/claims.md").read_text(encoding="utf-8")
     names = re.findall(r"`([a-z_]+)(?:<[a-z ]+>)?`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
     for claim in verdicts(opened(tmp_path)).index:
         assert any(claim == name or (name.endswith("_") and claim.startswith(name)) for name in names), claim

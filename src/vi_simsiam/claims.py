@@ -12,6 +12,8 @@ from vi_simsiam.metrics import Bootstrap, Estimate
 from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import estimate_of, outcomes, over_seeds
 
+# What a quantity can be, by its scale.
+RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
 _RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
 
 
@@ -20,7 +22,7 @@ class Claim(NamedTuple):
 
     Args:
         name: of the claim, in snake_case.
-        scale: what the quantity is: "difference", "correlation", "probability" (AUROC or share) or "cosine".
+        scale: what the quantity is, a key of `RANGES`; a probability is an AUROC or a share.
         threshold: the bound.
         above: whether the claim is that the quantity is larger than it.
     """
@@ -89,6 +91,8 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
             for claim, seeds in _claims(ours, grouped(group, "method"), margin):
                 estimate = over_seeds(seeds)
                 if np.isfinite(estimate).all():
+                    low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
+                    estimate = estimate._replace(ci_low=float(low), ci_high=float(high))
                     out.append(Finding(claim, dataset, method, seeds, estimate))
     return out
 
@@ -142,7 +146,8 @@ def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | No
         table: `images` or `crops`; an image's crops are averaged first, because they are drawn together.
         column: `correct` (probe) or `knn_correct`.
 
-    Returns: None without labels.
+    Returns: None without labels. Where no image tells the two apart, resamples show no error at all; the interval is
+        then what as many images rule out: an exact binomial bound on the share of images that do.
     """
     _same_images(ours, theirs)
     first, second = (outcomes(getattr(run, table), column) for run in (ours, theirs))
@@ -150,6 +155,9 @@ def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | No
         return None
     right = [rows.groupby("index")[column].mean() for rows in (first, second)]
     values = (right[0] - right[1]).to_numpy()
+    if not values.any():
+        bound = 1 - 0.025 ** (1 / len(values))
+        return Estimate(0.0, -bound, bound, len(values))
     return Bootstrap(len(values), _RESAMPLES, seed=0).mean(values)
 
 

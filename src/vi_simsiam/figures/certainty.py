@@ -30,7 +30,7 @@ from vi_simsiam.summary import (
 from vi_simsiam.summary import SCORES as NAMES
 
 _COLUMNS = 3  # methods beside each other
-_POINTS = 100  # of a risk-coverage curve
+_POINTS, _FEWEST = 100, 20  # points of a risk-coverage curve, and inputs at its first one
 _TABLES = {"images": "whole images", "crops": "graded crops"}
 _CLASSIFIERS = {"correct": "linear probe", "knn_correct": "k-NN"}
 _RANDOM, _IDEAL = {"color": "black", "linewidth": 0.6}, {"color": "black", "linewidth": 0.6, "linestyle": (0, (1, 2))}
@@ -121,7 +121,8 @@ def _method(axes: Axes, tables: Sequence[pd.DataFrame]) -> None:
     if not tables:
         return
     own = own_score(tables[0])
-    coverage = np.linspace(max(0.02, 1 / len(tables[0])), 1, _POINTS)
+    # The risk of a handful of images says nothing, and its leaps would stretch the axis.
+    coverage = np.linspace(min(0.5, max(0.02, _FEWEST / len(tables[0]))), 1, _POINTS)
     wrong = [1 - table["correct"].to_numpy(dtype=float) for table in tables]
     axes.axhline(np.mean([w.mean() for w in wrong]), **_RANDOM)
     axes.plot(coverage, np.mean([risk_at(coverage, -w, w) for w in wrong], axis=0), **_IDEAL)

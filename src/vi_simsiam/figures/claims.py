@@ -8,19 +8,19 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from vi_simsiam.claims import Finding, findings
+from vi_simsiam.claims import RANGES, Finding, findings
 from vi_simsiam.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.results import Run
 from vi_simsiam.summary import mean_over_seeds
 
 _ROW = 0.17  # inches per claim
 _FRAME = 0.45  # inches of a panel's axis and label
-# Scale of a claim's quantity -> (axis label, axis limits; None: those of the data). Chance stands in the middle.
+# Axis label by the scale of a claim's quantity, from the top down.
 _SCALES = {
-    "difference": ("accuracy of VI-SimSiam − accuracy of SimSiam", None),
-    "correlation": ("rank correlation with κ", (-1, 1)),
-    "probability": ("AUROC, or share of crops (0.5: chance)", (0, 1)),
-    "cosine": ("expected cosine", (0, 1)),
+    "difference": "accuracy of VI-SimSiam − accuracy of SimSiam",
+    "correlation": "rank correlation with κ",
+    "probability": "AUROC, or share of crops (0.5: chance)",
+    "cosine": "expected cosine",
 }
 _LOOKS = {
     "supported": {"color": "#1b7837", "marker": "o"},
@@ -61,8 +61,8 @@ def _titles(runs: list[Run], groups: dict[tuple[str, str], list[Finding]]) -> li
 
 
 def _forest(axes: Axes, found: Sequence[Finding]) -> None:
-    label, limits = _SCALES[found[0].claim.scale]
-    limits = limits or _limits(found)
+    scale = found[0].claim.scale
+    limits = _limits(found) if scale == "difference" else RANGES[scale]
     for place, finding in enumerate(found):
         claim, total = finding.claim, finding.estimate
         end = limits[claim.above]
@@ -74,7 +74,7 @@ def _forest(axes: Axes, found: Sequence[Finding]) -> None:
         if len(finding.seeds) > 1:
             seeds = [seed.estimate for seed in finding.seeds]
             axes.plot(seeds, [place] * len(seeds), color="black", marker=".", markersize=2.2, linestyle="none")
-        digits = 3 if claim.scale == "difference" else 2
+        digits = 3 if scale == "difference" else 2
         numbers = [f"{value:.{digits}f}".replace("-", "−") for value in total[:3]]
         text = f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
         # In points, not in shares of the axes: the layout leaves room for it.
@@ -86,7 +86,7 @@ def _forest(axes: Axes, found: Sequence[Finding]) -> None:
     for threshold in {finding.claim.threshold for finding in found}:
         axes.axvline(threshold, color="black", linewidth=0.6)
     axes.set_yticks(range(len(found)), [finding.claim.name for finding in found])
-    axes.set(xlabel=label, ylim=(len(found) - 0.5, -0.5), xlim=limits)
+    axes.set(xlabel=_SCALES[scale], ylim=(len(found) - 0.5, -0.5), xlim=limits)
     axes.grid(visible=False, axis="y")
 
 
