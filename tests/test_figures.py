@@ -259,11 +259,11 @@ def script(root: Path, runs: list[str], **environment: str) -> subprocess.Comple
 
 
 def test_bytes_depend_on_the_inputs_alone(tmp_path):
-    """Not on the process, the order of the runs, the user's settings or a HOME that cannot be written."""
+    """Not on the process, its threads, the order of the runs, the user's settings or a HOME that cannot be written."""
     first = drawn(tmp_path, methods=(*FEW, "vae"))
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\nfont.size: 20\nsvg.fonttype: path\n")
     names = ["digits/" + name for name in ("vae/seed0", "vi_simsiam/seed0", "simsiam/seed0", "untrained/seed0")]
-    nowhere = {"HOME": str(tmp_path / "matplotlibrc" / "home"), "MATPLOTLIBRC": str(tmp_path)}
+    nowhere = {"HOME": str(tmp_path / "matplotlibrc" / "home"), "MATPLOTLIBRC": str(tmp_path), "OMP_NUM_THREADS": "1"}
     done = script(tmp_path, names, **nowhere)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "out put"
