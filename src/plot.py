@@ -1,14 +1,15 @@
-"""Step `plot`: the tables of all runs, the headline metrics, and the figures."""
+"""Step `plot`: the tables of all runs, the claims with their verdicts, the headline metrics, and the figures."""
 
 import time
 
+from vi_simsiam.claims import claims_table, findings
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.figures.gallery import draw_figures
 from vi_simsiam.files import replacing, write_json
 from vi_simsiam.params import parse
 from vi_simsiam.record import write_run_record
 from vi_simsiam.results import open_runs
-from vi_simsiam.summary import headline, measures_table, summary_table
+from vi_simsiam.summary import headline, measures_table, quantiles_table, summary_table
 
 
 def main() -> None:
@@ -19,7 +20,13 @@ def main() -> None:
     params = parse("plot", args.params)
 
     runs = open_runs(args.runs, args.data, args.results)
-    for name, table in (("summary", summary_table(runs)), ("measures", measures_table(runs))):
+    tables = {
+        "summary": summary_table(runs),
+        "measures": measures_table(runs),
+        "quantiles": quantiles_table(runs, params.quantiles),
+        "claims": claims_table(findings(runs, params.margin)),
+    }
+    for name, table in tables.items():
         with replacing(args.out / f"{name}.csv") as temporary:
             # Six digits: more than any interval here can tell apart, and the same on every machine.
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

@@ -13,11 +13,14 @@ from vi_simsiam.errors import Problem
 from vi_simsiam.results import open_runs
 from vi_simsiam.summary import (
     Estimate,
+    accuracy_in_groups,
     headline,
     mean_over_seeds,
     measures_table,
     outcomes,
+    own_score,
     quantile_groups,
+    quantiles_table,
     sphere_dimension,
     summary_table,
     wilson,
@@ -124,6 +127,50 @@ def test_mean_over_seeds_leaves_out_what_is_undefined():
     undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
     assert mean_over_seeds(seeds + undefined) == pytest.approx((0.6, 0.5, 0.8, 15))
     assert math.isnan(mean_over_seeds(undefined).estimate)
+
+
+def test_accuracy_rises_through_groups_made_so():
+    """100 images of rising kappa; wrong in the lowest fifth, right in every second of the next, then always."""
+    table = pd.DataFrame({"index": range(100), "label": 0, "kappa": np.arange(100.0)})
+    table["correct"] = [i >= 40 or (i >= 20 and i % 2 == 1) for i in range(100)]
+    table = table.sample(frac=1, random_state=0)
+    estimates = accuracy_in_groups(table, "kappa", "correct", 5)
+    assert [e.estimate for e in estimates] == [0, 0.5, 1, 1, 1]
+    assert [e.n for e in estimates] == [20] * 5
+    assert estimates[1] == wilson(np.arange(20) % 2)
+
+
+def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
+    runs = opened(tmp_path, seeds=(0, 1))
+    table = quantiles_table(runs, 4)
+    assert list(table.columns) == [
+        "dataset", "method", "seed", "score", "on", "classifier", "quantile", "accuracy", "ci_low", "ci_high", "n",
+    ]  # fmt: skip
+    common = {"feature_norm", "probe_confidence", "knn_density", "view_agreement"}
+    own = {"vi_simsiam": {"kappa", "kappa_view_mean"}, "dino": {"negative_entropy"}, "vae": {"posterior_precision"}}
+    for method, rows in table.groupby("method"):
+        assert set(rows.loc[rows["on"] == "images", "score"]) == common | own.get(method, set())
+        assert set(rows.loc[rows["on"] == "crops", "score"]) <= set(rows["score"]) - {"view_agreement"}
+    run = next(run for run in runs if (run.method, run.seed) == ("dino", 1))
+    assert own_score(run.images) == "negative_entropy"
+    lowest = run.crops.sort_values("negative_entropy", kind="stable")[: len(run.crops) // 4]
+    chosen = {
+        "method": "dino",
+        "seed": 1,
+        "score": "negative_entropy",
+        "on": "crops",
+        "classifier": "knn",
+        "quantile": 1,
+    }
+    (row,) = table[(table[list(chosen)] == pd.Series(chosen)).all(axis=1)].itertuples()
+    assert (row.accuracy, row.n) == (lowest["knn_correct"].mean(), 275)
+    assert row.ci_low < row.accuracy < row.ci_high
+    assert set(table["quantile"]) == {1, 2, 3, 4}
+
+
+def test_without_labels_there_are_no_quantiles(tmp_path):
+    table = quantiles_table(opened(tmp_path, labels=False, methods=("simsiam",)), 4)
+    assert table.empty and "accuracy" in table
 
 
 def test_quantile_groups_are_equal_and_ordered_even_with_ties():

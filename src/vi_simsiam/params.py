@@ -155,6 +155,7 @@ class UncertaintyParams(Section):
 class PlotParams(Section):
     quantiles: Annotated[int, Field(ge=2, le=100)]
     grid_images: Annotated[int, Field(ge=1, le=400)]
+    margin: InnerShare
 
 
 class _PretrainSection(PretrainParams):

@@ -54,9 +54,9 @@ class Run:
         return _table(self.path("uncertainty", "crops.parquet"))
 
     @cached_property
-    def views(self) -> pd.DataFrame:
-        """A row per cached augmented view of a test image."""
-        return _table(self.path("uncertainty", "views.parquet"))
+    def graded(self) -> pd.DataFrame:
+        """A row per (test image, augmentation, strength); strength 0 is the untouched image."""
+        return _table(self.path("uncertainty", "graded.parquet"))
 
     @cached_property
     def measures(self) -> dict[str, dict[str, float | None]]:
@@ -70,11 +70,11 @@ class Run:
 
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
-        path = self.data / self.dataset / "images_test.npy"
-        try:
-            return np.load(path, mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise _unreadable(path, error) from None
+        return _mapped(self.data / self.dataset / "images_test.npy")
+
+    def test_features(self) -> np.ndarray:
+        """The backbone's features of the test images, float32 (N, dim), mapped rather than read."""
+        return _mapped(self.path("probe", "features_test.npy"))
 
     @property
     def has_kappa(self) -> bool:
@@ -108,6 +108,13 @@ def grouped(runs: list[Run], *keys: str) -> dict[Any, list[Run]]:
 
 def _rank(method: str) -> int:
     return METHODS.index(method) if method in METHODS else len(METHODS)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
 
 
 def _table(path: Path) -> pd.DataFrame:

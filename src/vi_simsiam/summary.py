@@ -5,13 +5,18 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from vi_simsiam.metrics import Estimate
 from vi_simsiam.results import Run
 
 # The certainty score that is a method's own, in the order of preference: what its latent distribution offers.
-OWN_SCORES = ("kappa", "posterior_precision")
+OWN_SCORES = ("kappa", "negative_entropy", "posterior_precision")
+COMMON_SCORE = "knn_density"  # stands in for it where a method has none of its own
+# Every certainty score, by the name of its column; a table has some of them.
+SCORES = (
+    *OWN_SCORES, "kappa_view_mean", "probe_confidence", "view_agreement", COMMON_SCORE, "feature_norm"
+)  # fmt: skip
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
 
 
@@ -46,6 +51,24 @@ def measures_table(runs: list[Run]) -> pd.DataFrame:
         for name, measure in (found | run.measures).items():
             rows.append({"dataset": run.dataset, "method": run.method, "seed": run.seed, "measure": name} | measure)
     return pd.DataFrame(rows, columns=["dataset", "method", "seed", "measure", "estimate", "ci_low", "ci_high", "n"])
+
+
+def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
+    """Accuracy in groups of equal size by every certainty score of every run.
+
+    Columns: dataset, method, seed, score, on (images or crops), classifier (probe or knn), quantile (1 holds the lowest
+    certainty), accuracy with its 95 % Wilson interval ci_low and ci_high, n (observations in the group).
+    """
+    rows = []
+    for run in runs:
+        for on, table in (("images", run.images), ("crops", run.crops)):
+            for score in [name for name in SCORES if name in table]:
+                for classifier, column in (("probe", "correct"), ("knn", "knn_correct")):
+                    for i, found in enumerate(accuracy_in_groups(table, score, column, quantiles), start=1):
+                        if found.n:
+                            rows.append((run.dataset, run.method, run.seed, score, on, classifier, i, *found))
+    columns = ["dataset", "method", "seed", "score", "on", "classifier", "quantile", "accuracy", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=[*columns, "n"])
 
 
 def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
@@ -104,13 +127,59 @@ def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
 def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
     """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
 
-    The interval says how far the test images determine one seed's result; it does not shrink with seeds, whose
-    spread is to be shown beside it. Estimates that are NaN or None are left out.
+    The interval says how far the test images determine one seed's result, and nothing about the spread over seeds,
+    which is to be shown beside it; `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
     """
+    values = _estimated(estimates)
+    return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+    """Mean over seeds with a 95 % interval for the two errors it has: the test images and the training's randomness.
+
+    All seeds are tested on the same images, so the images' error does not shrink with more seeds: it is the mean
+    distance from the estimate to its bound. The seeds' error is that of a mean, t s / sqrt(n) with Student's t for n
+    seeds and their standard deviation s; it is zero, that is unknown, with one seed. The two are added in quadrature,
+    each side for itself. Estimates that are NaN or None are left out; n is the mean of their sizes.
+    """
+    values = _estimated(estimates)
+    if not len(values):
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    estimate, n = values[:, 0].mean(), len(values)
+    seeds = t.ppf(0.975, n - 1) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
+    # A bootstrap interval may lie beside its estimate: that side's distance is then 0.
+    low, high = (max(0.0, distance) for distance in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
+    low, high = estimate - math.hypot(low, seeds), estimate + math.hypot(high, seeds)
+    return Estimate(float(estimate), float(low), float(high), float(values[:, 3].mean()))
+
+
+def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:
+    """Those that have an estimate: (seeds, 4)."""
     rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
     values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
-    values = values[~np.isnan(values[:, 0])]
-    return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
+    return values[~np.isnan(values[:, 0])]
+
+
+def estimate_of(run: Run, measure: str) -> Estimate:
+    """A measure of a run by its name in metrics.json; NaN where the run lacks it."""
+    found = run.measures.get(measure, {})
+    return Estimate(*(math.nan if found.get(field) is None else found[field] for field in Estimate._fields))
+
+
+def own_score(images: pd.DataFrame) -> str | None:
+    """The method's own certainty score, if the table of its images has one."""
+    return next((score for score in OWN_SCORES if score in images), None)
+
+
+def accuracy_in_groups(table: pd.DataFrame, score: str, correct: str, quantiles: int) -> list[Estimate]:
+    """Accuracy (column `correct`) in each group of equal size by `score`, lowest first, with its interval.
+
+    Only rows with a label count; rows of one test image (its graded crops) count as dependent.
+    """
+    table = outcomes(table, correct)
+    group = quantile_groups(table[score].to_numpy(), quantiles)
+    right, image = table[correct].to_numpy(dtype=float), table["index"].to_numpy()
+    return [wilson(right[group == g], image[group == g]) for g in range(quantiles)]
 
 
 def quantile_groups(score: np.ndarray, groups: int) -> np.ndarray:

@@ -6,7 +6,7 @@ onsuccess:
 
 
 rule plot:
-    """Summary table, headline metrics, figures."""
+    """Tables of all runs, claims with verdicts, headline metrics, figures."""
     input:
         expand(
             "data/cache_views/{dataset}/{file}",
@@ -14,10 +14,14 @@ rule plot:
             **ALL,
         ),
         expand(f"results/pretrain/{RUN}/history.csv", **ALL),
-        expand(f"results/probe/{RUN}/probe.json", **ALL),
+        expand(
+            f"results/probe/{RUN}/{{file}}",
+            file=["probe.json", "features_test.npy"],
+            **ALL,
+        ),
         expand(
             f"results/uncertainty/{RUN}/{{file}}",
-            file=["images.parquet", "crops.parquet", "views.parquet", "metrics.json"],
+            file=["images.parquet", "crops.parquet", "graded.parquet", "metrics.json"],
             **ALL,
         ),
     output:
@@ -31,6 +35,16 @@ rule plot:
             "results/plot/measures.csv",
             category="Results",
             caption="../report/measures.rst",
+        ),
+        report(
+            "results/plot/claims.csv",
+            category="Results",
+            caption="../report/claims.rst",
+        ),
+        report(
+            "results/plot/quantiles.csv",
+            category="Results",
+            caption="../report/quantiles.rst",
         ),
         [
             report(

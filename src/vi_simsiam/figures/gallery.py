@@ -2,22 +2,31 @@
 
 from pathlib import Path
 
+from vi_simsiam.figures.certainty import accuracy_by_certainty, risk_coverage
+from vi_simsiam.figures.claims import claims
+from vi_simsiam.figures.embedding import embedding_map
+from vi_simsiam.figures.grids import kappa_grids
 from vi_simsiam.figures.information import augmentations, crops
-from vi_simsiam.figures.kappa import accuracy_by_kappa, kappa_grids, kappa_histogram
+from vi_simsiam.figures.kappa import kappa_histogram, kappa_vs_dino
 from vi_simsiam.figures.methods import methods
 from vi_simsiam.figures.style import drawing_style, save
-from vi_simsiam.figures.training import training_curves
+from vi_simsiam.figures.training import objective_terms, training_curves
 from vi_simsiam.params import PlotParams
 from vi_simsiam.results import Run
 
 DRAWINGS = {
-    "training_curves.svg": lambda runs, params: training_curves(runs),
-    "kappa_histogram.svg": lambda runs, params: kappa_histogram(runs),
-    "kappa_grids.png": lambda runs, params: kappa_grids(runs, params.grid_images),
-    "accuracy_by_kappa.svg": lambda runs, params: accuracy_by_kappa(runs, params.quantiles),
+    "claims.svg": lambda runs, params: claims(runs, params.margin),
+    "methods.svg": lambda runs, params: methods(runs),
+    "accuracy_by_certainty.svg": lambda runs, params: accuracy_by_certainty(runs, params.quantiles),
+    "risk_coverage.svg": lambda runs, params: risk_coverage(runs),
     "crops.svg": lambda runs, params: crops(runs),
     "augmentations.svg": lambda runs, params: augmentations(runs),
-    "methods.svg": lambda runs, params: methods(runs),
+    "kappa_vs_dino.svg": lambda runs, params: kappa_vs_dino(runs),
+    "kappa_histogram.svg": lambda runs, params: kappa_histogram(runs),
+    "kappa_grids.png": lambda runs, params: kappa_grids(runs, params.grid_images),
+    "embedding_map.png": lambda runs, params: embedding_map(runs),
+    "training_curves.svg": lambda runs, params: training_curves(runs),
+    "objective_terms.svg": lambda runs, params: objective_terms(runs),
 }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,29 +12,17 @@ from vi_simsiam.figures.style import (
     blocks,
     draw_band,
     draw_estimate,
+    interval_text,
     kappa_axis,
     message,
     method_style,
     methods_legend,
 )
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import mean_over_seeds, outcomes, sphere_dimension, wilson
+from vi_simsiam.summary import estimate_of, mean_over_seeds, outcomes, over_seeds, sphere_dimension, wilson
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
-_COLUMNS = 4  # panels beside each other, at most
-_BINS = 8  # per continuous parameter
-_FEWEST = 20  # views in a bin whose quantiles are worth drawing
-# Parameters of an augmentation: column -> (axis label, value when it is not applied).
-_PARAMETERS = {
-    "crop_area": ("crop area / image area", None),
-    "brightness": ("brightness factor", 1.0),
-    "contrast": ("contrast factor", 1.0),
-    "saturation": ("saturation factor", 1.0),
-    "hue": ("hue shift (turns)", 0.0),
-    "blur_sigma": ("blur σ (pixels)", 0.0),
-    "flip": ("horizontal flip", None),
-    "grey": ("grey", None),
-}
+_COLUMNS = 3  # panels beside each other
 
 
 def crops(runs: list[Run]) -> Figure:
@@ -61,17 +48,17 @@ def _kappa_by_area(axes: Axes, runs: Sequence[Run]) -> None:
         axes.set_axis_off()
         return
     for method, members in grouped(runs, "method").items():
-        tables = [run.crops.groupby("area")["kappa"].quantile(_QUANTILES).unstack() for run in members]
-        _band_over_seeds(axes, tables, method)
+        _kappa_by_strength(axes, [run.crops for run in members], "area", method)
     axes.set(xlabel="crop area / image area", ylabel="κ", title="κ: median, middle 50 % and 90 %", xlim=(0, 1.03))
     kappa_axis(axes, "y", sphere_dimension(runs[0].images))
 
 
-def _band_over_seeds(axes: Axes, tables: Sequence[pd.DataFrame], method: str) -> None:
-    """Quantiles (a row per x) averaged over seeds, and each seed's median as a thin line."""
-    mean = sum(tables) / len(tables)
+def _kappa_by_strength(axes: Axes, tables: Sequence[pd.DataFrame], strength: str, method: str) -> None:
+    """Quantiles of kappa by the column `strength`, averaged over seeds, and each seed's median as a thin line."""
+    per_seed = [table.groupby(strength)["kappa"].quantile(_QUANTILES).unstack() for table in tables]
+    mean = sum(per_seed) / len(per_seed)
     draw_band(axes, mean.index.to_numpy(dtype=float), mean.to_numpy(), method, marker=True)
-    for table in tables if len(tables) > 1 else []:
+    for table in per_seed if len(per_seed) > 1 else []:
         axes.plot(table.index, table[0.5], color=method_style(method).colour, linewidth=0.4)
 
 
@@ -89,61 +76,36 @@ def _accuracy_by_area(axes: Axes, runs: Sequence[Run], method: str) -> None:
 
 
 def augmentations(runs: list[Run]) -> Figure:
-    """Kappa of the cached views of test images against each parameter of the augmentation that varies."""
-    groups = [group for group in kappa_groups(runs) if len(group[0].views)]
+    """Kappa of test images against the area of a crop, and against the strength of each augmentation alone."""
+    groups = kappa_groups(runs)
     if not groups:
         return message(NO_KAPPA)
-    names = [[name for name in _PARAMETERS if group[0].views[name].nunique() > 1] for group in groups]
-    rows = [max(1, -(-len(shown) // _COLUMNS)) for shown in names]
-    titles = [f"{kappa_title(group)}, {len(group[0].views):,} augmented views" for group in groups]
-    figure, _, parts = blocks(titles, [0.2 + 1.7 * count for count in rows], legend=False)
-    for part, group, shown, count in zip(parts, groups, names, rows, strict=True):
-        grid = part.subplots(count, max(1, -(-len(shown) // count)), sharey=True, squeeze=False)
-        for axes, name in zip(grid.flat, shown, strict=False):
-            _parameter(axes, group, name)
-        for row in grid:
-            row[0].set_ylabel("κ")
-        for i, axes in enumerate(grid.flat):
-            if i >= max(1, len(shown)):
-                axes.set_axis_off()
-            elif (i + 1) % grid.shape[1] == 0:
-                kappa_axis(axes, "y", sphere_dimension(group[0].images))
+    shown = [list(dict.fromkeys(group[0].graded["augmentation"])) for group in groups]
+    rows = [-(-(1 + len(names)) // _COLUMNS) for names in shown]
+    titles = [f"{kappa_title(group)}, one augmentation at a time" for group in groups]
+    figure, _, parts = blocks(titles, [0.2 + 1.7 * count for count in rows], legend=0)
+    for part, group, names, count in zip(parts, groups, shown, rows, strict=True):
+        grid = part.subplots(count, _COLUMNS, sharey=True, squeeze=False)
+        method = group[0].method
+        panels = iter(grid.flat)
+        axes = next(panels)
+        _kappa_by_strength(axes, [run.crops for run in group], "area", method)
+        axes.set(xlabel="crop area / image area", title=_correlation(group, "crop_area"))
+        for name, axes in zip(names, panels, strict=False):
+            tables = [run.graded[run.graded["augmentation"] == name] for run in group]
+            _kappa_by_strength(axes, tables, "strength", method)
+            axes.set(xlabel=f"{name}, strength", title=_correlation(group, name))
+        for axes in panels:
+            axes.set_axis_off()
+        for i, axes in enumerate(grid.flat[: 1 + len(names)]):
+            if i % _COLUMNS == 0:
+                axes.set_ylabel("κ")
+            # The panels share the scale of kappa; the second axis stands at the last panel of a row.
+            last = i % _COLUMNS == _COLUMNS - 1 or i == len(names)
+            kappa_axis(axes, "y", sphere_dimension(group[0].images), cosine=last)
     return figure
 
 
-def _parameter(axes: Axes, runs: Sequence[Run], name: str) -> None:
-    label, off = _PARAMETERS[name]
-    tables = [_kappa_by_parameter(run.views[name], run.views["kappa"], off) for run in runs]
-    method = runs[0].method
-    found = [run.measures.get(f"spearman_view_{name}/kappa", {}) for run in runs]
-    rho, low, high = (np.mean([f.get(key, np.nan) for f in found]) for key in ("estimate", "ci_low", "ci_high"))
-    if runs[0].views[name].dtype == bool:
-        for position, quantiles in enumerate(np.mean([t.to_numpy() for t in tables], axis=0)):
-            _box(axes, position, quantiles, method)
-        axes.set(xticks=range(len(tables[0])), xticklabels=["no", "yes"][: len(tables[0])], xlim=(-0.6, 1.6))
-    else:
-        _band_over_seeds(axes, tables, method)
-    axes.set(xlabel=label, title=f"ρ = {rho:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−"))
-
-
-def _kappa_by_parameter(value: pd.Series, kappa: pd.Series, off: float | None) -> pd.DataFrame:
-    """Quantiles of kappa by the parameter's value: `off` by itself, the rest in bins of equal width."""
-    if value.dtype == bool:
-        return kappa.groupby(value).quantile(_QUANTILES).unstack()
-    rest = value if off is None else value[value != off]
-    place = value.astype(float)
-    if rest.nunique() > _BINS:
-        edges = np.linspace(rest.min(), rest.max(), _BINS + 1)
-        which = np.clip(np.digitize(rest, edges) - 1, 0, _BINS - 1)
-        place.loc[rest.index] = ((edges[1:] + edges[:-1]) / 2)[which]
-    counts = place.map(place.value_counts())
-    kept = counts >= min(_FEWEST, counts.max())
-    return kappa[kept].groupby(place[kept]).quantile(_QUANTILES).unstack()
-
-
-def _box(axes: Axes, at: float, quantiles: np.ndarray, method: str) -> None:
-    """The same five quantiles as a band's, at one place."""
-    style = method_style(method)
-    for low, high, alpha in ((0, 4, 0.15), (1, 3, 0.3)):
-        axes.fill_between([at - 0.3, at + 0.3], *quantiles[[low, high]], color=style.colour, alpha=alpha, linewidth=0)
-    axes.plot([at], quantiles[2], color=style.colour, marker=style.marker)
+def _correlation(runs: Sequence[Run], name: str) -> str:
+    found = over_seeds(estimate_of(run, f"spearman_{name}/kappa") for run in runs)
+    return f"ρ = {interval_text(found)}"

@@ -1,19 +1,19 @@
-"""Kappa of whole test images: its distribution, its extremes, and accuracy by its quantiles."""
+"""Kappa of whole test images: its distribution, and how it relates to DINO's entropy."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 
-from vi_simsiam.figures.style import block_title, blocks, draw_estimate, kappa_axis, message, method_style
+from vi_simsiam.claims import dino_correlation
+from vi_simsiam.figures.style import block_title, blocks, interval_text, kappa_axis, message, method_style
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import Estimate, outcomes, quantile_groups, sphere_dimension, wilson
+from vi_simsiam.summary import over_seeds, sphere_dimension
 
 NO_KAPPA = "no method with kappa in this run"
 _CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest areas there are
-_ROW, _GAP = 10, 0.12  # images in a row of a grid, and space between them as a share of an image
+_DOTS = 2000  # images that are drawn one by one; more are counted in hexagons
 
 
 def kappa_groups(runs: list[Run]) -> list[list[Run]]:
@@ -31,7 +31,7 @@ def kappa_histogram(runs: list[Run]) -> Figure:
     groups = kappa_groups(runs)
     if not groups:
         return message(NO_KAPPA)
-    figure, _, parts = blocks([kappa_title(group) for group in groups], [2.3] * len(groups), legend=False)
+    figure, _, parts = blocks([kappa_title(group) for group in groups], [2.3] * len(groups), legend=0)
     for part, group in zip(parts, groups, strict=True):
         _histogram(part.subplots(), group)
     return figure
@@ -64,92 +64,40 @@ def _histogram(axes: Axes, runs: Sequence[Run]) -> None:
     kappa_axis(axes, "x", sphere_dimension(runs[0].images))
 
 
-def kappa_grids(runs: list[Run], images: int) -> Figure:
-    """The `images` test images of highest and of lowest kappa (mean over seeds), named by class.
-
-    No image stands in both grids: with fewer than 2 x `images` test images each grid gets half of them.
-    """
-    groups = kappa_groups(runs)
-    if not groups:
-        return message(NO_KAPPA)
-    rows = [-(-min(images, len(group[0].images) // 2) // _ROW) for group in groups]
-    heights = [0.25 + 2 * (0.3 + 0.8 * count) for count in rows]
-    figure, _, parts = blocks([kappa_title(group) for group in groups], heights, legend=False)
-    for part, group in zip(parts, groups, strict=True):
-        _grids(part, group, images)
+def kappa_vs_dino(runs: list[Run]) -> Figure:
+    """Kappa against minus the entropy of DINO's categorical output, of the same test images."""
+    pairs = [_pairs(group) for group in grouped(runs, "dataset").values()]
+    pairs = [found for found in pairs if found]
+    if not pairs:
+        return message("needs VI-SimSiam and DINO on the same data, with equal seeds")
+    titles = [block_title([ours for ours, _ in p], f"{len(p[0][0].images):,} test images") for p in pairs]
+    figure, _, parts = blocks(titles, [2.9] * len(pairs), legend=0)
+    for part, found in zip(parts, pairs, strict=True):
+        _against(part.subplots(), found)
     return figure
 
 
-def _grids(part: FigureBase, runs: Sequence[Run], images: int) -> None:
-    table = runs[0].images[["index", "label"]].copy()
-    for column in ("kappa", "expected_cosine"):
-        table[column] = np.mean([run.images[column] for run in runs], axis=0)
-    table = table.sort_values("kappa", kind="stable")
-    count = min(images, len(table) // 2)
-    pixels, classes = runs[0].test_images(), runs[0].store["classes"]
-    highest, lowest = part.subplots(2)
-    for axes, rows, name in ((highest, table[::-1][:count], "highest"), (lowest, table[:count], "lowest")):
-        kappa, cosine = np.sort(rows["kappa"]), np.sort(rows["expected_cosine"])
-        span = f"{kappa[0]:.3g} to {kappa[-1]:.3g} (expected cosine {cosine[0]:.3f} to {cosine[-1]:.3f})"
-        axes.set_title(f"{name} κ: {span}")
-        _grid(axes, pixels, rows, classes)
+def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs with kappa and runs of DINO, of equal seeds and with a score for every image."""
+    dino = {run.seed: run for run in runs if "negative_entropy" in run.images}
+    pairs = [(run, dino[run.seed]) for run in runs if run.has_kappa and run.seed in dino]
+    return [pair for pair in pairs if dino_correlation(*pair)]
 
 
-def _grid(axes: Axes, pixels: np.ndarray, rows: pd.DataFrame, classes: Sequence[str]) -> None:
-    """Images row by row in units of one image's side, each with the name of its class below."""
-    for i, (index, label) in enumerate(zip(rows["index"], rows["label"], strict=True)):
-        left, top = (i % _ROW) * (1 + _GAP), (i // _ROW) * (1 + _GAP + 0.25)
-        image = pixels[index]
-        image = image[..., 0] if image.shape[-1] == 1 else image
-        box = (left, left + 1, top + 1, top)
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box, interpolation="nearest")
-        if label >= 0:
-            axes.text(left + 0.5, top + 1.04, _short(classes[label]), ha="center", va="top", fontsize=7)
-    depth = -(-len(rows) // _ROW) * (1 + _GAP + 0.25)
-    axes.set(xlim=(0, _ROW * (1 + _GAP) - _GAP), ylim=(depth, 0), aspect="equal")
-    axes.set_axis_off()
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 11 else name[:10] + "…"
-
-
-def accuracy_by_kappa(runs: list[Run], quantiles: int) -> Figure:
-    """Accuracy of the linear probe and of k-NN in `quantiles` groups by kappa, whole images and graded crops."""
-    groups = kappa_groups(runs)
-    if not groups:
-        return message(NO_KAPPA)
-    figure, _, parts = blocks([kappa_title(group) for group in groups], [2.2] * len(groups), legend=False)
-    for part, group in zip(parts, groups, strict=True):
-        whole, crops = part.subplots(1, 2)
-        _by_quantile(whole, [run.images for run in group], group[0].method, quantiles)
-        _by_quantile(crops, [run.crops for run in group], group[0].method, quantiles)
-        whole.set(title="whole images", ylabel="accuracy")
-        crops.set_title(f"graded crops ({group[0].crops['area'].nunique()} areas)")
-    return figure
-
-
-def accuracy_in_groups(table: pd.DataFrame, correct: str, quantiles: int) -> list[Estimate]:
-    """Accuracy (column `correct`) in each group of equal size by kappa, lowest first, with its interval.
-
-    Only rows with a label count; rows of one test image (its graded crops) count as dependent.
-    """
-    table = outcomes(table, correct)
-    group = quantile_groups(table["kappa"].to_numpy(), quantiles)
-    right, image = table[correct].to_numpy(dtype=float), table["index"].to_numpy()
-    return [wilson(right[group == g], image[group == g]) for g in range(quantiles)]
-
-
-def _by_quantile(axes: Axes, tables: Sequence[pd.DataFrame], method: str, quantiles: int) -> None:
-    size = len(outcomes(tables[0], "correct")) // quantiles
-    axes.set_xlabel(f"group by κ, lowest first (about {size:,} each)" if size else "no labelled images")
-    looks = {"linear probe": ("correct", -0.1, {}), "k-NN": ("knn_correct", 0.1, {"markerfacecolor": "white"})}
-    for label, (column, shift, look) in looks.items():
-        per_seed = [accuracy_in_groups(table, column, quantiles) for table in tables]
-        for g in range(quantiles):
-            name = label if g == 0 else None  # one entry in the legend
-            draw_estimate(axes, g + 1 + shift, [e[g] for e in per_seed], method, label=name, **look)
-    axes.set(xticks=range(1, quantiles + 1))
-    axes.grid(visible=False, axis="x")
-    if size:
-        axes.legend(loc="lower right")
+def _against(axes: Axes, pairs: Sequence[tuple[Run, Run]]) -> None:
+    kappa = np.exp(np.mean([np.log(np.maximum(ours.images["kappa"], 1e-6)) for ours, _ in pairs], axis=0))
+    certainty = np.mean([dino.images["negative_entropy"] for _, dino in pairs], axis=0)
+    colour = method_style(pairs[0][0].method).colour
+    if len(kappa) > _DOTS:
+        axes.hexbin(
+            kappa, certainty, xscale="log", gridsize=(50, 25), mincnt=1, bins="log", cmap="Oranges", linewidth=0
+        )
+    else:
+        axes.scatter(kappa, certainty, s=6, color=colour, alpha=0.5, linewidth=0)
+    per_seed = [(ours.seed, dino_correlation(ours, dino)) for ours, dino in pairs]
+    seeds = ", ".join(f"{found.estimate:+.2f} (seed {seed})" for seed, found in per_seed).replace("-", "−")
+    total = interval_text(over_seeds(found for _, found in per_seed))
+    axes.set_title(f"Spearman's ρ = {total}" + (f"; {seeds}" if len(per_seed) > 1 else ""))
+    mean = " (mean over seeds)" if len(pairs) > 1 else ""
+    axes.set(xlabel=f"κ of VI-SimSiam{mean}", ylabel="−entropy of DINO (nats)")
+    kappa_axis(axes, "x", sphere_dimension(pairs[0][0].images))

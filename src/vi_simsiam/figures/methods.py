@@ -7,10 +7,14 @@ from matplotlib.figure import Figure
 
 from vi_simsiam.figures.style import SCORES, block_title, blocks, draw_estimate, method_style, methods_legend
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import Estimate, outcomes, wilson
+from vi_simsiam.summary import estimate_of, outcomes, wilson
 
 _STEP = 0.12  # inches between two methods' estimates
-_PANELS = {"auroc_correct": "error detection, whole images", "auroc_crop_correct": "error detection, graded crops"}
+_PANELS = {
+    "auroc_correct": "probe right, whole images",
+    "auroc_crop_correct": "probe right, graded crops",
+    "r_auroc": "neighbour's class (R-AUROC)",
+}
 
 
 def methods(runs: list[Run]) -> Figure:
@@ -28,8 +32,8 @@ def methods(runs: list[Run]) -> Figure:
     for part, members, scores, ratios in zip(parts, datasets, rows, heights, strict=True):
         grid = part.add_gridspec(2, 1, height_ratios=ratios)
         _accuracies(grid[0].subgridspec(1, 4).subplots(sharey=True), members)
-        left, right = grid[1].subgridspec(1, 2).subplots(sharey=True)
-        for axes, (measure, title) in zip((left, right), _PANELS.items(), strict=True):
+        panels = grid[1].subgridspec(1, len(_PANELS)).subplots(sharey=True)
+        for axes, (measure, title) in zip(panels, _PANELS.items(), strict=True):
             _aurocs(axes, members, scores, measure, title)
     return figure
 
@@ -54,8 +58,8 @@ def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
     columns = {
         "k-NN, whole images": lambda run: wilson(outcomes(run.images, "knn_correct")["knn_correct"]),
         "probe, whole images": lambda run: wilson(outcomes(run.images, "correct")["correct"]),
-        "k-NN, graded crops": lambda run: _measure(run, "crop_knn_top1"),
-        "probe, graded crops": lambda run: _measure(run, "crop_probe_top1"),
+        "k-NN, graded crops": lambda run: estimate_of(run, "crop_knn_top1"),
+        "probe, graded crops": lambda run: estimate_of(run, "crop_probe_top1"),
     }
     for axes, (title, estimate) in zip(panels, columns.items(), strict=True):
         for place, (method, runs) in enumerate(members.items()):
@@ -71,17 +75,11 @@ def _aurocs(
 ) -> None:
     places: dict[str, list[float]] = {}
     for score, method, place in rows:
-        estimates = [_measure(run, f"{measure}/{score}") for run in members[method]]
+        estimates = [estimate_of(run, f"{measure}/{score}") for run in members[method]]
         draw_estimate(axes, place, estimates, method, across=True)
         places.setdefault(score, []).append(place)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
-    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score] for score in places])
+    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score].label for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")
-
-
-def _measure(run: Run, name: str) -> Estimate:
-    found = run.measures.get(name, {})
-    values = [found.get(field) for field in Estimate._fields]
-    return Estimate(*(float("nan") if value is None else value for value in values))

@@ -3,28 +3,57 @@
 _BARS = "Bars are 95 % intervals over test images within one seed (mean of the seeds), small dots the seeds."
 
 FIGURES: dict[str, str] = {
-    "training_curves.svg": (
-        "Training loss of each method, agreement of two views (cosine, and the cosine that kappa predicts), "
-        "quantiles of kappa (median, middle 50 % and 90 %), spread of the embedding, and k-NN accuracy, by epoch."
+    "claims.svg": (
+        "Each claim's quantity with its 95 % interval over test images and seeds, the threshold, and the verdict by "
+        "the rule of docs/claims.md. The thick bar is the part of the interval that is due to the test images (within "
+        "one seed, mean of the seeds), small dots are the seeds, the ground is tinted on the claimed side."
     ),
-    "kappa_histogram.svg": (
-        "Distribution of kappa over whole test images and over graded crops of them; the upper axis gives kappa as "
-        "the expected cosine kappa / (kappa + d - 1), the agreement that the network predicts for another view."
+    "methods.svg": (
+        "All methods compared: accuracy on whole test images and on graded crops, and for each certainty score how "
+        "well it tells right from wrong predictions of the linear probe, and images whose nearest other test image has "
+        "their class from those where it has not (AUROC; 0.5 is chance). " + _BARS
     ),
-    "kappa_grids.png": "Test images with the highest and with the lowest kappa (mean over seeds), with their classes.",
-    "accuracy_by_kappa.svg": (
-        "Accuracy in groups of equal size by kappa, on whole test images and on graded crops of them. " + _BARS
+    "accuracy_by_certainty.svg": (
+        "Accuracy in groups of equal size by certainty: by each method's own score, or by k-NN density for a method "
+        "that has none. " + _BARS
+    ),
+    "risk_coverage.svg": (
+        "Error rate of the linear probe on the share of test images, and of graded crops, with the highest certainty, "
+        "for every score of every method (mean over seeds; a method's own score is the thick line), with the ideal and "
+        "a random order."
     ),
     "crops.svg": (
         "Kappa (median, middle 50 % and 90 %) and k-NN accuracy of every method against the area of graded crops of "
         "the test images. " + _BARS
     ),
     "augmentations.svg": (
-        "Kappa (median, middle 50 % and 90 %) of augmented views of the test images against each parameter of the "
-        "augmentation that varies, with Spearman's rank correlation ρ and its 95 % interval."
+        "Kappa (median, middle 50 % and 90 %) against the area of a crop and against the strength of each augmentation "
+        "applied alone to the whole test images, with Spearman's rank correlation ρ and its 95 % interval over test "
+        "images and seeds. Thin lines are the seeds' medians."
     ),
-    "methods.svg": (
-        "All methods compared: accuracy on whole test images and on graded crops, and how well each certainty score "
-        "tells right from wrong predictions of the linear probe (AUROC; 0.5 is chance). " + _BARS
+    "kappa_vs_dino.svg": (
+        "Kappa against minus the entropy of DINO's categorical output, of the same test images (means over seeds; of "
+        "more than 2,000 images the number per hexagon), with Spearman's rank correlation ρ per seed."
+    ),
+    "kappa_histogram.svg": (
+        "Distribution of kappa over whole test images and over graded crops of them; the upper axis gives kappa as "
+        "the expected cosine kappa / (kappa + d - 1), the agreement that the network predicts for another view."
+    ),
+    "kappa_grids.png": (
+        "Test images with the highest and with the lowest kappa (mean over seeds), with their classes; then those of "
+        "lowest and of highest kappa within each class."
+    ),
+    "embedding_map.png": (
+        "t-SNE map of VI-SimSiam's features (directions; at most 2,000 test images, first seed), coloured by kappa and "
+        "by class. Distances between groups on such a map mean little."
+    ),
+    "training_curves.svg": (
+        "Training loss of each method, agreement of two views (cosine, and the cosine that kappa predicts), "
+        "quantiles of kappa (median, middle 50 % and 90 %), spread of the embedding, k-NN accuracy, and how well the "
+        "method's own certainty score tells where that k-NN is right, by epoch. Thin lines are the seeds."
+    ),
+    "objective_terms.svg": (
+        "Estimates of the three terms of the objective, J_align, J_uniform and J_KL, by epoch, also where a method "
+        "only optimises part of them. Larger is better; each method has a scale of its own. Thin lines are the seeds."
     ),
 }

@@ -1,6 +1,6 @@
 """How every figure looks: sizes, colours by method, axes of kappa, and files that are the same every time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +52,26 @@ _METHODS = {
     "dino": MethodStyle("DINO", "#CC79A7", "P", (0, (3, 1, 1, 1, 1, 1))),
 }
 
+
+@dataclass(frozen=True)
+class ScoreStyle:
+    """A certainty score looks the same in every figure that shows several; a method's own has the method's colour."""
+
+    label: str
+    colour: str
+    line: str | tuple
+
+
 SCORES = {
-    "kappa": "κ",
-    "posterior_precision": "posterior precision",
-    "probe_confidence": "probe confidence",
-    "view_agreement": "view agreement",
-    "knn_density": "k-NN density",
-    "feature_norm": "feature norm",
-    "crop_area": "true crop area",  # not a score: what is known of a graded crop, for comparison
+    "kappa": ScoreStyle("κ", "#D55E00", "-"),
+    "kappa_view_mean": ScoreStyle("κ, mean over views", "#E69F00", (0, (5, 1))),
+    "negative_entropy": ScoreStyle("−entropy", "#CC79A7", "-"),
+    "posterior_precision": ScoreStyle("posterior precision", "#009E73", "-"),
+    "probe_confidence": ScoreStyle("probe confidence", "#222222", (0, (3, 1))),
+    "view_agreement": ScoreStyle("view agreement", "#0072B2", (0, (1, 1))),
+    "knn_density": ScoreStyle("k-NN density", "#56B4E9", (0, (5, 1, 1, 1))),
+    "feature_norm": ScoreStyle("feature norm", "#999999", (0, (2, 1))),
+    "crop_area": ScoreStyle("true crop area", "#000000", "-"),  # no score: known of a crop, for comparison
 }
 
 
@@ -101,13 +113,13 @@ def _settle(figure: Figure) -> None:
 
 
 def blocks(
-    titles: Sequence[str], heights: Sequence[float], legend: bool = True
+    titles: Sequence[str], heights: Sequence[float], legend: float = 0.25
 ) -> tuple[Figure, FigureBase | None, list[FigureBase]]:
     """A figure of `WIDTH` with one part below the other, each `heights` inches high under its title.
 
-    Returns: the figure, the strip at its top for a legend (None when not asked for), and the parts.
+    Returns: the figure, a strip of `legend` inches at its top for a legend (None where that is 0), and the parts.
     """
-    strip = [0.25] if legend else []
+    strip = [legend] if legend else []
     figure = Figure(figsize=(WIDTH, sum(heights) + sum(strip)), layout="constrained")
     ratios = [*strip, *heights]
     parts = np.ravel(figure.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)).tolist()
@@ -130,14 +142,33 @@ def message(text: str) -> Figure:
     return figure
 
 
-def methods_legend(part: FigureBase, runs: Sequence[Run], lines: bool = True) -> None:
-    """A legend of the runs' methods in one row, alone in `part`; `lines`: with their line styles."""
-    styles = [method_style(method) for method in dict.fromkeys(run.method for run in runs)]
-    handles = [
-        Line2D([], [], color=s.colour, marker=s.marker, linestyle=s.line if lines else "none", label=s.label)
-        for s in styles
-    ]
-    part.legend(handles=handles, loc="center", ncols=len(handles))
+def interval_text(estimate: Estimate) -> str:
+    """`+0.12 [+0.05, +0.19]`, with the minus sign of typography; `not estimated` for NaN."""
+    if np.isnan(estimate.estimate):
+        return "not estimated"
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*estimate[:3]).replace("-", "−")
+
+
+def shortened(name: str, most: int) -> str:
+    """A class name of at most `most` letters."""
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def methods_legend(
+    part: FigureBase, runs: Sequence[Run], lines: bool = True, names: Mapping[str, str] | None = None
+) -> None:
+    """A legend of the runs' methods, alone in `part`.
+
+    Args:
+        lines: with their line styles.
+        names: longer names, by method, in rows of three; None: the methods' labels in one row.
+    """
+    handles = []
+    for method in dict.fromkeys(run.method for run in runs):
+        style = method_style(method)
+        line, label = style.line if lines else "none", names[method] if names else style.label
+        handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle=line, label=label))
+    part.legend(handles=handles, loc="center", ncols=min(3, len(handles)) if names else len(handles))
 
 
 def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate | dict], method: str, across: bool = False,
@@ -176,7 +207,7 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, labe
     axis = getattr(axes, f"{which}axis")
     axes.set(**{f"{which}scale": "log"})
     low, high = sorted(axis.get_view_interval())
-    axis.set_major_locator(FixedLocator(_log_ticks(low, high)))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e5 else f"{value:.0e}"))
     axes.set(**{f"{which}lim": (low, high)})
@@ -194,7 +225,7 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, labe
         other.set(**{f"{which}label": "expected cosine"})
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Up to six round numbers between low and high, from the finest of the usual series that is not too dense."""
     if high < 2 * low:
         return [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]

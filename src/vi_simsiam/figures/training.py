@@ -1,4 +1,4 @@
-"""Training curves."""
+"""Training curves, and the terms of the objective over training."""
 
 from collections.abc import Sequence
 
@@ -19,16 +19,17 @@ from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import sphere_dimension
 
 _KAPPA = ["kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95"]
+_TERMS = {"j_align": "J_align: views agree", "j_uniform": "J_uniform: spread out", "j_kl": "J_KL: towards the prior"}
 
 
 def training_curves(runs: list[Run]) -> Figure:
-    """Loss (an axis per method: losses of different methods do not compare), cosines, kappa, spread and k-NN."""
+    """Loss (an axis per method: losses of different methods do not compare), cosines, kappa, spread, k-NN, AUROC."""
     trained = [run for run in runs if len(run.history)]
     if not trained:
         return message("no method with training in this run")
     datasets = list(grouped(trained, "dataset").values())
     titles = [block_title(group, f"{group[0].store['train']:,} training images") for group in datasets]
-    figure, legend, parts = blocks(titles, [3.2] * len(datasets))
+    figure, legend, parts = blocks(titles, [4.5] * len(datasets))
     methods_legend(legend, trained)
     for part, group in zip(parts, datasets, strict=True):
         _draw(part, grouped(group, "method"))
@@ -36,17 +37,19 @@ def training_curves(runs: list[Run]) -> Figure:
 
 
 def _draw(part: FigureBase, methods: dict[str, list[Run]]) -> None:
-    rows = part.add_gridspec(2, 1)
+    rows = part.add_gridspec(3, 1)
     losses = rows[0].subgridspec(1, len(methods)).subplots(squeeze=False)[0]
     for axes, (method, runs) in zip(losses, methods.items(), strict=True):
         _curves(axes, runs, "loss")
         axes.set(title=f"loss of {method_style(method).label}", xlabel="epoch")
-    cosine, kappa, spread, knn = rows[1].subgridspec(1, 4).subplots()
+    cosine, kappa, spread = rows[1].subgridspec(1, 3).subplots()
+    knn, auroc = rows[2].subgridspec(1, 2).subplots()
     for runs in methods.values():
         _curves(cosine, runs, "mean_cosine")
         _curves(cosine, runs, "expected_cosine", linestyle=(0, (1, 1)), color="black")
         _curves(spread, runs, "embedding_std")
         _curves(knn, runs, "knn_top1", marker=True)
+        _curves(auroc, runs, "certainty_auroc", marker=True)
     _kappa(kappa, [run for runs in methods.values() for run in runs if _has(run, "kappa_q50")])
     cosine.set(title="cosine of two views", xlabel="epoch")
     if any(_has(run, "expected_cosine") for runs in methods.values() for run in runs):
@@ -54,7 +57,38 @@ def _draw(part: FigureBase, methods: dict[str, list[Run]]) -> None:
         cosine.legend(loc="best")
     spread.set(title="embedding std × √d", xlabel="epoch")
     spread.set_ylim(0, max(1.1, spread.get_ylim()[1]))
-    knn.set(title="k-NN (leave-one-out)", xlabel="epoch")
+    knn.set(title="k-NN accuracy (leave-one-out, training images)", xlabel="epoch")
+    auroc.set(title="AUROC: own score tells whether that k-NN is right", xlabel="epoch")
+    if auroc.lines:
+        auroc.axhline(0.5, color="black", linewidth=0.6)
+    else:
+        auroc.set(title="AUROC: not measured", xticks=[], yticks=[])
+
+
+def objective_terms(runs: list[Run]) -> Figure:
+    """Estimates of J_align, J_uniform and J_KL by epoch: a row per method, because their scales differ."""
+    trained = [run for run in runs if any(_has(run, column) for column in _TERMS)]
+    if not trained:
+        return message("no method with terms of the objective in this run")
+    groups = list(grouped(trained, "dataset").values())
+    datasets = [grouped(group, "method") for group in groups]
+    titles = [block_title(group, "terms of the objective in nats") for group in groups]
+    figure, legend, parts = blocks(titles, [0.3 + 1.1 * len(methods) for methods in datasets])
+    methods_legend(legend, trained)
+    for part, methods in zip(parts, datasets, strict=True):
+        grid = part.subplots(len(methods), len(_TERMS), squeeze=False, sharex=True)
+        for row, (method, members) in zip(grid, methods.items(), strict=True):
+            row[0].set_ylabel(method_style(method).label)
+            for axes, column in zip(row, _TERMS, strict=True):
+                _curves(axes, members, column)
+                if not axes.lines:
+                    axes.text(0.5, 0.5, "not estimated", ha="center", va="center", transform=axes.transAxes)
+                    axes.set_yticks([])
+        for axes, title in zip(grid[0], _TERMS.values(), strict=True):
+            axes.set_title(title)
+        for axes in grid[-1]:
+            axes.set_xlabel("epoch")
+    return figure
 
 
 def _has(run: Run, column: str) -> bool:
