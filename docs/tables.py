@@ -1,0 +1,169 @@
+"""Fill the tables in README.md and docs/results.md from the results in the repository: `python docs/tables.py`.
+
+A table stands between two comments, of which the first says what it shows and where from:
+
+    <!-- results results/plot digits -->      every method's main measures, over the seeds
+    <!-- claims results/plot digits -->       the claims with their verdicts
+    <!-- summary -->                          what a run prints at its end
+    <!-- study studies/digits -->             the table of a study, from its .csv
+    <!-- end -->
+
+`python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study. A test compares the
+pages with what this script would write.
+"""
+
+import contextlib
+import csv
+import io
+import math
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import pipeline  # noqa: E402
+from vi_simsiam.metrics import Estimate  # noqa: E402
+from vi_simsiam.results import Run  # noqa: E402
+from vi_simsiam.summary import OWN_SCORES, over_seeds  # noqa: E402
+
+PAGES = ("README.md", "docs/results.md")
+OWN = "own score"
+# Rows of a table of results; `own score` stands for the score that a method's latent distribution offers.
+MEASURES = (
+    "knn_top1", "probe_top1", "crop_knn_top1", f"spearman_crop_area/{OWN}", f"crop_below_whole/{OWN}",
+    f"auroc_crop_correct/{OWN}", "auroc_crop_correct/knn_density", "auroc_crop_correct/probe_confidence",
+    "auroc_crop_correct/crop_area", f"auroc_correct/{OWN}", "auroc_correct/kappa_view_mean",
+    "auroc_correct/knn_density", "auroc_correct/probe_confidence", f"r_auroc/{OWN}", "r_auroc/knn_density",
+    f"e_aurc/{OWN}", "e_aurc/probe_confidence", "spearman_view_agreement/kappa", "expected_cosine_mean",
+)  # fmt: skip
+STUDIED = (
+    "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_crop_correct/crop_area",
+    "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "r_auroc/kappa", "expected_cosine_mean",
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["study"]:
+        write_study(Path(arguments[1]))
+        return
+    for name in PAGES:
+        page = ROOT / name
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(text: str) -> str:
+    """A page with every table made anew."""
+    return re.sub(
+        r"(<!-- (summary|results|claims|study)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
+        lambda m: m[1] + _TABLES[m[2]](*(part for part in (m[3], m[4]) if part)) + "\n" + m[5],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def summary() -> str:
+    """What a run prints at its end."""
+    said = io.StringIO()
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(said):
+        started, pipeline.STARTED = pipeline.STARTED, 0
+        pipeline.print_summary()
+        pipeline.STARTED = started
+    return f"```text\n{said.getvalue().strip()}\n```"
+
+
+def results(folder: str, dataset: str) -> str:
+    """A column per method, a row per measure: mean over the seeds and its interval."""
+    rows = [row for row in _csv(ROOT / folder / "measures.csv") if row["dataset"] == dataset]
+    found: dict[tuple[str, str], list[Estimate]] = {}
+    for row in rows:
+        values = Estimate(*(float(row[name]) for name in Estimate._fields))
+        measure, _, score = row["measure"].partition("/")
+        found.setdefault((row["method"], row["measure"]), []).append(values)
+        if score in OWN_SCORES:
+            found.setdefault((row["method"], f"{measure}/{OWN}"), []).append(values)
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    for measure in MEASURES:
+        cells = [_interval(over_seeds(found.get((method, measure), []))) for method in methods]
+        if set(cells) != {"-"}:
+            lines.append(f"| `{measure}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def claims(folder: str, dataset: str) -> str:
+    """A row per claim: estimate, interval, verdict."""
+    lines = ["| claim | estimate [95 % interval] | verdict |", "|---|---|---|"]
+    for row in _csv(ROOT / folder / "claims.csv"):
+        if row["dataset"] == dataset:
+            values = _interval(Estimate(*(float(row[name]) for name in ("estimate", "ci_low", "ci_high")), 0))
+            lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} |")
+    return "\n".join(lines)
+
+
+def study(name: str) -> str:
+    """A row per variant: mean ± standard deviation over its seeds, or why there is none."""
+    table = pd.read_csv(ROOT / f"{name}.csv")
+    names = [column for column in table if f"{column} sd" in table]
+    lines = ["| variant | " + " | ".join(f"`{column}`" for column in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for _, row in table.iterrows():
+        cells = [_spread(row[column], row[f"{column} sd"]) for column in names]
+        if isinstance(row["stopped"], str):
+            cells = [row["stopped"], *[""] * (len(names) - 1)]
+        lines.append(f"| {row['variant']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+_TABLES = {"summary": summary, "results": results, "claims": claims, "study": study}
+
+
+def write_study(axes: Path) -> None:
+    """Write the .csv beside a study's .yaml: mean and standard deviation over the seeds of each of its variants."""
+    about = yaml.safe_load(axes.read_text(encoding="utf-8"))
+    rows = [_studied(variant, method, about["seeds"]) for variant in about["datasets"] for method in about["methods"]]
+    pd.DataFrame(rows).to_csv(axes.with_suffix(".csv"), index=False, float_format="%.4f", lineterminator="\n")
+
+
+def _studied(variant: str, method: str, seeds: list[int]) -> dict:
+    out = {"variant": variant, "method": method, "seeds": len(seeds), "stopped": None}
+    per_seed = []
+    for seed in seeds:
+        run = Run(variant, method, seed, Path("data/cache_views"), Path("results"))
+        if not run.path("uncertainty", "metrics.json").exists():
+            return out | {"stopped": f"seed {seed}: {_why(variant, method, seed)}"}
+        accuracies = {name: run.probe[name] for name in ("knn_top1", "probe_top1")}
+        per_seed.append(accuracies | {name: run.measures[name]["estimate"] for name in STUDIED if name in run.measures})
+    for name, values in pd.DataFrame(per_seed).items():
+        out |= {name: values.mean(), f"{name} sd": values.std()}
+    return out
+
+
+def _why(variant: str, method: str, seed: int) -> str:
+    """What the log of a training that gave no result says."""
+    log = Path(f"logs/pretrain/{variant}/{method}/seed{seed}.log")
+    found = re.search(r"error: (.*?)[:.] ", log.read_text(encoding="utf-8")) if log.exists() else None
+    return found[1] if found else "not run"
+
+
+def _csv(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _interval(found: Estimate) -> str:
+    return "-" if math.isnan(found.estimate) else f"{found.estimate:.3f} [{found.ci_low:.3f}, {found.ci_high:.3f}]"
+
+
+def _spread(mean: float, deviation: float) -> str:
+    if math.isnan(mean):
+        return "-"
+    return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
