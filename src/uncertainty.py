@@ -1,15 +1,15 @@
-"""Step `uncertainty`: every certainty score, for whole test images, graded crops and augmented views."""
+"""Step `uncertainty`: every certainty score, for test images as they are, cropped, altered, and of other data sets."""
 
 import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from vi_simsiam import certainty, models
 from vi_simsiam.command import job_arguments, run
-from vi_simsiam.features import batches, best_device
+from vi_simsiam.evaluation import evaluate
+from vi_simsiam.features import best_device
 from vi_simsiam.files import read_json, replacing, write_json
 from vi_simsiam.linear_probe import LinearProbe
 from vi_simsiam.measures import measure
@@ -21,10 +21,13 @@ from vi_simsiam.store import Store
 def main() -> None:
     started = time.time()
     job = ("dataset", "method", "seed")
-    args = job_arguments(__doc__, "store", "model", "probe", "out", job=job).parse_args()
+    parser = job_arguments(__doc__, "store", "model", "probe", "out", job=job)
+    parser.add_argument("--ood", nargs="*", type=Path, default=[], metavar="PATH", help="stores of other data sets")
+    args = parser.parse_args()
     params = parse("uncertainty", args.params)
-    store = Store.open(args.store)
-    store.verify()
+    store, *others = (Store.open(folder) for folder in (args.store, *args.ood))
+    for opened in (store, *others):
+        opened.verify()
     device = best_device()
     model, _ = models.load(args.model, device)
     probed = read_json(args.probe / "probe.json")
@@ -36,42 +39,16 @@ def main() -> None:
         probed["k"],
         probed["temperature"],
     )
-    pictures, truth = store.images("test"), np.array(store.labels("test"))
-
-    images = pd.DataFrame({"index": range(len(truth)), "label": truth})
-    images = _judged(images, scorer.score(batches(pictures, params.batch_size)))
-    images["view_agreement"] = certainty.view_agreement(model, store.views("test"), params.batch_size)
-
-    boxes = certainty.graded_boxes(len(truth), params.crop_areas, store.size, params.seed)
-    crops = pd.DataFrame(boxes).assign(label=truth[boxes["index"]])
-    crops = _judged(crops, scorer.score(certainty.crop_batches(pictures, boxes, params.batch_size)))
-
-    views = store.view_parameters("test").copy()
-    views["label"] = truth[views["index"]]
-    flat = store.views("test").reshape(len(views), *pictures.shape[1:])
-    views = _judged(views, scorer.score(batches(flat, params.batch_size)))
-
-    for name, table in (("images", images), ("crops", crops), ("views", views)):
-        _write(table, args.out / f"{name}.parquet")
-    measures = measure(images, crops, views, params.bootstrap, params.seed)
+    tables = evaluate(scorer, store, np.load(args.probe / "features_test.npy"), others, params)
+    for name, table in tables._asdict().items():
+        with replacing(args.out / f"{name}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+    measures = measure(tables, params.bootstrap, params.seed)
     write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
     write_run_record(
         args.out, "uncertainty", args.params, started, str(device),
         dataset=args.dataset, method=args.method, seed=args.seed,
     )  # fmt: skip
-
-
-def _judged(table: pd.DataFrame, scores: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The table with the scores' columns, and whether the predictions among them are right."""
-    table = table.assign(**scores)
-    table["correct"] = table["predicted"] == table["label"]
-    table["knn_correct"] = table["knn_predicted"] == table["label"]
-    return table
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
 
 
 if __name__ == "__main__":

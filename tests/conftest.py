@@ -35,7 +35,11 @@ TINY = {
     "methods": ["untrained", "vi_simsiam"],
     "seeds": [0],
     "recipes": {"digits": _SMALL, "digits_b": {**_SMALL, "download": {"source": "digits"}}},
-    "uncertainty": {"crop_areas": [0.3, 1.0], "bootstrap": 100},
+    "uncertainty": {
+        "crop_areas": [0.3, 1.0],
+        "bootstrap": 100,
+        "graded": {"blur": [1.0], "noise": [], "occlusion": [0.5]},
+    },
     "plot": {"quantiles": 2, "grid_images": 4},
 }
 

@@ -1,4 +1,4 @@
-"""Scores and graded crops against direct computations."""
+"""Scores and measures against direct computations."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,10 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
-from torchvision.transforms.functional import resized_crop
 
 from vi_simsiam import certainty, knn, linear_probe
 from vi_simsiam.features import batches, extract
-from vi_simsiam.measures import measure
+from vi_simsiam.measures import Tables, measure
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.params import UntrainedParams
 
@@ -68,54 +67,71 @@ def test_identical_views_agree_fully(model):
     np.testing.assert_allclose(certainty.view_agreement(model, views, 12), 1, atol=1e-5)
 
 
-def test_graded_boxes_lie_inside_and_have_the_area():
-    areas = [0.05, 0.25, 0.5, 1.0]
-    boxes = certainty.graded_boxes(500, areas, size=40, seed=0)
-    table = pd.DataFrame(boxes)
-    assert (table["top"] >= 0).all() and (table["top"] + table["height"] <= 40).all()
-    assert (table["left"] >= 0).all() and (table["left"] + table["width"] <= 40).all()
-    actual = table["height"] * table["width"] / 1600
-    assert (actual - table["area"]).abs().max() < 0.02
-    assert table["index"].tolist() == np.repeat(np.arange(500), 4).tolist()
-    # every place is as likely as any other, the last one included
-    small = table[table["area"] == 0.25]
-    counts = np.bincount(small["top"], minlength=21)
-    assert len(counts) == 21 and counts.min() > 5
-    pd.testing.assert_frame_equal(table, pd.DataFrame(certainty.graded_boxes(500, areas, 40, seed=0)))
-    assert not table["top"].equals(pd.DataFrame(certainty.graded_boxes(500, areas, 40, seed=1))["top"])
+def test_neighbour_correct_by_brute_force():
+    rng = np.random.default_rng(0)
+    features, labels = torch.from_numpy(rng.normal(size=(30, 5))), torch.from_numpy(rng.integers(0, 3, 30))
+    found = certainty.neighbour_correct(features, labels)
+    for i in range(30):
+        cosines = torch.nn.functional.cosine_similarity(features[i], features, dim=-1)
+        cosines[i] = -2
+        assert found[i] == (labels[cosines.argmax()] == labels[i]).item()
 
 
-def test_crop_batches_cut_the_boxes():
-    pictures = images(5)
-    boxes = certainty.graded_boxes(5, [0.2, 1.0], 12, seed=0)
-    crops = torch.cat(list(certainty.crop_batches(pictures, boxes, batch_size=3)))
-    assert crops.shape == (10, 1, 12, 12)
-    for row in range(10):
-        source = torch.from_numpy(pictures[boxes["index"][row]]).permute(2, 0, 1).float() / 255
-        box = [int(boxes[name][row]) for name in ("top", "left", "height", "width")]
-        torch.testing.assert_close(crops[row], resized_crop(source, *box, [12, 12], antialias=True), rtol=0, atol=1e-5)
+def test_view_mean_is_geometric():
+    index = np.array([0, 1, 0, 1, 2])
+    np.testing.assert_allclose(certainty.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
+
+
+def tables(n, areas, rng):
+    kappa = rng.gamma(2, size=n)
+    images = pd.DataFrame({
+        "index": range(n), "kappa": kappa, "expected_cosine": kappa / (kappa + 1), "view_agreement": kappa**2,
+        "correct": rng.random(n) < 0.5, "neighbour_correct": rng.random(n) < 0.5, "feature_norm": np.ones(n),
+        "negative_entropy": -rng.random(n), "gradient_energy": rng.random(n), "rms_contrast": kappa,
+        "label_entropy": -np.sqrt(kappa),
+    })  # fmt: skip
+    rows = {"index": np.repeat(np.arange(n), len(areas)), "area": np.tile(areas, n)}
+    crops = pd.DataFrame(rows)
+    crops["kappa"] = crops["area"] + rng.normal(size=len(crops))
+    crops["feature_norm"] = 1.0
+    crops["correct"] = rng.random(len(crops)) < crops["area"]
+    crops["knn_correct"] = True
+    blur = pd.DataFrame({"index": np.tile(np.arange(n), 2), "augmentation": "blur", "strength": np.repeat([0.0, 1], n)})
+    noise = blur.assign(augmentation="noise", kappa=-blur["strength"])
+    blur["kappa"] = rng.normal(size=2 * n) - blur["strength"]
+    views = pd.DataFrame({"index": np.repeat(np.arange(n), 2), "kappa": np.repeat(kappa, 2)})
+    ood = pd.DataFrame({"dataset": "other", "index": range(30), "kappa": rng.gamma(1, size=30)})
+    return Tables(images, crops, pd.concat([blur, noise], ignore_index=True), views, ood)
 
 
 def test_measures():
     rng = np.random.default_rng(0)
     n, areas = 50, [0.1, 0.5, 1.0]
-    kappa = rng.gamma(2, size=n)
-    table = pd.DataFrame({
-        "index": range(n), "kappa": kappa, "expected_cosine": kappa / (kappa + 1), "view_agreement": kappa**2,
-        "correct": rng.random(n) < 0.5, "feature_norm": np.ones(n),
-    })  # fmt: skip
-    crops = pd.DataFrame({"index": np.repeat(np.arange(n), 3), "area": np.tile(areas, n)})
-    crops["kappa"] = crops["area"] + rng.normal(size=3 * n)
-    crops["feature_norm"] = 1.0
-    crops["correct"] = rng.random(3 * n) < crops["area"]
-    crops["knn_correct"] = True
-    views = pd.DataFrame({"index": np.repeat(np.arange(n), 2), "kappa": np.repeat(kappa, 2)})
-    found = measure(table, crops, views, resamples=200, seed=0)
+    made = tables(n, areas, rng)
+    table, crops, graded, _, ood = made
+    kappa, error = table["kappa"], 1 - table["correct"].mean()
+    found = measure(made, resamples=200, seed=0)
+    whole = kappa.to_numpy()[crops["index"]]
+    blur = graded[graded["augmentation"] == "blur"]
+    inside, both = np.arange(n + 30) < n, np.concatenate([kappa, ood["kappa"]])
+    risks = (1 - table["correct"].to_numpy()[np.argsort(-kappa)]).cumsum() / np.arange(1, n + 1)
     expected = {
         "auroc_correct/kappa": roc_auc_score(table["correct"], kappa),
+        "auroc_correct/negative_entropy": roc_auc_score(table["correct"], table["negative_entropy"]),
+        "r_auroc/kappa": roc_auc_score(table["neighbour_correct"], kappa),
+        "aurc/kappa": risks.mean(),
+        "e_aurc/kappa": risks.mean() - (error + (1 - error) * np.log(1 - error)),
+        "aurc/feature_norm": error,
         "auroc_crop_correct/kappa": roc_auc_score(crops["correct"], crops["kappa"]),
         "auroc_crop_correct/crop_area": roc_auc_score(crops["correct"], crops["area"]),
         "spearman_crop_area/kappa": spearmanr(crops["kappa"], crops["area"]).statistic,
+        "crop_below_whole/kappa": (crops["kappa"] < whole)[crops["area"] < 1].mean(),
+        "crop_below_whole/feature_norm": 0.5,
+        "spearman_blur/kappa": spearmanr(blur["kappa"], blur["strength"]).statistic,
+        "spearman_noise/kappa": -1.0,
+        "spearman_gradient_energy/kappa": spearmanr(kappa, table["gradient_energy"]).statistic,
+        "spearman_rms_contrast/kappa": 1.0,
+        "spearman_label_entropy/kappa": -1.0,
         "spearman_view_agreement/kappa": 1.0,
         "expected_cosine_mean": table["expected_cosine"].mean(),
         "crop_knn_top1": 1.0,
@@ -124,7 +140,24 @@ def test_measures():
     for name, value in expected.items():
         assert found[name].estimate == pytest.approx(value), name
         assert found[name].n == n, "intervals are over images, not over crops"
-        assert found[name].ci_low <= value <= found[name].ci_high
+        if not name.startswith("e_aurc"):  # the best order's AURC bends with the error rate: no centred interval
+            assert found[name].ci_low - 1e-12 <= value <= found[name].ci_high + 1e-12, name
+    outside = {"ood_auroc_other/kappa": roc_auc_score(inside, both)}
+    threshold = np.sort(kappa)[n - int(np.ceil(0.95 * n))]
+    outside["ood_fpr95_other/kappa"] = (ood["kappa"] >= threshold).mean()
+    for name, value in outside.items():
+        assert found[name].estimate == pytest.approx(value), name
+        assert found[name].n == n + 30 and found[name].ci_low <= value <= found[name].ci_high
     # a constant score ranks nothing
     assert found["auroc_correct/feature_norm"].estimate == 0.5
     assert "spearman_crop_area/feature_norm" not in found
+    assert "ood_auroc_other/feature_norm" not in found, "not among the other images' scores"
+
+
+def test_measures_without_anything_wrong_or_other():
+    """All right: no AUROC of errors. No graded images, no other data set: no measures of them."""
+    made = tables(30, [1.0], np.random.default_rng(1))
+    made = made._replace(images=made.images.assign(correct=True), graded=made.graded.iloc[:0], ood=made.ood.iloc[:0])
+    found = measure(made, resamples=100, seed=0)
+    assert "auroc_correct/kappa" not in found and found["aurc/kappa"].estimate == 0
+    assert not [name for name in found if name.startswith(("spearman_blur", "ood", "crop_below", "spearman_crop"))]

@@ -62,6 +62,16 @@ def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
         ("probe.C", float("inf"), ["probe.C = inf", "finite"]),
         ("uncertainty.crop_areas", [], ["crop_areas = []"]),
         ("uncertainty.crop_areas", [0.1, 1.2], ["crop_areas.1 = 1.2", "less than or equal to 1"]),
+        ("uncertainty.graded.hue", [0.6], ["graded.hue.0 = 0.6", "0.5"]),
+        ("uncertainty.graded.noise", [-0.1], ["graded.noise.0 = -0.1", "greater than or equal to 0"]),
+        ("uncertainty.graded.grey", [0.5, 1.5], ["graded.grey.1 = 1.5", "less than or equal to 1"]),
+        ("uncertainty.graded.blur", [2.0, 1.0], ["graded.blur = [2.0, 1.0]", "must rise"]),
+        ("uncertainty.graded.fog", [1.0], ["graded.fog", "unknown key"]),
+        ("uncertainty.soft_labels", "labels.csv", ["soft_labels = 'labels.csv'", "npy"]),
+        ("uncertainty.ood", ["fashion_mnst"], ["ood = 'fashion_mnst'", "did you mean fashion_mnist"]),
+        ("uncertainty.ood", ["digits"], ["recipes.digits.uncertainty.ood = 'digits'", "itself"]),
+        ("recipes.digits.uncertainty", {"ood": ["digits"]}, ["recipes.digits.uncertainty.ood", "itself"]),
+        ("recipes.digits.uncertainty", {"ood": ["fashion_mnist"] * 2}, ["ood = 'fashion_mnist'", "twice"]),
         ("datasets", [], ["datasets = []", "at least one"]),
         ("datasets", "digits", ["datasets = 'digits'", "list"]),
         ("datasets", ["cifr"], ["datasets = 'cifr'", "digits"]),
@@ -166,6 +176,14 @@ def test_jobs_get_only_what_they_use(shipped):
     put(changed, "recipes.digits.pretrain.lr", 0.5)
     before, after = (params_file.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
     assert before == after and set(before) == {"backbone"}
+
+
+def test_augmentations_can_be_switched_off_and_others_compared_with(shipped):
+    put(shipped, "uncertainty.graded.noise", [])
+    put(shipped, "uncertainty.ood", ["fashion_mnist"])  # fashion_mnist itself has no job, so this is no fault
+    params_file.check(shipped)
+    job = parse("uncertainty", params_file.resolve(shipped, "uncertainty", "digits"))
+    assert job.graded.noise == [] and job.ood == ["fashion_mnist"]
 
 
 def test_the_source_of_a_data_set_is_its_own_name_unless_said(shipped):

@@ -51,6 +51,24 @@ def threads(config: dict, dataset: str) -> int:
     return params_file.resolve(config, "pretrain", dataset)["threads"]
 
 
+def ood(config: dict, dataset: str) -> list[str]:
+    """Data sets whose test images are scored as out of the distribution of `dataset`."""
+    return params_file.resolve(config, "uncertainty", dataset)["ood"]
+
+
+def soft_labels(config: dict, dataset: str) -> list[str]:
+    """The data set's file of soft labels, if it has one. Raises: Problem when there is no such file."""
+    path = params_file.resolve(config, "uncertainty", dataset)["soft_labels"]
+    if path is not None and not Path(path).is_file():
+        raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
+    return [] if path is None else [path]
+
+
+def stored(config: dict) -> list[str]:
+    """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
+    return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
+
+
 def begin() -> str:
     """Start a run: refuse where the results cannot lie, and let `python` in the rules be this process's interpreter.
 
@@ -77,6 +95,7 @@ def check(config: dict) -> None:
     params_file.check(config, "params.yaml with --config or --configfile")
     for dataset in config["datasets"]:
         images_state(config, dataset)
+        soft_labels(config, dataset)
 
 
 def images_state(config: dict, dataset: str) -> str | None:

@@ -57,8 +57,9 @@ def results(step: str) -> list[Path]:
 
 def outdated(record: dict, step: str, config: dict) -> bool:
     """Whether a job that the sweep lists ask for would now get other parameters than those in its run.json."""
-    for axis, name in (("datasets", "dataset"), ("methods", "method"), ("seeds", "seed")):
-        if name in record and record[name] not in config[axis]:
+    datasets = pipeline.stored(config) if step in ("download", "cache_views") else config["datasets"]
+    for name, asked in (("dataset", datasets), ("method", config["methods"]), ("seed", config["seeds"])):
+        if name in record and record[name] not in asked:
             return False  # results that are not asked for stay as they are
     wanted = pipeline.job_config(step, config, record.get("dataset"), record.get("method"))
     return record["params"] != json.loads(wanted)

@@ -1,17 +1,12 @@
-"""Certainty scores of images, of graded crops and of augmented views: larger always means more certain."""
-
-from collections.abc import Iterator
+"""Certainty scores of any images: larger always means more certain."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vi_simsiam import knn
 from vi_simsiam.features import batches, extract
 from vi_simsiam.linear_probe import LinearProbe
 from vi_simsiam.methods import Method
-from vi_simsiam.randomness import generator
-from vi_simsiam.resampling import fixed_crops
 
 
 class Scorer:
@@ -39,7 +34,8 @@ class Scorer:
         Returns: columns of n values:
             `feature_norm`: length of the features;
             `knn_density`: mean cosine to the k nearest training images, in [-1, 1];
-            the method's own scores (`kappa` in (0, inf), `expected_cosine` in (0, 1), `posterior_precision`);
+            the method's own scores (`kappa` in (0, inf), `expected_cosine` in (0, 1), `negative_entropy`,
+                `posterior_precision`);
             with labels also `predicted`, `knn_predicted` and `probe_confidence`, the probe's largest probability.
         """
         named = extract(self.model, images, self._read)
@@ -74,36 +70,22 @@ def view_agreement(model: Method, views: np.ndarray, batch_size: int) -> np.ndar
     return ((squared - count) / (count * (count - 1))).numpy()
 
 
-def graded_boxes(n: int, areas: list[float], size: int, seed: int) -> dict[str, np.ndarray]:
-    """Square crops of given areas at random places, one per image and area.
+def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
+    """Whether the nearest other image in cosine has the same label: (N,) bool, the target of R-AUROC.
 
     Args:
-        n: number of images, size x size pixels.
-        areas: shares of the image's area, in (0, 1].
-        seed: of the places.
-
-    Returns: columns of n x len(areas) rows, images in order, an image's areas in the order given: index, area,
-        top, left, height, width (pixels; sides are whole, so the share is only nearly `area`).
+        features: (N, dim). labels: (N,).
     """
-    sides = np.clip(np.rint(np.sqrt(areas) * size), 1, size).astype(int)
-    place = torch.rand(n, len(areas), 2, generator=generator(seed, "graded crops"), dtype=torch.float64).numpy()
-    corner = np.floor(place * (size - sides + 1)[None, :, None]).astype(int)
-    side = np.tile(sides, n)
-    return {
-        "index": np.repeat(np.arange(n), len(areas)),
-        "area": np.tile(np.asarray(areas, float), n),
-        "top": corner[..., 0].ravel(),
-        "left": corner[..., 1].ravel(),
-        "height": side,
-        "width": side,
-    }
+    nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
+    return (labels[nearest] == labels).numpy()
 
 
-def crop_batches(images: np.ndarray, boxes: dict[str, np.ndarray], batch_size: int) -> Iterator[Tensor]:
-    """The crops of `graded_boxes`, resized to the images' size: float batches (B, C, size, size) in [0, 1]."""
-    size = images.shape[1]
-    corners = np.stack([boxes[name] for name in ("top", "left", "height", "width")], axis=1)
-    for start in range(0, len(corners), batch_size):
-        rows = slice(start, start + batch_size)
-        source = torch.from_numpy(images[boxes["index"][rows]])
-        yield fixed_crops(source, torch.from_numpy(corners[rows]), size)
+def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Geometric mean of kappa over the views of each image: (N,).
+
+    kappa is a scale, so a single view with a huge value must not decide.
+
+    Args:
+        kappa: (M,) > 0. index: (M,) the image of each view, in [0, N).
+    """
+    return np.exp(np.bincount(index, np.log(kappa)) / np.bincount(index))

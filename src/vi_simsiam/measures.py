@@ -1,48 +1,126 @@
 """The measures of a run: which score is compared with what. docs/metrics.md defines each."""
 
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
 
-from vi_simsiam.metrics import Bootstrap, Estimate
+from vi_simsiam.metrics import Bootstrap, Estimate, Mean, auroc, spearman
+from vi_simsiam.rank_statistics import Ranked
+from vi_simsiam.resamples import Statistic
+from vi_simsiam.risk_coverage import Aurc, ExcessAurc
 
-# Scores by the names of their columns; a method has some of them.
 # What is drawn for an augmented view. Those that do not vary in the data give no measure.
 AUGMENTATIONS = ("crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma")
-SCORES = ("kappa", "posterior_precision", "feature_norm", "view_agreement", "knn_density", "probe_confidence")
+# Scores by the names of their columns; a method has some of them.
+SCORES = (
+    "kappa", "negative_entropy", "posterior_precision", "feature_norm", "view_agreement", "kappa_view_mean",
+    "knn_density", "probe_confidence",
+)  # fmt: skip
+# Properties of a whole image that its score is ranked against, where they are known.
+PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 
 
-def measure(
-    images: pd.DataFrame, crops: pd.DataFrame, views: pd.DataFrame, resamples: int, seed: int
-) -> dict[str, Estimate]:
+class Tables(NamedTuple):
+    """The tables of the step `uncertainty`: a row per test image, per graded crop, per graded augmentation of an image,
+    per cached view, and per test image of another data set. docs/metrics.md lists their columns.
+    """
+
+    images: pd.DataFrame
+    crops: pd.DataFrame
+    graded: pd.DataFrame
+    views: pd.DataFrame
+    ood: pd.DataFrame
+
+
+def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
     """Every measure that the tables of one run allow, with its interval.
 
     Args:
-        images, crops, views: the tables of the step `uncertainty`: a row per test image, per graded crop, per
-            augmented view.
         resamples, seed: of the bootstrap over images.
 
     Returns: estimates by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
         predictions right, a constant score) are left out.
     """
-    boot = Bootstrap(len(images), resamples, seed)
-    whole = dict(images.items())
-    of_crop = crops["index"].to_numpy()
-    out: dict[str, Estimate | None] = {
-        "crop_knn_top1": boot.mean(crops["knn_correct"], of_crop),
-        "crop_probe_top1": boot.mean(crops["correct"], of_crop),
-        "auroc_crop_correct/crop_area": boot.auroc(crops["area"], crops["correct"], of_crop),
+    images, ood = tables.images, tables.ood
+    statistics = {**_of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
+    if "kappa" in images:
+        statistics |= _of_views(images, tables.views)
+    out = Bootstrap(len(images), resamples, seed).estimates(statistics)
+    for dataset, others in ood.groupby("dataset", sort=True):
+        boot = Bootstrap((len(images), len(others)), resamples, seed)
+        out |= boot.estimates(_of_other_images(str(dataset), images, others))
+    return out
+
+
+def _scores(table: pd.DataFrame) -> list[str]:
+    return [score for score in SCORES if score in table]
+
+
+def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
+    out: dict[str, Statistic | None] = {}
+    properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
+    for score in _scores(images):
+        ranked = Ranked(images[score])
+        aurc = Aurc(ranked, images["correct"])
+        out[f"auroc_correct/{score}"] = auroc(ranked, images["correct"])
+        out[f"r_auroc/{score}"] = auroc(ranked, images["neighbour_correct"])
+        out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
+        for name, values in properties.items():
+            out[f"spearman_{name}/{score}"] = spearman(ranked, values)
+    if "kappa" in images:
+        out["expected_cosine_mean"] = Mean(images["expected_cosine"])
+    return out
+
+
+def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic | None]:
+    image, area = crops["index"].to_numpy(), Ranked(crops["area"], crops["index"])
+    out: dict[str, Statistic | None] = {
+        "crop_knn_top1": Mean(crops["knn_correct"], image),
+        "crop_probe_top1": Mean(crops["correct"], image),
+        "auroc_crop_correct/crop_area": auroc(area, crops["correct"]),
     }
-    for score in SCORES:
-        if score in whole:
-            out[f"auroc_correct/{score}"] = boot.auroc(whole[score], whole["correct"])
-        if score in crops:
-            out[f"auroc_crop_correct/{score}"] = boot.auroc(crops[score], crops["correct"], of_crop)
-            out[f"spearman_crop_area/{score}"] = boot.spearman(crops[score], crops["area"], of_crop)
-    if "kappa" in whole:
-        # What kappa should be by the theory: how well another view's embedding can be predicted.
-        mean_over_views = views.groupby("index")["kappa"].mean().to_numpy()
-        out["spearman_view_agreement/kappa"] = boot.spearman(mean_over_views, whole["view_agreement"])
-        out["expected_cosine_mean"] = boot.mean(whole["expected_cosine"])
-        for name in AUGMENTATIONS:
-            if name in views:
-                out[f"spearman_view_{name}/kappa"] = boot.spearman(views["kappa"], views[name], views["index"])
-    return {name: estimate for name, estimate in out.items() if estimate is not None}
+    parts = crops[crops["area"] < 1]
+    for score in _scores(crops):
+        ranked = Ranked(crops[score], image)
+        aurc = Aurc(ranked, crops["correct"])
+        out[f"auroc_crop_correct/{score}"] = auroc(ranked, crops["correct"])
+        out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
+        out[f"spearman_crop_area/{score}"] = spearman(ranked, area)
+        if len(parts):
+            lead = images[score].to_numpy()[parts["index"]] - parts[score]
+            out[f"crop_below_whole/{score}"] = Mean((np.sign(lead) + 1) / 2, parts["index"])
+    return out
+
+
+def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
+    out: dict[str, Statistic | None] = {}
+    for augmentation, rows in graded.groupby("augmentation", sort=False):
+        strength = Ranked(rows["strength"], rows["index"])
+        for score in _scores(rows):
+            out[f"spearman_{augmentation}/{score}"] = spearman(Ranked(rows[score], rows["index"]), strength)
+    return out
+
+
+def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic | None]:
+    """What kappa should be by the theory: how well another view's embedding can be predicted."""
+    mean_over_views = views.groupby("index")["kappa"].mean()
+    kappa = Ranked(views["kappa"], views["index"])
+    out: dict[str, Statistic | None] = {
+        "spearman_view_agreement/kappa": spearman(mean_over_views, images["view_agreement"])
+    }
+    for name in AUGMENTATIONS:
+        if name in views:
+            out[f"spearman_view_{name}/kappa"] = spearman(kappa, Ranked(views[name], views["index"]))
+    return out
+
+
+def _of_other_images(dataset: str, images: pd.DataFrame, others: pd.DataFrame) -> dict[str, Statistic | None]:
+    """Telling the test images, the positives, from those of another data set."""
+    inside = np.arange(len(images) + len(others)) < len(images)
+    out: dict[str, Statistic | None] = {}
+    for score in _scores(others):
+        ranked = Ranked(np.concatenate([images[score], others[score]]))
+        out[f"ood_auroc_{dataset}/{score}"] = auroc(ranked, inside)
+        out[f"ood_fpr95_{dataset}/{score}"] = auroc(ranked, inside, fpr95=True)
+    return out

@@ -145,8 +145,24 @@ class ProbeParams(Section):
     batch_size: AtLeast1
 
 
+class GradedParams(Section):
+    """Strengths of each graded augmentation; an empty list leaves it out."""
+
+    brightness: list[NonNegative]
+    contrast: list[NonNegative]
+    saturation: list[NonNegative]
+    hue: list[Annotated[float, Field(ge=0, le=0.5)]]
+    grey: list[Share]
+    blur: list[NonNegative]
+    noise: list[NonNegative]
+    occlusion: list[Share]
+
+
 class UncertaintyParams(Section):
     crop_areas: Annotated[list[PositiveShare], Len(2)]
+    graded: GradedParams
+    ood: list[str]
+    soft_labels: Annotated[str, Field(pattern=r"\.npy$")] | None
     seed: AtLeast0
     bootstrap: Annotated[int, Field(ge=100)]
     batch_size: AtLeast1

@@ -6,6 +6,7 @@ The Snakefile imports this on every call, so it needs nothing heavy.
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def load(path: str | Path = "params.yaml") -> dict[str, Any]:
 
 def check(params: Any, source: str = "params.yaml") -> None:
     """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
-    faults = list(_faults(params))
+    faults = list(_faults(params)) or list(_ood_faults(params))
     if faults:
         raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
 
@@ -142,6 +143,28 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
                 yield f"{name}.augmentation.{key} = {shown(augmentation[key])}: must rise, lowest value first"
         if section["per_image"] == 1:
             yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
+    if name.endswith("uncertainty"):
+        for key, strengths in section["graded"].items():
+            if any(a >= b for a, b in pairwise(strengths)):
+                yield f"{name}.graded.{key} = {shown(strengths)}: must rise, weakest first"
+
+
+def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
+    """Of otherwise sound params: data sets to compare with that do not exist, or are compared with themselves."""
+    recipes = params["recipes"]
+    for dataset in (None, *recipes):
+        where = "uncertainty.ood" if dataset is None else f"recipes.{dataset}.uncertainty.ood"
+        names = resolve(params, "uncertainty", dataset)["ood"]
+        if dataset is not None and dataset not in params["datasets"] and names == params["uncertainty"]["ood"]:
+            continue  # not its own list, and no job that would use it
+        for i, name in enumerate(names):
+            if name not in recipes:
+                known = ", ".join(map(str, recipes))
+                yield f"{where} = {shown(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
+            elif name == dataset:
+                yield f"{where} = {shown(name)}: is the data set itself, which cannot be out of its distribution"
+            elif name in names[:i]:
+                yield f"{where} = {shown(name)}: stands in the list twice"
 
 
 def _recipe_faults(

@@ -7,16 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
+from vi_simsiam.measures import SCORES
 from vi_simsiam.metrics import Estimate
 from vi_simsiam.results import Run
 
 # The certainty score that is a method's own, in the order of preference: what its latent distribution offers.
 OWN_SCORES = ("kappa", "negative_entropy", "posterior_precision")
 COMMON_SCORE = "knn_density"  # stands in for it where a method has none of its own
-# Every certainty score, by the name of its column; a table has some of them.
-SCORES = (
-    *OWN_SCORES, "kappa_view_mean", "probe_confidence", "view_agreement", COMMON_SCORE, "feature_norm"
-)  # fmt: skip
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
 
 

@@ -36,4 +36,4 @@ rule cache_views:
 
 rule step_cache_views:
     input:
-        expand(rules.cache_views.output, dataset=config["datasets"]),
+        expand(rules.cache_views.output, dataset=pipeline.stored(config)),

@@ -24,4 +24,4 @@ rule download:
 
 rule step_download:
     input:
-        expand(rules.download.output, dataset=config["datasets"]),
+        expand(rules.download.output, dataset=pipeline.stored(config)),

@@ -1,15 +1,20 @@
 rule uncertainty:
-    """Kappa and every other certainty score: whole test images, graded crops, augmented views."""
+    """Kappa and every other certainty score: test images whole, cropped, altered, and of other data sets."""
     input:
         STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
-        multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors", "features_train.npy"),
+        multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors"),
+        multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
+        lambda w: expand("data/cache_views/{dataset}/{file}", dataset=pipeline.ood(config, w.dataset), file=STORE_FILES),
+        lambda w: pipeline.soft_labels(config, w.dataset),
     output:
         multiext(
             f"results/uncertainty/{RUN}/",
             "images.parquet",
             "crops.parquet",
+            "graded.parquet",
             "views.parquet",
+            "ood.parquet",
         ),
         multiext(f"results/uncertainty/{RUN}/", "metrics.json", "run.json"),
     log:
@@ -24,13 +29,14 @@ rule uncertainty:
         code=lambda w: pipeline.code_digest("uncertainty", w.method),
         config=lambda w: pipeline.job_config("uncertainty", config, w.dataset, w.method),
         run=RUN,
+        ood=lambda w: expand("data/cache_views/{dataset}", dataset=pipeline.ood(config, w.dataset)),
     message:
         "uncertainty of {params.run}"
     shell:
         "python src/uncertainty.py --dataset {wildcards.dataset} --method {wildcards.method} --seed {wildcards.seed}"
         " --params {params.config:q}"
         " --store data/cache_views/{wildcards.dataset} --model results/pretrain/{params.run}"
-        " --probe results/probe/{params.run} --out results/uncertainty/{params.run} > {log} 2>&1"
+        " --probe results/probe/{params.run} --ood {params.ood} --out results/uncertainty/{params.run} > {log} 2>&1"
 
 
 rule step_uncertainty:

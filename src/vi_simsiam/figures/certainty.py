@@ -17,6 +17,7 @@ from vi_simsiam.figures.style import (
     method_style,
     methods_legend,
 )
+from vi_simsiam.measures import SCORES as NAMES
 from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import (
     COMMON_SCORE,
@@ -27,7 +28,6 @@ from vi_simsiam.summary import (
     outcomes,
     own_score,
 )
-from vi_simsiam.summary import SCORES as NAMES
 
 _COLUMNS = 3  # methods beside each other
 _POINTS, _FEWEST = 100, 20  # points of a risk-coverage curve, and inputs at its first one
