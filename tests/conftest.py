@@ -38,7 +38,7 @@ TINY = {
     "uncertainty": {
         "crop_areas": [0.3, 1.0],
         "bootstrap": 100,
-        "graded": {"blur": [1.0], "noise": [], "occlusion": [0.5]},
+        "graded": {"brightness": [], "contrast": [], "blur": [1.0], "noise": [], "occlusion": [0.5]},
     },
     "plot": {"quantiles": 2, "grid_images": 4},
 }

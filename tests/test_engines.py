@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -104,6 +106,32 @@ def test_added_data_set_computes_only_its_jobs(repo):
     repo.repro()
     assert repo.ran() == {}
     repo.agree()
+
+
+def test_another_data_set_to_compare_with_and_soft_labels(repo):
+    """The other data set is stored, nothing is trained on it; other labels are seen, by the jobs that use them."""
+    labels = np.load(repo.path / "data/cache_views/digits/labels_test.npy")
+    people = 1 + 9 * np.eye(10)[labels] + np.arange(len(labels))[:, None]
+    np.save(repo.path / "people.npy", people)
+    repo.set("recipes.digits.uncertainty", {"ood": ["digits_b"], "soft_labels": "people.npy"})
+    repo.repro()
+    assert repo.ran() == {"download": 1, "cache_views": 1, "uncertainty": 2, "plot": 1}
+    folder = "results/uncertainty/digits/vi_simsiam/seed0"
+    measures = repo.read(f"{folder}/metrics.json")
+    # digits_b holds the same images: nothing tells the two apart
+    assert measures["ood_auroc_digits_b/kappa"]["estimate"] == pytest.approx(0.5, abs=0.01)
+    assert measures["ood_auroc_digits_b/kappa"]["n"] == 96
+    assert {"spearman_label_entropy/kappa", "r_auroc/kappa", "spearman_blur/kappa"} <= set(measures)
+    graded = pd.read_parquet(repo.path / folder / "graded.parquet")
+    steps = graded[["augmentation", "strength"]].drop_duplicates().to_numpy().tolist()
+    assert steps == [["blur", 0], ["blur", 1], ["occlusion", 0], ["occlusion", 0.5]]
+    assert len(pd.read_parquet(repo.path / folder / "ood.parquet")) == 48
+    repo.snakemake()
+    assert repo.ran() == {}
+    repo.agree()
+    np.save(repo.path / "people.npy", people[:, ::-1].argsort(1).argsort(1) + 20 * np.eye(10)[labels])
+    repo.snakemake()
+    assert repo.ran() == {"uncertainty": 2, "plot": 1}
 
 
 def test_reordered_parameters_rerun_nothing(repo):

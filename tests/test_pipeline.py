@@ -94,6 +94,30 @@ def test_recorded_run_belongs_to_this_tree():
     assert not stale, f"{stale}: changed since the recorded run. `dvc repro`, then commit dvc.lock and the results."
 
 
+def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages(blank):
+    """Nothing is trained on them, and what names them is a parameter of the stages that must then run in DVC."""
+    blank.set("recipes.digits.uncertainty", {"ood": ["digits_b"]})
+    planned = blank.snakemake("-n")
+    for step, jobs in {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}.items():
+        assert re.search(rf"^{step} +{jobs}$", planned, re.MULTILINE), planned
+    for step in ("download", "cache_views"):
+        assert "digits_b" in blank.snakemake("-n", "--", f"step_{step}")
+        assert {"uncertainty.ood", "recipes"} <= set(STAGES[step]["params"])
+    assert "digits_b" not in blank.snakemake("-n", "--", "step_pretrain")
+    shell = blank.snakemake("-n", "--printshellcmds", "--", "step_uncertainty")
+    assert "--ood data/cache_views/digits_b --out" in shell
+
+
+def test_stored_data_sets():
+    params = json.loads(json.dumps(PARAMS)) | {"datasets": ["digits"]}
+    assert pipeline.stored(params) == ["digits"]
+    params["recipes"]["digits"]["uncertainty"] = {"ood": ["fashion_mnist"]}
+    params["recipes"]["fashion_mnist"]["uncertainty"] = {"ood": ["digits"]}
+    assert pipeline.stored(params) == ["digits", "fashion_mnist"]
+    params["datasets"] = ["fashion_mnist"]
+    assert pipeline.stored(params) == ["fashion_mnist", "digits"]
+
+
 # --- bad input: one clear sentence, before anything runs --------------------------------------------------
 
 
@@ -162,3 +186,9 @@ def test_missing_environment_is_a_sentence(blank):
 def test_params_of_the_tests_are_the_real_ones(blank):
     """The tiny run overlays params.yaml: no key of its own."""
     assert set(yaml.safe_load((blank.path / "params.yaml").read_text())) == set(PARAMS)
+
+
+def test_soft_labels_that_do_not_exist(blank):
+    blank.set("recipes.digits.uncertainty", {"soft_labels": "data/people.npy"})
+    said = refused(blank, "snakemake", "--cores", "1")
+    assert all(word in said for word in ["soft_labels = data/people.npy", "digits", "does not exist", "null"]), said
