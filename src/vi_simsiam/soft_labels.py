@@ -58,9 +58,8 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _stored_rows(store: Store) -> np.ndarray | None:
-    """Which rows of the test set a store of some of its images holds; None where it does not say."""
-    sources = getattr(store, "sources", None)
-    names = [] if sources is None else sources("test")["path"].astype(str)
+    """Which rows of the test set a store of some of its images holds; None where its images have names."""
+    names = store.sources("test")["path"].astype(str)
     return np.array([int(name) for name in names]) if len(names) and all(map(str.isdecimal, names)) else None
 
 
