@@ -90,7 +90,7 @@ def results(folder: str, dataset: str) -> str:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
     for measure in MEASURES:
-        cells = [_interval(over_seeds(found.get((method, measure), []))) for method in methods]
+        cells = [_interval(_possible(over_seeds(found.get((method, measure), [])), measure)) for method in methods]
         if set(cells) != {"-"}:
             lines.append(f"| `{measure}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -153,6 +153,12 @@ def _why(variant: str, method: str, seed: int) -> str:
 def _csv(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def _possible(found: Estimate, measure: str) -> Estimate:
+    """The interval without values that the measure cannot take: few seeds that differ make it wide."""
+    lowest = -1.0 if measure.startswith("spearman") else 0.0
+    return found._replace(ci_low=max(lowest, found.ci_low), ci_high=min(1.0, found.ci_high))
 
 
 def _interval(found: Estimate) -> str:

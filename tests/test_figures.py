@@ -79,8 +79,8 @@ EXPECTED = {
         digits: terms of the objective in nats, 2 seeds""",
     "crops.svg": """crop area / image area|κ|expected cosine|k-NN accuracy|untrained|SimSiam|VI-SimSiam|VAE|
         digits: 100 test images per area, 2 seeds""",
-    "augmentations.svg": """crop area / image area|brightness, strength|contrast, strength|blur, strength|
-        noise, strength|occlusion, strength|expected cosine|ρ = +0.50 [+0.47, +0.53]|
+    "augmentations.svg": """crop area / image area|brightness, factor 2^±x|contrast, factor 2^±x|blur, σ in pixels|
+        noise, σ (pixels in [0, 1])|occlusion, share of the area|expected cosine|ρ = +0.50 [+0.47, +0.53]|
         digits: VI-SimSiam, 100 test images, 2 seeds, one augmentation at a time""",
     "methods.svg": """k-NN, whole images|probe, graded crops|accuracy|probe right, whole images|κ|feature norm|
         −entropy|κ, mean over views|neighbour's class (R-AUROC)|
@@ -97,7 +97,7 @@ def test_axes_and_titles_say_what_is_shown_in_which_unit_and_of_how_many(figures
 
 def test_augmentations_have_a_panel_each_where_there_are_graded_images(figures):
     found = texts(figures / "augmentations.svg")
-    assert found.count("hue, strength") == 1 and found.count("blur, strength") == 2  # hue: of colour images
+    assert found.count("hue, ± turns") == 1 and found.count("blur, σ in pixels") == 2  # hue: of colour images
     assert found.count("ρ = −0.31 [−0.34, −0.28]") == 2
 
 

@@ -22,6 +22,17 @@ from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import estimate_of, mean_over_seeds, outcomes, over_seeds, sphere_dimension, wilson
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
+# What the strength of each augmentation of vi_simsiam.graded counts.
+_STRENGTHS = {
+    "brightness": "brightness, factor 2^±x",
+    "contrast": "contrast, factor 2^±x",
+    "saturation": "saturation, factor 2^±x",
+    "hue": "hue, ± turns",
+    "grey": "grey mixed in, share",
+    "blur": "blur, σ in pixels",
+    "noise": "noise, σ (pixels in [0, 1])",
+    "occlusion": "occlusion, share of the area",
+}
 _COLUMNS = 3  # panels beside each other
 
 
@@ -94,7 +105,7 @@ def augmentations(runs: list[Run]) -> Figure:
         for name, axes in zip(names, panels, strict=False):
             tables = [run.graded[run.graded["augmentation"] == name] for run in group]
             _kappa_by_strength(axes, tables, "strength", method)
-            axes.set(xlabel=f"{name}, strength", title=_correlation(group, name))
+            axes.set(xlabel=_STRENGTHS[name], title=_correlation(group, name))
         for axes in panels:
             axes.set_axis_off()
         for i, axes in enumerate(grid.flat[: 1 + len(names)]):
