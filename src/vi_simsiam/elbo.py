@@ -50,6 +50,6 @@ def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
     negative_entropy = torch.xlogy(q, q).sum(-1)
     return {
         "j_align": (q * log_p).sum(-1).mean(),
-        "j_uniform": -(q @ log_mean).mean(),
+        "j_uniform": -(q * log_mean).sum(-1).mean(),
         "j_kl": -(math.log(q.shape[1]) + negative_entropy).mean(),
     }

@@ -52,6 +52,16 @@ class Losses(NamedTuple):
         return self.align + self.uniform + self.kl
 
 
+def dot_products(a: Tensor, b: Tensor) -> Tensor:
+    """a.b of every pair: (B, d) and (C, d) to (B, C), float32 also under autocast.
+
+    Autocast would multiply in bfloat16, which tells cosines near 1 apart to .004; divided by a temperature of .04, or
+    times a kappa of hundreds, that is no small error.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        return a.float() @ b.float().T
+
+
 class Method(nn.Module):
     """Base of all methods: a backbone that standardises its images, and what is stated about the latent."""
 

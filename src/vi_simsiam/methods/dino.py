@@ -5,11 +5,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, normalize
+from torch.nn.functional import normalize
 
 from vi_simsiam import elbo
 from vi_simsiam.backbones import mlp
-from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
 from vi_simsiam.params import DinoParams, PretrainParams
 
 
@@ -30,7 +30,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, K) logits before the temperature, in [-1, 1]."""
-        return linear(self.embedding(features), normalize(self.prototypes.float(), dim=-1))
+        return dot_products(self.embedding(features), normalize(self.prototypes.float(), dim=-1))
 
 
 class Dino(Method):

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from vi_simsiam import elbo
 from vi_simsiam.backbones import mlp
 from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
-from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
 from vi_simsiam.params import PretrainParams
 
 
@@ -38,7 +38,7 @@ class SimClr(Method):
         z = [self.embedding(self.features(view)) for view in views]
         n = len(z[0])
         both = torch.cat(z)
-        log_p = self.kappa * (both @ both.T).float()  # up to log C
+        log_p = self.kappa * dot_products(both, both)  # up to log C
         align = -torch.cat([log_p.diagonal(n), log_p.diagonal(-n)]).mean()
         own = torch.eye(2 * n, dtype=torch.bool, device=log_p.device)
         others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=1)
@@ -47,7 +47,7 @@ class SimClr(Method):
         monitors = {"mean_cosine": (detached[0] * detached[1]).sum(-1).mean(), "embedding": detached[0]}
         constant = von_mises_fisher_log_normaliser(self.kappa, self.d) + log_sphere_area(self.d)
         kl = align.new_tensor(von_mises_fisher_kl_uniform(self.kappa, self.d))
-        monitors |= elbo.spherical_terms(constant + self.kappa * (detached[1] @ detached[0].T).double(), kl)
+        monitors |= elbo.spherical_terms(constant + self.kappa * dot_products(detached[1], detached[0]).double(), kl)
         return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=monitors)
 
 

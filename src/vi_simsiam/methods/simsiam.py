@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 from vi_simsiam import elbo
 from vi_simsiam.backbones import mlp
 from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
-from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
 from vi_simsiam.params import PretrainParams
 
 
@@ -46,7 +46,7 @@ class SimSiam(Method):
         align = sum(self.align(c, k, progress).mean() for c, k in zip(cosines, kappas, strict=True)) / 2
         monitors = {"mean_cosine": sum(c.detach().mean() for c in cosines) / 2, "embedding": z[0]}
         with torch.no_grad():
-            log_ratio = self.log_prob(z[1] @ mu[0].T, kappas[0]) + log_sphere_area(self.d)
+            log_ratio = self.log_prob(dot_products(z[1], mu[0]), kappas[0]) + log_sphere_area(self.d)
             monitors |= elbo.spherical_terms(log_ratio, self.kl(kappas[0]))
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors | self.monitors(kappas))
