@@ -28,6 +28,28 @@ def test_the_solution_is_scikit_learns(C):
     np.testing.assert_allclose(probabilities, theirs.predict_proba(scaled), atol=1e-3)
 
 
+def test_the_solution_on_correlated_features_is_scikit_learns():
+    """Features as an encoder's: eigenvalues of the covariance fall by four orders of magnitude."""
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(5, (600,), generator=generator)
+    hidden = torch.randn(600, 40, generator=generator) + 1.5 * torch.randn(5, 40, generator=generator)[labels]
+    mixing = torch.linalg.qr(torch.randn(40, 40, generator=generator))[0]
+    features = hidden * torch.arange(1, 41) ** -1.5 @ mixing
+    ours = linear_probe.fit(features, labels, 5, C=10.0)
+    scaled = StandardScaler().fit_transform(features.double().numpy())
+    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
+    np.testing.assert_allclose(ours.probabilities(features).numpy(), theirs.predict_proba(scaled), atol=1e-3)
+
+
+def test_more_features_than_images():
+    features, labels = data(n=30, dim=200, classes=3)
+    ours = linear_probe.fit(features, labels, 3, C=1.0)
+    scaled = StandardScaler().fit_transform(features.double().numpy())
+    theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
+    assert ours.gradient < 1e-5
+    np.testing.assert_allclose(ours.probabilities(features).numpy(), theirs.predict_proba(scaled), atol=1e-3)
+
+
 def test_a_constant_feature_is_ignored():
     features, labels = data()
     with_constant = torch.cat([features, torch.full((len(features), 1), 7.0)], dim=1)
