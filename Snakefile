@@ -11,6 +11,8 @@ with pipeline.sentences():
     configfile: pipeline.begin()  # params.yaml as it was when this run was planned
 
     pipeline.check(config)
+    if workflow.is_main_process and workflow.local_exec and (gpu := workflow.global_resources.get("gpu")):
+        pipeline.check_gpus(config, gpu.value)
 
 
 RUN = "{dataset}/{method}/seed{seed}"

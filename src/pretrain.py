@@ -46,9 +46,13 @@ def main() -> None:
 
 
 def _key(args) -> str:
-    """Name of the checkpoint: a hash of all that the training depends on, so that nothing else is ever resumed."""
+    """Name of the checkpoint: a hash of all that the training depends on, so that nothing else is ever resumed.
+
+    Except the number of devices: what one GPU began, two can end.
+    """
+    params = {name: value for name, value in args.params.items() if name != "devices"}
     code = sorted(Path(__file__).parent.glob("vi_simsiam/**/*.py"))
-    parts = [args.dataset, args.method, args.seed, args.params, sha256(args.store / "store.json"), *map(sha256, code)]
+    parts = [args.dataset, args.method, args.seed, params, sha256(args.store / "store.json"), *map(sha256, code)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -28,7 +28,8 @@ def params(**vi):
     } | vi  # fmt: skip
     return PretrainParams(
         backbone=BACKBONE, epochs=1, batch_size=8, lr=0.1, momentum=0.9, weight_decay=0.0, warmup_epochs=0,
-        precision=32, threads=1, knn_every=0, projector={"layers": 2, "hidden": 32, "out": D},
+        precision=32, threads=1, devices=1, sync_batchnorm=True, knn_every=0,
+        projector={"layers": 2, "hidden": 32, "out": D},
         predictor={"hidden": 8}, vi_simsiam=vi, vae={"latent": 6, "sigma": 0.1}, simclr={"temperature": 0.2},
         dino={
             "prototypes": 12, "student_temperature": 0.1, "teacher_temperature": 0.04, "teacher_momentum": 0.9,

@@ -9,6 +9,7 @@ from vi_simsiam.alarms import TrainingAlarm
 from vi_simsiam.distributions import log_sphere_area, power_spherical_log_prob
 from vi_simsiam.errors import Problem
 from vi_simsiam.params import AugmentationParams, UntrainedParams
+from vi_simsiam.view_batches import ViewBatches
 from vi_simsiam.views import Views
 
 CPU = torch.device("cpu")
@@ -71,25 +72,25 @@ def test_the_seed_decides_everything_and_the_global_state_nothing(store):
 
 
 def test_every_method_sees_the_same_views(store):
-    a, b = (list(training.ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(3)) for _ in range(2))
+    a, b = (list(ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(3)) for _ in range(2))
     assert all(
         torch.equal(x, y) for first, second in zip(a, b, strict=True) for x, y in zip(first, second, strict=True)
     )
-    later = next(training.ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(4))
+    later = next(ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(4))
     assert not torch.equal(a[0][0], later[0])
     assert not torch.equal(a[0][0], a[0][1]), "the two views of an image are drawn apart"
 
 
 def test_an_epoch_visits_every_image_once(store, monkeypatch):
-    batches = training.ViewBatches(store, augmentation(store), 32, 0, CPU)
+    batches = ViewBatches(store, augmentation(store), 32, 0, CPU)
     seen = []
-    monkeypatch.setattr(batches, "_fresh", lambda rows, draw: seen.append(rows) or (rows, rows))
+    monkeypatch.setattr(batches, "_fresh", lambda rows, draw: lambda: seen.append(rows) or (rows, rows))
     list(batches.epoch(1))
     assert sorted(torch.cat(seen).tolist()) == list(range(96)) and len(batches) == 3
 
 
 def test_cached_views_are_two_different_ones_of_the_same_image(cached):
-    batches = training.ViewBatches(cached, augmentation(cached), 32, 0, CPU)
+    batches = ViewBatches(cached, augmentation(cached), 32, 0, CPU)
     stored = torch.from_numpy(cached.views("train").copy()).permute(0, 1, 4, 2, 3).float() / 255
     pairs = set()
     for epoch in range(1, 30):

@@ -46,9 +46,29 @@ def job_config(step: str, config: dict, dataset: str | None = None, method: str 
     return json.dumps(params_file.resolve(config, step, dataset, method), sort_keys=True)
 
 
-def threads(config: dict, dataset: str) -> int:
-    """CPU threads of one training."""
-    return params_file.resolve(config, "pretrain", dataset)["threads"]
+def devices(config: dict, dataset: str, method: str) -> int:
+    """Processes of one training, each with a GPU where there are any; 1 for what is not trained."""
+    return params_file.resolve(config, "pretrain", dataset, method).get("devices", 1)
+
+
+def threads(config: dict, dataset: str, method: str) -> int:
+    """CPU threads of one training, those of all its processes."""
+    return params_file.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
+
+
+def check_gpus(config: dict, limit: int | None) -> None:
+    """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
+
+    Args:
+        limit: of --resources gpu=N or the profile; None: there is none.
+    """
+    for dataset in config["datasets"]:
+        n = max(devices(config, dataset, method) for method in config["methods"])
+        if GPU and limit is not None and n > limit:
+            raise Problem(
+                f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
+                f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
+            )
 
 
 def ood(config: dict, dataset: str) -> list[str]:

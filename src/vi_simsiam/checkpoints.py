@@ -24,8 +24,8 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, progress: dic
         safetensors.torch.save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> dict[str, Any] | None:
-    """Restore what `save` wrote, in place, and return its `progress`.
+def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None) -> dict[str, Any] | None:
+    """Restore what `save` wrote, in place, and return its `progress`; without an optimiser, the model alone.
 
     Returns None, with model and optimiser untouched, when there is no checkpoint or it is damaged: a checkpoint saves
     time, and without one the training starts from the beginning and ends at the same result.
@@ -41,7 +41,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> dict[str, 
         print(f"warning: the checkpoint {path} cannot be used ({error}); training starts anew", flush=True)
         return None
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
-    for i, parameter in enumerate(model.parameters()):
+    for i, parameter in enumerate(model.parameters() if optimizer is not None else ()):
         if (momentum := tensors.get(f"momentum.{i}")) is not None:
             # The layout (channels_last) of the parameter, so that the update adds up in the same order as before.
             optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)

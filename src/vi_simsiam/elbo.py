@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from vi_simsiam import processes
+
 
 @torch.no_grad()
 def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
@@ -27,13 +29,15 @@ def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
 
     Args:
         log_ratio: (B, B), log p_theta(z_i | x_j) / p(z_i) in nats: row i is the embedding of image i, column j the
-            distribution predicted from another view of image j.
+            distribution predicted from another view of image j. One of several processes has the rows of its own
+            images, (b, B), and the mean of their results is that of the whole batch.
         kl: (B,) or scalar, KL(p_theta(z | x_j) || uniform) in nats.
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`.
     """
     log_mean = torch.logsumexp(log_ratio, dim=1) - math.log(log_ratio.shape[1])
-    return {"j_align": log_ratio.diagonal().mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
+    own = log_ratio.diagonal(processes.rank() * len(log_ratio))
+    return {"j_align": own.mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
 
 
 @torch.no_grad()
@@ -46,7 +50,8 @@ def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`; the last is -KL(q || uniform), exact.
     """
-    log_mean = torch.logsumexp(log_p, dim=0) - math.log(len(log_p))
+    everyone = processes.gather(log_p)
+    log_mean = torch.logsumexp(everyone, dim=0) - math.log(len(everyone))
     negative_entropy = torch.xlogy(q, q).sum(-1)
     return {
         "j_align": (q * log_p).sum(-1).mean(),

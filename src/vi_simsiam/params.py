@@ -123,6 +123,8 @@ class PretrainParams(Section):
     warmup_epochs: AtLeast0
     precision: Literal["auto", "bf16", 32]
     threads: Annotated[int, Field(ge=1, le=1024)]
+    devices: Annotated[int, Field(ge=1, le=1024)]
+    sync_batchnorm: bool
     knn_every: AtLeast0
     projector: ProjectorParams | None = None
     predictor: PredictorParams | None = None

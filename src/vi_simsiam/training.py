@@ -1,6 +1,8 @@
-"""Self-supervised training: one loop for all methods, on one device, resumable bit for bit on a CPU."""
+"""Self-supervised training: one loop for all methods, on one or several devices, resumable bit for bit on a CPU."""
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +11,20 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.strategies import DDPStrategy
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from vi_simsiam import alarms, checkpoints, knn, randomness
+from vi_simsiam import alarms, checkpoints, knn, processes, randomness
 from vi_simsiam.errors import Problem
 from vi_simsiam.features import batches, best_device, extract
 from vi_simsiam.methods import ImageSpec, Losses, Method, build
 from vi_simsiam.params import PretrainParams, UntrainedParams
 from vi_simsiam.schedule import learning_rate
 from vi_simsiam.store import Store
+from vi_simsiam.view_batches import ViewBatches
 from vi_simsiam.views import Views
 
 HISTORY = (
@@ -35,51 +40,6 @@ _CHECKPOINT_EVERY = 20
 
 def image_spec(store: Store) -> ImageSpec:
     return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std))
-
-
-class ViewBatches:
-    """Two views of every training image, batch by batch: cached ones from the store, or fresh ones.
-
-    Which images meet in a batch and which views they get depends on (seed, epoch) alone: not on the method, not on
-    what ran before.
-    """
-
-    def __init__(self, store: Store, augmentation: Views, batch_size: int, seed: int, device: torch.device):
-        self.images = store.images("train")
-        self.views = store.views("train")
-        if len(self.images) < batch_size:
-            raise Problem(
-                f"pretrain.batch_size = {batch_size} is larger than the training set of {len(self.images)} images: "
-                "lower it."
-            )
-        if self.views.shape[1] == 1:
-            raise Problem("cache_views.per_image = 1: training needs two views of an image. Set 0 (fresh) or >= 2.")
-        self.augmentation, self.batch_size, self.seed, self.device = augmentation, batch_size, seed, device
-
-    def __len__(self) -> int:
-        return len(self.images) // self.batch_size
-
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pairs of (batch_size, C, size, size) float views in [0, 1] on the device; a last short batch is left out."""
-        draw = randomness.generator(self.seed, epoch, "views")
-        order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
-        pair = self._cached if self.views.shape[1] else self._fresh
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield pair(order[start : start + self.batch_size], draw)
-
-    def _fresh(self, rows: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        images = torch.from_numpy(self.images[rows.numpy()]).to(self.device, non_blocking=True)
-        n, height, width, _ = images.shape
-        return tuple(self.augmentation.apply(images, self.augmentation.draw(n, height, width, draw)) for _ in range(2))
-
-    def _cached(self, rows: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        count = self.views.shape[1]
-        first = torch.randint(count, (len(rows),), generator=draw)
-        second = (first + torch.randint(1, count, (len(rows),), generator=draw)) % count  # another view than the first
-        return tuple(self._to_device(self.views[rows.numpy(), view.numpy()]) for view in (first, second))
-
-    def _to_device(self, views) -> Tensor:
-        return torch.from_numpy(views).to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
 
 
 def pretrain(
@@ -102,39 +62,118 @@ def pretrain(
             has been written.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
-    Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on.
+    Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
+        devices.
     """
-    torch.manual_seed(randomness.seed(seed, "initialisation"))
-    model = build(name, params, image_spec(store))
-    if isinstance(params, UntrainedParams):
-        return model.eval(), []
     device = best_device()
+    if isinstance(params, UntrainedParams):
+        return _initialised(name, params, store, seed).eval(), []
+    check_devices(params, device)
+    job = name, params, store, augmentation, seed, device, checkpoint
+    if params.devices == 1:
+        model, _, history = _train(*job)
+        return model.cpu().eval(), history
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "trained.safetensors"
+        processes.run_together(_train_together, params.devices, *job, result)
+        model = _initialised(name, params, store, seed)
+        history = checkpoints.load(result, model)["history"]
+    return model.eval(), history
+
+
+def check_devices(params: PretrainParams, device: torch.device) -> None:
+    """Raise Problem where this machine cannot train with that many processes, or not as is asked."""
+    n, gpu = params.devices, device.type == "cuda"
+    there = torch.cuda.device_count() if gpu else os.cpu_count()
+    kind = "GPU" if gpu else "CPU core"
+    if n > there:
+        raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")
+    if params.batch_size % n or params.batch_size // n < 2:
+        raise Problem(
+            f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
+            f"pretrain.devices = {n}, of at least 2 images each."
+        )
+    if n > 1 and params.sync_batchnorm and not gpu:
+        raise Problem(
+            f"pretrain.sync_batchnorm: torch has no synchronised batch norm for the CPU, and this machine has no GPU. "
+            f"Set it to false, which normalises the {n} parts of a batch apart, or set pretrain.devices to 1."
+        )
+
+
+def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Store, seed: int) -> Method:
+    torch.manual_seed(randomness.seed(seed, "initialisation"))
+    return build(name, params, image_spec(store))
+
+
+def _train_together(*job_and_result: Any) -> None:
+    """What each of several processes runs; the first leaves model and history in the file that comes last."""
+    *job, result = job_and_result
+    model, optimizer, history = _train(*job)
+    if processes.rank() == 0:
+        checkpoints.save(result, model, optimizer, {"history": history})
+
+
+def _train(
+    name: str,
+    params: PretrainParams,
+    store: Store,
+    augmentation: Views,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None,
+) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
+    """As `pretrain`, in one of `params.devices` processes: all return the same but for what `_monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
-    fabric = Fabric(accelerator=device.type, devices=1, precision=_precision(params.precision, device))
-    model = model.to(device, memory_format=torch.channels_last)
+    fabric = _fabric(params, device)
+    model = _initialised(name, params, store, seed)
+    if params.devices > 1 and params.sync_batchnorm:
+        model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    model = model.to(fabric.device, memory_format=torch.channels_last)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
-    views = ViewBatches(store, augmentation, params.batch_size, seed, device)
+    rank = processes.rank()
+    views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := checkpoints.load(checkpoint, model, optimizer)) is not None:
         history = progress["history"]
-        print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
+        if rank == 0:
+            print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
     wrapped, optimizer = fabric.setup(model, optimizer)
     run = _Run(fabric, wrapped, model, optimizer, views, params, seed)
     saved, cost = time.monotonic(), 0.0
-    for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history):
+    for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
         alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
-        if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
-            row |= _monitor(model, store, device)
         history.append(row)
+        if rank > 0:
+            continue
+        if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
+            row |= _monitor(model, store, fabric.device)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
             checkpoints.save(checkpoint, model, optimizer, {"history": history})
             saved = time.monotonic()
             cost = saved - start
-    return model.cpu().eval(), history
+    return model, optimizer, history
+
+
+def _fabric(params: PretrainParams, device: torch.device) -> Fabric:
+    strategy: Any = "auto"
+    if params.devices > 1:
+        # Statistics of batch norm are averaged once an epoch (`_Run.epoch`), not overwritten by the first process's.
+        strategy = DDPStrategy(broadcast_buffers=False)
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=params.devices,
+        strategy=strategy,
+        precision=_precision(params.precision, device),
+        # One command that starts its own processes on one machine, also where SLURM started the command.
+        plugins=[LightningEnvironment()],
+    )
+    if params.devices > 1:
+        fabric.launch()  # joins the processes that are there already
+    return fabric
 
 
 class _Run:
@@ -167,14 +206,15 @@ class _Run:
             self.model.after_step(step / self.steps)
             step += 1
             monitors = dict(losses.monitors)
-            embedding = monitors.pop("embedding")
+            embedding = processes.gather(monitors.pop("embedding"))
             if (kappa := monitors.pop("kappa", None)) is not None:
-                kappas.append(kappa.float())
+                kappas.append(processes.gather(kappa.float()))
             spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
             means.add(
                 loss=losses.total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
                 **monitors,
             )  # fmt: skip
+        _average_batch_statistics(self.model)
         row = dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values()
         if kappas:
             levels = torch.tensor(_QUANTILES, device=kappas[0].device)
@@ -197,7 +237,17 @@ class _Means:
             self.sums[key] = self.sums[key] + value if key in self.sums else value
 
     def values(self) -> dict[str, float]:
-        return {key: (value / self.count).item() for key, value in self.sums.items()}
+        """Over all batches and all processes."""
+        return {key: processes.mean(value / self.count).item() for key, value in self.sums.items()}
+
+
+@torch.no_grad()
+def _average_batch_statistics(model: Method) -> None:
+    """Give all processes the mean of their running means and variances, so that they evaluate the same network."""
+    if processes.count() > 1:
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(processes.mean(buffer))
 
 
 def _precision(asked: str | int, device: torch.device) -> str:
@@ -232,8 +282,11 @@ def _monitor(model: Method, store: Store, device: torch.device) -> dict[str, flo
     return row
 
 
-def _announced(epochs: range, total: int, history: list[dict]) -> Iterator[int]:
-    """The epochs, with a progress bar on a terminal and plain lines in a log."""
+def _announced(epochs: range, total: int, history: list[dict], rank: int) -> Iterator[int]:
+    """The epochs; the first process shows a progress bar on a terminal and plain lines in a log."""
+    if rank > 0:
+        yield from epochs
+        return
     terminal = sys.stderr.isatty()
     start = time.monotonic()
     for done, epoch in enumerate(

@@ -14,9 +14,9 @@ rule pretrain:
         f"logs/pretrain/{RUN}.log",
     benchmark:
         f"benchmarks/jobs/pretrain/{RUN}.tsv"
-    threads: lambda w: pipeline.threads(config, w.dataset)
+    threads: lambda w: pipeline.threads(config, w.dataset, w.method)
     resources:
-        gpu=pipeline.GPU,
+        gpu=lambda w: pipeline.GPU * pipeline.devices(config, w.dataset, w.method),
         mem_mb=8000,
         runtime=1440,
     params:

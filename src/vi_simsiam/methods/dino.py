@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from vi_simsiam import elbo
+from vi_simsiam import elbo, processes
 from vi_simsiam.backbones import mlp
 from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
 from vi_simsiam.params import DinoParams, PretrainParams
@@ -80,7 +80,7 @@ class Dino(Method):
         align = -((q[1] * log_p[0]).sum(-1).mean() + (q[0] * log_p[1]).sum(-1).mean()) / 2
         if self.training:
             mean = (logits[0].mean(0) + logits[1].mean(0)) / 2
-            self.centre.lerp_(mean, 1 - self.dino.centre_momentum)
+            self.centre.lerp_(processes.mean(mean), 1 - self.dino.centre_momentum)
         monitors = {"mean_cosine": (z[0] * z[1]).sum(-1).mean(), "embedding": z[0]}
         monitors |= elbo.categorical_terms(log_p[0].detach(), q[1])
         zero = align.new_zeros(())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vi_simsiam import elbo
+from vi_simsiam import elbo, processes
 from vi_simsiam.backbones import mlp
 from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
 from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
@@ -36,18 +36,22 @@ class SimClr(Method):
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         z = [self.embedding(self.features(view)) for view in views]
-        n = len(z[0])
-        both = torch.cat(z)
-        log_p = self.kappa * dot_products(both, both)  # up to log C
-        align = -torch.cat([log_p.diagonal(n), log_p.diagonal(-n)]).mean()
-        own = torch.eye(2 * n, dtype=torch.bool, device=log_p.device)
+        everyone = [processes.gather(v) for v in z]  # the negatives are those of the whole batch, with their gradient
+        n = len(everyone[0])
+        log_p = self.kappa * dot_products(torch.cat(z), torch.cat(everyone))  # up to log C
+        views = torch.arange(2 * n, device=log_p.device).view(2, n)
+        row = torch.cat([processes.own_slice(view) for view in views])  # places of this process's views among all
+        align = -log_p.gather(1, ((row + n) % (2 * n)).unsqueeze(1)).mean()
+        own = row.unsqueeze(1) == views.flatten()
         others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=1)
         uniform = (others - math.log(2 * n - 1)).mean()
         detached = [v.detach() for v in z]
         monitors = {"mean_cosine": (detached[0] * detached[1]).sum(-1).mean(), "embedding": detached[0]}
         constant = von_mises_fisher_log_normaliser(self.kappa, self.d) + log_sphere_area(self.d)
         kl = align.new_tensor(von_mises_fisher_kl_uniform(self.kappa, self.d))
-        monitors |= elbo.spherical_terms(constant + self.kappa * dot_products(detached[1], detached[0]).double(), kl)
+        monitors |= elbo.spherical_terms(
+            constant + self.kappa * dot_products(detached[1], everyone[0].detach()).double(), kl
+        )
         return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=monitors)
 
 

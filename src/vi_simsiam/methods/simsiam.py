@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vi_simsiam import elbo
+from vi_simsiam import elbo, processes
 from vi_simsiam.backbones import mlp
 from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
 from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
@@ -46,7 +46,9 @@ class SimSiam(Method):
         align = sum(self.align(c, k, progress).mean() for c, k in zip(cosines, kappas, strict=True)) / 2
         monitors = {"mean_cosine": sum(c.detach().mean() for c in cosines) / 2, "embedding": z[0]}
         with torch.no_grad():
-            log_ratio = self.log_prob(dot_products(z[1], mu[0]), kappas[0]) + log_sphere_area(self.d)
+            log_ratio = self.log_prob(
+                dot_products(z[1], processes.gather(mu[0])), processes.gather(kappas[0])
+            ) + log_sphere_area(self.d)
             monitors |= elbo.spherical_terms(log_ratio, self.kl(kappas[0]))
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors | self.monitors(kappas))

@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from vi_simsiam import processes
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.params import PretrainParams
 
@@ -45,7 +46,9 @@ class Vae(Method):
         means, align, kl = [], 0.0, 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
-            z = mean + log_sigma.exp() * torch.randn_like(mean)
+            # Drawn for the whole batch: its images get the same noise however many processes share it.
+            noise = torch.randn(processes.count() * len(mean), mean.shape[1], device=mean.device)
+            z = mean + log_sigma.exp() * processes.own_slice(noise)
             scale = self.sigma**2 / view[0].numel() / 2  # / 2: the mean over two views
             align = align + scale * self.pixel_loss(self.decoder(z).float(), view).mean()
             kl = kl + scale * gaussian_kl(mean, log_sigma).mean()
