@@ -15,7 +15,6 @@ from torch import nn
 from vi_simsiam import checkpoints, processes, training
 from vi_simsiam.errors import Problem
 from vi_simsiam.params import AugmentationParams
-from vi_simsiam.store import Store
 from vi_simsiam.view_batches import ViewBatches
 from vi_simsiam.views import Views
 
@@ -64,6 +63,7 @@ def train_all(jobs, folder):
         training._train_together(*arguments, folder / f"{arguments[0]}.safetensors")
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_two_halves(store, tmp_path, monkeypatch):
     """Every method's weights, batch statistics and history: loss, gradients, negatives, centre, noise, monitors."""
     changes = {"epochs": 1, "batch_size": 48, "knn_every": 1}
@@ -141,6 +141,7 @@ def end(how):
     raise Problem("of the second") if how == "problem" else ZeroDivisionError("there")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "error", "message"),
     [
@@ -171,7 +172,8 @@ def running(pid):
 SCRIPT = """
 import sys, pathlib
 sys.path[:0] = {path!r}
-from test_several_devices import Store, job, training, TWO
+from vi_simsiam.store import Store
+from test_several_devices import job, training, TWO
 if __name__ == "__main__":
     store = Store.open(pathlib.Path({store!r}))
     *arguments, _, checkpoint = job("vi_simsiam", store, pathlib.Path({checkpoint!r}), epochs=2000, **TWO)
@@ -179,6 +181,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_training_leaves_no_process_and_a_checkpoint(number, store, tmp_path):
