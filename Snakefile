@@ -11,8 +11,7 @@ with pipeline.sentences():
     configfile: pipeline.begin()  # params.yaml as it was when this run was planned
 
     pipeline.check(config)
-    if workflow.is_main_process and workflow.local_exec and (gpu := workflow.global_resources.get("gpu")):
-        pipeline.check_gpus(config, gpu.value)
+    pipeline.check_gpus(config, pipeline.gpu_limit(workflow))
 
 
 RUN = "{dataset}/{method}/seed{seed}"

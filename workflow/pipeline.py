@@ -56,6 +56,14 @@ def threads(config: dict, dataset: str, method: str) -> int:
     return params_file.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
 
 
+def gpu_limit(workflow: Any) -> int | None:
+    """The cap on `gpu` of a run on this machine; None on a cluster, in Snakemake's own jobs, and where there is none."""
+    if not workflow.is_main_process or not workflow.local_exec:
+        return None
+    limit = workflow.global_resources.get("gpu")
+    return None if limit is None else limit.value
+
+
 def check_gpus(config: dict, limit: int | None) -> None:
     """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
 
