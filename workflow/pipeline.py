@@ -57,7 +57,7 @@ def threads(config: dict, dataset: str, method: str) -> int:
 
 
 def gpu_limit(workflow: Any) -> int | None:
-    """The cap on `gpu` of a run on this machine; None on a cluster, in Snakemake's own jobs, and where there is none."""
+    """The cap on `gpu` of a run on this machine; None on a cluster, in Snakemake's jobs, and where none is set."""
     if not workflow.is_main_process or not workflow.local_exec:
         return None
     limit = workflow.global_resources.get("gpu")
