@@ -111,17 +111,12 @@ def pretrain(
     device = best_device()
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
-    fabric = Fabric(accelerator=device.type, devices=1, precision=_precision(params.precision, device))
-    model = model.to(device, memory_format=torch.channels_last)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
     views = ViewBatches(store, augmentation, params.batch_size, seed, device)
+    run = Training(model, views, params, seed, device)
     history: list[dict[str, Any]] = []
-    if checkpoint is not None and (progress := checkpoints.load(checkpoint, model, optimizer)) is not None:
+    if checkpoint is not None and (progress := checkpoints.load(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
         print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    run = _Run(fabric, wrapped, model, optimizer, views, params, seed)
     saved, cost = time.monotonic(), 0.0
     for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history):
         row = run.epoch(epoch)
@@ -131,17 +126,27 @@ def pretrain(
         history.append(row)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
-            checkpoints.save(checkpoint, model, optimizer, {"history": history})
+            checkpoints.save(checkpoint, run.model, run.optimizer, {"history": history})
             saved = time.monotonic()
             cost = saved - start
     return model.cpu().eval(), history
 
 
-class _Run:
-    """The moving parts of one training."""
+class Training:
+    """A model on its device with its optimiser, and the loop over an epoch.
 
-    def __init__(self, fabric, wrapped, model, optimizer, views: ViewBatches, params: PretrainParams, seed: int):
-        self.fabric, self.wrapped, self.model, self.optimizer = fabric, wrapped, model, optimizer
+    Args:
+        model: a method with an objective; moved to the device, in place.
+        views: the batches of an epoch: `len`, and `epoch(number)` gives pairs of views on the device.
+        params, seed, device: as in `pretrain`.
+    """
+
+    def __init__(self, model: Method, views: ViewBatches, params: PretrainParams, seed: int, device: torch.device):
+        self.fabric = Fabric(accelerator=device.type, devices=1, precision=_precision(params.precision, device))
+        self.model = model.to(device, memory_format=torch.channels_last)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+        self.wrapped, self.stepped = self.fabric.setup(self.model, self.optimizer)
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
         self.warmup = len(views) * params.warmup_epochs
@@ -161,9 +166,9 @@ class _Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             losses: Losses = self.wrapped(views, step / self.steps)
-            self.optimizer.zero_grad(set_to_none=True)
+            self.stepped.zero_grad(set_to_none=True)
             self.fabric.backward(losses.total)
-            self.optimizer.step()
+            self.stepped.step()
             self.model.after_step(step / self.steps)
             step += 1
             monitors = dict(losses.monitors)
