@@ -235,4 +235,4 @@ def _known(path: Path, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         wrong = labels.min() if labels.min() < 0 else labels.max()
         raise unreadable(path, f"label {wrong} of {len(classes)} classes")
-    return labels
+    return np.asarray(labels)
