@@ -7,6 +7,7 @@ from vi_simsiam.command import job_arguments, run
 from vi_simsiam.figures.gallery import draw_figures
 from vi_simsiam.files import replacing, write_json
 from vi_simsiam.params import parse
+from vi_simsiam.ranking import ranking_table
 from vi_simsiam.record import write_run_record
 from vi_simsiam.results import open_runs
 from vi_simsiam.summary import headline, measures_table, quantiles_table, summary_table
@@ -25,6 +26,7 @@ def main() -> None:
         "measures": measures_table(runs),
         "quantiles": quantiles_table(runs, params.quantiles),
         "claims": claims_table(findings(runs, params.margin)),
+        "ranking": ranking_table(runs),
     }
     for name, table in tables.items():
         with replacing(args.out / f"{name}.csv") as temporary:

@@ -10,7 +10,7 @@ rule plot:
     input:
         expand(
             "data/cache_views/{dataset}/{file}",
-            file=["images_test.npy", "store.json"],
+            file=["images_test.npy", "sources_test.parquet", "store.json"],
             **ALL,
         ),
         expand(f"results/pretrain/{RUN}/history.csv", **ALL),
@@ -45,6 +45,11 @@ rule plot:
             "results/plot/quantiles.csv",
             category="Results",
             caption="../report/quantiles.rst",
+        ),
+        report(
+            "results/plot/ranking.csv",
+            category="Results",
+            caption="../report/ranking.rst",
         ),
         [
             report(
