@@ -275,6 +275,7 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
         "measures.csv",
         "claims.csv",
         "quantiles.csv",
+        "gallery.html",
         "metrics.json",
         "run.json",
         *(f"figures/{name}" for name in FIGURES),
