@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -286,3 +288,25 @@ def test_the_installed_package_has_the_command(folder, pictures, tmp_path):
     )  # fmt: skip
     assert said.returncode == 0 and "40 images scored" in said.stderr, said.stderr
     assert (tmp_path / "site/vi_simsiam/methods/vi_simsiam.py").exists()
+
+
+def test_the_commands_of_the_page_work(folder, pictures, tmp_path, monkeypatch):
+    """docs/scoring.md, word for word."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "results/pretrain/digits/vi_simsiam/seed0")
+    shutil.copytree(pictures, "photos")
+    shutil.copy(pictures / "000.png", "cat.jpg")
+    with zipfile.ZipFile("more.zip", "w") as packed:
+        packed.write("cat.jpg")
+    text = (ROOT / "docs/scoring.md").read_text(encoding="utf-8")
+    (shell,), (python,) = (re.findall(f"```{kind}\n(.*?)```", text, re.S) for kind in ("sh", "python"))
+    for line in shell.splitlines():
+        program, sub, *arguments = shlex.split(line)
+        assert (program, sub) == ("vi-simsiam", "score") and command(*arguments) == 0
+    assert len(pd.read_csv("scores.csv")) == 42 and len(pd.read_parquet("scores.parquet")) == 40
+    assert Path("extremes.png").exists()
+    names: dict = {}
+    exec(python, names)
+    assert names["table"]["path"].iloc[-1] == "more.zip/cat.jpg" and len(names["features"]) == len(names["table"]) == 41
+    rows = sum(len(table) for table, _ in names["model"].scored(names["model"].stream(["photos/"])))
+    assert rows == 40

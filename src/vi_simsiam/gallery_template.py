@@ -68,7 +68,9 @@ main { display: flex; align-items: flex-start; }
 #detail p { overflow-wrap: anywhere; }
 #detail table { border-collapse: collapse; width: 100%; margin: 8px 0; }
 #detail td { padding: 1px 6px 1px 0; border-bottom: 1px solid #eee; } #detail td + td { text-align: right; }
-figure { display: inline-block; margin: 0 12px 6px 0; } figcaption { font-size: 12px; color: #555; }
+.pictures { display: grid; grid-template-columns: 192px 1fr; gap: 4px 10px; align-items: start; }
+.pictures > canvas { grid-row: span 2; }
+figure { margin: 0; } figcaption { font-size: 11px; line-height: 1.25; color: #555; }
 @media (max-width: 700px) {
   header { position: static; }
   .card { scroll-margin: 20px 0 46vh; }
@@ -189,14 +191,15 @@ function detail(item) {
   if (judged !== null) rows.splice(2, 0, ["prediction", judged ? "right" : "wrong"]);
   const table = element("table", {}, element("tbody", {}, ...rows.map(
     row => element("tr", {}, ...row.map(text => element("td", {}, text))))));
-  const parts = [element("h2", {}, `Image ${set.index[item]}`), picture(item, 192), table];
+  const pictures = element("div", {className: "pictures"}, picture(item, 192));
   const crops = run.crops && run.crops[item];
   if (crops) ["least certain crop", "most certain crop"].forEach((name, i) => {
     if (crops[i][4] === null) return;
     const area = Math.round(100 * crops[i][2] * crops[i][3]);
-    parts.push(element("figure", {}, picture(item, 120, crops[i]), element("figcaption", {}, name,
-      element("br"), `${run.labels[0]} ${number(crops[i][4])}, ${area} % of the image`)));
+    pictures.append(element("figure", {}, picture(item, 88, crops[i]), element("figcaption", {}, name,
+      element("br"), `${run.labels[0]} ${number(crops[i][4])}`, element("br"), `${area} % of it`)));
   });
+  const parts = [element("h2", {}, `Image ${set.index[item]}`), pictures, table];
   parts.push(element("p", {className: "path"}, set.path[item]));
   at("detail").replaceChildren(...parts);
 }
