@@ -80,6 +80,8 @@ figure { margin: 0; } figcaption { font-size: 11px; line-height: 1.25; color: #5
     border-left: 0; border-top: 2px solid #888; }
   #detail:empty { display: none; }
   .hint { display: none; }
+  .pictures { grid-template-columns: repeat(3, minmax(0, 110px)); }
+  .pictures canvas { width: 100%; } .pictures > canvas { grid-row: auto; }
 }
 """
 
