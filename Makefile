@@ -26,7 +26,7 @@ lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
 
-report: .venv/run.stamp  ## report.html: figures, tables, run times in one file
+report: .venv/run.stamp  ## report.html: figures, tables, gallery, run times in one file
 	$(VENV) -m snakemake --report report.html
 
 benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchmarks/results.csv

@@ -43,6 +43,8 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
     label = rng.integers(0, 10, images) if labels else np.full(images, -1)
     ramp = np.linspace(0, 255, 28 * 28).reshape(28, 28, 1) + 80 * np.arange(channels)
     np.save(folder / "images_test.npy", ((ramp + 25 * label[:, None, None, None]) % 256).astype(np.uint8))
+    sources = pd.DataFrame({"index": range(images), "path": [f"test/{name}/{i:05}.png" for i in range(images)]})
+    sources.to_parquet(folder / "sources_test.parquet", index=False)
     store = {
         "dataset": dataset, "classes": [f"{name} {i}" for i in range(10 * labels)], "size": 28, "channels": channels,
         "train": 1400, "test": images,
@@ -85,7 +87,7 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     images["view_agreement"] = clarity
     if method == "vi_simsiam":
         images["kappa_view_mean"] = images["kappa"] * np.exp(rng.normal(0, 0.2, n))
-    crops = pd.concat([table(np.full(n, a), index).assign(area=a) for a in AREAS], ignore_index=True)
+    crops = pd.concat([table(np.full(n, a), index).assign(area=a, **_box(a)) for a in AREAS], ignore_index=True)
     augmentations = (*GREY, *COLOUR) if colour else GREY
     graded = pd.concat(
         [
@@ -134,6 +136,12 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     (folders["probe"] / "probe.json").write_text(json.dumps(probe | {"n_train": 1400, "n_test": n, "dim": 16}))
     means = rng.normal(0, 1.5, (11, 16))
     np.save(folders["probe"] / "features_test.npy", (means[label] + rng.normal(0, 1, (n, 16))).astype(np.float32))
+
+
+def _box(area: float) -> dict[str, int]:
+    """A square box of this share of 28 x 28 pixels, near the middle."""
+    side = max(1, round(28 * area**0.5))
+    return {"top": (28 - side) // 2, "left": (28 - side) // 2, "height": side, "width": side}
 
 
 def _measure(value: float) -> dict[str, float]:

@@ -288,6 +288,7 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
         "claims.csv",
         "quantiles.csv",
         "ranking.csv",
+        "gallery.html",
         "metrics.json",
         "run.json",
         *(f"figures/{name}" for name in FIGURES),

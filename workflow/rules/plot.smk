@@ -6,7 +6,7 @@ onsuccess:
 
 
 rule plot:
-    """Tables of all runs, claims with verdicts, headline metrics, figures."""
+    """Tables of all runs, claims with verdicts, headline metrics, figures, the gallery page."""
     input:
         expand(
             "data/cache_views/{dataset}/{file}",
@@ -50,6 +50,11 @@ rule plot:
             "results/plot/ranking.csv",
             category="Results",
             caption="../report/ranking.rst",
+        ),
+        report(
+            "results/plot/gallery.html",
+            category="Gallery",
+            caption="../report/gallery.rst",
         ),
         [
             report(
