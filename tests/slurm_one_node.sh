@@ -32,7 +32,10 @@ install)
 up)
   [ -n "$dir" ] || usage
   # Snakemake's plugin drops SLURM_CONF with every other SLURM_*, so the files must be in the usual place.
-  if [ -e /etc/slurm/slurm.conf ]; then echo "error: this machine has a SLURM of its own (/etc/slurm/slurm.conf)" >&2; exit 1; fi
+  if [ -e /etc/slurm/slurm.conf ]; then
+    echo "error: this machine has a SLURM of its own (/etc/slurm/slurm.conf)" >&2
+    exit 1
+  fi
   mkdir -p "$dir/state" "$dir/spool" /etc/slurm
   dir=$(cd "$dir" && pwd)
   if ! [ -S /run/munge/munge.socket.2 ] || ! munge -n >/dev/null 2>&1; then
