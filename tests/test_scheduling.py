@@ -18,7 +18,7 @@ begin = time.time()
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 time.sleep({seconds})
 for name in ("model.safetensors", "model.json", "history.csv", "run.json"):
-    (out / name).write_text('{{"step": "pretrain"}}')
+    (out / name).write_text('{{"step": "pretrain", "params": {{}}}}')
 with open("trace.csv", "a") as file:
     file.write(f"{{begin}},{{time.time()}}\\n")
 """
@@ -52,7 +52,7 @@ def test_one_gpu_job_at_a_time_on_one_machine(repo):
 def test_second_run_in_the_same_folder(repo):
     """It says that the folder is taken and changes nothing; once the first run was killed, that `--unlock` frees it."""
     repo.set("pretrain.lr", 0.1)
-    stand_in(repo, 6)
+    stand_in(repo, 60)  # killed before it ends
     command = ["snakemake", "--cores", "1", "--", "step_pretrain"]
     first = subprocess.Popen(command, cwd=repo.path, env=repo.env, start_new_session=True, stderr=subprocess.DEVNULL)
     locks = repo.path / ".snakemake/locks"

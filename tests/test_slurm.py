@@ -166,7 +166,7 @@ def test_cancelled_then_resumed_while_params_are_edited(cluster):
         run = start(cluster, f"{TRAINED}/run.json")
         wait(lambda: jobs(cluster)[-1]["JobState"] == "PENDING", "a queued job", run)
         cluster.set("recipes.digits.pretrain.epochs", 3)
-    said, _ = run.communicate(timeout=120)
+    said, _ = run.communicate(timeout=240)
     assert run.returncode == 0, said
     assert len(jobs(cluster)) == 2
     assert cluster.read(f"{TRAINED}/run.json")["params"]["epochs"] == 150
@@ -184,7 +184,7 @@ def test_failing_job_shows_its_log_and_leaves_no_results(cluster):
     )
     (cluster.path / "src/uncertainty.py").write_text(script.format(folder))
     run = start(cluster, f"{folder.relative_to(cluster.path)}/metrics.json")
-    said, _ = run.communicate(timeout=120)
+    said, _ = run.communicate(timeout=240)
     assert run.returncode == 1
     assert "error: out of order" in said, said
     (job,) = jobs(cluster)
