@@ -8,7 +8,7 @@ run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
 test: .venv/test.stamp  ## all tests
-	$(VENV) -m pytest -n logical --maxprocesses 8
+	$(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup
 
 lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
 	$(VENV) -m ruff check .
