@@ -49,8 +49,6 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
         "dataset": dataset, "classes": [f"{name} {i}" for i in range(10 * labels)], "size": 28, "channels": channels,
         "train": 1400, "test": images,
     }  # fmt: skip
-    paths = [f"test/{i}.png" for i in range(images)]
-    pd.DataFrame({"index": range(images), "path": paths}).to_parquet(folder / "sources_test.parquet")
     (folder / "store.json").write_text(json.dumps(store))
     return label
 

@@ -15,7 +15,7 @@ def test_the_benchmark_writes_its_table(tmp_path):
     command = [sys.executable, "benchmarks/compare.py", "--quick", "--out", str(out)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = pd.read_csv(out)
-    assert list(found) == "measure ours peer limit unit ratio_to_peer ratio_to_limit machine".split()
+    assert list(found) == ["measure", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_to_limit", "machine"]
     subjects = [name.split(",")[0] for name in found["measure"]]
     assert subjects == ["training step"] * 4 + ["augmentation"] * 2 + ["linear probe", "store reading"]
     assert (found["ours"] > 0).all() and all(name in said for name in found["measure"])

@@ -36,7 +36,8 @@ def main() -> None:
         raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
     if any(Path(".snakemake/locks").glob("*")):  # Snakemake would say so too, but after the changes below
         raise pipeline.Problem(
-            "this folder cannot be locked: another run works in it. Wait for its end; if it was killed, `snakemake --unlock`."
+            "this folder cannot be locked: another run works in it. "
+            "Wait for its end; if it was killed, `snakemake --unlock`."
         )
     config = pipeline.params_file.load("params.yaml")
     for path in results(step):
