@@ -220,7 +220,7 @@ def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):
     )
     assert first["certainty"].tolist() == pytest.approx(np.sort(kappa).tolist())
     row, lowest = first.iloc[0], kappa.argmin()
-    assert row["path"] == f"test/{lowest}.png"
+    assert row["path"] == f"test/class/{lowest:05}.png"
     assert row["class"] == f"class {ours[0].images['label'][lowest]}"
     spread = np.std([run.images["kappa"][lowest] for run in ours], ddof=1)
     assert row["spread"] == pytest.approx(spread)
