@@ -2,13 +2,13 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test lint format lock report clean help
+.PHONY: run test lint format lock report benchmark clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
 test: .venv/test.stamp  ## all tests
-	$(VENV) -m pytest -n logical --maxprocesses 8
+	$(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup
 
 lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
 	$(VENV) -m ruff check .
@@ -26,8 +26,11 @@ lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
 
-report: .venv/run.stamp  ## report.html: figures, tables, run times in one file
+report: .venv/run.stamp  ## report.html: figures, tables, gallery, run times in one file
 	$(VENV) -m snakemake --report report.html
+
+benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchmarks/results.csv
+	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
 	rm -rf logs benchmarks/jobs scratch report.html dvc_plots .pytest_cache .ruff_cache
@@ -50,3 +53,8 @@ LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-ha
 .venv/test.stamp: requirements-test.lock | .venv/bin/python
 	$(VENV) -m pip install --disable-pip-version-check -r requirements-test.lock
 	touch .venv/run.stamp $@
+
+# The other packages come without their dependencies, which the run lock holds.
+.venv/benchmark.stamp: benchmarks/requirements.txt .venv/run.stamp
+	$(VENV) -m pip install --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
+	touch $@

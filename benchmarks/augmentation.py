@@ -61,6 +61,12 @@ def kornia(images: torch.Tensor) -> Callable[[], torch.Tensor]:
     return lambda: view(images.permute(0, 3, 1, 2).float() / 255)
 
 
+def contestants() -> dict[str, Callable]:
+    return {"ours": ours, "torchvision": torchvision} | (
+        {"kornia": kornia} if importlib.util.find_spec("kornia") else {}
+    )
+
+
 def rate(make: Callable, images: torch.Tensor, seconds: float) -> float:
     """Views per second, from the median of the batches done in `seconds` (5 at least)."""
     call = make(images)
@@ -79,9 +85,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each number (default 2)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    peers = {"ours": ours, "torchvision": torchvision}
-    if importlib.util.find_spec("kornia"):
-        peers["kornia"] = kornia
+    peers = contestants()
     print(f"views/s, {args.threads} thread(s), torch {torch.__version__}")
     print(f"{'images':>16}" + "".join(f"{name:>14}" for name in peers) + "   ours / torchvision")
     for size, channels, batch in CASES:

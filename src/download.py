@@ -2,7 +2,7 @@
 
 import time
 
-from vi_simsiam import own_files
+from vi_simsiam import class_list, own_files
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.datasets import find_source
 from vi_simsiam.errors import Problem
@@ -21,9 +21,10 @@ def main() -> None:
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
     else:
         original = own_files.require(params.path)
-        identity["images_state"] = own_files.state(original)
-        paths = own_files.bring(original, args.out)
-        if own_files.state(original) != identity["images_state"]:
+        classes = None if params.classes is None else class_list.require(params.classes)
+        identity["images_state"] = own_files.state(original, classes)
+        paths = own_files.bring(original, args.out, classes)
+        if own_files.state(original, classes) != identity["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
     write_manifest(args.out, args.dataset, name, paths)
     write_run_record(args.out, "download", args.params, started, **identity)

@@ -1,4 +1,4 @@
-"""Step `plot`: the tables of all runs, the claims with their verdicts, the headline metrics, and the figures."""
+"""Step `plot`: tables of all runs, claims with verdicts, headline metrics, figures and the gallery page."""
 
 import time
 
@@ -6,7 +6,9 @@ from vi_simsiam.claims import claims_table, findings
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.figures.gallery import draw_figures
 from vi_simsiam.files import replacing, write_json
+from vi_simsiam.gallery_page import write_gallery
 from vi_simsiam.params import parse
+from vi_simsiam.ranking import ranking_table
 from vi_simsiam.record import write_run_record
 from vi_simsiam.results import open_runs
 from vi_simsiam.summary import headline, measures_table, quantiles_table, summary_table
@@ -25,6 +27,7 @@ def main() -> None:
         "measures": measures_table(runs),
         "quantiles": quantiles_table(runs, params.quantiles),
         "claims": claims_table(findings(runs, params.margin)),
+        "ranking": ranking_table(runs),
     }
     for name, table in tables.items():
         with replacing(args.out / f"{name}.csv") as temporary:
@@ -32,6 +35,7 @@ def main() -> None:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(runs, params, args.out / "figures")
+    write_gallery(runs, args.out / "gallery.html")
     write_run_record(args.out, "plot", args.params, started)
 
 

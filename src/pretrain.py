@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vi_simsiam import models, training
+from vi_simsiam import models, training, training_scores
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.features import best_device
 from vi_simsiam.files import replacing, sha256
@@ -36,6 +36,7 @@ def main() -> None:
         classes=store.classes,
     )
     models.save(args.out, model, description)
+    training_scores.write(args.out, model, store)
     with replacing(args.out / "history.csv") as temporary:
         pd.DataFrame(history, columns=training.HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"

@@ -39,6 +39,8 @@ def main() -> None:
         probed["k"],
         probed["temperature"],
     )
+    if scorer.labels is None:
+        print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
     tables = evaluate(scorer, store, np.load(args.probe / "features_test.npy"), others, params)
     for name, table in tables._asdict().items():
         with replacing(args.out / f"{name}.parquet") as temporary:

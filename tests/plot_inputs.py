@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.measures import SCORES
+
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SKILL = {"untrained": -1.0, "simsiam": 1.5, "vi_simsiam": 1.5, "simclr": 1.3, "dino": 1.2, "vae": 0.3}
@@ -41,8 +43,10 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
     label = rng.integers(0, 10, images) if labels else np.full(images, -1)
     ramp = np.linspace(0, 255, 28 * 28).reshape(28, 28, 1) + 80 * np.arange(channels)
     np.save(folder / "images_test.npy", ((ramp + 25 * label[:, None, None, None]) % 256).astype(np.uint8))
+    sources = pd.DataFrame({"index": range(images), "path": [f"test/{name}/{i:05}.png" for i in range(images)]})
+    sources.to_parquet(folder / "sources_test.parquet", index=False)
     store = {
-        "dataset": dataset, "classes": [f"{name} {i}" for i in range(10)], "size": 28, "channels": channels,
+        "dataset": dataset, "classes": [f"{name} {i}" for i in range(10 * labels)], "size": 28, "channels": channels,
         "train": 1400, "test": images,
     }  # fmt: skip
     (folder / "store.json").write_text(json.dumps(store))
@@ -81,7 +85,7 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     images["view_agreement"] = clarity
     if method == "vi_simsiam":
         images["kappa_view_mean"] = images["kappa"] * np.exp(rng.normal(0, 0.2, n))
-    crops = pd.concat([table(np.full(n, a), index).assign(area=a) for a in AREAS], ignore_index=True)
+    crops = pd.concat([table(np.full(n, a), index).assign(area=a, **_box(a)) for a in AREAS], ignore_index=True)
     augmentations = (*GREY, *COLOUR) if colour else GREY
     graded = pd.concat(
         [
@@ -91,10 +95,13 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
         ],
         ignore_index=True,
     )
+    if (label < 0).all():
+        judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
+        images, crops, graded = (frame.drop(columns=judged) for frame in (images, crops, graded))
     for table_name, frame in {"images": images, "crops": crops, "graded": graded}.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 
-    scores = [c for c in images.columns[6:] if c != "expected_cosine"]
+    scores = [c for c in images.columns if c in SCORES]
     measures = {"auroc_crop_correct/crop_area": _measure(0.8)}
     for i, s in enumerate(scores):
         measures |= {
@@ -109,7 +116,11 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
         if extra:
             measures |= {f"ood_auroc_clothes/{s}": _measure(0.4), f"ood_fpr95_clothes/{s}": _measure(0.9)}
             measures |= {f"spearman_label_entropy/{s}": _measure(-0.1)}
-    measures |= {f"crop_{c}_top1": _measure(crops[k].mean()) for c, k in (("knn", "knn_correct"), ("probe", "correct"))}
+    measures |= {
+        f"crop_{c}_top1": _measure(crops[k].mean())
+        for c, k in (("knn", "knn_correct"), ("probe", "correct"))
+        if k in crops
+    }
     if method == "vi_simsiam":
         measures["expected_cosine_mean"] = _measure(images["expected_cosine"].mean())
         measures["spearman_view_agreement/kappa"] = _measure(0.6)
@@ -118,10 +129,17 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
             k: v for k, v in measures.items() if not k.startswith(("auroc", "r_", "aurc", "e_", "crop_k", "crop_p"))
         }
     (folders["uncertainty"] / "metrics.json").write_text(json.dumps(measures))
-    probe = {"knn_top1": float(images["knn_correct"].mean()), "probe_top1": float(images["correct"].mean())}
+    accuracies = {"knn_top1": "knn_correct", "probe_top1": "correct"}
+    probe = {name: float(images[column].mean()) for name, column in accuracies.items() if column in images}
     (folders["probe"] / "probe.json").write_text(json.dumps(probe | {"n_train": 1400, "n_test": n, "dim": 16}))
     means = rng.normal(0, 1.5, (11, 16))
     np.save(folders["probe"] / "features_test.npy", (means[label] + rng.normal(0, 1, (n, 16))).astype(np.float32))
+
+
+def _box(area: float) -> dict[str, int]:
+    """A square box of this share of 28 x 28 pixels, near the middle."""
+    side = max(1, round(28 * area**0.5))
+    return {"top": (28 - side) // 2, "left": (28 - side) // 2, "height": side, "width": side}
 
 
 def _measure(value: float) -> dict[str, float]:

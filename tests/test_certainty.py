@@ -50,6 +50,14 @@ def test_scores(model):
     np.testing.assert_array_equal(scores["knn_predicted"], knn.predict(features, bank, labels, 5, 0.1))
     unlabelled = certainty.Scorer(model, None, bank, None, k=5, temperature=0.1).score(batches(test, 4))
     assert set(unlabelled) == {"feature_norm", "knn_density"}
+    none = linear_probe.LinearProbe(torch.zeros(0, 6), torch.zeros(0), torch.zeros(6), torch.ones(6))
+    same = certainty.Scorer(model, none, bank, torch.full((40,), -1), k=5, temperature=0.1).score(batches(test, 4))
+    assert set(same) == set(unlabelled)
+    # Some without a label: all count for the density, only the others vote.
+    some = torch.where(torch.arange(40) < 25, labels, -1)
+    mixed = certainty.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
+    np.testing.assert_array_equal(mixed["knn_predicted"], knn.predict(features, bank[:25], labels[:25], 5, 0.1))
+    np.testing.assert_array_equal(mixed["knn_density"], scores["knn_density"])
 
 
 def test_view_agreement_is_the_mean_pairwise_cosine(model):
@@ -88,12 +96,13 @@ def tables(n, areas, rng):
         "index": range(n), "kappa": kappa, "expected_cosine": kappa / (kappa + 1), "view_agreement": kappa**2,
         "correct": rng.random(n) < 0.5, "neighbour_correct": rng.random(n) < 0.5, "feature_norm": np.ones(n),
         "negative_entropy": -rng.random(n), "gradient_energy": rng.random(n), "rms_contrast": kappa,
-        "label_entropy": -np.sqrt(kappa),
+        "label_entropy": -np.sqrt(kappa), "label": 0,
     })  # fmt: skip
     rows = {"index": np.repeat(np.arange(n), len(areas)), "area": np.tile(areas, n)}
     crops = pd.DataFrame(rows)
     crops["kappa"] = crops["area"] + rng.normal(size=len(crops))
     crops["feature_norm"] = 1.0
+    crops["label"] = 0
     crops["correct"] = rng.random(len(crops)) < crops["area"]
     crops["knn_correct"] = True
     blur = pd.DataFrame({"index": np.tile(np.arange(n), 2), "augmentation": "blur", "strength": np.repeat([0.0, 1], n)})
@@ -161,3 +170,49 @@ def test_measures_without_anything_wrong_or_other():
     found = measure(made, resamples=100, seed=0)
     assert "auroc_correct/kappa" not in found and found["aurc/kappa"].estimate == 0
     assert not [name for name in found if name.startswith(("spearman_blur", "ood", "crop_below", "spearman_crop"))]
+
+
+def test_measures_without_labels():
+    """What needs no label is the same, bit for bit; the rest is left out."""
+    made = tables(40, [0.3, 1.0], np.random.default_rng(2))
+    judged = ["correct", "knn_correct", "neighbour_correct"]
+    bare = made._replace(
+        images=made.images.drop(columns=judged, errors="ignore").assign(label=-1),
+        crops=made.crops.drop(columns=judged, errors="ignore").assign(label=-1),
+    )
+    complete, found = (measure(each, resamples=100, seed=0) for each in (made, bare))
+    needs = ("auroc_correct", "r_auroc", "aurc", "e_aurc", "auroc_crop", "crop_knn", "crop_probe")
+    assert {name: value for name, value in complete.items() if not name.startswith(needs)} == found
+    kept = {
+        "spearman_crop_area/kappa",
+        "crop_below_whole/kappa",
+        "spearman_view_agreement/kappa",
+        "spearman_blur/kappa",
+    }
+    assert kept | {"ood_auroc_other/kappa", "spearman_gradient_energy/kappa", "expected_cosine_mean"} <= set(found)
+
+
+def test_measures_of_partly_labelled_images():
+    """Right and wrong are of the labelled images alone, wherever they stand; the rest is of all."""
+    made = tables(60, [0.3, 1.0], np.random.default_rng(3))
+    hidden = np.random.default_rng(0).random(60) < 0.5
+    images, crops = made.images, made.crops
+    part = made._replace(
+        images=images.assign(label=np.where(hidden, -1, 0)),
+        crops=crops.assign(label=np.where(hidden[crops["index"]], -1, 0)),
+    )
+    complete, found = (measure(each, resamples=100, seed=0) for each in (made, part))
+    seen, cut = images[~hidden], crops[~hidden[crops["index"]]]
+    expected = {
+        "auroc_correct/kappa": roc_auc_score(seen["correct"], seen["kappa"]),
+        "r_auroc/kappa": roc_auc_score(seen["neighbour_correct"], seen["kappa"]),
+        "auroc_crop_correct/kappa": roc_auc_score(cut["correct"], cut["kappa"]),
+        "auroc_crop_correct/crop_area": roc_auc_score(cut["correct"], cut["area"]),
+        "crop_probe_top1": cut["correct"].mean(),
+        "aurc/feature_norm": 1 - seen["correct"].mean(),
+    }
+    for name, value in expected.items():
+        assert found[name].estimate == pytest.approx(value), name
+        assert found[name].ci_low <= value <= found[name].ci_high, name
+    for name in ("spearman_crop_area/kappa", "expected_cosine_mean", "spearman_blur/kappa"):
+        assert found[name] == complete[name]

@@ -374,3 +374,45 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     shutil.rmtree(blank.path / "data/download/mine")
     said = blank.snakemake("step_cache_views", ok=False)
     assert f"error: download.path = {folder}: there is no such file or folder" in said and "Traceback" not in said
+
+
+def test_images_without_labels_beside_labelled_ones(blank, tmp_path):
+    """A whole run on a folder of images without classes or splits, with a labelled data set in the same run."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for i in range(60):
+        Image.fromarray(draw.integers(0, 256, (14, 18, 3), np.uint8)).save(folder / f"{i}.png")
+    (folder / "broken.png").write_bytes(b"nothing")
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "left_out": 0.1})
+    blank.set("recipes.mine.uncertainty", {"ood": ["digits"]})
+    blank.set("datasets", ["mine", "digits"])
+    blank.set("methods", ["vi_simsiam"])
+    said = blank.snakemake()
+    assert "mine has no labels: no accuracies. Its images by certainty: results/plot/ranking.csv" in said
+    assert blank.ran() == {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    probe = blank.read("results/probe/mine/vi_simsiam/seed0/probe.json")
+    held_out = probe["n_test"]
+    assert probe["n_train"] + held_out == 60 and probe["n_train_labelled"] == probe["n_test_labelled"] == 0
+    assert not {"knn_top1", "probe_top1"} & set(probe)
+    features = np.load(blank.path / "results/probe/mine/vi_simsiam/seed0/features_train.npy")
+    assert features.shape == (probe["n_train"], probe["dim"]) and np.isfinite(features).all()
+    log = (blank.path / "logs/probe/mine/vi_simsiam/seed0.log").read_text()
+    assert "no labels, so no accuracies: features alone" in log
+    measures = blank.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
+    kept = {
+        "spearman_crop_area/kappa",
+        "spearman_blur/kappa",
+        "spearman_view_agreement/kappa",
+        "ood_auroc_digits/kappa",
+    }
+    assert kept | {"spearman_gradient_energy/kappa", "crop_below_whole/knn_density"} <= set(measures)
+    assert not [name for name in measures if name.startswith(("auroc_", "aurc", "r_auroc", "crop_knn"))]
+    ranking = pd.read_csv(blank.path / "results/plot/ranking.csv")
+    mine = ranking[ranking["dataset"] == "mine"]
+    kappa = pd.read_parquet(blank.path / "results/uncertainty/mine/vi_simsiam/seed0/images.parquet")["kappa"]
+    assert mine["index"].tolist() == kappa.argsort(kind="stable").tolist() and mine["class"].isna().all()
+    assert set(mine["path"]) <= {f"{i}.png" for i in range(60)} and len(mine) == held_out
+    summary = pd.read_csv(blank.path / "results/plot/summary.csv").set_index("dataset")
+    assert np.isnan(summary.loc["mine", "knn_top1"]) and summary.loc["digits", "knn_top1"] > 0

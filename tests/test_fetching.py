@@ -180,3 +180,16 @@ def test_any_of_several_checksums(tmp_path):
     (tmp_path / "source" / NAME).write_bytes(BODY)
     file = RemoteFile(NAME, ("0" * 64, checksum(BODY)))
     assert fetch(file, tmp_path / "out", [(tmp_path / "source").as_uri()]).read_bytes() == BODY
+
+
+def test_an_md5_where_nothing_better_is_published(tmp_path):
+    file = RemoteFile(NAME, md5=(hashlib.md5(BODY).hexdigest(),))
+    with FileServer({NAME: BODY}, {NAME: [("cut", 400_000)]}) as server:
+        assert fetch(file, tmp_path, [server.base], pause=0, report=print).read_bytes() == BODY
+    with FileServer({NAME: BODY[:-1]}) as server, pytest.raises(Problem, match=r"wrong checksum \(MD5 is"):
+        fetch(file, tmp_path / "new", [server.base], report=print)
+
+
+def test_a_file_without_a_checksum_is_refused():
+    with pytest.raises(ValueError, match=r"no checksum of numbers\.bin"):
+        RemoteFile(NAME)

@@ -156,11 +156,23 @@ def test_measures_and_features_that_are_undefined_are_left_out(tmp_path):
 
 
 def test_without_labels_the_figures_say_so(tmp_path):
-    names = ("accuracy_by_certainty.svg", "risk_coverage.svg", "crops.svg")
+    names = ("accuracy_by_certainty.svg", "risk_coverage.svg", "crops.svg", "methods.svg", "claims.svg")
     folder = drawn(tmp_path, names, labels=False, methods=("vi_simsiam",))
     assert texts(folder / "accuracy_by_certainty.svg").count("no labelled images") == 4
     assert texts(folder / "risk_coverage.svg").count("VI-SimSiam: no labelled images") == 2
     assert "k-NN accuracy: no labelled images" in texts(folder / "crops.svg")
+    assert texts(folder / "methods.svg").count("no labelled images") == 7  # four accuracies, three AUROCs
+    assert "kappa_alive" in texts(folder / "claims.svg") and "competitive_knn" not in texts(folder / "claims.svg")
+
+
+def test_a_labelled_and_an_unlabelled_data_set_in_one_run(tmp_path):
+    names = write_results(tmp_path, methods=("vi_simsiam",))
+    names += write_results(tmp_path, ("mine",), methods=("vi_simsiam",), labels=False)
+    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    for name, count in (("methods.svg", 7), ("accuracy_by_certainty.svg", 4)):
+        with drawing_style():
+            save(DRAWINGS[name](runs, PARAMS), tmp_path / name)
+        assert texts(tmp_path / name).count("no labelled images") == count
 
 
 def test_names_with_odd_characters_are_text(tmp_path):
@@ -275,6 +287,8 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
         "measures.csv",
         "claims.csv",
         "quantiles.csv",
+        "ranking.csv",
+        "gallery.html",
         "metrics.json",
         "run.json",
         *(f"figures/{name}" for name in FIGURES),

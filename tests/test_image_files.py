@@ -153,10 +153,10 @@ def tree(tmp_path):
     return top
 
 
-def steps(script, path, tmp_path, **changes):  # noqa: F811
+def steps(script, path, tmp_path, classes=None, **changes):  # noqa: F811
     """Steps download and cache_views. Returns: the store's folder, and what went wrong."""
     raw, out = tmp_path / "raw", tmp_path / "store"
-    asked = {"source": "files", "path": str(path), "mirrors": [], "retries": 0}
+    asked = {"source": "files", "path": str(path), "classes": classes, "mirrors": [], "retries": 0}
     status, said = script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw)
     if status == 0:
         wanted = json.dumps(params(size=10, per_image=0, **changes).model_dump())
@@ -251,3 +251,43 @@ def test_images_without_labels_into_the_store(tmp_path):
     for split in SPLITS:
         red = store.sources(split)["path"].str.removesuffix(".png").astype(int)
         assert np.array_equal(store.images(split)[:, 0, 0, 0], red)
+
+
+def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):  # noqa: F811
+    """A list of class folders: of a folder only these are packed, of an archive only these are read."""
+    (tmp_path / "one.txt").write_text("dog\n\n")
+    out, said = steps(script, tree, tmp_path, str(tmp_path / "one.txt"))
+    store = Store.open(out)
+    assert said == "" and store.classes == ("dog",)
+    assert store.images("train")[:, 0, 0, 0].tolist() == list(range(100, 110))
+    assert len(zipfile.ZipFile(tmp_path / "raw/images.zip").namelist()) == 14
+    files = json.loads((tmp_path / "raw/manifest.json").read_text())["files"]
+    assert [file["path"] for file in files] == ["images.zip", "classes.txt"]
+    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own_files.state(tree)
+
+    own_files.bring(tree, tmp_path)  # an archive of all
+    out, said = steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "one.txt"))
+    assert said == "" and np.array_equal(Store.open(out).images("test"), store.images("test"))
+    about = json.loads((out / "store.json").read_text())
+    assert about["ignored"] == {"images that are not asked for": 14} and about["left_out"] == 0
+
+    out, said = steps(script, tmp_path / "images.zip", tmp_path)  # without the list, all of them again
+    assert said == "" and Store.open(out).classes == ("cat's", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dog\nfox\n", "has no images of fox, which download.classes asks for"),
+        ("dog\ndog\n", "dog stands in the list of classes twice"),
+        ("\n", "is empty"),
+        (None, "there is no such file"),
+    ],
+)
+def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):  # noqa: F811
+    if text is not None:
+        (tmp_path / "list.txt").write_text(text)
+    assert words in steps(script, tree, tmp_path, str(tmp_path / "list.txt"))[1]
+    if text == "dog\nfox\n":
+        own_files.bring(tree, tmp_path)
+        assert words in steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "list.txt"))[1]

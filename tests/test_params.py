@@ -55,6 +55,7 @@ def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
         ("cache_views.test_fraction", 1.0, ["test_fraction = 1.0", "less than 1"]),
         ("cache_views.per_image", 1, ["cache_views.per_image = 1", "at least 2"]),
         ("download.mirrors", ["ftp://x/"], ["download.mirrors.0 = 'ftp://x/'", "https?"]),
+        ("download.classes", "x.txt", ["download.classes = 'x.txt'", "`path`, which is null"]),
         ("cache_views.augmentation.hue", 0.6, ["hue = 0.6", "0.5"]),
         ("cache_views.augmentation.crop_scale", [0.5], ["crop_scale = [0.5]", "2 items"]),
         ("cache_views.augmentation.crop_scale", [1.0, 0.2], ["crop_scale = [1.0, 0.2]", "must rise"]),

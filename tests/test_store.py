@@ -303,7 +303,7 @@ def script(monkeypatch, capsys):
 
 def test_download_and_cache_views_of_digits(script, tmp_path):
     raw, out = tmp_path / "raw data", tmp_path / "the store"
-    asked = {"source": "digits", "path": None, "mirrors": [], "retries": 0}
+    asked = {"source": "digits", "path": None, "classes": None, "mirrors": [], "retries": 0}
     assert script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw) == (0, "")
     assert json.loads((raw / "run.json").read_text())["params"] == asked
     assert json.loads((raw / "manifest.json").read_text())["source"] == "digits"
@@ -323,6 +323,6 @@ def test_download_and_cache_views_of_digits(script, tmp_path):
 
 
 def test_download_of_an_unknown_source(script, tmp_path):
-    asked = {"source": "imagenet", "path": None, "mirrors": [], "retries": 0}
+    asked = {"source": "imagenet", "path": None, "classes": None, "mirrors": [], "retries": 0}
     status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
     assert status == 1 and "'imagenet' is not a known source of images" in said

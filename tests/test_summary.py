@@ -10,6 +10,7 @@ from plot_inputs import DIMENSION, write_results
 from scipy.stats import binomtest
 
 from vi_simsiam.errors import Problem
+from vi_simsiam.ranking import COLUMNS, ranking_table
 from vi_simsiam.results import open_runs
 from vi_simsiam.summary import (
     Estimate,
@@ -202,3 +203,36 @@ def test_problems_name_the_run_or_the_file(tmp_path):
     run.path("uncertainty", "images.parquet").write_bytes(b"not a table")
     with pytest.raises(Problem, match=r"images\.parquet is not readable"):
         _ = run.images
+
+
+def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
+    table = ranking_table(runs)
+    assert tuple(table.columns) == COLUMNS
+    assert table[["method", "score"]].drop_duplicates().to_numpy().tolist() == [
+        ["vi_simsiam", "kappa"], ["dino", "negative_entropy"],
+    ]  # fmt: skip
+    ours = [run for run in runs if run.method == "vi_simsiam"]
+    kappa = np.mean([run.images["kappa"] for run in ours], axis=0)
+    first = table[table["method"] == "vi_simsiam"]
+    assert (
+        first["rank"].tolist() == list(range(1, len(kappa) + 1)) and first["index"].tolist() == kappa.argsort().tolist()
+    )
+    assert first["certainty"].tolist() == pytest.approx(np.sort(kappa).tolist())
+    row, lowest = first.iloc[0], kappa.argmin()
+    assert row["path"] == f"test/class/{lowest:05}.png"
+    assert row["class"] == f"class {ours[0].images['label'][lowest]}"
+    spread = np.std([run.images["kappa"][lowest] for run in ours], ddof=1)
+    assert row["spread"] == pytest.approx(spread)
+
+
+def test_tables_without_labels(tmp_path):
+    runs = opened(tmp_path, labels=False, methods=("untrained", "vi_simsiam"))
+    summary = summary_table(runs)
+    assert summary[["knn_top1", "probe_top1"]].isna().all(axis=None)
+    assert summary["spearman_crop_area/kappa"].notna().tolist() == [False, True]
+    assert set(measures_table(runs)["measure"]) == set(runs[1].measures)
+    assert headline(runs)["digits"]["vi_simsiam"]["spearman_crop_area/kappa"] == 0.5
+    ranking = ranking_table(runs)
+    assert ranking["class"].isna().all() and ranking["spread"].isna().all() and len(ranking) == len(runs[1].images)
+    assert ranking_table(runs[:1]).empty and tuple(ranking_table(runs[:1]).columns) == COLUMNS

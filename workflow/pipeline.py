@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-from vi_simsiam import own_files, params_file  # noqa: E402
+from vi_simsiam import class_list, own_files, params_file  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
@@ -134,20 +134,21 @@ def images_state(config: dict, dataset: str) -> str | None:
 
     Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
     """
-    path = params_file.resolve(config, "download", dataset)["path"]
+    section = params_file.resolve(config, "download", dataset)
+    path, classes = section["path"], section["classes"]
     if path is None:
         return None
     record = ROOT / "data/download" / dataset / "run.json"
     if not Path(path).expanduser().exists() and record.exists():
         done = json.loads(record.read_text(encoding="utf-8"))
-        if done["params"].get("path") == path:
+        if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
             return done.get("images_state")
-    return _state(path)
+    return _state(path, classes)
 
 
 @functools.cache
-def _state(path: str) -> str:
-    return own_files.state(own_files.require(path))
+def _state(path: str, classes: str | None) -> str:
+    return own_files.state(own_files.require(path), None if classes is None else class_list.require(classes))
 
 
 def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:
@@ -270,7 +271,14 @@ def print_summary(table: str = "results/plot/summary.csv") -> None:
             estimate, low, high = (f"{float(row[name]):.3f}" for name in ("estimate", "ci_low", "ci_high"))
             cells.append([row["dataset"], row["claim"], estimate, f"[{low}, {high}]", row["verdict"]])
         print("", *_aligned(cells), sep="\n")
+    for dataset in unlabelled(rows):
+        print(f"{dataset} has no labels: no accuracies. Its images by certainty: {path.with_name('ranking.csv')}")
     print(f"All measures: {table}; claims: docs/claims.md; figures: results/plot/figures")
+
+
+def unlabelled(summary: list[dict[str, str]]) -> list[str]:
+    """Data sets of the summary table of which no run has an accuracy."""
+    return sorted({row["dataset"] for row in summary} - {row["dataset"] for row in summary if row["knn_top1"]})
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

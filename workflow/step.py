@@ -34,6 +34,11 @@ def main() -> None:
     (step,) = sys.argv[1:]
     if set(str(pipeline.ROOT)) & set("{}"):
         raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
+    if any(Path(".snakemake/locks").glob("*")):  # Snakemake would say so too, but after the changes below
+        raise pipeline.Problem(
+            "this folder cannot be locked: another run works in it. "
+            "Wait for its end; if it was killed, `snakemake --unlock`."
+        )
     config = pipeline.params_file.load("params.yaml")
     for path in results(step):
         if path.name == "run.json" and outdated(json.loads(path.read_text(encoding="utf-8")), step, config):

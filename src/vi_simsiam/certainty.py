@@ -1,6 +1,7 @@
 """Certainty scores of any images: larger always means more certain."""
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vi_simsiam import knn
@@ -14,19 +15,23 @@ class Scorer:
 
     Args:
         model: on any device.
-        probe: linear probe of the model's features; None where there are no labels.
+        probe: linear probe of the model's features; None, or one of no classes, where there are no labels.
         bank: (N, dim) features of the training images.
-        labels: (N,) their labels, or None.
+        labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
         k, temperature: of the k-NN.
     """
 
     def __init__(
         self, model: Method, probe: LinearProbe | None, bank: Tensor, labels: Tensor | None, k: int, temperature: float
     ):
-        self.model, self.probe, self.k, self.temperature = model, probe, k, temperature
+        self.model, self.k, self.temperature = model, k, temperature
+        self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
         self.bank = bank.to(self.device)
-        self.labels = None if labels is None else labels.to(self.device)
+        known = None if labels is None else (labels >= 0).to(self.device)
+        self.labels = labels.to(self.device)[known] if known is not None and known.any() else None
+        # The images that vote; None: all of them do.
+        self.voters = self.bank[known] if self.labels is not None and len(self.labels) < len(bank) else None
 
     def score(self, images) -> dict[str, np.ndarray]:
         """Score batches (B, C, H, W) of images in [0, 1].
@@ -50,6 +55,8 @@ class Scorer:
         out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **self.model.certainty(features)}
         if self.labels is not None:
             classes = int(self.labels.max()) + 1
+            if self.voters is not None:
+                cosines, indices = knn.neighbours(features, self.voters, self.k)
             out["knn_predicted"] = knn.vote(cosines, self.labels[indices], classes, self.temperature)
         if self.probe is not None:
             out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
@@ -71,13 +78,18 @@ def view_agreement(model: Method, views: np.ndarray, batch_size: int) -> np.ndar
 
 
 def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
-    """Whether the nearest other image in cosine has the same label: (N,) bool, the target of R-AUROC.
+    """Whether the nearest other labelled image in cosine has the same label: (N,) bool, the target of R-AUROC.
 
     Args:
-        features: (N, dim). labels: (N,).
+        features: (N, dim). labels: (N,); -1: no label, for which the result is False and means nothing.
     """
-    nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
-    return (labels[nearest] == labels).numpy()
+    same = torch.zeros(len(labels), dtype=torch.bool)
+    known = labels >= 0
+    if known.sum() > 1:
+        features, labels = features[known], labels[known]
+        nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
+        same[known] = labels[nearest] == labels
+    return same.numpy()
 
 
 def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:

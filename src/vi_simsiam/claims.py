@@ -8,9 +8,10 @@ import pandas as pd
 
 from vi_simsiam.alarms import DEAD_COSINE
 from vi_simsiam.errors import Problem
+from vi_simsiam.measures import outcomes
 from vi_simsiam.metrics import Bootstrap, Estimate
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import estimate_of, outcomes, over_seeds
+from vi_simsiam.summary import estimate_of, over_seeds
 
 # What a quantity can be, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torchvision.datasets import FashionMNIST, mnist
 
+from vi_simsiam import published_sets
 from vi_simsiam.errors import Problem
 from vi_simsiam.fetching import RemoteFile, fetch
 from vi_simsiam.files import replacing
 from vi_simsiam.image_files import ImageFiles
-from vi_simsiam.image_sets import ArraySplit, Images, Source
+from vi_simsiam.image_sets import ArraySplit, Images, Source, unreadable
 
 
 class Digits:
@@ -44,7 +45,7 @@ class Digits:
             table = np.loadtxt(folder / self._FILE, delimiter=",", ndmin=2)  # as scikit-learn; it unpacks .gz
             pixels, labels = table[:, :64], table[:, 64].astype(np.int64)
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
-            raise _unreadable(folder / self._FILE, error) from None
+            raise unreadable(folder / self._FILE, error) from None
         # 8 x 8 pixels that count 0..16 points of ink.
         images = np.rint(pixels.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
         return Images(tuple("0123456789"), ArraySplit(images, labels), None)
@@ -74,9 +75,9 @@ class IdxImages:
         pixels = _idx(folder / images.name, mnist.read_image_file).unsqueeze(3).numpy()
         known = _idx(folder / labels.name, mnist.read_label_file).numpy()
         if len(pixels) != len(known):
-            raise _unreadable(folder / labels.name, f"{len(known)} labels for {len(pixels)} images")
+            raise unreadable(folder / labels.name, f"{len(known)} labels for {len(pixels)} images")
         if len(known) and known.max() >= len(self.classes):
-            raise _unreadable(folder / labels.name, f"label {known.max()} of {len(self.classes)} classes")
+            raise unreadable(folder / labels.name, f"label {known.max()} of {len(self.classes)} classes")
         return ArraySplit(pixels, known)
 
 
@@ -89,11 +90,7 @@ def _idx(path: Path, read) -> torch.Tensor:
                 shutil.copyfileobj(source, sink)
             return read(str(plain))
         except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, AssertionError, RuntimeError) as error:
-            raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, why: object) -> Problem:
-    return Problem(f"{path} cannot be read: {why}. Delete the folder {path.parent} and run again.")
+            raise unreadable(path, error) from None
 
 
 def _gz(name: str, *checksums: str) -> RemoteFile:
@@ -135,7 +132,18 @@ FASHION_MNIST = IdxImages(
     ),
 )
 
-SOURCES: dict[str, Source] = {"digits": Digits(), "fashion_mnist": FASHION_MNIST, "files": ImageFiles()}
+SOURCES: dict[str, Source] = {
+    "digits": Digits(),
+    "fashion_mnist": FASHION_MNIST,
+    "cifar10": published_sets.CIFAR10,
+    "cifar100": published_sets.CIFAR100,
+    "stl10": published_sets.STL10,
+    "svhn": published_sets.SVHN,
+    "imagenette": published_sets.IMAGENETTE,
+    "imagewoof": published_sets.IMAGEWOOF,
+    "tiny_imagenet": published_sets.TINY_IMAGENET,
+    "files": ImageFiles(),
+}
 
 
 def find_source(name: str) -> Source:

@@ -45,7 +45,8 @@ def evaluate(
     images["view_agreement"] = certainty.view_agreement(scorer.model, store.views("test"), size)
     if "kappa" in views:
         images["kappa_view_mean"] = certainty.view_mean(views["kappa"].to_numpy(), views["index"].to_numpy())
-    images["neighbour_correct"] = certainty.neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
+    if (truth >= 0).any():
+        images["neighbour_correct"] = certainty.neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
     images = images.assign(**salience(pictures))
     if entropy is not None:
         images["label_entropy"] = entropy
@@ -88,8 +89,9 @@ def _others(scorer: certainty.Scorer, store: Store, others: Sequence[Store], bat
 
 
 def _judged(table: pd.DataFrame, scores: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The table with the scores' columns, and whether the predictions among them are right."""
+    """The table with the scores' columns, and whether the predictions among them are right (if there are any)."""
     table = table.assign(**scores)
-    table["correct"] = table["predicted"] == table["label"]
-    table["knn_correct"] = table["knn_predicted"] == table["label"]
+    for column, prediction in (("correct", "predicted"), ("knn_correct", "knn_predicted")):
+        if prediction in table:
+            table[column] = table[prediction] == table["label"]
     return table

@@ -1,8 +1,8 @@
 """Fetch files from the first address that gives the right bytes: mirrors, retries, resuming, checksums.
 
-A file is known by its SHA-256, so it does not matter which address it comes from: one that is out of reach or has
-something else is left for the next. A file appears under its name only when its checksum is right. What an
-interrupted transfer has left is kept beside it, and the next attempt goes on from there.
+A file is known by its SHA-256 (by its MD5 where nothing better is published), so it does not matter which address it
+comes from: one that is out of reach or has something else is left for the next. A file appears under its name only when
+its checksum is right. What an interrupted transfer has left is kept beside it, and the next attempt goes on from there.
 """
 
 import http.client
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from vi_simsiam.errors import Problem
-from vi_simsiam.files import sha256
+from vi_simsiam.files import md5, sha256
 
 _BLOCK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a single byte
@@ -35,14 +35,26 @@ class RemoteFile:
 
     name: its name, at the addresses and here; no folders.
     sha256: the checksums that are accepted, several where the same content is about in several compressions.
+    md5: the same, of files for which no SHA-256 is published. It tells damage, not forgery.
     """
 
     name: str
-    sha256: tuple[str, ...]
+    sha256: tuple[str, ...] = ()
+    md5: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", self.name):
             raise ValueError(f"{self.name!r} is not the name of a file without folders")
+        if not self.sha256 + self.md5:
+            raise ValueError(f"no checksum of {self.name} is given: nothing would tell what is fetched")
+
+    def fault(self, path: Path) -> str | None:
+        """What is wrong with the file at `path`, as a part of a sentence; None: it has one of the checksums."""
+        if self.sha256:
+            kind, found, accepted = "SHA-256", sha256(path), self.sha256
+        else:
+            kind, found, accepted = "MD5", md5(path), self.md5
+        return None if found in accepted else f"wrong checksum ({kind} is {found}, should be {' or '.join(accepted)})"
 
 
 class _Failed(Exception):
@@ -78,7 +90,7 @@ def fetch(
     """
     path, part = folder / file.name, folder / f".{file.name}.part"
     bases = [_checked(base) for base in bases]
-    if path.exists() and sha256(path) in file.sha256:
+    if path.exists() and file.fault(path) is None:
         report(f"{path}: already there")
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,12 +121,12 @@ def _from_address(address, file, part, retries, pause, timeout, report) -> None:
         attempts -= 1
         try:
             resumed = _transfer(address, part, timeout)
-            found = sha256(part)
-            if found in file.sha256:
+            fault = file.fault(part)
+            if fault is None:
                 return
             part.unlink()
             if not resumed:
-                raise _Failed(f"wrong checksum (SHA-256 is {found}, should be {' or '.join(file.sha256)})", False)
+                raise _Failed(fault, False)
             # The beginning may come from another address or another day: that was no attempt at the whole file.
             report(f"{address}: the resumed file has a wrong checksum, starting again")
             attempts = max(attempts, 1)

@@ -50,7 +50,15 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def sha256(path: str | os.PathLike) -> str:
     """Hexadecimal SHA-256 of a file's contents."""
-    digest = hashlib.sha256()
+    return _digest(path, hashlib.sha256())
+
+
+def md5(path: str | os.PathLike) -> str:
+    """Hexadecimal MD5 of a file's contents: against damage alone."""
+    return _digest(path, hashlib.md5(usedforsecurity=False))
+
+
+def _digest(path: str | os.PathLike, digest: "hashlib._Hash") -> str:
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)

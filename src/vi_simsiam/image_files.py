@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from vi_simsiam import image_decoding
+from vi_simsiam import class_list, image_decoding
 from vi_simsiam.archives import SUFFIXES, Archive, Member, Unreadable, open_archive
 from vi_simsiam.errors import Problem
 from vi_simsiam.image_names import ARCHIVE, is_hidden, is_image
@@ -26,35 +26,62 @@ class ImageFiles:
 
     def read(self, folder: Path, threads: int = 1) -> Images:
         archive = open_archive(_archive_in(folder))
-        ignored: dict[str, tuple[int, str]] = {}
-        wanted = list(_image_files(archive.members, ignored))
-        layout = _Layout.of([member for member in wanted if member.problem is None], folder)
-        left_out = [(member.name, member.problem) for member in wanted if member.problem is not None]
-        members: dict[str, list[Member]] = {split: [] for split in layout.splits}
-        for member in wanted:
-            if member.problem is not None:
-                continue
-            split = layout.split(member.name)
-            if split in members:
-                members[split].append(member)
-            elif split == _VAL:
-                _count(ignored, "of val/, because there is a test/", member.name)
-            else:
-                left_out.append((member.name, f"outside {' and '.join(f'{name}/' for name in layout.splits)}"))
-        pool = _Pool(threads)
-        grey = True
-        for split, found in members.items():
-            kinds = list(pool.map(lambda member: _inspect(archive, member), found))
-            left_out += [(m.name, kind) for m, kind in zip(found, kinds, strict=True) if isinstance(kind, str)]
-            members[split] = [m for m, kind in zip(found, kinds, strict=True) if not isinstance(kind, str)]
-            grey = grey and all(kind is not False for kind in kinds)
-        classes = layout.classes(members)
-        splits = [
-            FileSplit(archive, tuple(found), layout.labels(found, classes), 1 if grey else 3, pool)
-            for found in members.values()
-        ]
-        report = Report(tuple(sorted(left_out)), ignored)
-        return Images(classes, splits[0], splits[1] if len(splits) == 2 else None, report)
+        chosen = class_list.read(folder / class_list.NAME)
+        if chosen is None:
+            return read_archive(archive, folder, threads)
+        images = read_archive(archive, folder, threads, class_list.placer(chosen))
+        class_list.require_all(chosen, images.classes, f"the archive in {folder}")
+        return images
+
+
+def read_archive(
+    archive: Archive, folder: Path, threads: int, place: Callable[[str], str | None] | None = None
+) -> Images:
+    """Find the images of an archive, and which split and class each belongs to, by its folders.
+
+    Args:
+        folder: that holds the archive, for messages.
+        threads: that decode.
+        place: from a file's path to the path that tells its split and class; None: it is not asked for. By default
+            the path itself.
+    """
+    ignored: dict[str, tuple[int, str]] = {}
+    wanted, placed = [], {}
+    for member in _image_files(archive.members, ignored):
+        where = member.name if place is None else place(member.name)
+        if where is None:
+            _count(ignored, "images that are not asked for", member.name)
+        else:
+            wanted.append(member)
+            placed[member.name] = where
+    layout = _Layout.of([placed[member.name] for member in wanted if member.problem is None], folder)
+    left_out = [(member.name, member.problem) for member in wanted if member.problem is not None]
+    members: dict[str, list[Member]] = {split: [] for split in layout.splits}
+    for member in wanted:
+        if member.problem is not None:
+            continue
+        split = layout.split(placed[member.name])
+        if split in members:
+            members[split].append(member)
+        elif split == _VAL:
+            _count(ignored, "of val/, because there is a test/", member.name)
+        else:
+            left_out.append((member.name, f"outside {' and '.join(f'{name}/' for name in layout.splits)}"))
+    pool = _Pool(threads)
+    grey = True
+    for split, found in members.items():
+        kinds = list(pool.map(lambda member: _inspect(archive, member), found))
+        left_out += [(m.name, kind) for m, kind in zip(found, kinds, strict=True) if isinstance(kind, str)]
+        members[split] = [m for m, kind in zip(found, kinds, strict=True) if not isinstance(kind, str)]
+        grey = grey and all(kind is not False for kind in kinds)
+    names = {split: [placed[member.name] for member in found] for split, found in members.items()}
+    classes = layout.classes(names)
+    splits = [
+        FileSplit(archive, tuple(members[split]), layout.labels(names[split], classes), 1 if grey else 3, pool)
+        for split in members
+    ]
+    report = Report(tuple(sorted(left_out)), ignored)
+    return Images(classes, splits[0], splits[1] if len(splits) == 2 else None, report)
 
 
 @dataclass(frozen=True)
@@ -142,8 +169,8 @@ class _Layout:
     labelled: bool
 
     @classmethod
-    def of(cls, members: Sequence[Member], folder: Path) -> "_Layout":
-        names = [PurePosixPath(member.name).parts for member in members]
+    def of(cls, paths: Sequence[str], folder: Path) -> "_Layout":
+        names = [PurePosixPath(path).parts for path in paths]
         if not names:
             known = ", ".join(IMAGE_SUFFIXES)
             raise Problem(f"the archive in {folder} has no file with a name of an image ({known}).")
@@ -173,17 +200,17 @@ class _Layout:
     def _class(self, name: str) -> str:
         return PurePosixPath(name).parts[self.top + (self.splits != ("",))]
 
-    def classes(self, members: dict[str, list[Member]]) -> tuple[str, ...]:
+    def classes(self, names: dict[str, list[str]]) -> tuple[str, ...]:
         if not self.labelled:
             return ()
-        train, *test = [{self._class(member.name) for member in found} for found in members.values()]
+        train, *test = [{self._class(name) for name in found} for found in names.values()]
         if unknown := sorted(set().union(*test) - train):
             raise Problem(
                 f"class {unknown[0]} is in {self.splits[1]}/ and not in train/: nothing could be learnt of it."
             )
         return tuple(sorted(train))
 
-    def labels(self, members: Sequence[Member], classes: Sequence[str]) -> np.ndarray:
+    def labels(self, names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
         number = {name: i for i, name in enumerate(classes)}
-        known = (number[self._class(member.name)] if self.labelled else -1 for member in members)
-        return np.fromiter(known, np.int64, len(members))
+        known = (number[self._class(name)] if self.labelled else -1 for name in names)
+        return np.fromiter(known, np.int64, len(names))

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from vi_simsiam.errors import Problem
 from vi_simsiam.resampling import resize
 
 
@@ -79,3 +80,8 @@ class Source(Protocol):
     def read(self, folder: Path, threads: int = 1) -> Images:
         """Read what `download` left in `folder`, with so many threads. Its checksums have been verified."""
         ...
+
+
+def unreadable(path: Path, why: object) -> Problem:
+    """The error of a downloaded file that is not what it should be."""
+    return Problem(f"{path} cannot be read: {why}. Delete the folder {path.parent} and run again.")

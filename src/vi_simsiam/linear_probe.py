@@ -68,17 +68,19 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
         classes: number of classes, >= 2.
         C: inverse regularisation strength, > 0.
     """
-    mean = features.double().mean(0)
-    std = features.double().std(0, unbiased=False)
+    features = features.float()
+    mean = features.mean(0, dtype=torch.float64)
+    centred = features - mean.float()
+    std = centred.square().mean(0, dtype=torch.float64).sqrt()
     std = torch.where(std > 0, std, 1.0)  # a constant feature carries nothing; it becomes 0
-    x = (features.double() - mean) / std
+    x = centred / std.float()
     n, dim = x.shape
-    identity = torch.eye(dim, dtype=x.dtype, device=x.device)
-    bound = (x.float().T @ x.float()).double() / (2 * n) + identity / (C * n)
+    identity = torch.eye(dim, dtype=torch.float64, device=x.device)
+    bound = (x.T @ x).double() / (2 * n) + identity / (C * n)
     unwhiten = torch.linalg.solve_triangular(torch.linalg.cholesky(bound), identity, upper=False)
     # 0 is the optimum of no data: a start that depends on nothing.
-    whitened = torch.zeros(classes, dim, dtype=x.dtype, device=x.device, requires_grad=True)
-    bias = torch.zeros(classes, dtype=x.dtype, device=x.device, requires_grad=True)
+    whitened = torch.zeros(classes, dim, dtype=torch.float64, device=x.device, requires_grad=True)
+    bias = torch.zeros(classes, dtype=torch.float64, device=x.device, requires_grad=True)
     for precision in (torch.float32, torch.float64):
         gradient = _search(x.to(precision), labels, whitened, bias, unwhiten, C)
         if gradient < _CONVERGED:

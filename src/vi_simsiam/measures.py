@@ -40,7 +40,7 @@ def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
         resamples, seed: of the bootstrap over images.
 
     Returns: estimates by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
-        predictions right, a constant score) are left out.
+        predictions right, a constant score, no labels) are left out.
     """
     images, ood = tables.images, tables.ood
     statistics = {**_of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
@@ -53,6 +53,14 @@ def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
     return out
 
 
+def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
+
+    None without the column, and only those whose label is known: -1 stands for no label.
+    """
+    return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
+
+
 def _scores(table: pd.DataFrame) -> list[str]:
     return [score for score in SCORES if score in table]
 
@@ -60,12 +68,15 @@ def _scores(table: pd.DataFrame) -> list[str]:
 def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
     out: dict[str, Statistic | None] = {}
     properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
+    judged = outcomes(images, "correct")
     for score in _scores(images):
         ranked = Ranked(images[score])
-        aurc = Aurc(ranked, images["correct"])
-        out[f"auroc_correct/{score}"] = auroc(ranked, images["correct"])
-        out[f"r_auroc/{score}"] = auroc(ranked, images["neighbour_correct"])
-        out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
+        if len(judged):
+            known = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
+            aurc = Aurc(known, judged["correct"])
+            out[f"auroc_correct/{score}"] = auroc(known, judged["correct"])
+            out[f"r_auroc/{score}"] = auroc(known, judged["neighbour_correct"])
+            out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
         for name, values in properties.items():
             out[f"spearman_{name}/{score}"] = spearman(ranked, values)
     if "kappa" in images:
@@ -75,17 +86,24 @@ def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
 
 def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic | None]:
     image, area = crops["index"].to_numpy(), Ranked(crops["area"], crops["index"])
-    out: dict[str, Statistic | None] = {
-        "crop_knn_top1": Mean(crops["knn_correct"], image),
-        "crop_probe_top1": Mean(crops["correct"], image),
-        "auroc_crop_correct/crop_area": auroc(area, crops["correct"]),
-    }
+    judged = outcomes(crops, "correct")
+    complete = len(judged) == len(crops)
+    out: dict[str, Statistic | None] = {}
+    if len(judged):
+        known_area = area if complete else Ranked(judged["area"], judged["index"])
+        out = {
+            "crop_knn_top1": Mean(judged["knn_correct"], judged["index"]),
+            "crop_probe_top1": Mean(judged["correct"], judged["index"]),
+            "auroc_crop_correct/crop_area": auroc(known_area, judged["correct"]),
+        }
     parts = crops[crops["area"] < 1]
     for score in _scores(crops):
         ranked = Ranked(crops[score], image)
-        aurc = Aurc(ranked, crops["correct"])
-        out[f"auroc_crop_correct/{score}"] = auroc(ranked, crops["correct"])
-        out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
+        if len(judged):
+            known = ranked if complete else Ranked(judged[score], judged["index"])
+            aurc = Aurc(known, judged["correct"])
+            out[f"auroc_crop_correct/{score}"] = auroc(known, judged["correct"])
+            out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
         out[f"spearman_crop_area/{score}"] = spearman(ranked, area)
         if len(parts):
             lead = images[score].to_numpy()[parts["index"]] - parts[score]

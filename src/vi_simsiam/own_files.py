@@ -5,9 +5,10 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vi_simsiam import class_list
 from vi_simsiam.archives import SUFFIXES, suffix
 from vi_simsiam.errors import Problem
 from vi_simsiam.files import replacing
@@ -26,22 +27,25 @@ def require(path: str) -> Path:
     return found
 
 
-def state(path: Path) -> str:
+def state(path: Path, classes: Sequence[str] | None = None) -> str:
     """A digest of the names, sizes and dates of what is at `path`: it changes when an image is changed or added.
 
-    Contents are not read: a million files take seconds.
+    Contents are not read: a million files take seconds. `classes`: a part of the digest where some are chosen.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("".join(f"{name}\n" for name in classes or ()).encode())
     for name, file in sorted(_files(path)) if path.is_dir() else [("", path)]:
         about = file.stat()
         digest.update(os.fsencode(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n"))
     return digest.hexdigest()[:16]
 
 
-def bring(path: Path, folder: Path) -> list[str]:
+def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> list[str]:
     """Copy an archive, or pack a folder's images, into `folder`.
 
-    Returns: the name it has there. Raises: Problem when it cannot be read.
+    Args:
+        classes: names of the class folders that are asked for; None: all. Of a folder only these are packed.
+
+    Returns: the names of the files that it has there. Raises: Problem when it cannot be read.
     """
     kind = ".zip" if path.is_dir() else suffix(path)
     try:
@@ -50,21 +54,28 @@ def bring(path: Path, folder: Path) -> list[str]:
                 (folder / f"{ARCHIVE}{other}").unlink(missing_ok=True)
         with replacing(folder / f"{ARCHIVE}{kind}") as temporary:
             if path.is_dir():
-                _pack(path, temporary)
+                _pack(path, temporary, classes)
             else:
                 shutil.copyfile(path, temporary)
+        (folder / class_list.NAME).unlink(missing_ok=True)
+        if classes is not None:
+            with replacing(folder / class_list.NAME) as temporary:
+                temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     except OSError as error:
         raise Problem(f"{error.filename or path}: {error.strerror or error}. Make it readable and run again.") from None
-    return [f"{ARCHIVE}{kind}"]
+    return [f"{ARCHIVE}{kind}"] + [class_list.NAME] * (classes is not None)
 
 
-def _pack(path: Path, archive: Path) -> None:
+def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> None:
     skipped = 0
+    chosen, seen = frozenset(classes or ()), set()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:  # images are compressed already
         for name, file in sorted(_files(path)):
-            if not is_image(name):
+            of = class_list.folder_of(name, chosen)
+            if not is_image(name) or (classes is not None and of is None):
                 skipped += 1
                 continue
+            seen.add(of)
             name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             info = zipfile.ZipInfo(name, _DATE)
             info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
@@ -72,6 +83,7 @@ def _pack(path: Path, archive: Path) -> None:
             with open(file, "rb") as source, packed.open(info, "w", force_zip64=True) as sink:
                 shutil.copyfileobj(source, sink)
         print(f"packed {len(packed.filelist)} images of {path}; {skipped} other files were ignored", flush=True)
+    class_list.require_all(classes or (), seen, path)
 
 
 def _files(top: Path) -> Iterator[tuple[str, Path]]:

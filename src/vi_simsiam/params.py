@@ -37,6 +37,7 @@ class Section(BaseModel):
 class DownloadParams(Section):
     source: str | None
     path: Annotated[str, Field(min_length=1)] | None
+    classes: Annotated[str, Field(min_length=1)] | None
     mirrors: list[Annotated[str, Field(pattern=r"^(https?://[^/]|file://(localhost)?/)")]]
     retries: Annotated[int, Field(ge=0, le=20)]
 

@@ -135,6 +135,8 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
         return
     if name.endswith("download") and section["path"] is not None and section["source"] is not None:
         yield f"{name}: source and path exclude each other; leave one of them null"
+    if name.endswith("download") and section["classes"] is not None and section["path"] is None:
+        yield f"{name}.classes = {shown(section['classes'])}: chooses among the folders of `path`, which is null"
     if name.endswith("cache_views"):
         augmentation = section["augmentation"]
         for key in ("crop_scale", "crop_ratio", "blur_sigma"):

@@ -36,12 +36,17 @@ def write_run_record(
             "command": sys.argv,
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "versions": {name: _version(name) for name in _PACKAGES},
+            "versions": versions(),
             "device": device,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
             "seconds": round(time.time() - started, 2),
         },
     )
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that numbers depend on; None for one that is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str | None:

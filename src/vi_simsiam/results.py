@@ -68,6 +68,11 @@ class Run:
         """What the store of this run's data set says about itself: class names, counts, sizes."""
         return read_json(self.data / self.dataset / "store.json")
 
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Where each test image comes from: columns index and path."""
+        return _table(self.data / self.dataset / "sources_test.parquet")
+
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
         return _mapped(self.data / self.dataset / "images_test.npy")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
-from vi_simsiam.measures import SCORES
+from vi_simsiam.measures import SCORES, outcomes
 from vi_simsiam.metrics import Estimate
 from vi_simsiam.results import Run
 
@@ -188,14 +188,6 @@ def quantile_groups(score: np.ndarray, groups: int) -> np.ndarray:
     group = np.empty(len(order), dtype=np.int64)
     group[order] = np.arange(len(order)) * groups // max(len(order), 1)
     return group
-
-
-def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
-
-    None without the column, and only those whose label is known: -1 stands for no label.
-    """
-    return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
 
 
 def sphere_dimension(images: pd.DataFrame) -> int:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
@@ -125,22 +124,14 @@ def _train(
     """As `pretrain`, in one of `params.devices` processes: all return the same but for what `_monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
-    fabric = _fabric(params, device)
-    model = _initialised(name, params, store, seed)
-    if params.devices > 1 and params.sync_batchnorm:
-        model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model = model.to(fabric.device, memory_format=torch.channels_last)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
-    rank = processes.rank()
+    fabric, rank = launched(params, device), processes.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
+    run = Training(fabric, _initialised(name, params, store, seed), views, params, seed)
     history: list[dict[str, Any]] = []
-    if checkpoint is not None and (progress := checkpoints.load(checkpoint, model, optimizer)) is not None:
+    if checkpoint is not None and (progress := checkpoints.load(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
         if rank == 0:
             print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    run = _Run(fabric, wrapped, model, optimizer, views, params, seed)
     saved, cost = time.monotonic(), 0.0
     for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
@@ -149,19 +140,22 @@ def _train(
         if rank > 0:
             continue
         if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
-            row |= _monitor(model, store, fabric.device)
+            row |= _monitor(run.model, store, fabric.device)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
-            checkpoints.save(checkpoint, model, optimizer, {"history": history})
+            checkpoints.save(checkpoint, run.model, run.optimizer, {"history": history})
             saved = time.monotonic()
             cost = saved - start
-    return model, optimizer, history
+    return run.model, run.optimizer, history
 
 
-def _fabric(params: PretrainParams, device: torch.device) -> Fabric:
+def launched(params: PretrainParams, device: torch.device) -> Fabric:
+    """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
     strategy: Any = "auto"
     if params.devices > 1:
-        # Statistics of batch norm are averaged once an epoch (`_Run.epoch`), not overwritten by the first process's.
+        from lightning_fabric.strategies import DDPStrategy
+
+        # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
         strategy = DDPStrategy(broadcast_buffers=False)
     fabric = Fabric(
         accelerator=device.type,
@@ -176,11 +170,24 @@ def _fabric(params: PretrainParams, device: torch.device) -> Fabric:
     return fabric
 
 
-class _Run:
-    """The moving parts of one training."""
+class Training:
+    """A model on its device with its optimiser, and the loop over an epoch.
 
-    def __init__(self, fabric, wrapped, model, optimizer, views: ViewBatches, params: PretrainParams, seed: int):
-        self.fabric, self.wrapped, self.model, self.optimizer = fabric, wrapped, model, optimizer
+    Args:
+        fabric: of `launched`, for the same params.
+        model: a method with an objective; moved to the device, in place.
+        views: the batches of an epoch: `len`, and `epoch(number)` gives pairs of views on the device.
+        params, seed: as in `pretrain`.
+    """
+
+    def __init__(self, fabric: Fabric, model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+        self.fabric = fabric
+        if params.devices > 1 and params.sync_batchnorm:
+            model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        self.model = model.to(fabric.device, memory_format=torch.channels_last)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+        self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
         self.warmup = len(views) * params.warmup_epochs
@@ -200,9 +207,9 @@ class _Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             losses: Losses = self.wrapped(views, step / self.steps)
-            self.optimizer.zero_grad(set_to_none=True)
+            self.stepped.zero_grad(set_to_none=True)
             self.fabric.backward(losses.total)
-            self.optimizer.step()
+            self.stepped.step()
             self.model.after_step(step / self.steps)
             step += 1
             monitors = dict(losses.monitors)

@@ -6,11 +6,11 @@ onsuccess:
 
 
 rule plot:
-    """Tables of all runs, claims with verdicts, headline metrics, figures."""
+    """Tables of all runs, claims with verdicts, headline metrics, figures, the gallery page."""
     input:
         expand(
             "data/cache_views/{dataset}/{file}",
-            file=["images_test.npy", "store.json"],
+            file=["images_test.npy", "sources_test.parquet", "store.json"],
             **ALL,
         ),
         expand(f"results/pretrain/{RUN}/history.csv", **ALL),
@@ -45,6 +45,16 @@ rule plot:
             "results/plot/quantiles.csv",
             category="Results",
             caption="../report/quantiles.rst",
+        ),
+        report(
+            "results/plot/ranking.csv",
+            category="Results",
+            caption="../report/ranking.rst",
+        ),
+        report(
+            "results/plot/gallery.html",
+            category="Gallery",
+            caption="../report/gallery.rst",
         ),
         [
             report(

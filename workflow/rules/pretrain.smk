@@ -7,6 +7,7 @@ rule pretrain:
             f"results/pretrain/{RUN}/",
             "model.safetensors",
             "model.json",
+            "scoring.json",
             "history.csv",
             "run.json",
         ),

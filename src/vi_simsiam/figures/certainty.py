@@ -18,6 +18,7 @@ from vi_simsiam.figures.style import (
     methods_legend,
 )
 from vi_simsiam.measures import SCORES as NAMES
+from vi_simsiam.measures import outcomes
 from vi_simsiam.results import Run, grouped
 from vi_simsiam.summary import (
     COMMON_SCORE,
@@ -25,7 +26,6 @@ from vi_simsiam.summary import (
     accuracy_in_groups,
     estimate_of,
     mean_over_seeds,
-    outcomes,
     own_score,
 )
 

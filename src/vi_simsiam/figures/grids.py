@@ -11,7 +11,7 @@ from vi_simsiam.figures.kappa import NO_KAPPA, kappa_groups, kappa_title
 from vi_simsiam.figures.style import blocks, message, shortened
 from vi_simsiam.results import Run
 
-_ROW, _GAP = 10, 0.12  # images in a row of a grid, and space between them as a share of an image
+ROW, GAP = 10, 0.12  # images in a row of a grid, and space between them as a share of an image
 _EACH = 5  # images of lowest, and of highest, kappa of a class: together a row
 _CLASSES = 10  # shown one by one, at most
 
@@ -28,7 +28,7 @@ def kappa_grids(runs: list[Run], images: int) -> Figure:
     tables = [_mean_table(group) for group in groups]
     heights, classes = [], []
     for table in tables:
-        rows = -(-min(images, len(table) // 2) // _ROW)
+        rows = -(-min(images, len(table) // 2) // ROW)
         label = table.loc[table["label"] >= 0, "label"]
         classes.append([name for name, count in label.value_counts().sort_index().items() if count > 1])
         shown = len(classes[-1][:_CLASSES])
@@ -58,11 +58,11 @@ def _draw(
         span = f"{kappa[0]:.3g} to {kappa[-1]:.3g} (expected cosine {cosine[0]:.3f} to {cosine[-1]:.3f})"
         axes.set_title(f"{name} κ: {span}")
         for i, (index, label) in enumerate(zip(rows["index"], rows["label"], strict=True)):
-            left, top = (i % _ROW) * (1 + _GAP), (i // _ROW) * (1 + _GAP + 0.25)
-            _image(axes, pixels[index], left, top)
+            left, top = (i % ROW) * (1 + GAP), (i // ROW) * (1 + GAP + 0.25)
+            draw_image(axes, pixels[index], left, top)
             if label >= 0:
                 axes.text(left + 0.5, top + 1.04, shortened(classes[label], 11), ha="center", va="top", fontsize=7)
-        _frame(axes, 0, -(-len(rows) // _ROW) * (1 + _GAP + 0.25))
+        draw_frame(axes, 0, -(-len(rows) // ROW) * (1 + GAP + 0.25))
     if by_class:
         _by_class(by_class[0], pixels, table, names, classes)
 
@@ -74,23 +74,24 @@ def _by_class(
     for row, label in enumerate(names[:_CLASSES]):
         index = table.loc[table["label"] == label, "index"].to_numpy()
         each = min(_EACH, len(index) // 2)
-        top = row * (1 + _GAP)
+        top = row * (1 + GAP)
         axes.text(-0.1, top + 0.5, shortened(classes[label], 14), ha="right", va="center", fontsize=7)
         for i in range(each):
-            _image(axes, pixels[index[i]], i * (1 + _GAP), top)
-            _image(axes, pixels[index[len(index) - 1 - i]], (_ROW - 1 - i) * (1 + _GAP) + _GAP, top)
+            draw_image(axes, pixels[index[i]], i * (1 + GAP), top)
+            draw_image(axes, pixels[index[len(index) - 1 - i]], (ROW - 1 - i) * (1 + GAP) + GAP, top)
     of = f" (the first {_CLASSES} of {len(names)})" if len(names) > _CLASSES else ""
     axes.set_title(f"within each class{of}: lowest κ at the left, highest at the right")
-    _frame(axes, -1.6, len(names[:_CLASSES]) * (1 + _GAP))
+    draw_frame(axes, -1.6, len(names[:_CLASSES]) * (1 + GAP))
 
 
-def _image(axes: Axes, image: np.ndarray, left: float, top: float) -> None:
+def draw_image(axes: Axes, image: np.ndarray, left: float, top: float) -> None:
     """An image in units of its own side, on axes whose y grows downwards."""
     image = image[..., 0] if image.shape[-1] == 1 else image
     box = (left, left + 1, top + 1, top)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box, interpolation="nearest")
 
 
-def _frame(axes: Axes, left: float, depth: float) -> None:
-    axes.set(xlim=(left, _ROW * (1 + _GAP)), ylim=(depth, 0), aspect="equal")
+def draw_frame(axes: Axes, left: float, depth: float) -> None:
+    """Axes without lines that hold a row of images side by side, and so many rows as `depth` image sides."""
+    axes.set(xlim=(left, ROW * (1 + GAP)), ylim=(depth, 0), aspect="equal")
     axes.set_axis_off()

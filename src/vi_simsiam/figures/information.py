@@ -18,8 +18,9 @@ from vi_simsiam.figures.style import (
     method_style,
     methods_legend,
 )
+from vi_simsiam.measures import outcomes
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import estimate_of, mean_over_seeds, outcomes, over_seeds, sphere_dimension, wilson
+from vi_simsiam.summary import estimate_of, mean_over_seeds, over_seeds, sphere_dimension, wilson
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
 # What the strength of each augmentation of vi_simsiam.graded counts.

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vi_simsiam.figures.style import SCORES, block_title, blocks, draw_estimate, method_style, methods_legend
+from vi_simsiam.measures import outcomes
 from vi_simsiam.results import Run, grouped
-from vi_simsiam.summary import estimate_of, outcomes, wilson
+from vi_simsiam.summary import estimate_of, wilson
 
 _STEP = 0.12  # inches between two methods' estimates
 _PANELS = {
@@ -65,6 +66,8 @@ def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
         for place, (method, runs) in enumerate(members.items()):
             draw_estimate(axes, place, [estimate(run) for run in runs], method, across=True)
         axes.set(title=title, xlabel="accuracy")
+        if not axes.lines:
+            axes.set(title=f"{title}:\nno labelled images", xlim=(0, 1))
         axes.grid(visible=False, axis="y")
     panels[0].set_yticks(range(len(members)), [method_style(method).label for method in members])
     panels[0].set_ylim(len(members) - 0.5, -0.5)
@@ -78,8 +81,15 @@ def _aurocs(
         estimates = [estimate_of(run, f"{measure}/{score}") for run in members[method]]
         draw_estimate(axes, place, estimates, method, across=True)
         places.setdefault(score, []).append(place)
+    if not axes.lines:
+        title = f"{title}:\nno labelled images" if not _labelled(members) else f"{title}: not defined"
+        axes.set_xlim(0, 1)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
     axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score].label for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")
+
+
+def _labelled(members: dict[str, list[Run]]) -> bool:
+    return any(len(outcomes(run.images, "knn_correct")) for runs in members.values() for run in runs)

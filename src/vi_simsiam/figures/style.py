@@ -104,7 +104,9 @@ def _settle(figure: Figure) -> None:
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for part in figure.subfigs:
+    parts = list(figure.subfigs)
+    for part in parts:
+        parts += part.subfigs  # the list grows while it is read: parts of parts
         part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
         for text in part.texts:
             text.set_position(np.round(text.get_position(), 6))

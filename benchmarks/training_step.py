@@ -1,0 +1,193 @@
+"""One training step of SimSiam: ours, the model alone, and lightly's loop, on the same network, batch and images.
+
+    python benchmarks/training_step.py [--threads 2] [--rounds 3] [--batch 128]
+
+ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit` is our model with
+forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or reads cached
+ones from a store. Lightly's loop is that of its documentation (torchvision's transforms in a DataLoader with a worker
+per core, float32, tensors in their default layout), with our backbone, so that both train the same network. The
+contestants take turns, a few steps each; what is compared is the median over the rounds.
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from augmentation import RECIPE
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from vi_simsiam.features import best_device
+from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.params import PretrainParams
+from vi_simsiam.randomness import generator
+from vi_simsiam.training import Training, launched
+from vi_simsiam.view_batches import ViewBatches
+from vi_simsiam.views import Views
+
+SIZE = 32
+
+
+class Memory:
+    """Random images in place of a store: what `ViewBatches` reads of one. `views` cached views of each, or none."""
+
+    def __init__(self, folder: Path, images: int, views: int):
+        rng = np.random.default_rng(0)
+        self._images = rng.integers(0, 256, (images, SIZE, SIZE, 3), dtype=np.uint8)
+        shape = (images, views, SIZE, SIZE, 3)
+        if views:  # on disk and mapped, as in a store
+            stored = np.lib.format.open_memmap(folder / "views.npy", "w+", np.uint8, shape)
+            stored[:] = rng.integers(0, 256, shape, dtype=np.uint8)
+            self._views = np.load(folder / "views.npy", mmap_mode="r")
+        else:
+            self._views = np.empty(shape, np.uint8)
+
+    def images(self, split: str) -> np.ndarray:
+        return self._images
+
+    def views(self, split: str) -> np.ndarray:
+        return self._views
+
+
+class Given:
+    """The same two views in every step: what is left is the model."""
+
+    def __init__(self, batch: int, steps: int, device: torch.device):
+        self.pair = tuple(torch.rand(batch, 3, SIZE, SIZE, generator=generator("given")).to(device) for _ in range(2))
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for _ in range(self.steps):
+            yield self.pair
+
+
+def params(batch: int, precision: str | int, width: int) -> PretrainParams:
+    return PretrainParams(
+        epochs=1000, batch_size=batch, lr=0.03, momentum=0.9, weight_decay=5e-4, warmup_epochs=0, precision=precision,
+        threads=1, devices=1, sync_batchnorm=True, knn_every=0,
+        backbone={"name": "resnet18", "width": width, "stem": "3x3"},
+        projector={"layers": 2, "hidden": 2048, "out": 2048}, predictor={"hidden": 512},
+    )  # fmt: skip
+
+
+def ours(views, batch: int, precision: str | int, width: int, device: torch.device) -> Callable[[int], float]:
+    """A contestant: seconds of the epoch with the given number."""
+    asked = params(batch, precision, width)
+    model = build("simsiam", asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
+    training = Training(launched(asked, device), model, views, asked, 0)
+
+    def seconds(epoch: int) -> float:
+        start = time.perf_counter()
+        training.epoch(epoch)  # ends on reading the means, so the device is done
+        return time.perf_counter() - start
+
+    return seconds
+
+
+def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callable[[int], float]:
+    from lightly.loss import NegativeCosineSimilarity
+    from lightly.models.modules import SimSiamPredictionHead, SimSiamProjectionHead
+    from lightly.transforms import SimSiamTransform
+    from torchvision.transforms.functional import to_pil_image
+
+    from vi_simsiam.backbones import ResNet
+
+    class SimSiam(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone = ResNet("resnet18", width, "3x3", 3)
+            self.projection_head = SimSiamProjectionHead(self.backbone.dim, 2048, 2048)
+            self.prediction_head = SimSiamPredictionHead(2048, 512, 2048)
+
+        def forward(self, x):
+            z = self.projection_head(self.backbone(x).flatten(start_dim=1))
+            return z.detach(), self.prediction_head(z)
+
+    class Pictures(torch.utils.data.Dataset):
+        def __init__(self):
+            draw = generator("pictures")
+            images = torch.randint(0, 256, (batch * (steps + 1), 3, SIZE, SIZE), dtype=torch.uint8, generator=draw)
+            self.pictures, self.transform = [to_pil_image(i) for i in images], SimSiamTransform(input_size=SIZE)
+
+        def __len__(self):
+            return len(self.pictures)
+
+        def __getitem__(self, i):
+            return self.transform(self.pictures[i])
+
+    loader = torch.utils.data.DataLoader(
+        Pictures(), batch_size=batch, shuffle=True, drop_last=True, num_workers=os.cpu_count()
+    )
+    model, criterion = SimSiam().to(device), NegativeCosineSimilarity()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.06)
+
+    def seconds(epoch: int) -> float:
+        """Of all steps but the first, which waits for the workers to start."""
+        total, start = 0.0, 0.0
+        for step, (x0, x1) in enumerate(loader):
+            x0, x1 = x0.to(device), x1.to(device)
+            z0, p0 = model(x0)
+            z1, p1 = model(x1)
+            loss = 0.5 * (criterion(z0, p1) + criterion(z1, p0))
+            total += loss.detach()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if step == 0:
+                float(total)
+                start = time.perf_counter()
+        float(total)
+        return time.perf_counter() - start
+
+    return seconds
+
+
+def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, float]:
+    """Images per second (each image gives two views) of every contestant: the median over the rounds."""
+    device = best_device()
+    with tempfile.TemporaryDirectory() as folder:
+        views = Views(RECIPE, SIZE, 3)
+        stores = {"fresh": Memory(Path(folder), batch * steps, 0), "store": Memory(Path(folder), batch * steps, 4)}
+        contestants = {}
+        for precision in ("bf16", 32):
+            contestants[f"limit {precision}"] = ours(Given(batch, steps, device), batch, precision, width, device)
+            for name, store in stores.items():
+                batches = ViewBatches(store, views, batch, 0, device)
+                contestants[f"{name} {precision}"] = ours(batches, batch, precision, width, device)
+        if importlib.util.find_spec("lightly"):
+            contestants["lightly"] = lightly(batch, steps, width, device)
+        times = {name: [] for name in contestants}
+        for epoch in range(rounds + 1):
+            for name, seconds in contestants.items():
+                taken = seconds(epoch + 1)
+                if epoch:  # the first round warms up
+                    times[name].append(taken)
+    return {name: batch * steps / float(np.median(taken)) for name, taken in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default: one per core)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 50)")
+    parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    gpu = best_device().type == "cuda"
+    found = rates(args.batch or (512 if gpu else 128), args.steps or (50 if gpu else 2), args.rounds)
+    for name, rate in found.items():
+        print(f"{name:>12} {rate:10.1f} images/s")
+
+
+if __name__ == "__main__":
+    main()

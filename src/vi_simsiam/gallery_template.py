@@ -1,0 +1,244 @@
+"""Markup, style and script of the gallery page; `gallery_page` fills in the places @NAME@.
+
+The script writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be
+loaded: a class or a file with a name in HTML is shown, not obeyed.
+"""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-@DIGEST@'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Gallery: test images by certainty</title>
+<style>@STYLE@</style>
+</head>
+<body>
+<header>
+<h1>Test images by certainty</h1>
+<form id="controls">
+<label>Data and model <select id="run"></select></label>
+<label>Sort <select id="order"><option value="1">least certain first</option>
+<option value="-1">most certain first</option></select></label>
+<label>Class <select id="class"></select></label>
+<label>Prediction <select id="judged"><option value="">right and wrong</option><option value="right">right</option>
+<option value="wrong">wrong</option></select></label>
+<label>Path contains <input id="search" type="search"></label>
+</form>
+<p id="count" role="status"></p>
+<p class="hint">Keys: arrows, Home, End move; <kbd>s</kbd> turns the order; <kbd>r</kbd> right, <kbd>w</kbd> wrong,
+<kbd>a</kbd> all; <kbd>/</kbd> search.</p>
+</header>
+<main>
+<div id="grid" role="listbox" aria-label="images"></div>
+<aside id="detail" aria-live="polite"></aside>
+</main>
+<noscript>This page needs JavaScript.</noscript>
+<script id="data" type="application/json">@DATA@</script>
+<script>@SCRIPT@</script>
+</body>
+</html>
+"""
+
+STYLE = """
+* { box-sizing: border-box; }
+body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; }
+header { position: sticky; top: 0; z-index: 1; padding: 8px 14px; background: #f4f4f4; border-bottom: 1px solid #ccc; }
+h1 { margin: 0 0 6px; font-size: 17px; }
+form { display: flex; flex-wrap: wrap; gap: 6px 14px; }
+label { display: flex; gap: 5px; align-items: center; color: #444; }
+select, input { font: inherit; max-width: 240px; }
+header p { margin: 6px 0 0; } .hint { color: #666; font-size: 12px; }
+main { display: flex; align-items: flex-start; }
+#grid { flex: 1; display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 6px; padding: 12px; }
+.card { display: block; padding: 4px; border: 2px solid #ddd; border-radius: 5px; background: #fff; font: inherit;
+  font-size: 12px; text-align: center; cursor: pointer; min-width: 0; scroll-margin: 150px 0 40px; }
+.card canvas { width: 100%; max-width: 96px; aspect-ratio: 1; image-rendering: pixelated; display: block;
+  margin: 0 auto 2px; }
+.card span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.card.wrong { border-color: #d55e00; } .card.wrong .name::after { content: " \\2717"; color: #b34f00; }
+.card[aria-selected=true] { background: #dcecf7; border-color: #0072b2; }
+.card:focus-visible { outline: 3px solid #0072b2; }
+.value { color: #555; font-variant-numeric: tabular-nums; }
+#detail { width: 330px; position: sticky; top: 120px; padding: 12px; border-left: 1px solid #ddd;
+  max-height: calc(100vh - 125px); overflow: auto; }
+#detail canvas { image-rendering: pixelated; border: 1px solid #ccc; }
+#detail h2 { margin: 0 0 6px; font-size: 15px; overflow-wrap: anywhere; }
+#detail p { overflow-wrap: anywhere; }
+#detail table { border-collapse: collapse; width: 100%; margin: 8px 0; }
+#detail td { padding: 1px 6px 1px 0; border-bottom: 1px solid #eee; } #detail td + td { text-align: right; }
+.pictures { display: grid; grid-template-columns: 192px 1fr; gap: 4px 10px; align-items: start; }
+.pictures > canvas { grid-row: span 2; }
+figure { margin: 0; } figcaption { font-size: 11px; line-height: 1.25; color: #555; }
+@media (max-width: 700px) {
+  header { position: static; }
+  .card { scroll-margin: 20px 0 46vh; }
+  main { display: block; }
+  #grid { padding-bottom: 46vh; }
+  #detail { position: fixed; left: 0; right: 0; top: auto; bottom: 0; width: auto; max-height: 44vh; background: #fff;
+    border-left: 0; border-top: 2px solid #888; }
+  #detail:empty { display: none; }
+  .hint { display: none; }
+  .pictures { grid-template-columns: repeat(3, minmax(0, 110px)); }
+  .pictures canvas { width: 100%; } .pictures > canvas { grid-row: auto; }
+}
+"""
+
+SCRIPT = """
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const at = id => document.getElementById(id);
+const BATCH = 150;  // cards that are added at a time
+let set, run, sprite, shown = [], drawn = 0, selected = -1;
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+const number = value => value === null ? "\\u2013" : String(value).replace("-", "\\u2212");
+const named = label => label === null || label < 0 ? "no label" : set.classes[label] ?? String(label);
+
+function picture(item, side, box) {
+  const canvas = element("canvas", {width: side, height: side});
+  const field = Math.ceil(set.tile / 8) * 8, [top, left, height, width] = box || [0, 0, 1, 1];
+  const x = item % set.columns * field, y = Math.floor(item / set.columns) * field;
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = false;
+  const draw = image => pen.drawImage(image, x + left * set.tile, y + top * set.tile, width * set.tile,
+    height * set.tile, 0, 0, side, side);
+  sprite.then(draw, () => {});
+  return canvas;
+}
+
+function choose() {
+  const [i, j] = at("run").value.split(" ").map(Number);
+  if (set !== data.datasets[i]) {
+    set = data.datasets[i];
+    const image = new Image();
+    image.src = set.sprite;
+    sprite = image.decode().then(() => image);
+    const classes = [element("option", {value: ""}, "all")];
+    [...new Set(set.label)].sort((a, b) => a - b).forEach(
+      label => classes.push(element("option", {value: String(label)}, named(label))));
+    at("class").replaceChildren(...classes);
+  }
+  run = set.runs[j];
+  at("judged").disabled = run.correct === null || run.correct.every(value => value === null);
+  if (at("judged").disabled) at("judged").value = "";
+  filter();
+}
+
+function filter() {
+  const turn = Number(at("order").value), label = at("class").value, judged = at("judged").value;
+  const text = at("search").value.toLowerCase(), score = run.scores[0];
+  shown = set.index.map((_, item) => item).filter(item =>
+    (label === "" || set.label[item] === Number(label)) &&
+    (judged === "" || run.correct[item] === (judged === "right")) &&
+    set.path[item].toLowerCase().includes(text));
+  // Without a score comes last, in either order.
+  shown.sort((a, b) => (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
+  const part = set.index.length < set.images ? ` (${set.index.length} of ${set.images} are in this page)` : "";
+  at("count").textContent = `${shown.length} of ${set.index.length} images${part}, by ${run.labels[0]}`;
+  at("grid").replaceChildren();
+  drawn = 0;
+  selected = -1;
+  more();
+  if (shown.length) select(0, false); else at("detail").replaceChildren();
+}
+
+function more(upto = drawn + BATCH) {
+  const cards = [];
+  for (; drawn < Math.min(upto, shown.length); drawn++) cards.push(card(drawn));
+  at("grid").append(...cards);
+}
+
+function card(place) {
+  const item = shown[place], wrong = run.correct !== null && run.correct[item] === false;
+  const made = element("button", {type: "button", className: wrong ? "card wrong" : "card", tabIndex: -1},
+    picture(item, set.tile),
+    element("span", {className: "name"}, named(set.label[item])),
+    element("span", {className: "value"}, number(run.scores[0][item])));
+  made.setAttribute("role", "option");
+  made.setAttribute("aria-selected", "false");
+  made.title = set.path[item];
+  made.addEventListener("click", () => select(place, true));
+  return made;
+}
+
+function select(place, focus) {
+  place = Math.max(0, Math.min(shown.length - 1, place));
+  if (place >= drawn) more(place + BATCH);
+  const cards = at("grid").children;
+  if (selected >= 0) {
+    cards[selected].setAttribute("aria-selected", "false");
+    cards[selected].tabIndex = -1;
+  }
+  selected = place;
+  cards[place].setAttribute("aria-selected", "true");
+  cards[place].tabIndex = 0;
+  if (focus) {
+    cards[place].focus({preventScroll: true});
+    cards[place].scrollIntoView({block: "nearest"});
+  }
+  detail(shown[place]);
+}
+
+function detail(item) {
+  const rows = run.labels.map((name, i) => [name, number(run.scores[i][item])]);
+  rows.unshift(["class", named(set.label[item])]);
+  if (run.predicted) rows.splice(1, 0, ["predicted", named(run.predicted[item])]);
+  const judged = run.correct === null ? null : run.correct[item];
+  if (judged !== null) rows.splice(2, 0, ["prediction", judged ? "right" : "wrong"]);
+  const table = element("table", {}, element("tbody", {}, ...rows.map(
+    row => element("tr", {}, ...row.map(text => element("td", {}, text))))));
+  const pictures = element("div", {className: "pictures"}, picture(item, 192));
+  const crops = run.crops && run.crops[item];
+  if (crops) ["least certain crop", "most certain crop"].forEach((name, i) => {
+    if (crops[i][4] === null) return;
+    const area = Math.round(100 * crops[i][2] * crops[i][3]);
+    pictures.append(element("figure", {}, picture(item, 88, crops[i]), element("figcaption", {}, name,
+      element("br"), `${run.labels[0]} ${number(crops[i][4])}`, element("br"), `${area} % of it`)));
+  });
+  const parts = [element("h2", {}, `Image ${set.index[item]}`), pictures, table];
+  parts.push(element("p", {className: "path"}, set.path[item]));
+  at("detail").replaceChildren(...parts);
+}
+
+function perRow() {
+  return getComputedStyle(at("grid")).gridTemplateColumns.split(" ").length;
+}
+
+addEventListener("keydown", event => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.matches("select, input")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const steps = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -perRow(), ArrowDown: perRow(),
+    Home: -Infinity, End: Infinity};
+  const judged = {r: "right", w: "wrong", a: ""};
+  if (event.key in steps) {
+    if (shown.length) select(selected + steps[event.key], true);
+  } else if (event.key === "s") {
+    at("order").value = String(-Number(at("order").value));
+    filter();
+  } else if (event.key in judged) {
+    if (!at("judged").disabled) { at("judged").value = judged[event.key]; filter(); }
+  } else if (event.key === "/") {
+    at("search").focus();
+  } else return;
+  event.preventDefault();
+});
+addEventListener("scroll", () => {
+  if (innerHeight + scrollY > document.documentElement.scrollHeight - 900) more();
+}, {passive: true});
+data.datasets.forEach((found, i) => found.runs.forEach((one, j) =>
+  at("run").append(element("option", {value: `${i} ${j}`}, `${found.name}: ${one.name}`))));
+at("run").addEventListener("change", choose);
+at("controls").addEventListener("submit", event => event.preventDefault());
+["order", "class", "judged"].forEach(id => at(id).addEventListener("change", filter));
+at("search").addEventListener("input", filter);
+choose();
+"""

@@ -1,0 +1,73 @@
+"""What runs at the same time, with a stand-in for the training that notes when it ran."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+# Leaves the files that the rule promises, and a line in trace.csv.
+STAND_IN = """\
+import sys, time
+from pathlib import Path
+begin = time.time()
+out = Path(sys.argv[sys.argv.index("--out") + 1])
+time.sleep({seconds})
+for name in ("model.safetensors", "model.json", "history.csv", "run.json", "scoring.json"):
+    (out / name).write_text('{{"step": "pretrain", "params": {{}}}}')
+with open("trace.csv", "a") as file:
+    file.write(f"{{begin}},{{time.time()}}\\n")
+"""
+
+
+def stand_in(repo, seconds):
+    (repo.path / "src/pretrain.py").write_text(STAND_IN.format(seconds=seconds))
+
+
+def most_at_once(repo) -> int:
+    """The greatest number of trainings that ran at the same time, of the six that must have run."""
+    trace = pd.read_csv(repo.path / "trace.csv", names=["begin", "end"])
+    (repo.path / "trace.csv").unlink()
+    assert len(trace) == 6
+    return max(((trace.begin <= t) & (t < trace.end)).sum() for t in trace.begin)
+
+
+def test_one_gpu_job_at_a_time_on_one_machine(repo):
+    """A sweep runs as many jobs as there are cores if they use no GPU, else as many as profiles/default allows."""
+    repo.set("seeds", [0, 1, 2])
+    stand_in(repo, 0.7)
+    sweep = ["--forcerun", "pretrain", "--", "step_pretrain"]
+    repo("snakemake", "--cores", "4", *sweep)
+    assert most_at_once(repo) > 1
+    repo("snakemake", "--cores", "4", "--set-resources", "pretrain:gpu=1", *sweep)
+    assert most_at_once(repo) == 1
+    repo("snakemake", "--cores", "4", "--set-resources", "pretrain:gpu=1", "--resources", "gpu=2", *sweep)
+    assert most_at_once(repo) == 2
+
+
+def test_second_run_in_the_same_folder(repo):
+    """It says that the folder is taken and changes nothing; once the first run was killed, that `--unlock` frees it."""
+    repo.set("pretrain.lr", 0.1)
+    stand_in(repo, 60)  # killed before it ends
+    command = ["snakemake", "--cores", "1", "--", "step_pretrain"]
+    first = subprocess.Popen(command, cwd=repo.path, env=repo.env, start_new_session=True, stderr=subprocess.DEVNULL)
+    locks = repo.path / ".snakemake/locks"
+    end = time.monotonic() + 60
+    while not any(locks.glob("*")):
+        assert time.monotonic() < end and first.poll() is None, "the first run took no lock"
+        time.sleep(0.05)
+    for second in (command, ["dvc", "repro", "pretrain"]):
+        said = repo(*second, ok=False)
+        assert "cannot be locked" in said or "unlock" in said, said
+    assert first.poll() is None, "the first run ended before the second one was refused"
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait(60)
+    assert "--unlock" in repo(*command, ok=False)
+    repo("snakemake", "--unlock")
+    stand_in(repo, 0)
+    repo(*command)
+    assert "Nothing to be done" in repo.snakemake("-n", "--", "step_pretrain")
