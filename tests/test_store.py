@@ -5,13 +5,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from vi_simsiam import store_writing
+from vi_simsiam import features, store_writing, view_batches
 from vi_simsiam.datasets import ArraySplit, Images
 from vi_simsiam.errors import Problem
 from vi_simsiam.params import AugmentationParams, CacheViewsParams
@@ -326,3 +327,28 @@ def test_download_of_an_unknown_source(script, tmp_path):
     asked = {"source": "imagenet", "path": None, "classes": None, "mirrors": [], "retries": 0}
     status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
     assert status == 1 and "'imagenet' is not a known source of images" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("how", ["batches", "training"])
+def test_a_pass_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monkeypatch, how):
+    shape = (70_000, 32, 32, 3)  # 205 MiB, sparse
+    np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, shape)
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+
+    def mapped():
+        (line,) = (x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssFile"))
+        return int(line.split()[1]) / 1024
+
+    def read():
+        if how == "batches":
+            yield from features.batches(images.reshape(-1, 32, 32, 3), 500)
+            return
+        few = SimpleNamespace(images=lambda split: images, views=lambda split: np.empty((len(images), 0), np.uint8))
+        passed = view_batches.ViewBatches(few, None, 1000, 0, torch.device("cpu"))
+        monkeypatch.setattr(passed, "_fresh", lambda rows, draw: lambda: images[rows.numpy()])
+        yield from passed.epoch(1)
+
+    before = mapped()
+    peak = max(mapped() for _ in read()) - before
+    assert 20 < peak < 130, f"{peak} MiB: read through the map, and given back"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.methods import Method
+from vi_simsiam.store import FORGET_AFTER, forget
 
 
 def best_device() -> torch.device:
@@ -16,8 +17,12 @@ def best_device() -> torch.device:
 
 def batches(images: np.ndarray, batch_size: int) -> Iterator[Tensor]:
     """uint8 images (N, H, W, C), in memory or memory-mapped, as float tensors (B, C, H, W) in [0, 1]."""
+    read = 0
     for start in range(0, len(images), batch_size):
         batch = torch.from_numpy(np.array(images[start : start + batch_size]))
+        if (read := read + batch.nbytes) >= FORGET_AFTER:
+            forget(images)
+            read = 0
         yield batch.permute(0, 3, 1, 2).float() / 255
 
 

@@ -10,6 +10,7 @@ Files of a store (N images of a split, V views of each, C 1 or 3 channels):
     store.json                  names, sizes, mean and std of the training pixels, SHA-256 of the files; written last
 """
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from vi_simsiam.files import read_json, sha256
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
+FORGET_AFTER = 64 << 20  # bytes that a pass over a store reads before it calls `forget`
 
 
 def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
@@ -118,6 +120,18 @@ class Store:
             for name in file_names(split):
                 if sha256(self.folder / name) != self.sha256.get(name):
                     raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
+
+
+def forget(array: np.ndarray) -> None:
+    """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
+
+    Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
+    as if it were all loaded. Does nothing to an array in memory, or where the system cannot be told.
+    """
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from vi_simsiam import randomness
 from vi_simsiam.errors import Problem
-from vi_simsiam.store import Store
+from vi_simsiam.store import FORGET_AFTER, Store, forget
 from vi_simsiam.views import ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
 # A batch whose images are in memory; the call puts it on the device and augments it there.
 Gathered = Callable[[], Pair]
+_READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
 
 
 class ViewBatches:
@@ -78,9 +79,13 @@ class ViewBatches:
     def _gathered(self, epoch: int) -> Iterator[Gathered]:
         draw = randomness.generator(self.seed, epoch, "views")
         order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
-        gather = self._cached if self.views.shape[1] else self._fresh
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield gather(order[start : start + self.batch_size], draw)
+        gather, array = (self._cached, self.views) if self.views.shape[1] else (self._fresh, self.images)
+        batch_bytes = max(array[0].nbytes, _READ_AROUND) * self.batch_size
+        between = max(1, FORGET_AFTER // batch_bytes)
+        for step in range(len(self)):
+            yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], draw)
+            if step % between == between - 1:
+                forget(array)
 
     def _fresh(self, rows: Tensor, draw: torch.Generator) -> Gathered:
         _, height, width, _ = self.images.shape

@@ -1,0 +1,116 @@
+"""Peak memory and time of storing and of training, for a data set and for one ten times as large.
+
+    python benchmarks/memory.py [--size 32] [--images 10000] [--out benchmarks/memory.csv]
+
+Each measurement is a process of its own, whose highest resident memory the system tells (ru_maxrss). The images are
+random smooth pictures made when they are asked for, so that nothing but the store holds them. Training is an epoch of
+VI-SimSiam with a tiny network: what grows with the data would show all the more. Rows are added to the table.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from vi_simsiam import params_file, training
+from vi_simsiam.image_sets import Images, Report
+from vi_simsiam.params import AugmentationParams, parse
+from vi_simsiam.store import Store
+from vi_simsiam.store_writing import build
+from vi_simsiam.views import Views
+
+ROOT = Path(__file__).parents[1]
+TEST_IMAGES = 100
+COLUMNS = ["job", "size", "images", "peak_mib", "seconds", "images_per_second", "store_mib"]
+# The test images, which stay the same, are few; the network is tiny.
+SECTIONS = {
+    "cache_views": {"train_images": None, "test_images": None, "test_per_image": 2},
+    "pretrain": {
+        "epochs": 1, "batch_size": 64, "warmup_epochs": 0, "knn_every": 0, "precision": 32, "threads": 1,
+        "backbone": {"name": "resnet10", "width": 4, "stem": "7x7"},
+    },
+}  # fmt: skip
+
+
+class Pictures:
+    """Random pictures by number: 8 x 8 colours, each repeated."""
+
+    def __init__(self, images: int):
+        self.labels, self.channels = np.arange(images) % 10, 3
+
+    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
+        coarse = np.random.default_rng(rows[0]).integers(0, 256, (len(rows), 8, 8, 3), dtype=np.uint8)
+        return coarse.repeat(size // 8, 1).repeat(size // 8, 2)
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        return [f"{row:09}" for row in rows]
+
+
+def sections(size: int) -> dict:
+    shipped = params_file.load(ROOT / "params.yaml")
+    job = {step: params_file.resolve(shipped, step, "digits", "vi_simsiam") for step in SECTIONS}
+    return {step: job[step] | SECTIONS[step] | ({"size": size} if step == "cache_views" else {}) for step in job}
+
+
+def store(folder: Path, size: int, images: int) -> None:
+    pictures = Images([str(i) for i in range(10)], Pictures(images), Pictures(TEST_IMAGES), Report())
+    build(folder, "pictures", pictures, parse("cache_views", sections(size)["cache_views"]))
+
+
+def train(folder: Path, size: int, images: int) -> None:
+    opened = Store.open(folder)
+    views = Views(AugmentationParams(**opened.augmentation), opened.size, opened.channels)
+    params = parse("pretrain", sections(size)["pretrain"], "vi_simsiam")
+    training.pretrain("vi_simsiam", params, opened, views, seed=0)
+
+
+JOBS = {"store": store, "train": train}
+
+
+def measured(job: str, folder: Path, size: int, images: int) -> dict:
+    """Run one job in a process of its own: its row of the table."""
+    arguments = [sys.executable, __file__, "--job", job, "--folder", folder, "--size", size, "--images", images]
+    done = subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    stored = sum(path.stat().st_size for path in folder.iterdir())
+    row = {"job": job, "size": size, "images": images, "store_mib": stored / 2**20} | found
+    return row | {"images_per_second": images / row["seconds"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=32, help="pixels of a side, a multiple of 8")
+    parser.add_argument("--images", type=int, default=10_000, help="of the smaller data set")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("memory.csv"))
+    parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.job:
+        start = time.perf_counter()
+        JOBS[args.job](args.folder, args.size, args.images)
+        seconds = time.perf_counter() - start
+        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+        print(json.dumps({"peak_mib": peak, "seconds": seconds}))
+        return
+    rows = []
+    for images in (args.images, 10 * args.images):
+        with tempfile.TemporaryDirectory() as folder:
+            rows += [measured(job, Path(folder) / "store", args.size, images) for job in JOBS]
+    before = pd.read_csv(args.out) if args.out.exists() else pd.DataFrame(columns=COLUMNS)
+    before = before[before["size"] != args.size]
+    table = pd.concat([frame for frame in (before, pd.DataFrame(rows, columns=COLUMNS)) if len(frame)])
+    table.to_csv(args.out, index=False, float_format="%.5g", lineterminator="\n")
+    print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+
+
+if __name__ == "__main__":
+    main()
