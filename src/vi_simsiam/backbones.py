@@ -11,6 +11,7 @@ _LAYOUTS: dict[str, tuple[type, tuple[int, ...]]] = {
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
 }
+_ONEDNN_BLOCK = 16  # channels that it treats as one, at most (oneDNN's issue 6035)
 
 
 class ResNet(nn.Module):
@@ -51,11 +52,24 @@ class ResNet(nn.Module):
         return x.mean(dim=(2, 3))
 
 
+class _Projection(nn.Conv2d):
+    """A strided 1 x 1 convolution; of few channels as a plain one of every `stride`-th pixel, which are the same sums.
+
+    There oneDNN, which computes on CPUs, writes the weight gradient of the strided one past the end of its memory.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.in_channels >= _ONEDNN_BLOCK:
+            return super().forward(images)
+        step = self.stride[0]
+        return nn.functional.conv2d(images[:, :, ::step, ::step], self.weight)
+
+
 def _stage(block: type, inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
     outputs = planes * block.expansion
     downsample = None
     if stride != 1 or inputs != outputs:
-        downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        downsample = nn.Sequential(_Projection(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
     first = block(inputs, planes, stride, downsample)
     return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
 

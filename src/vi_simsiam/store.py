@@ -26,7 +26,7 @@ from vi_simsiam.files import read_json, sha256
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
-FORGET_AFTER = 64 << 20  # bytes that a pass over a store reads before it calls `forget`
+FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `forget`
 
 
 def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
