@@ -1,6 +1,6 @@
 """Augmented views per second: our batches against torchvision image by image, and kornia's batches if installed.
 
-    python benchmarks/augmentation.py [--threads 2] [--seconds 2]
+    python benchmarks/augmentation.py [--threads 1] [--seconds 2] [--pieces]
 
 Everyone gets the same images and the same recipe (SimSiam's for small images: crop, jitter, grey, flip), in
 memory, and gives float tensors. Torchvision works on PIL images, as in the usual training pipelines, in one process.
@@ -18,6 +18,7 @@ from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from vi_simsiam import views
 from vi_simsiam.params import AugmentationParams
 from vi_simsiam.randomness import generator
 from vi_simsiam.views import Views
@@ -31,8 +32,8 @@ CASES = [(32, 3, 256), (28, 1, 256), (96, 3, 128), (224, 3, 32)]  # pixels of a 
 
 def ours(images: torch.Tensor) -> Callable[[], torch.Tensor]:
     n, size, _, channels = images.shape
-    views, draw = Views(RECIPE, size, channels), generator("benchmark")
-    return lambda: views.apply(images, views.draw(n, size, size, draw))
+    made, draw = Views(RECIPE, size, channels), generator("benchmark")
+    return lambda: made.apply(images, made.draw(n, size, size, draw))
 
 
 def torchvision(images: torch.Tensor) -> Callable[[], torch.Tensor]:
@@ -79,12 +80,27 @@ def rate(make: Callable, images: torch.Tensor, seconds: float) -> float:
     return len(images) / sorted(times)[len(times) // 2]
 
 
+def pieces(images: torch.Tensor, seconds: float) -> dict[int, float]:
+    """Views per second of ours by the number of pixels that a CPU works on at once."""
+    usual, found = views._CACHED, {}
+    for views._CACHED in (1 << power for power in range(11, 23, 2)):
+        found[views._CACHED] = rate(ours, images, seconds)
+    views._CACHED = usual
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each number (default 2)")
+    parser.add_argument("--pieces", action="store_true", help="ours alone, by how many pixels it works on at once")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if args.pieces:
+        images = torch.randint(0, 256, (1024, 32, 32, 3), dtype=torch.uint8, generator=generator("images"))
+        for pixels, found in pieces(images, args.seconds).items():
+            print(f"{pixels:10,} pixels {found:10,.0f} views/s")
+        return
     peers = contestants()
     print(f"views/s, {args.threads} thread(s), torch {torch.__version__}")
     print(f"{'images':>16}" + "".join(f"{name:>14}" for name in peers) + "   ours / torchvision")

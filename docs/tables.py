@@ -1,4 +1,4 @@
-"""Fill the tables in README.md and docs/results.md from the results in the repository: `python docs/tables.py`.
+"""Fill the tables in the pages from the results in the repository: `python docs/tables.py`.
 
 A table stands between two comments, of which the first says what it shows and where from:
 
@@ -6,6 +6,7 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- claims results/plot digits -->       the claims with their verdicts
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
+    <!-- csv benchmarks/memory.csv -->        a file as it is
     <!-- end -->
 
 `python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study. A test compares the
@@ -32,7 +33,7 @@ from vi_simsiam.metrics import Estimate  # noqa: E402
 from vi_simsiam.results import Run  # noqa: E402
 from vi_simsiam.summary import OWN_SCORES, over_seeds  # noqa: E402
 
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")
 OWN = "own score"
 # Rows of a table of results; `own score` stands for the score that a method's latent distribution offers.
 MEASURES = (
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> None:
 def filled(text: str) -> str:
     """A page with every table made anew."""
     return re.sub(
-        r"(<!-- (summary|results|claims|study)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
+        r"(<!-- (summary|results|claims|study|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
         lambda m: m[1] + _TABLES[m[2]](*(part for part in (m[3], m[4]) if part)) + "\n" + m[5],
         text,
         flags=re.DOTALL,
@@ -119,7 +120,14 @@ def study(name: str) -> str:
     return "\n".join(lines)
 
 
-_TABLES = {"summary": summary, "results": results, "claims": claims, "study": study}
+def table(path: str) -> str:
+    """A .csv file, without the column `machine`, which the text names."""
+    rows = [{name: cell for name, cell in row.items() if name != "machine"} for row in _csv(ROOT / path)]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+_TABLES = {"summary": summary, "results": results, "claims": claims, "study": study, "csv": table}
 
 
 def write_study(axes: Path) -> None:
