@@ -8,7 +8,7 @@ import pipeline
 
 with pipeline.sentences():
 
-    configfile: pipeline.begin()  # params.yaml as it was when this run was planned
+    configfile: pipeline.begin(workflow)  # params.yaml as it was when this run was planned
 
     pipeline.check(config)
     pipeline.check_gpus(config, pipeline.gpu_limit(workflow))

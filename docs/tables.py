@@ -6,11 +6,13 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- claims results/plot digits -->       the claims with their verdicts
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
+    <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
     <!-- csv benchmarks/memory.csv -->        a file as it is
     <!-- end -->
 
-`python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study. A test compares the
-pages with what this script would write.
+`python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study, and
+`python docs/tables.py epochs cifar10_jpeg vi_simsiam FILE` the means over the seeds of what was monitored while
+training. A test compares the pages with what this script would write.
 """
 
 import contextlib
@@ -47,11 +49,15 @@ STUDIED = (
     "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_crop_correct/crop_area",
     "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "r_auroc/kappa", "expected_cosine_mean",
 )  # fmt: skip
+MONITORED = ("knn_top1", "certainty_auroc", "mean_cosine", "expected_cosine", "j_align", "j_uniform", "j_kl")
 
 
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["study"]:
         write_study(Path(arguments[1]))
+        return
+    if arguments[:1] == ["epochs"]:
+        write_epochs(*arguments[1:])
         return
     for name in PAGES:
         page = ROOT / name
@@ -61,7 +67,7 @@ def main(arguments: list[str]) -> None:
 def filled(text: str) -> str:
     """A page with every table made anew."""
     return re.sub(
-        r"(<!-- (summary|results|claims|study|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
+        r"(<!-- (summary|results|claims|study|quantiles|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
         lambda m: m[1] + _TABLES[m[2]](*(part for part in (m[3], m[4]) if part)) + "\n" + m[5],
         text,
         flags=re.DOTALL,
@@ -120,6 +126,23 @@ def study(name: str) -> str:
     return "\n".join(lines)
 
 
+def quantiles(folder: str, dataset: str) -> str:
+    """Accuracy of the probe on whole images by quantile of certainty: mean over the seeds and its interval."""
+    found: dict[tuple[str, str], dict[str, list[Estimate]]] = {}
+    for row in _csv(ROOT / folder / "quantiles.csv"):
+        if (row["dataset"], row["on"], row["classifier"]) == (dataset, "images", "probe"):
+            values = Estimate(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high", "n")))
+            found.setdefault((row["method"], row["score"]), {}).setdefault(row["quantile"], []).append(values)
+    shown = {key: cells for key, cells in found.items() if key[1] in (*OWN_SCORES, "knn_density", "probe_confidence")}
+    count = len(next(iter(shown.values())))
+    names = [f"{i + 1} of {count}" for i in range(count)]
+    lines = [f"| method | score | {' | '.join(names)} |", "|---" * (2 + count) + "|"]
+    for (method, score), by_quantile in shown.items():
+        cells = [_interval(_possible(over_seeds(values), "accuracy")) for values in by_quantile.values()]
+        lines.append(f"| `{method}` | `{score}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def table(path: str) -> str:
     """A .csv file, without the column `machine`, which the text names."""
     rows = [{name: cell for name, cell in row.items() if name != "machine"} for row in _csv(ROOT / path)]
@@ -127,7 +150,14 @@ def table(path: str) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-_TABLES = {"summary": summary, "results": results, "claims": claims, "study": study, "csv": table}
+_TABLES = {
+    "summary": summary,
+    "results": results,
+    "claims": claims,
+    "study": study,
+    "quantiles": quantiles,
+    "csv": table,
+}
 
 
 def write_study(axes: Path) -> None:
@@ -135,6 +165,13 @@ def write_study(axes: Path) -> None:
     about = yaml.safe_load(axes.read_text(encoding="utf-8"))
     rows = [_studied(variant, method, about["seeds"]) for variant in about["datasets"] for method in about["methods"]]
     pd.DataFrame(rows).to_csv(axes.with_suffix(".csv"), index=False, float_format="%.4f", lineterminator="\n")
+
+
+def write_epochs(dataset: str, method: str, path: str) -> None:
+    """Write means over the seeds of columns of the histories, for the epochs that have a k-NN accuracy."""
+    histories = [pd.read_csv(file) for file in sorted(Path("results/pretrain", dataset, method).glob("*/history.csv"))]
+    mean = pd.concat(histories).groupby("epoch").mean().dropna(subset="knn_top1")[list(MONITORED)]
+    mean.to_csv(path, float_format="%.3f", lineterminator="\n")
 
 
 def _studied(variant: str, method: str, seeds: list[int]) -> dict:

@@ -1,6 +1,8 @@
 """What runs at the same time, with a stand-in for the training that notes when it ran."""
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import time
@@ -50,7 +52,7 @@ def test_one_gpu_job_at_a_time_on_one_machine(repo):
 
 
 def test_second_run_in_the_same_folder(repo):
-    """It says that the folder is taken and changes nothing; once the first run was killed, that `--unlock` frees it."""
+    """It says that the folder is taken and changes nothing; once all of the first run is dead, it begins."""
     repo.set("pretrain.lr", 0.1)
     stand_in(repo, 60)  # killed before it ends
     command = ["snakemake", "--cores", "1", "--", "step_pretrain"]
@@ -64,10 +66,15 @@ def test_second_run_in_the_same_folder(repo):
         said = repo(*second, ok=False)
         assert "cannot be locked" in said or "unlock" in said, said
     assert first.poll() is None, "the first run ended before the second one was refused"
-    os.killpg(first.pid, signal.SIGKILL)
+    first.kill()
     first.wait(60)
-    assert "--unlock" in repo(*command, ok=False)
-    repo("snakemake", "--unlock")
+    for second in (command, ["dvc", "repro", "pretrain"]):
+        said = repo(*second, ok=False)  # the training outlived its run and still writes
+        assert "cannot be locked" in said or "unlock" in said, said
+    os.killpg(first.pid, signal.SIGKILL)
     stand_in(repo, 0)
-    repo(*command)
+    (repo.path / ".snakemake/last_run.json").write_text('{"host": "another", "local": true}')
+    assert "unlock" in repo(*command, ok=False), "whether a run on another machine lives cannot be known here"
+    (repo.path / ".snakemake/last_run.json").write_text(json.dumps({"host": platform.node(), "local": True}))
+    assert "its lock is removed" in repo(*command)
     assert "Nothing to be done" in repo.snakemake("-n", "--", "step_pretrain")

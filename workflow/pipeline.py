@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
+import dead_runs  # noqa: E402
 from vi_simsiam import class_list, own_files, params_file  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
@@ -97,8 +98,13 @@ def stored(config: dict) -> list[str]:
     return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
 
 
-def begin() -> str:
+def begin(workflow: Any) -> str:
     """Start a run: refuse where the results cannot lie, and let `python` in the rules be this process's interpreter.
+
+    What a killed run left behind is cleared away (dead_runs).
+
+    Args:
+        workflow: Snakemake's, of the process that reads the Snakefile: of a run, or of a job that a run has sent away.
 
     Returns: path of the params this run was *planned* with, see `planned_params`.
     Raises: Problem.
@@ -110,6 +116,10 @@ def begin() -> str:
         )
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    if workflow.is_main_process:
+        dead_runs.clear(ROOT)
+        if not dead_runs.locked() and not workflow.dryrun:
+            dead_runs.note(local=workflow.local_exec)
     return planned_params()
 
 

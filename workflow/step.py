@@ -25,6 +25,7 @@ if importlib.util.find_spec("snakemake") is None:
             os.execv(python, [str(python), *sys.argv])
     sys.exit(f"error: {sys.executable} has no snakemake. Activate the environment that has it, or `make run` once.")
 
+import dead_runs
 import pipeline
 
 LONG_AGO = 86400  # s, 2 January 1970
@@ -34,10 +35,11 @@ def main() -> None:
     (step,) = sys.argv[1:]
     if set(str(pipeline.ROOT)) & set("{}"):
         raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
-    if any(Path(".snakemake/locks").glob("*")):  # Snakemake would say so too, but after the changes below
+    dead_runs.clear(pipeline.ROOT)
+    if dead_runs.locked():  # Snakemake would say so too, but after the changes below
         raise pipeline.Problem(
             "this folder cannot be locked: another run works in it. "
-            "Wait for its end; if it was killed, `snakemake --unlock`."
+            "Wait for its end; if it was killed, also on another machine, `snakemake --unlock`."
         )
     config = pipeline.params_file.load("params.yaml")
     for path in results(step):
