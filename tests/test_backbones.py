@@ -45,11 +45,10 @@ def test_projector_layout():
 
 
 @pytest.mark.parametrize("width", [4, 8, 16])
-@pytest.mark.parametrize("size", [55, 56])
-def test_gradients_of_narrow_networks_are_those_of_double_precision(width, size):
+def test_gradients_of_narrow_networks_are_those_of_double_precision(width):
     """oneDNN's strided 1 x 1 convolution ends the process here, or gives another gradient."""
     torch.manual_seed(0)
-    images = torch.rand(16, 3, size, size, dtype=torch.float64)
+    images = torch.rand(8, 3, 56, 56, dtype=torch.float64)
     exact = ResNet("resnet10", width, "3x3", 3).double()
     single = copy.deepcopy(exact).float()
     exact(images).square().sum().backward()

@@ -77,7 +77,6 @@ def test_code_of_a_job_is_what_it_imports(finished, step):
         ),  # not of `untrained`
         ("dvc", "pretrain.lr", 0.1, {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}),
         ("snakemake", "seeds", [0, 1], {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}),
-        ("dvc", "seeds", [0, 1], {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}),
         ("snakemake", "methods", ["vi_simsiam"], {"plot": 1}),
         ("dvc", "methods", ["vi_simsiam"], {"plot": 1}),
         ("snakemake", "uncertainty.bootstrap", 120, {"uncertainty": 2, "plot": 1}),
