@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test lint format lock report benchmark clean help
+.PHONY: run test lint format lock report verify benchmark clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -28,6 +28,9 @@ lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 
 report: .venv/run.stamp  ## report.html: figures, tables, gallery, run times in one file
 	$(VENV) -m snakemake --report report.html
+
+verify: .venv/run.stamp  ## compare every result with its checksum
+	$(VENV) workflow/verify.py
 
 benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchmarks/results.csv
 	$(VENV) benchmarks/compare.py

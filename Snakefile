@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import pipeline
+import closing, job_code, pipeline
 
 with pipeline.sentences():
 

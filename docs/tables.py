@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-import pipeline  # noqa: E402
+import closing  # noqa: E402
 from vi_simsiam.metrics import Estimate  # noqa: E402
 from vi_simsiam.results import Run  # noqa: E402
 from vi_simsiam.summary import OWN_SCORES, over_seeds  # noqa: E402
@@ -78,9 +78,9 @@ def summary() -> str:
     """What a run prints at its end."""
     said = io.StringIO()
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(said):
-        started, pipeline.STARTED = pipeline.STARTED, 0
-        pipeline.print_summary()
-        pipeline.STARTED = started
+        started, closing.STARTED = closing.STARTED, 0
+        closing.print_summary()
+        closing.STARTED = started
     return f"```text\n{said.getvalue().strip()}\n```"
 
 

@@ -1,29 +1,28 @@
 """Step `cache_views`: decode and resize a data set's images once, draw and store augmented views."""
 
-import time
-
 import torch
 
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.datasets import find_source
 from vi_simsiam.manifest import verified_manifest
 from vi_simsiam.params import parse
-from vi_simsiam.record import write_run_record
+from vi_simsiam.record import RunRecord
+from vi_simsiam.store import Store
 from vi_simsiam.store_writing import build, write_report
 
 
 def main() -> None:
-    started = time.time()
     parser = job_arguments(__doc__, "download", "out")
     parser.add_argument("--threads", type=int, default=1, help="that decode; they do not change the result")
     args = parser.parse_args()
     params = parse("cache_views", args.params)
     torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
+    made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
     manifest = verified_manifest(args.download)
     images = find_source(manifest.source).read(args.download, args.threads)
     build(args.out, args.dataset, images, params)
     write_report(args.out / "report.csv", images.report)
-    write_run_record(args.out, "cache_views", args.params, started, dataset=args.dataset)
+    made.write(args.out, known=Store.open(args.out).sha256)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,31 @@
 """Step `download`: bring a data set's raw files here, verify their checksums, list them."""
 
-import time
-
 from vi_simsiam import class_list, own_files
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.datasets import find_source
 from vi_simsiam.errors import Problem
 from vi_simsiam.manifest import write_manifest
 from vi_simsiam.params import parse
-from vi_simsiam.record import write_run_record
+from vi_simsiam.record import RunRecord
 
 
 def main() -> None:
-    started = time.time()
     args = job_arguments(__doc__, "out").parse_args()
     params = parse("download", args.params)
     name = params.source or args.dataset
-    identity = {"dataset": args.dataset}
+    made = RunRecord("download", args.params, dataset=args.dataset)
+    more = {}
     if params.path is None:
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
     else:
         original = own_files.require(params.path)
         classes = None if params.classes is None else class_list.require(params.classes)
-        identity["images_state"] = own_files.state(original, classes)
+        more["images_state"] = own_files.state(original, classes)
         paths = own_files.bring(original, args.out, classes)
-        if own_files.state(original, classes) != identity["images_state"]:
+        if own_files.state(original, classes) != more["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
-    write_manifest(args.out, args.dataset, name, paths)
-    write_run_record(args.out, "download", args.params, started, **identity)
+    known = write_manifest(args.out, args.dataset, name, paths)
+    made.write(args.out, known=known, **more)
 
 
 if __name__ == "__main__":

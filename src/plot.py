@@ -1,7 +1,5 @@
 """Step `plot`: tables of all runs, claims with verdicts, headline metrics, figures and the gallery page."""
 
-import time
-
 from vi_simsiam.claims import claims_table, findings
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.figures.gallery import draw_figures
@@ -9,19 +7,22 @@ from vi_simsiam.files import replacing, write_json
 from vi_simsiam.gallery_page import write_gallery
 from vi_simsiam.params import parse
 from vi_simsiam.ranking import ranking_table
-from vi_simsiam.record import write_run_record
-from vi_simsiam.results import open_runs
+from vi_simsiam.record import RunRecord
+from vi_simsiam.results import open_runs, verify
 from vi_simsiam.summary import headline, measures_table, quantiles_table, summary_table
 
 
 def main() -> None:
-    started = time.time()
     parser = job_arguments(__doc__, "data", "results", "out", job=())
     parser.add_argument("--runs", nargs="+", required=True, metavar="DATASET/METHOD/seedK", help="what to show")
     args = parser.parse_args()
     params = parse("plot", args.params)
 
     runs = open_runs(args.runs, args.data, args.results)
+    verify(runs)
+    folders = [args.data / run.dataset for run in runs]
+    folders += [run.path(step, "") for run in runs for step in ("pretrain", "probe", "uncertainty")]
+    made = RunRecord("plot", args.params, folders)
     tables = {
         "summary": summary_table(runs),
         "measures": measures_table(runs),
@@ -36,7 +37,7 @@ def main() -> None:
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(runs, params, args.out / "figures")
     write_gallery(runs, args.out / "gallery.html")
-    write_run_record(args.out, "plot", args.params, started)
+    made.write(args.out)
 
 
 if __name__ == "__main__":

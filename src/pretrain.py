@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,18 +9,18 @@ import pandas as pd
 from vi_simsiam import models, training, training_scores
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.features import best_device
-from vi_simsiam.files import replacing, sha256
+from vi_simsiam.files import remove_unfinished, replacing, sha256
+from vi_simsiam.history import HISTORY
 from vi_simsiam.params import AugmentationParams, parse
-from vi_simsiam.record import write_run_record
+from vi_simsiam.record import IDENTITY, RunRecord
 from vi_simsiam.store import Store
 from vi_simsiam.views import Views
 
 
 def main() -> None:
-    started = time.time()
-    job = ("dataset", "method", "seed")
-    args = job_arguments(__doc__, "store", "out", "scratch", job=job).parse_args()
+    args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
+    made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open(args.store)
     store.verify()
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
@@ -38,12 +37,11 @@ def main() -> None:
     models.save(args.out, model, description)
     training_scores.write(args.out, model, store)
     with replacing(args.out / "history.csv") as temporary:
-        pd.DataFrame(history, columns=training.HISTORY).to_csv(temporary, index=False)
+        pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"
-    write_run_record(
-        args.out, "pretrain", args.params, started, device, dataset=args.dataset, method=args.method, seed=args.seed
-    )
+    made.write(args.out, device)
     checkpoint.unlink(missing_ok=True)
+    remove_unfinished(checkpoint)
 
 
 def _key(args) -> str:

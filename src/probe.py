@@ -1,27 +1,25 @@
 """Step `probe`: what a linear classifier and the nearest neighbours can read from the frozen features."""
 
-import time
-
 import numpy as np
 import torch
 
-from vi_simsiam import models
+from vi_simsiam import models, record
 from vi_simsiam.classification import classify
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.features import batches, best_device, extract
 from vi_simsiam.files import replacing, write_json
 from vi_simsiam.params import parse
-from vi_simsiam.record import write_run_record
 from vi_simsiam.store import Store
 
 
 def main() -> None:
-    started = time.time()
-    job = {"dataset": str, "method": str, "seed": int}
-    args = job_arguments(__doc__, "store", "model", "out", job=tuple(job)).parse_args()
+    args = job_arguments(__doc__, "store", "model", "out", job=record.IDENTITY).parse_args()
     params = parse("probe", args.params)
+    identity = {name: getattr(args, name) for name in record.IDENTITY}
+    made = record.RunRecord("probe", args.params, (args.store, args.model), **identity)
     store = Store.open(args.store)
     store.verify()
+    record.verify(args.model, *models.FILES)
     device = best_device()
     model, _ = models.load(args.model, device)
     features, labels = {}, {}
@@ -42,8 +40,7 @@ def main() -> None:
             print(f"only {counts} have labels; accuracies and what is fitted are of those", flush=True)
     named = [f"{name} {value:.4f}" for name, value in results.items() if name.endswith("top1") and value is not None]
     print("  ".join(named) or "no labels, so no accuracies: features alone", flush=True)
-    identity = {name: getattr(args, name) for name in job}
-    write_run_record(args.out, "probe", args.params, started, str(device), **identity)
+    made.write(args.out, str(device))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """Step `uncertainty`: every certainty score, for test images as they are, cropped, altered, and of other data sets."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from vi_simsiam import certainty, models
+from vi_simsiam import certainty, models, record
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.evaluation import evaluate
 from vi_simsiam.features import best_device
@@ -14,20 +13,21 @@ from vi_simsiam.files import read_json, replacing, write_json
 from vi_simsiam.linear_probe import LinearProbe
 from vi_simsiam.measures import measure
 from vi_simsiam.params import parse
-from vi_simsiam.record import write_run_record
 from vi_simsiam.store import Store
 
 
 def main() -> None:
-    started = time.time()
-    job = ("dataset", "method", "seed")
-    parser = job_arguments(__doc__, "store", "model", "probe", "out", job=job)
+    parser = job_arguments(__doc__, "store", "model", "probe", "out", job=record.IDENTITY)
     parser.add_argument("--ood", nargs="*", type=Path, default=[], metavar="PATH", help="stores of other data sets")
     args = parser.parse_args()
     params = parse("uncertainty", args.params)
+    identity = {name: getattr(args, name) for name in record.IDENTITY}
+    made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open(folder) for folder in (args.store, *args.ood))
     for opened in (store, *others):
         opened.verify()
+    record.verify(args.model, *models.FILES)
+    record.verify(args.probe, "probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy")
     device = best_device()
     model, _ = models.load(args.model, device)
     probed = read_json(args.probe / "probe.json")
@@ -47,10 +47,7 @@ def main() -> None:
             table.to_parquet(temporary, index=False)
     measures = measure(tables, params.bootstrap, params.seed)
     write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
-    write_run_record(
-        args.out, "uncertainty", args.params, started, str(device),
-        dataset=args.dataset, method=args.method, seed=args.seed,
-    )  # fmt: skip
+    made.write(args.out, str(device))
 
 
 if __name__ == "__main__":

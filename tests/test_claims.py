@@ -19,7 +19,7 @@ from vi_simsiam.results import open_runs
 from vi_simsiam.summary import Estimate, over_seeds, summary_table
 
 sys.path.insert(0, str(ROOT / "workflow"))
-import pipeline
+import closing
 
 
 def opened(root, **kwargs):
@@ -218,16 +218,16 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
 
 
 def test_a_run_ends_with_its_claims(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pipeline, "STARTED", 0)
+    monkeypatch.setattr(closing, "STARTED", 0)
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
     summary_table(runs).to_csv(tmp_path / "summary.csv", index=False)
     claims_table(findings(runs, 0.02)).to_csv(tmp_path / "claims.csv", index=False)
-    pipeline.print_summary(str(tmp_path / "summary.csv"))
+    closing.print_summary(str(tmp_path / "summary.csv"))
     lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
     assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
     assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
-    monkeypatch.setattr(pipeline, "STARTED", math.inf)  # nothing of an earlier run
-    pipeline.print_summary(str(tmp_path / "summary.csv"))
+    monkeypatch.setattr(closing, "STARTED", math.inf)  # nothing of an earlier run
+    closing.print_summary(str(tmp_path / "summary.csv"))
     assert capsys.readouterr().out == ""
 
 

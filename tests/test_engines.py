@@ -20,6 +20,7 @@ from PIL import Image
 pytestmark = pytest.mark.slow
 
 sys.path.insert(0, str(ROOT / "workflow"))
+import job_code  # noqa: E402
 import pipeline  # noqa: E402
 
 
@@ -59,7 +60,7 @@ def test_code_of_a_job_is_what_it_imports(finished, step):
             modules = set(re.findall(r"^import time:.*\| +(vi_simsiam\S*)$", file.read_text(), re.MULTILINE))
             paths = [ROOT / "src" / name.replace(".", "/") for name in modules - {"vi_simsiam.params"}]
             files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
-            assert "src/vi_simsiam/command.py" in (code := pipeline.code(step, *parts[2:3]))
+            assert "src/vi_simsiam/command.py" in (code := job_code.files(step, *parts[2:3]))
             assert {file.relative_to(ROOT).as_posix() for file in files} <= set(code)
             assert len(files) > 3, f"{file} does not hold the imports"
 

@@ -12,6 +12,7 @@ from conftest import copy_project
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
+import job_code  # noqa: E402
 import pipeline  # noqa: E402
 
 STAGES = pipeline.stages()
@@ -49,7 +50,7 @@ def test_job_config_is_canonical_and_free_of_the_sweep():
 
 def test_code_of_a_job_follows_its_method_and_no_other():
     def methods(method):
-        files = pipeline.code("pretrain", method)
+        files = job_code.files("pretrain", method)
         return {Path(file).stem for file in files if "/methods/" in file} - {"__init__", "base"}
 
     assert methods("vae") == {"vae"}

@@ -29,6 +29,7 @@ from vi_simsiam.image_stream import Stream
 from vi_simsiam.methods import build
 from vi_simsiam.params import parse
 from vi_simsiam.params_file import resolve
+from vi_simsiam.record import RunRecord
 from vi_simsiam.scoring import load
 from vi_simsiam.training import image_spec
 
@@ -50,6 +51,7 @@ def saved(folder, store, method="vi_simsiam"):
         torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
     models.save(folder, model, models.describe(method, params, image_spec(store), dataset="digits"))
     training_scores.write(folder, model, store)
+    RunRecord("pretrain", params).write(folder)
     return folder
 
 
@@ -211,8 +213,12 @@ def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pict
         (lambda f: changed(f, train_scores=["a"]), r"scoring\.json is damaged"),
         (lambda f: changed(f, train_scores=[]), r"scoring\.json is damaged"),
         (lambda f: changed(f, resize="stretched"), "another version"),
-        (lambda f: changed(f, weights_sha256="0"), r"model\.safetensors is missing or not"),
-        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing or not"),
+        (lambda f: changed(f, train_images=97), r"scoring\.json is damaged: its SHA-256"),
+        (lambda f: (f / "run.json").unlink(), r"run\.json does not exist"),
+        (lambda f: (f / "run.json").write_text("[]"), r"run\.json is damaged or of an older version"),
+        (lambda f: flipped(f / "model.safetensors"), r"model\.safetensors is damaged: its SHA-256"),
+        (lambda f: flipped(f / "model.json"), r"model\.json is damaged: its SHA-256"),
+        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
         (lambda f: shutil.rmtree(f), "is no folder of a model"),
     ],
 )
@@ -222,6 +228,13 @@ def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, damage, says):
     damage(copy)
     with pytest.raises(Problem, match=says):
         load(copy)
+
+
+def flipped(file):
+    """One bit of a byte in the middle."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
 
 
 def changed(folder, **entries):

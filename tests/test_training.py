@@ -8,6 +8,7 @@ from vi_simsiam import checkpoints, training
 from vi_simsiam.alarms import TrainingAlarm
 from vi_simsiam.distributions import log_sphere_area, power_spherical_log_prob
 from vi_simsiam.errors import Problem
+from vi_simsiam.history import HISTORY
 from vi_simsiam.params import AugmentationParams, UntrainedParams
 from vi_simsiam.view_batches import ViewBatches
 from vi_simsiam.views import Views
@@ -106,7 +107,7 @@ def test_cached_views_are_two_different_ones_of_the_same_image(cached):
 
 def test_the_history(store):
     _, history = pretrain("vi_simsiam", store, epochs=3, knn_every=2)
-    assert [tuple(row) for row in history] == [training.HISTORY] * 3
+    assert [tuple(row) for row in history] == [HISTORY] * 3
     assert [row["knn_top1"] is None for row in history] == [True, False, False]
     row = history[-1]
     quantiles = [row[f"kappa_q{q}"] for q in ("05", "25", "50", "75", "95")]

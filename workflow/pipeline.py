@@ -1,14 +1,11 @@
 """What both engines share, read from dvc.yaml, params.yaml and the scripts' imports (written nowhere else)."""
 
-import ast
 import contextlib
-import csv
 import functools
 import hashlib
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,10 @@ SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
-from vi_simsiam import class_list, own_files, params_file  # noqa: E402
+from vi_simsiam import class_list, own_files, params_file, record  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
-STARTED = time.time()
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
 
@@ -148,11 +144,11 @@ def images_state(config: dict, dataset: str) -> str | None:
     path, classes = section["path"], section["classes"]
     if path is None:
         return None
-    record = ROOT / "data/download" / dataset / "run.json"
-    if not Path(path).expanduser().exists() and record.exists():
-        done = json.loads(record.read_text(encoding="utf-8"))
-        if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
-            return done.get("images_state")
+    if not Path(path).expanduser().exists():
+        with contextlib.suppress(Problem):  # no copy, or a damaged one: the original is needed
+            done = record.read(ROOT / "data/download" / dataset)
+            if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
+                return done.get("images_state")
     return _state(path, classes)
 
 
@@ -204,54 +200,6 @@ def sentences() -> Iterator[None]:
         sys.exit(f"error: {problem}")
 
 
-@functools.cache
-def code(step: str, method: str | None = None) -> list[str]:
-    """Source files of a job: its script and every module in src that it imports, at any depth.
-
-    A method is imported by its name, so its module is added by its name.
-    """
-    todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
-    found: set[Path] = set()
-    while todo:
-        file = todo.pop()
-        if file not in found:
-            found.add(file)
-            todo += _imported(file)
-    # params.py says what parameters may be; what a job is given is compared itself (job_config).
-    found.discard(SRC / "vi_simsiam" / "params.py")
-    return sorted(file.relative_to(ROOT).as_posix() for file in found)
-
-
-def code_digest(step: str, method: str | None = None) -> str:
-    """A hash of a job's source files: one of the rule's params, so that a change reruns the jobs that use the file.
-
-    As inputs they would be compared only where they are newer than the results, and after `git pull` and `dvc pull` it
-    is the results that are.
-    """
-    files = code(step, method)
-    return hashlib.sha256("".join(file + _digest(ROOT / file) for file in files).encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-@functools.cache
-def _imported(file: Path) -> list[Path]:
-    names = []
-    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    paths = [
-        SRC.joinpath(*parts[:n]) for parts in (name.split(".") for name in names) for n in range(1, len(parts) + 1)
-    ]
-    candidates = [path for p in paths for path in (p.with_suffix(".py"), p / "__init__.py")]
-    return [path for path in candidates if path.is_file()]
-
-
 def caption(figure: str) -> str:
     """Path of the caption that the report shows with a figure (Snakemake takes captions only from files)."""
     path = ROOT / ".snakemake" / "captions" / f"{figure}.rst"
@@ -259,44 +207,3 @@ def caption(figure: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(FIGURES[figure], encoding="utf-8")
     return str(path)
-
-
-def print_summary(table: str = "results/plot/summary.csv") -> None:
-    """Print the main columns of the summary table, and the claims beside it, if this run made them."""
-    path = Path(table)
-    if not path.exists() or path.stat().st_mtime < STARTED:
-        return
-    rows = _rows(path)
-    main = ["knn_top1", "probe_top1", "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa"]
-    main = [name for name in main if name in rows[0]]
-    cells = [["dataset", "method", "seed", *main]]
-    for row in rows:
-        numbers = [f"{float(row[name]):.3f}" if row[name] else "-" for name in main]
-        cells.append([row["dataset"], row["method"], row["seed"], *numbers])
-    print("", *_aligned(cells), sep="\n")
-    claims = _rows(path.with_name("claims.csv"))
-    if claims:
-        cells = [["dataset", "claim", "estimate", "95 % interval", "verdict"]]
-        for row in claims:
-            estimate, low, high = (f"{float(row[name]):.3f}" for name in ("estimate", "ci_low", "ci_high"))
-            cells.append([row["dataset"], row["claim"], estimate, f"[{low}, {high}]", row["verdict"]])
-        print("", *_aligned(cells), sep="\n")
-    for dataset in unlabelled(rows):
-        print(f"{dataset} has no labels: no accuracies. Its images by certainty: {path.with_name('ranking.csv')}")
-    print(f"All measures: {table}; claims: docs/claims.md; figures: results/plot/figures")
-
-
-def unlabelled(summary: list[dict[str, str]]) -> list[str]:
-    """Data sets of the summary table of which no run has an accuracy."""
-    return sorted({row["dataset"] for row in summary} - {row["dataset"] for row in summary if row["knn_top1"]})
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _aligned(cells: list[list[str]]) -> list[str]:
-    """Lines of a table whose columns are two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -2,7 +2,8 @@
 
 DVC has found that the step is stale; Snakemake decides which of its jobs are. Snakemake compares the *contents* of an
 input with its record only if that input is newer than the output, and DVC moves dates around (checkout, unprotect), so:
-  1. drop the run.json of results made with other parameters, whatever Snakemake's records say: their jobs rerun;
+  1. drop the run.json of results made with other parameters, and every file that is not as its job wrote it, whatever
+     Snakemake's records say: their jobs rerun;
   2. make the step's results look older than any input, so that Snakemake must compare contents (a result without a
      record is then redone);
   3. afterwards date them now: they are verified, and later calls are cheap again.
@@ -27,6 +28,7 @@ if importlib.util.find_spec("snakemake") is None:
 
 import dead_runs
 import pipeline
+from vi_simsiam import record
 
 LONG_AGO = 86400  # s, 2 January 1970
 
@@ -43,8 +45,8 @@ def main() -> None:
         )
     config = pipeline.params_file.load("params.yaml")
     for path in results(step):
-        if path.name == "run.json" and outdated(json.loads(path.read_text(encoding="utf-8")), step, config):
-            path.unlink()
+        if path.name == record.NAME:
+            drop_what_is_no_result(path, step, config)
     for path in results(step):
         os.utime(path, (LONG_AGO, LONG_AGO))
     # Ctrl-C reaches Snakemake too, which stops its jobs and removes its lock; `call` alone would kill it before that.
@@ -62,14 +64,30 @@ def results(step: str) -> list[Path]:
     return [path for folder in pipeline.outputs(step) for path in folder.rglob("*") if path.is_file()]
 
 
-def outdated(record: dict, step: str, config: dict) -> bool:
-    """Whether a job that the sweep lists ask for would now get other parameters than those in its run.json."""
+def drop_what_is_no_result(path: Path, step: str, config: dict) -> None:
+    """Remove from the folder of a record, `path`, what was made with other parameters or has been damaged since."""
+    try:
+        done = record.read(path.parent)
+    except pipeline.Problem as problem:
+        print(f"made again: {problem}", flush=True)
+        path.unlink()
+        return
+    if not asked_for(done, step, config):
+        return  # results that are not asked for stay as they are
+    wanted = pipeline.job_config(step, config, done.get("dataset"), done.get("method"))
+    if done["params"] != json.loads(wanted):
+        path.unlink()
+        return
+    for file, trouble in record.damaged(path.parent):
+        print(f"made again: {file} {trouble}", flush=True)
+        file.unlink(missing_ok=True)
+
+
+def asked_for(done: dict, step: str, config: dict) -> bool:
+    """Whether the sweep lists ask for the job of a record."""
     datasets = pipeline.stored(config) if step in ("download", "cache_views") else config["datasets"]
-    for name, asked in (("dataset", datasets), ("method", config["methods"]), ("seed", config["seeds"])):
-        if name in record and record[name] not in asked:
-            return False  # results that are not asked for stay as they are
-    wanted = pipeline.job_config(step, config, record.get("dataset"), record.get("method"))
-    return record["params"] != json.loads(wanted)
+    lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
+    return all(done[name] in asked for name, asked in lists.items() if name in done)
 
 
 if __name__ == "__main__":

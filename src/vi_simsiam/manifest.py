@@ -18,10 +18,11 @@ class Manifest:
     paths: tuple[str, ...]
 
 
-def write_manifest(folder: Path, dataset: str, source: str, paths: list[str]) -> None:
-    """Write manifest.json for raw files of `folder` (paths relative to it); it goes last, the files are whole."""
+def write_manifest(folder: Path, dataset: str, source: str, paths: list[str]) -> dict[str, str]:
+    """Write manifest.json for raw files of `folder` (paths relative to it), which are whole; returns their SHA-256."""
     files = [{"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)} for path in paths]
     write_json(folder / _NAME, {"dataset": dataset, "source": source, "files": files})
+    return {file["path"]: file["sha256"] for file in files}
 
 
 def verified_manifest(folder: Path) -> Manifest:

@@ -13,6 +13,7 @@ from vi_simsiam.methods import ImageSpec, Method, build
 from vi_simsiam.params import parse
 
 FORMAT = 1
+FILES = ("model.safetensors", "model.json")
 
 
 def save(folder: Path, model: Method, description: dict[str, Any]) -> None:

@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vi_simsiam import record
 from vi_simsiam.errors import Problem
 from vi_simsiam.files import read_json
 from vi_simsiam.params import METHODS
+
+# Files of each step that tables and figures are made of.
+_READ = {
+    "pretrain": ("history.csv",),
+    "probe": ("probe.json", "features_test.npy"),
+    "uncertainty": ("images.parquet", "crops.parquet", "graded.parquet", "metrics.json"),
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,18 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
             raise Problem(f"--runs: {name!r} does not name a run. Write DATASET/METHOD/seedK, e.g. digits/vae/seed0.")
         runs.append(Run(match[1], match[2], int(match[3]), data, results))
     return sorted(runs, key=lambda run: (run.dataset, _rank(run.method), run.method, run.seed))
+
+
+def verify(runs: list[Run]) -> None:
+    """Compare all that tables and figures are made of with its checksums.
+
+    Raises: Problem naming the first file that is missing or is not the one that its step wrote.
+    """
+    for folder in sorted({run.data / run.dataset for run in runs}):
+        record.verify(folder, "images_test.npy", "sources_test.parquet", "store.json")
+    for run in runs:
+        for step, files in _READ.items():
+            record.verify(run.path(step, ""), *files)
 
 
 def grouped(runs: list[Run], *keys: str) -> dict[Any, list[Run]]:

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam import models, training_scores
+from vi_simsiam import models, record, training_scores
 from vi_simsiam.errors import Problem
 from vi_simsiam.features import batches, best_device, extract
 from vi_simsiam.image_stream import Picture, Stream
@@ -33,7 +33,8 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     """Read a trained model, in results/pretrain/<dataset>/<method>/seed<k> or wherever that folder was copied to.
 
     Args:
-        folder: with model.safetensors, model.json and scoring.json. No code in them is executed.
+        folder: with model.safetensors, model.json, scoring.json, and run.json, which has their checksums. No code in
+            them is executed.
         device: the GPU if there is one unless named.
 
     Raises: Problem when a file is missing, damaged or of an older version.
@@ -42,6 +43,7 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     if not folder.is_dir():
         raise Problem(f"{folder} is no folder of a model, such as results/pretrain/digits/vi_simsiam/seed0.")
     scores = training_scores.read(folder)
+    record.verify(folder, *models.FILES, training_scores.NAME)
     network, description = models.load(folder, best_device() if device is None else device)
     return Model(network, description, scores)
 

@@ -1,38 +1,28 @@
 """Self-supervised training: one loop for all methods, on one or several devices, resumable bit for bit on a CPU."""
 
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from tqdm import tqdm
 
-from vi_simsiam import alarms, checkpoints, knn, processes, randomness
+from vi_simsiam import alarms, checkpoints, processes, randomness
 from vi_simsiam.errors import Problem
-from vi_simsiam.features import batches, best_device, extract
+from vi_simsiam.features import best_device
+from vi_simsiam.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.methods import ImageSpec, Losses, Method, build
+from vi_simsiam.monitoring import monitor
 from vi_simsiam.params import PretrainParams, UntrainedParams
 from vi_simsiam.schedule import learning_rate
 from vi_simsiam.store import Store
 from vi_simsiam.view_batches import ViewBatches
 from vi_simsiam.views import Views
 
-HISTORY = (
-    "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
-    "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "embedding_std", "lr", "knn_top1",
-    "certainty_auroc", "j_align", "j_uniform", "j_kl",
-)  # fmt: skip
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_MONITORED_IMAGES = 2000  # training images, or up to twice as many, of the k-NN in the history
 # A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
 _CHECKPOINT_EVERY = 20
 
@@ -121,7 +111,7 @@ def _train(
     device: torch.device,
     checkpoint: Path | None,
 ) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
-    """As `pretrain`, in one of `params.devices` processes: all return the same but for what `_monitor` finds."""
+    """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), processes.rank()
@@ -133,14 +123,14 @@ def _train(
         if rank == 0:
             print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
     saved, cost = time.monotonic(), 0.0
-    for epoch in _announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
+    for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
         alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
         history.append(row)
         if rank > 0:
             continue
         if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
-            row |= _monitor(run.model, store, fabric.device)
+            row |= monitor(run.model, store, fabric.device)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
             checkpoints.save(checkpoint, run.model, run.optimizer, {"history": history})
@@ -198,7 +188,7 @@ class Training:
         self.model.train()
         # The VAE's noise: from (seed, epoch) like everything else, so that resuming is exact.
         torch.manual_seed(randomness.seed(self.seed, epoch, "noise"))
-        means = _Means()
+        means = Means()
         kappas: list[Tensor] = []
         step = (epoch - 1) * len(self.views)
         rate = 0.0
@@ -222,30 +212,7 @@ class Training:
                 **monitors,
             )  # fmt: skip
         _average_batch_statistics(self.model)
-        row = dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values()
-        if kappas:
-            levels = torch.tensor(_QUANTILES, device=kappas[0].device)
-            quantiles = torch.quantile(torch.cat(kappas), levels).tolist()
-            row |= {f"kappa_q{round(100 * q):02d}": v for q, v in zip(_QUANTILES, quantiles, strict=True)}
-        return row
-
-
-class _Means:
-    """Running means that stay on the device: reading a number off a GPU at every step would stall it."""
-
-    def __init__(self):
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, **values: Tensor) -> None:
-        self.count += 1
-        for key, value in values.items():
-            value = value.detach().double()
-            self.sums[key] = self.sums[key] + value if key in self.sums else value
-
-    def values(self) -> dict[str, float]:
-        """Over all batches and all processes."""
-        return {key: processes.mean(value / self.count).item() for key, value in self.sums.items()}
+        return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
 
 
 @torch.no_grad()
@@ -261,52 +228,3 @@ def _precision(asked: str | int, device: torch.device) -> str:
     if asked == "auto":
         return "bf16-mixed" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
     return "bf16-mixed" if asked == "bf16" else "32-true"
-
-
-def _monitor(model: Method, store: Store, device: torch.device) -> dict[str, float | None]:
-    """What some training images say, one by one left out: no test image is looked at while training.
-
-    Returns: `knn_top1`, the 20-NN accuracy; `certainty_auroc`, how well the method's own certainty score tells the
-        images that are classified right from the others (None without a score, or when all are right).
-    """
-    images = store.images("train")
-    # At even steps, because images may be sorted by class.
-    rows = np.arange(0, len(images), max(1, len(images) // _MONITORED_IMAGES))
-    labels = torch.from_numpy(store.labels("train")[rows]).to(device)
-    if len(labels) < 2 or (labels < 0).any():
-        return {}
-    own = model.certainty_scores[:1]
-    found = extract(
-        model,
-        batches(images[rows], 500),
-        lambda f: {"features": f} | {name: model.certainty(f)[name] for name in own},
-    )
-    features = found["features"].to(device)
-    right = knn.predict(features, features, labels, k=20, temperature=0.1, leave_one_out=True) == labels
-    row: dict[str, float | None] = {"knn_top1": right.float().mean().item()}
-    if own and 0 < right.sum() < len(right):
-        row["certainty_auroc"] = float(roc_auc_score(right.cpu(), found[own[0]]))
-    return row
-
-
-def _announced(epochs: range, total: int, history: list[dict], rank: int) -> Iterator[int]:
-    """The epochs; the first process shows a progress bar on a terminal and plain lines in a log."""
-    if rank > 0:
-        yield from epochs
-        return
-    terminal = sys.stderr.isatty()
-    start = time.monotonic()
-    for done, epoch in enumerate(
-        tqdm(epochs, initial=epochs.start - 1, total=total, unit="epoch", disable=not terminal)
-    ):
-        yield epoch
-        if terminal or not history:
-            continue
-        row = history[-1]
-        seconds = (time.monotonic() - start) / (done + 1)
-        shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1", "certainty_auroc")
-        numbers = "  ".join(f"{key} {row[key]:.4f}" for key in shown if row.get(key) is not None)
-        print(
-            f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left",
-            flush=True,
-        )

@@ -1,7 +1,7 @@
 """What the training images got from a model's own certainty score: the scale on which new images are read.
 
 It lies in the model's folder as scoring.json, with what else a model needs to be used far from its data: the rule by
-which images are resized, the versions it was made with, and the checksum of its weights.
+which images are resized, and the versions it was made with.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import numpy as np
 
 from vi_simsiam.errors import Problem
 from vi_simsiam.features import batches, best_device, extract
-from vi_simsiam.files import read_json, sha256, write_json
+from vi_simsiam.files import read_json, write_json
 from vi_simsiam.methods import Method
 from vi_simsiam.record import versions
 from vi_simsiam.store import Store
 
 NAME = "scoring.json"
-FORMAT = 1
+FORMAT = 2
 RESIZE = "central square, bilinear, antialiased"  # what vi_simsiam.resampling.resize does, the only rule there is
 _MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
 _BATCH = 500
@@ -65,14 +65,13 @@ def write(folder: Path, model: Method, store: Store) -> None:
             "train_images": len(images),
             "train_scores": [float(f"{value:.9g}") for value in values],  # nine digits tell all of float32 apart
             "resize": RESIZE,
-            "weights_sha256": sha256(folder / "model.safetensors"),
             "versions": versions(),
         },
     )
 
 
 def read(folder: Path) -> TrainingScores:
-    """Read `folder`/scoring.json. Raises: Problem when it is missing, damaged or does not belong to the weights."""
+    """Read `folder`/scoring.json. Raises: Problem when it is missing or damaged."""
     path = folder / NAME
     if not path.exists():
         raise Problem(
@@ -86,14 +85,8 @@ def read(folder: Path) -> TrainingScores:
         values = np.array(about["train_scores"], dtype=np.float32)
         scores = TrainingScores(about["score"], int(about["train_images"]), values)
         whole = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
-        weights = about["weights_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise Problem(f"{path} is damaged ({error!r}): copy the folder anew, or run `pretrain` again.") from None
     if not whole:
         raise Problem(f"{path} is damaged (its scores do not rise): copy the folder anew, or run `pretrain` again.")
-    if not (folder / "model.safetensors").exists() or sha256(folder / "model.safetensors") != weights:
-        raise Problem(
-            f"{folder / 'model.safetensors'} is missing or not the file that {NAME} was written for: copy the whole "
-            "folder anew, or run `pretrain` again."
-        )
     return scores

@@ -25,7 +25,7 @@ rule cache_views:
         mem_mb=4000,
         runtime=120,
     params:
-        code=pipeline.code_digest("cache_views"),
+        code=job_code.digest("cache_views"),
         config=lambda w: pipeline.job_config("cache_views", config, w.dataset),
     message:
         "store images and views of {wildcards.dataset}"

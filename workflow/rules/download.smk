@@ -12,7 +12,7 @@ rule download:
         mem_mb=2000,
         runtime=120,
     params:
-        code=pipeline.code_digest("download"),
+        code=job_code.digest("download"),
         config=lambda w: pipeline.job_config("download", config, w.dataset),
         images=lambda w: pipeline.images_state(config, w.dataset),
     message:

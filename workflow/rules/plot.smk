@@ -2,7 +2,7 @@ report: "../report/workflow.rst"
 
 
 onsuccess:
-    pipeline.print_summary()
+    closing.print_summary()
 
 
 rule plot:
@@ -72,7 +72,7 @@ rule plot:
         mem_mb=4000,
         runtime=30,
     params:
-        code=pipeline.code_digest("plot"),
+        code=job_code.digest("plot"),
         config=pipeline.job_config("plot", config),
         runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:

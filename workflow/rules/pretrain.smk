@@ -21,7 +21,7 @@ rule pretrain:
         mem_mb=8000,
         runtime=1440,
     params:
-        code=lambda w: pipeline.code_digest("pretrain", w.method),
+        code=lambda w: job_code.digest("pretrain", w.method),
         config=lambda w: pipeline.job_config("pretrain", config, w.dataset, w.method),
         run=RUN,
     message:

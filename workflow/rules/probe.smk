@@ -21,7 +21,7 @@ rule probe:
         mem_mb=8000,
         runtime=120,
     params:
-        code=lambda w: pipeline.code_digest("probe", w.method),
+        code=lambda w: job_code.digest("probe", w.method),
         config=lambda w: pipeline.job_config("probe", config, w.dataset, w.method),
         run=RUN,
     message:

@@ -26,7 +26,7 @@ rule uncertainty:
         mem_mb=8000,
         runtime=120,
     params:
-        code=lambda w: pipeline.code_digest("uncertainty", w.method),
+        code=lambda w: job_code.digest("uncertainty", w.method),
         config=lambda w: pipeline.job_config("uncertainty", config, w.dataset, w.method),
         run=RUN,
         ood=lambda w: expand("data/cache_views/{dataset}", dataset=pipeline.ood(config, w.dataset)),
