@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import closing, job_code, pipeline
+import closing, job_code, pipeline, stopping
 
 with pipeline.sentences():
 
@@ -29,6 +29,11 @@ wildcard_constraints:
 for step in pipeline.stages():
 
     include: f"workflow/rules/{step}.smk"
+
+
+onstart:
+    if workflow.local_exec:
+        stopping.end_jobs_on_signals()
 
 
 rule all:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 import pipeline
+import stopping
 from vi_simsiam import record
 from vi_simsiam.errors import Problem
 
@@ -46,7 +47,7 @@ def main() -> int:
     (into / "params.yaml").write_text(written, encoding="utf-8")
     clean = {key: value for key, value in os.environ.items() if key != "WORKFLOW_PARAMS"}
     command = [sys.executable, "-m", "snakemake", "--cores", args.cores, "--forceall", "--", str(target / record.NAME)]
-    if subprocess.call(command, cwd=into, env=clean) != 0:
+    if stopping.call(command, cwd=into, env=clean) != 0:
         raise Problem(f"the result could not be made again; what there is lies in {into}.")
     again = record.read(into / target)
     for difference in differences(done, again):

@@ -12,8 +12,6 @@ input with its record only if that input is newer than the output, and DVC moves
 import importlib.util
 import json
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +26,7 @@ if importlib.util.find_spec("snakemake") is None:
 
 import dead_runs
 import pipeline
+import stopping
 from vi_simsiam import record
 
 LONG_AGO = 86400  # s, 2 January 1970
@@ -49,10 +48,8 @@ def main() -> None:
             drop_what_is_no_result(path, step, config)
     for path in results(step):
         os.utime(path, (LONG_AGO, LONG_AGO))
-    # Ctrl-C reaches Snakemake too, which stops its jobs and removes its lock; `call` alone would kill it before that.
-    signal.signal(signal.SIGINT, lambda *_: None)
     cores = os.environ.get("CORES", "all")
-    status = subprocess.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"])
+    status = stopping.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"])
     if status == 0:
         for path in results(step):
             os.utime(path)

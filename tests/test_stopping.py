@@ -1,0 +1,63 @@
+"""A signal ends a run within seconds, whichever of its processes gets it; nothing half-made stays, nothing is lost."""
+
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+SECONDS = 15  # on a busy machine; an idle one needs one or two
+RESULT = "results/pretrain/digits/vi_simsiam/seed0"
+SNAKEMAKE, DVC = ["snakemake", "--cores", "2"], ["dvc", "repro"]
+
+
+def training(repo, command):
+    """A run that has begun to train, and would do so for minutes, in a session of its own."""
+    process = subprocess.Popen(
+        command, cwd=repo.path, env=repo.env, start_new_session=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while not any(path.suffix == ".safetensors" for path in (repo.path / "scratch").glob("pretrain/[!.]*")):
+        assert time.monotonic() < end and process.poll() is None, "no checkpoint was seen"
+        time.sleep(0.02)
+    return process
+
+
+def living(session):
+    """Processes of a session that are not yet gone."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [(SNAKEMAKE, signal.SIGTERM), (SNAKEMAKE, signal.SIGINT), (DVC, signal.SIGTERM)],
+    ids=["snakemake-TERM", "snakemake-INT", "dvc-TERM"],
+)
+def test_a_signal_to_the_first_process_alone_ends_all(repo, command, number):
+    """As `kill PID`, a job system or `timeout` send it; Ctrl-C, which reaches all of them, is test_engines' case."""
+    repo.set("recipes.digits.pretrain.epochs", 5000)
+    process = training(repo, command)
+    start = time.monotonic()
+    process.send_signal(number)
+    process.wait(SECONDS)
+    while left := living(process.pid):
+        assert time.monotonic() - start < SECONDS, left
+        time.sleep(0.05)
+    assert process.returncode != 0
+    assert not (repo.path / RESULT / "run.json").exists() and not (repo.path / RESULT / "model.safetensors").exists()
+    # What was trained is not lost (test_engines goes on from it), and the folder can be worked in at once.
+    assert [path for path in (repo.path / "scratch/pretrain").iterdir() if not path.name.startswith(".")]
+    repo.set("recipes.digits.pretrain.epochs", 2)
+    assert "Nothing to be done" not in repo(*command)
+    repo.agree()
