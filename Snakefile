@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import closing, job_code, pipeline, stopping
+import job_code, pipeline
 
 with pipeline.sentences():
 
@@ -18,22 +18,16 @@ RUN = "{dataset}/{method}/seed{seed}"
 ALL = dict(dataset=config["datasets"], method=config["methods"], seed=config["seeds"])
 
 
-resource_scopes:
-    gpu="local",  # the cap of profiles/default binds on this machine, not on SLURM, which counts GPUs itself
-
-
 wildcard_constraints:
     seed=r"\d+",
+
+
+include: "workflow/run.smk"
 
 
 for step in pipeline.stages():
 
     include: f"workflow/rules/{step}.smk"
-
-
-onstart:
-    if workflow.local_exec:
-        stopping.end_jobs_on_signals()
 
 
 rule all:

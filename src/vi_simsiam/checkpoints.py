@@ -1,5 +1,6 @@
 """Resumable training state, outside any engine's outputs: neither Snakemake nor DVC deletes it."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, progress: dic
         momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
         if momentum is not None:
             tensors[f"momentum.{i}"] = momentum.detach().cpu().contiguous()
+    text = json.dumps(progress)
     with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
+        safetensors.torch.save_file(tensors, temporary, metadata={"progress": text, "sha256": _sha256(tensors, text)})
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None) -> dict[str, Any] | None:
@@ -32,8 +34,11 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None)
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            progress = json.loads(file.metadata()["progress"])
+            about = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        if _sha256(tensors, about["progress"]) != about["sha256"]:
+            raise ValueError("its SHA-256 is not the one it was written with")
+        progress = json.loads(about["progress"])
         _fits(tensors, model)
     except FileNotFoundError:
         return None
@@ -46,6 +51,14 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None)
             # The layout (channels_last) of the parameter, so that the update adds up in the same order as before.
             optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
     return progress
+
+
+def _sha256(tensors: dict[str, Tensor], progress: str) -> str:
+    digest = hashlib.sha256(progress.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _fits(tensors: dict[str, Tensor], model: nn.Module) -> None:

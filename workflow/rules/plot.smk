@@ -1,10 +1,3 @@
-report: "../report/workflow.rst"
-
-
-onsuccess:
-    closing.print_summary()
-
-
 rule plot:
     """Tables of all runs, claims with verdicts, headline metrics, figures, the gallery page."""
     input:
