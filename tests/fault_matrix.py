@@ -1,6 +1,11 @@
-"""kill -9 at random moments of the tiny run, then the same command again: `python tests/fault_matrix.py --kills 50`.
+"""Faults done to the tiny run, counted: `python tests/fault_matrix.py --kills 50 --corruptions 50`.
 
-Every finished run must have the files of an undisturbed one, byte for byte, but for `run.json`, which holds times.
+Kills: kill -9 at random moments, then the same command again. Every finished run must have the files of an undisturbed
+one, byte for byte, but for `run.json`, which holds times.
+
+Corruptions: a flipped bit, a cut or an emptied file among downloads, stores, models, and results. `make verify` must
+name it, the step that reads the file must refuse it with its name, and `dvc repro` must bring back the same bytes.
+docs/reliability.md has the counts.
 """
 
 import argparse
@@ -13,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from conftest import Repo, copy_project
@@ -47,7 +54,7 @@ def killed(repo: Repo, command: list[str], after: float) -> tuple[bool, str]:
     return False, text
 
 
-def matrix(folder: Path, kills: int, seed: int = 0) -> dict[str, int]:
+def kill_matrix(folder: Path, kills: int, seed: int = 0) -> dict[str, int]:
     """Kill runs until there have been so many kills, finishing every run; returns what happened, counted.
 
     Raises: AssertionError when a finished run differs from an undisturbed one, or a command after a kill fails.
@@ -79,13 +86,105 @@ def matrix(folder: Path, kills: int, seed: int = 0) -> dict[str, int]:
     return counts
 
 
+def flipped(data: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(data))
+    return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+
+
+def cut(data: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(1, len(data))]
+
+
+def emptied(data: bytes, rng: random.Random) -> bytes:
+    return b""
+
+
+DAMAGES = (flipped, cut, emptied)
+# The step that reads a step's files next, and those that none reads.
+READER = {
+    "download": "cache_views",
+    "cache_views": "pretrain",
+    "pretrain": "probe",
+    "probe": "uncertainty",
+    "uncertainty": "plot",
+    "plot": None,
+}
+READ_BY_NONE = {"report.csv", "scoring.json", "predictions.parquet", "views.parquet", "ood.parquet"}
+
+
+def reader(file: Path) -> str | None:
+    """Step of the workflow that reads a file of data/ or results/ (relative to the project)."""
+    step = file.parts[1]
+    if file.name == "history.csv":
+        return "plot"
+    return None if file.name in READ_BY_NONE else READER[step]
+
+
+def targets(repo: Repo) -> list[tuple[Path, Callable]]:
+    """Every file of data/ and results/ with each kind of damage, but for the bits of what holds times."""
+    files = sorted(
+        path.relative_to(repo.path)
+        for top in ("data", "results")
+        for path in (repo.path / top).rglob("*")
+        if path.is_file() and path.name != ".gitignore" and path.stat().st_size > 1
+    )
+    return [(file, damage) for file in files for damage in DAMAGES if damage is not flipped or file.name not in TIMED]
+
+
+def corrupt(repo: Repo, file: Path, damage: Callable, rng: random.Random, expected: dict[str, str]) -> bool:
+    """Damage one file of a finished run; whether a step refused it (some files are read by none).
+
+    Raises: AssertionError when the damage is not named, is used, or is not repaired by `dvc repro`.
+    """
+    path = repo.path / file
+    path.write_bytes(damage(path.read_bytes(), rng))
+    named = repo("python3", "workflow/verify.py", ok=False)
+    assert str(file) in named, f"{damage.__name__} {file} is not named:\n{named}"
+    if step := reader(file):
+        rule = ["--forcerun", step, "--", f"step_{step}"]
+        said = repo.snakemake("--keep-going", *rule, ok=False)
+        assert f"error: {file}" in said, f"{damage.__name__} {file} is not refused by {step}:\n{said}"
+    repo.repro()
+    found = contents(repo)
+    different = {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
+    assert not different, f"{damage.__name__} {file}: {sorted(different)} differ after dvc repro"
+    repo("python3", "workflow/verify.py")
+    return step is not None
+
+
+def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> dict[str, int]:
+    """So many corruptions of a finished run, every file before any twice; returns what happened, counted."""
+    rng = random.Random(seed)
+    expected = contents(repo)
+    chosen = targets(repo)
+    rng.shuffle(chosen)
+    # Every file once before any of them a second time.
+    rank: Counter[Path] = Counter()
+    order = []
+    for file, damage in chosen:
+        order.append((rank[file], len(order), file, damage))
+        rank[file] += 1
+    counts: Counter[str] = Counter()
+    for _, _, file, damage in sorted(order)[:corruptions]:
+        refused = corrupt(repo, file, damage, rng, expected)
+        counts.update(["corruptions", file.parts[1], damage.__name__, "refused" if refused else "read by no step"])
+        print(f"{damage.__name__:8} {file}", flush=True)
+    return dict(counts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--corruptions", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(matrix(Path(folder), args.kills, args.seed))
+        if args.kills:
+            print(kill_matrix(Path(folder), args.kills, args.seed))
+        if args.corruptions:
+            repo = copy_project(Path(folder) / "finished")
+            repo.repro()
+            print(corruption_matrix(repo, args.corruptions, args.seed))
 
 
 if __name__ == "__main__":

@@ -63,8 +63,10 @@ def _lives(process: int) -> bool:
 
 def _error_number(error: Exception) -> int | None:
     """The system's number of an error; of libraries that have errors of their own (safetensors), as they write it."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno
+    if re.search(r"\d+ requested and \d+ written", str(error)):  # numpy does not say why
+        return errno.ENOSPC
     found = re.search(r"\(os error (\d+)\)", str(error))
     return int(found[1]) if found else None
 
