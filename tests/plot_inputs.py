@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.measures import SCORES
+from vi_simsiam.record import RunRecord
 
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -50,6 +51,7 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
         "train": 1400, "test": images,
     }  # fmt: skip
     (folder / "store.json").write_text(json.dumps(store))
+    RunRecord("cache_views", {}, dataset=dataset).write(folder)
     return label
 
 
@@ -134,6 +136,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     (folders["probe"] / "probe.json").write_text(json.dumps(probe | {"n_train": 1400, "n_test": n, "dim": 16}))
     means = rng.normal(0, 1.5, (11, 16))
     np.save(folders["probe"] / "features_test.npy", (means[label] + rng.normal(0, 1, (n, 16))).astype(np.float32))
+    for step, folder in folders.items():
+        RunRecord(step, {}, method=method, seed=seed).write(folder)
 
 
 def _box(area: float) -> dict[str, int]:

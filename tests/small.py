@@ -5,6 +5,7 @@ from pathlib import Path
 from vi_simsiam.datasets import find_source
 from vi_simsiam.params import CacheViewsParams, PretrainParams, parse
 from vi_simsiam.params_file import load, resolve
+from vi_simsiam.record import RunRecord
 from vi_simsiam.store import Store
 from vi_simsiam.store_writing import build
 
@@ -27,6 +28,7 @@ def digits_store(folder: Path, **changes) -> Store:
     source = find_source("digits")
     source.download(raw, [], 0)
     build(folder / "store", "digits", source.read(raw), params)
+    RunRecord("cache_views", params.model_dump(), dataset="digits").write(folder / "store")
     return Store.open(folder / "store")
 
 

@@ -29,7 +29,8 @@ def print_summary(table: str = "results/plot/summary.csv") -> None:
         print("", *_aligned(cells), sep="\n")
     for dataset in unlabelled(rows):
         print(f"{dataset} has no labels: no accuracies. Its images by certainty: {path.with_name('ranking.csv')}")
-    print(f"All measures: {table}; claims: docs/claims.md; figures: results/plot/figures")
+    print(f"Images by certainty, in a browser: {path.with_name('gallery.html')}; everything in one page: make report")
+    print(f"All measures: {table}; claims: docs/claims.md; figures: {path.with_name('figures')}")
 
 
 def unlabelled(summary: list[dict[str, str]]) -> list[str]:

@@ -97,8 +97,10 @@ def verify(folder: Path, *names: str) -> None:
     """
     outputs = read(folder)["outputs"]
     for name in names:
-        if trouble := _trouble(Path(folder) / name, outputs.get(name)):
-            raise Problem(f"{Path(folder) / name} {trouble}. Delete it and run again (`snakemake --cores all`).")
+        path = Path(folder) / name
+        if trouble := _trouble(path, outputs.get(name)):
+            again = "Run again" if not path.exists() else "Delete it and run again"
+            raise Problem(f"{path} {trouble}. {again} (`snakemake --cores all`).")
 
 
 def damaged(folder: Path) -> list[tuple[Path, str]]:
