@@ -3,8 +3,15 @@
 Kills: kill -9 at random moments, then the same command again. Every finished run must have the files of an undisturbed
 one, byte for byte, but for `run.json`, which holds times.
 
+Signals: SIGINT or SIGTERM to the first process alone, at random moments; all processes must be gone within seconds, and
+the same command must finish as above.
+
+Pairs: two runs started at once in one folder, of either engine. One at least must finish, the other too or say that the
+folder is taken, and the results must be those of one run.
+
 Corruptions: a flipped bit, a cut or an emptied file among downloads, stores, models, and results. `make verify` must
 name it, the step that reads the file must refuse it with its name, and `dvc repro` must bring back the same bytes.
+
 docs/reliability.md has the counts.
 """
 
@@ -12,6 +19,7 @@ import argparse
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,11 +30,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from conftest import Repo, copy_project
 
 COMMANDS = (["snakemake", "--cores", "2"], ["dvc", "repro"])
 TIMED = {"run.json"}  # hold the time, the duration and the command
-LONGEST = 60.0  # s from start to kill, at most
+SECONDS = 15  # from a signal to the end of the last process: on a busy machine; an idle one needs one or two
 
 
 def contents(repo: Repo) -> dict[str, str]:
@@ -36,53 +45,145 @@ def contents(repo: Repo) -> dict[str, str]:
     return {str(path.relative_to(repo.path)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
 
 
-def killed(repo: Repo, command: list[str], after: float) -> tuple[bool, str]:
-    """Start a command and kill all its processes `after` so many seconds; whether it came to that, and what it said."""
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            command, cwd=repo.path, env=repo.env, start_new_session=True, stdout=said, stderr=subprocess.STDOUT
-        )
+def assert_same(found: dict[str, str], expected: dict[str, str], after: str) -> None:
+    different = {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
+    assert not different, f"after {after}: {sorted(different)} differ"
+
+
+class Started:
+    """A command in a session of its own."""
+
+    def __init__(self, repo: Repo, command: list[str]):
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read at the end)
+        self.command = command
+        # A shell in the background ignores SIGINT, and what it starts inherits that.
+        self.process = subprocess.Popen(
+            command, cwd=repo.path, env=repo.env, start_new_session=True, stdout=self.said, stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+
+    def ended_within(self, seconds: float) -> bool:
         try:
-            process.wait(after)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True, ""
-        said.seek(0)
-        text = said.read()
-    assert process.returncode == 0, f"{command} returned {process.returncode}\n{text}"
-    return False, text
+            return False
+        return True
+
+    def steps(self) -> list[str]:
+        """The pipeline's steps whose scripts run at this moment."""
+        commands = [" ".join(_command(process)) for process in living(self.process.pid)]
+        return sorted({found[1] for command in commands if (found := re.search(r"src/(\w+)\.py", command))})
+
+    def text(self) -> str:
+        self.said.seek(0)
+        return self.said.read()
+
+    def assert_succeeded(self) -> None:
+        assert self.process.returncode == 0, f"{self.command} returned {self.process.returncode}\n{self.text()}"
 
 
-def kill_matrix(folder: Path, kills: int, seed: int = 0) -> dict[str, int]:
-    """Kill runs until there have been so many kills, finishing every run; returns what happened, counted.
+def living(session: int) -> list[psutil.Process]:
+    """Processes of a session that are not yet gone."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except ProcessLookupError:
+            continue
+    return found
 
-    Raises: AssertionError when a finished run differs from an undisturbed one, or a command after a kill fails.
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def kill(run: Started) -> None:
+    """kill -9 to every process."""
+    os.killpg(run.process.pid, signal.SIGKILL)
+    run.process.wait()
+
+
+class Signals:
+    """SIGINT and SIGTERM in turns, to the first process."""
+
+    def __init__(self):
+        self.numbers: list[signal.Signals] = []
+        self.slowest = 0.0  # s until the last process was gone
+
+    def __call__(self, run: Started) -> None:
+        self.numbers.append((signal.SIGINT, signal.SIGTERM)[len(self.numbers) % 2])
+        start = time.monotonic()
+        run.process.send_signal(self.numbers[-1])
+        while left := living(run.process.pid):
+            assert time.monotonic() - start < SECONDS, f"{self.numbers[-1].name}: {left}\n{run.text()}"
+            time.sleep(0.05)
+        run.process.wait()
+        self.slowest = max(self.slowest, time.monotonic() - start)
+
+
+def interrupted_matrix(
+    folder: Path, end: Callable[[Started], None], times: int, expected: dict[str, str], usual: float, seed: int = 0
+) -> Counter[str]:
+    """End runs at random moments until that has been done so many times, finishing every run.
+
+    Args:
+        folder: to work in.
+        end: ends a run.
+        times: how often.
+        expected: the contents of an undisturbed run.
+        usual: seconds that one takes.
+        seed: of the moments.
+
+    Returns: how often runs were ended, in which steps, and what was compared.
+    Raises: AssertionError when a finished run differs from an undisturbed one, or a command after an end fails.
     """
     rng = random.Random(seed)
-    undisturbed = copy_project(folder / "undisturbed")
-    start = time.monotonic()
-    undisturbed.snakemake()
-    usual = time.monotonic() - start
-    expected = contents(undisturbed)
-    counts = {"kills": 0, "runs finished": 0, "files compared": 0}
-    while counts["kills"] < kills:
+    counts: Counter[str] = Counter()
+    while counts["ended"] < times:
         repo = copy_project(folder / f"run{counts['runs finished']}")
         command = COMMANDS[counts["runs finished"] % len(COMMANDS)]
-        finished = False
-        while not finished:
-            after = rng.uniform(0, min(LONGEST, usual)) if counts["kills"] < kills else 3600
-            was_killed, _ = killed(repo, command, after)
-            counts["kills"] += was_killed
-            finished = not was_killed
+        while True:
+            run = Started(repo, command)
+            if run.ended_within(rng.uniform(0, usual) if counts["ended"] < times else 3600):
+                break
+            counts.update(f"ended in {step}" for step in run.steps() or ["no step"])
+            end(run)
+            counts["ended"] += 1
+        run.assert_succeeded()
         found = contents(repo)
-        different = {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
-        assert not different, f"after kills: {sorted(different)}"
+        assert_same(found, expected, f"{end} of {command}")
         repo.snakemake("-n")
-        counts["runs finished"] += 1
-        counts["files compared"] += len(found)
-        print(counts, flush=True)
+        counts.update({"runs finished": 1, "files compared": len(found)})
+        print(dict(counts), flush=True)
         shutil.rmtree(repo.path)
+    return counts
+
+
+def pair_matrix(repo: Repo, pairs: int) -> Counter[str]:
+    """Start two runs at once in a finished run's folder, where a probe and all after it are due, so many times."""
+    counts: Counter[str] = Counter()
+    expected: dict[float, dict[str, str]] = {}
+    for i in range(pairs):
+        C = (2.0, 1.0)[i % 2]
+        repo.set("probe.C", C)
+        runs = [Started(repo, COMMANDS[i // 2 % 2]), Started(repo, COMMANDS[i // 4 % 2])]
+        for run in runs:
+            run.process.wait(600)
+        failed = [run for run in runs if run.process.returncode]
+        for run in failed:
+            assert "lock" in run.text() and "Traceback" not in run.text(), run.text()
+        assert len(failed) < 2, "\n".join(run.text() for run in runs)
+        repo.repro()
+        found = contents(repo)
+        assert_same(found, expected.setdefault(C, found), f"{runs[0].command} beside {runs[1].command}")
+        repo("python3", "workflow/verify.py")
+        repo.agree()
+        counts.update(["pairs", "one said that the folder is taken" if failed else "both succeeded"])
+        print(dict(counts), flush=True)
     return counts
 
 
@@ -145,14 +246,12 @@ def corrupt(repo: Repo, file: Path, damage: Callable, rng: random.Random, expect
         said = repo.snakemake("--keep-going", *rule, ok=False)
         assert f"error: {file}" in said, f"{damage.__name__} {file} is not refused by {step}:\n{said}"
     repo.repro()
-    found = contents(repo)
-    different = {name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)}
-    assert not different, f"{damage.__name__} {file}: {sorted(different)} differ after dvc repro"
+    assert_same(contents(repo), expected, f"{damage.__name__} {file} and dvc repro")
     repo("python3", "workflow/verify.py")
     return step is not None
 
 
-def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> dict[str, int]:
+def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> Counter[str]:
     """So many corruptions of a finished run, every file before any twice; returns what happened, counted."""
     rng = random.Random(seed)
     expected = contents(repo)
@@ -169,22 +268,33 @@ def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> dict[str, 
         refused = corrupt(repo, file, damage, rng, expected)
         counts.update(["corruptions", file.parts[1], damage.__name__, "refused" if refused else "read by no step"])
         print(f"{damage.__name__:8} {file}", flush=True)
-    return dict(counts)
+    return counts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--corruptions", type=int, default=0)
+    for fault in ("kills", "signals", "pairs", "corruptions"):
+        parser.add_argument(f"--{fault}", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        finished = copy_project(folder / "finished")
+        start = time.monotonic()
+        finished.snakemake()
+        usual = time.monotonic() - start
+        finished.repro()
+        expected = contents(finished)
         if args.kills:
-            print(kill_matrix(Path(folder), args.kills, args.seed))
+            print("kills", dict(interrupted_matrix(folder, kill, args.kills, expected, usual, args.seed)))
+        if args.signals:
+            send = Signals()
+            counts = interrupted_matrix(folder, send, args.signals, expected, usual, args.seed)
+            print("signals", dict(counts), f"all gone after {send.slowest:.1f} s at most")
         if args.corruptions:
-            repo = copy_project(Path(folder) / "finished")
-            repo.repro()
-            print(corruption_matrix(repo, args.corruptions, args.seed))
+            print("corruptions", dict(corruption_matrix(finished, args.corruptions, args.seed)))
+        if args.pairs:
+            print("pairs", dict(pair_matrix(finished, args.pairs)))
 
 
 if __name__ == "__main__":

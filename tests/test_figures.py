@@ -302,4 +302,6 @@ def test_the_script_explains_a_missing_input(tmp_path):
     names = write_results(tmp_path, methods=("simsiam",))
     (tmp_path / "results/probe" / names[0] / "probe.json").unlink()
     done = script(tmp_path, names)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and "probe.json is missing. Run again" in done.stderr
+    assert (
+        done.returncode == 1 and done.stderr.startswith("error: ") and "probe.json is missing. Run again" in done.stderr
+    )

@@ -1,42 +1,24 @@
 """A signal ends a run within seconds, whichever of its processes gets it; nothing half-made stays, nothing is lost."""
 
-import os
 import signal
-import subprocess
 import time
 
-import psutil
 import pytest
+from fault_matrix import SECONDS, Started, living
 
 pytestmark = pytest.mark.slow
-SECONDS = 15  # on a busy machine; an idle one needs one or two
 RESULT = "results/pretrain/digits/vi_simsiam/seed0"
 SNAKEMAKE, DVC = ["snakemake", "--cores", "2"], ["dvc", "repro"]
 
 
 def training(repo, command):
-    """A run that has begun to train, and would do so for minutes, in a session of its own."""
-    process = subprocess.Popen(
-        command, cwd=repo.path, env=repo.env, start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    """A run that has begun to train, and would do so for minutes."""
+    run = Started(repo, command)
     end = time.monotonic() + 120
     while not any(path for path in (repo.path / "scratch/pretrain").glob("[!.]*")):
-        assert time.monotonic() < end and process.poll() is None, "no checkpoint was seen"
+        assert time.monotonic() < end and run.process.poll() is None, f"no checkpoint was seen\n{run.text()}"
         time.sleep(0.02)
-    return process
-
-
-def living(session):
-    """Processes of a session that are not yet gone."""
-    found = []
-    for process in psutil.process_iter(["status"]):
-        try:
-            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except ProcessLookupError:
-            continue
-    return found
+    return run.process
 
 
 @pytest.mark.parametrize(
