@@ -148,7 +148,8 @@ def interrupted_matrix(
         command = COMMANDS[counts["runs finished"] % len(COMMANDS)]
         while True:
             run = Started(repo, command)
-            if run.ended_within(rng.uniform(0, usual) if counts["ended"] < times else 3600):
+            # Early enough for several in a run, which goes on where it was ended, so that all its steps have their turn.
+            if run.ended_within(rng.uniform(0, usual / 2) if counts["ended"] < times else 3600):
                 break
             counts.update(f"ended in {step}" for step in run.steps() or ["no step"])
             end(run)

@@ -1,5 +1,6 @@
 """One image file, of any kind that is about, as a square of 8-bit pixels."""
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -92,4 +93,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    """What the decoder says, without addresses in memory: reports of the same images must have the same bytes."""
+    said = (str(error) or type(error).__name__).splitlines()[0]
+    return re.sub(r" <[^<>]* at 0x[0-9a-f]+>", "", said)
