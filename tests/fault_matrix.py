@@ -12,6 +12,9 @@ folder is taken, and the results must be those of one run.
 Corruptions: a flipped bit, a cut or an emptied file among downloads, stores, models, and results. `make verify` must
 name it, the step that reads the file must refuse it with its name, and `dvc repro` must bring back the same bytes.
 
+Parameters: every fault of test_params.py in params.yaml, and `snakemake`. It must name file and key, run nothing, and
+not succeed.
+
 docs/reliability.md has the counts.
 """
 
@@ -31,7 +34,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from conftest import Repo, copy_project
+import yaml
+from conftest import ROOT, Repo, copy_project
+
+sys.path.insert(0, str(ROOT / "src"))
+from test_params import FAULTS, NO_PARAMETERS, broken
 
 COMMANDS = (["snakemake", "--cores", "2"], ["dvc", "repro"])
 TIMED = {"run.json"}  # hold the time, the duration and the command
@@ -148,7 +155,7 @@ def interrupted_matrix(
         command = COMMANDS[counts["runs finished"] % len(COMMANDS)]
         while True:
             run = Started(repo, command)
-            # Early enough for several in a run, which goes on where it was ended, so that all its steps have their turn.
+            # So early that a run is ended several times; as it goes on where it was, all its steps have their turn.
             if run.ended_within(rng.uniform(0, usual / 2) if counts["ended"] < times else 3600):
                 break
             counts.update(f"ended in {step}" for step in run.steps() or ["no step"])
@@ -272,14 +279,31 @@ def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> Counter[st
     return counts
 
 
+def parameter_matrix(repo: Repo) -> Counter[str]:
+    """Every fault that there is in turn, in the project as it was before its first run."""
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    texts = [(yaml.safe_dump(broken(shipped, key, value)), said) for key, value, said in FAULTS]
+    for text, said in [*texts, *((text, [said]) for text, said in NO_PARAMETERS)]:
+        (repo.path / "params.yaml").write_text(text, encoding="utf-8")
+        answer = repo.snakemake(ok=False)
+        assert "error: params.yaml" in answer and "Traceback" not in answer, answer
+        assert all(words in answer for words in said), f"{said}: {answer}"
+        assert not (repo.path / "logs").exists() and repo.ran() == {}, "a job ran"
+    return Counter(parameters=len(FAULTS), files=len(NO_PARAMETERS))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for fault in ("kills", "signals", "pairs", "corruptions"):
         parser.add_argument(f"--{fault}", type=int, default=0)
+    parser.add_argument("--parameters", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if args.parameters:
+            print("parameters", dict(parameter_matrix(copy_project(folder / "blank"))))
+            return
         finished = copy_project(folder / "finished")
         start = time.monotonic()
         finished.snakemake()
