@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test lint format lock report verify benchmark clean help
+.PHONY: run test lint format lock audit report verify benchmark clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -25,6 +25,11 @@ lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 	$(VENV) -m pip install --quiet uv
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
+
+audit: .venv/bin/python  ## look the pinned packages up among the known vulnerabilities (needs the network)
+	test -x .venv/audit/bin/pip-audit || $(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv/audit/bin/pip-audit --strict --disable-pip --requirement requirements.lock
 
 report: .venv/run.stamp  ## report.html: figures, tables, gallery, run times in one file
 	$(VENV) -m snakemake --report report.html

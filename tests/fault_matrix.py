@@ -3,8 +3,8 @@
 Kills: kill -9 at random moments, then the same command again. Every finished run must have the files of an undisturbed
 one, byte for byte, but for `run.json`, which holds times.
 
-Signals: SIGINT or SIGTERM to the first process alone, at random moments; all processes must be gone within seconds, and
-the same command must finish as above.
+Signals: SIGINT to all processes (Ctrl-C) or SIGTERM to the first alone, at random moments; all must be gone within
+seconds, and the same command must finish as above.
 
 Pairs: two runs started at once in one folder, of either engine. One at least must finish, the other too or say that the
 folder is taken, and the results must be those of one run.
@@ -115,7 +115,7 @@ def kill(run: Started) -> None:
 
 
 class Signals:
-    """SIGINT and SIGTERM in turns, to the first process."""
+    """SIGINT to all processes, as Ctrl-C sends it, and SIGTERM to the first one, in turns."""
 
     def __init__(self):
         self.numbers: list[signal.Signals] = []
@@ -124,7 +124,7 @@ class Signals:
     def __call__(self, run: Started) -> None:
         self.numbers.append((signal.SIGINT, signal.SIGTERM)[len(self.numbers) % 2])
         start = time.monotonic()
-        run.process.send_signal(self.numbers[-1])
+        (os.killpg if self.numbers[-1] == signal.SIGINT else os.kill)(run.process.pid, self.numbers[-1])
         while left := living(run.process.pid):
             assert time.monotonic() - start < SECONDS, f"{self.numbers[-1].name}: {left}\n{run.text()}"
             time.sleep(0.05)

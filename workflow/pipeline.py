@@ -17,7 +17,7 @@ SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
-from vi_simsiam import class_list, own_files, params_file, record  # noqa: E402
+from vi_simsiam import class_list, files, own_files, params_file, record  # noqa: E402
 from vi_simsiam.errors import Problem  # noqa: E402
 from vi_simsiam.figures.names import FIGURES  # noqa: E402
 
@@ -81,12 +81,22 @@ def ood(config: dict, dataset: str) -> list[str]:
     return params_file.resolve(config, "uncertainty", dataset)["ood"]
 
 
-def soft_labels(config: dict, dataset: str) -> list[str]:
-    """The data set's file of soft labels, if it has one. Raises: Problem when there is no such file."""
+def soft_labels(config: dict, dataset: str) -> str | None:
+    """SHA-256 of the data set's file of soft labels, one of the rule's params; None: there is no such file.
+
+    Not an input of the rule: Snakemake would take braces in its name for wildcards.
+
+    Raises: Problem when the file does not exist.
+    """
     path = params_file.resolve(config, "uncertainty", dataset)["soft_labels"]
     if path is not None and not Path(path).is_file():
         raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
-    return [] if path is None else [path]
+    return None if path is None else _sha256(path)
+
+
+@functools.cache
+def _sha256(path: str) -> str:
+    return files.sha256(path)
 
 
 def stored(config: dict) -> list[str]:

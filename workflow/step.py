@@ -78,6 +78,7 @@ def drop_what_is_no_result(path: Path, step: str, config: dict) -> None:
     for file, trouble in record.damaged(path.parent):
         print(f"made again: {file} {trouble}", flush=True)
         file.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # not every file is an output that Snakemake knows by name: the record is
 
 
 def asked_for(done: dict, step: str, config: dict) -> bool:

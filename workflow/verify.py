@@ -23,7 +23,7 @@ def main() -> int:
         print(trouble)
     print(f"{files} files of {len(folders)} results, {len(troubles)} not as they were written")
     if troubles:
-        print("Delete those and run `snakemake --cores all`, or run `dvc repro`, which does both.")
+        print(f"Delete {record.NAME} beside those and run `snakemake --cores all`; `dvc repro` does both.")
     return int(bool(troubles))
 
 

@@ -6,3 +6,7 @@ class Problem(Exception):
 
     Scripts print it without a traceback and exit with status 1 (see `vi_simsiam.command`).
     """
+
+    def __str__(self) -> str:
+        """The message. It may hold names that come from anywhere: what a terminal would obey is shown by its code."""
+        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().__str__())

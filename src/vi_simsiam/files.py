@@ -81,7 +81,7 @@ def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file; a `Problem` names the file when it is missing or damaged."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise Problem(f"{path} does not exist. Run the step that makes it (`snakemake --cores all`).") from None
     except (ValueError, RecursionError) as error:
         raise Problem(f"{path} is not readable as JSON ({error}). Delete it and run the step again.") from None

@@ -6,7 +6,6 @@ rule uncertainty:
         multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors"),
         multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
         lambda w: expand("data/cache_views/{dataset}/{file}", dataset=pipeline.ood(config, w.dataset), file=STORE_FILES),
-        lambda w: pipeline.soft_labels(config, w.dataset),
     output:
         multiext(
             f"results/uncertainty/{RUN}/",
@@ -28,6 +27,7 @@ rule uncertainty:
     params:
         code=lambda w: job_code.digest("uncertainty", w.method),
         config=lambda w: pipeline.job_config("uncertainty", config, w.dataset, w.method),
+        soft_labels=lambda w: pipeline.soft_labels(config, w.dataset),
         run=RUN,
         ood=lambda w: expand("data/cache_views/{dataset}", dataset=pipeline.ood(config, w.dataset)),
     message:
