@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from test_archives import tarred, zipped
 
 from vi_simsiam.datasets import find_source
 from vi_simsiam.errors import Problem
@@ -133,20 +134,6 @@ def test_odd_images_in_a_folder_and_in_an_archive(tmp_path):
 
 
 # --- archives -------------------------------------------------------------------------------------------------
-
-
-def zipped(path, entries):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in entries:
-            file.writestr(name, data)
-
-
-def tarred(path, entries, mode="w"):
-    with tarfile.open(path, mode) as file:
-        for info, data in entries:
-            info = tarfile.TarInfo(info) if isinstance(info, str) else info
-            info.size = len(data)
-            file.addfile(info, io.BytesIO(data))
 
 
 def zip_link(path, target):
