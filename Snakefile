@@ -18,12 +18,6 @@ RUN = "{dataset}/{method}/seed{seed}"
 ALL = dict(dataset=config["datasets"], method=config["methods"], seed=config["seeds"])
 
 
-wildcard_constraints:  # names alone, which no shell can take for anything else
-    dataset=r"\w[\w.-]*",
-    method=r"\w+",
-    seed=r"\d+",
-
-
 include: "workflow/run.smk"
 
 

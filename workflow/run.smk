@@ -7,6 +7,12 @@ resource_scopes:
     gpu="local",  # the cap of profiles/default binds on this machine, not on SLURM, which counts GPUs itself
 
 
+wildcard_constraints:  # names alone, which no shell can take for anything else
+    dataset=r"\w[\w.-]*",
+    method=r"\w+",
+    seed=r"\d+",
+
+
 report: "report/workflow.rst"
 
 
