@@ -108,6 +108,7 @@ def test_the_ten_likely_changes(repo):
     params = repo.read("params.yaml")
     params["methods"] = ["vi_simsiam"]
     params["recipes"]["fashion_mnist"] = params["recipes"]["digits_b"]
+    params["recipes"]["digits"]["cache_views"]["augmentation"] = {"crop_scale": [0.08, 1.0]}  # as shipped
     repo.write_params(params)
     repo.repro()
     repo("git", "add", "-A")
