@@ -4,9 +4,9 @@ import torch
 
 from vi_simsiam.command import job_arguments, run
 from vi_simsiam.datasets import find_source
-from vi_simsiam.manifest import verified_manifest
+from vi_simsiam.manifest import NAME, verified_manifest
 from vi_simsiam.params import parse
-from vi_simsiam.record import RunRecord
+from vi_simsiam.record import RunRecord, verify
 from vi_simsiam.store import Store
 from vi_simsiam.store_writing import build, write_report
 
@@ -18,6 +18,7 @@ def main() -> None:
     params = parse("cache_views", args.params)
     torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
+    verify(args.download, NAME)
     manifest = verified_manifest(args.download)
     images = find_source(manifest.source).read(args.download, args.threads)
     build(args.out, args.dataset, images, params)

@@ -21,8 +21,7 @@ def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
     made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
-    store = Store.open(args.store)
-    store.verify()
+    store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args)}.safetensors"
     model, history = training.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)

@@ -17,8 +17,7 @@ def main() -> None:
     params = parse("probe", args.params)
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("probe", args.params, (args.store, args.model), **identity)
-    store = Store.open(args.store)
-    store.verify()
+    store = Store.open_verified(args.store)
     record.verify(args.model, *models.FILES)
     device = best_device()
     model, _ = models.load(args.model, device)

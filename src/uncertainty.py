@@ -23,9 +23,7 @@ def main() -> None:
     params = parse("uncertainty", args.params)
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
-    store, *others = (Store.open(folder) for folder in (args.store, *args.ood))
-    for opened in (store, *others):
-        opened.verify()
+    store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
     record.verify(args.model, *models.FILES)
     record.verify(args.probe, "probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy")
     device = best_device()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small import digits_store
 
 from vi_simsiam import features, store_writing, view_batches
 from vi_simsiam.datasets import ArraySplit, Images
@@ -235,6 +236,19 @@ def test_damage_is_found_when_opening(copy, name, damage):
     if not name.endswith(".parquet"):
         with pytest.raises(Problem):
             Store.open(copy)
+
+
+def test_any_change_of_the_description_is_found_by_those_who_use_the_store(tmp_path):
+    """Also of a mean or a class, which no other file can contradict."""
+    store = digits_store(tmp_path)
+    assert Store.open_verified(store.folder).mean == store.mean
+    path = store.folder / "store.json"
+    about = json.loads(path.read_text())
+    for key, value in (("mean", [0.123]), ("classes", list("abcdefghij"))):
+        path.write_text(json.dumps(about | {key: value}))
+        Store.open(store.folder).verify()
+        with pytest.raises(Problem, match=r"store\.json is damaged: its SHA-256 is not the one in run\.json"):
+            Store.open_verified(store.folder)
 
 
 @pytest.mark.parametrize("name", ALL_FILES)

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from vi_simsiam import record
 from vi_simsiam.errors import Problem
 from vi_simsiam.files import read_json, sha256
 
@@ -90,6 +91,17 @@ class Store:
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise _damaged(folder / DESCRIPTION, f"{error!r}") from None
+
+    @classmethod
+    def open_verified(cls, folder: Path) -> "Store":
+        """Open the store of a finished step, and compare every file, the description first, with its checksum.
+
+        Raises: Problem naming the first file that is not as the step wrote it.
+        """
+        record.verify(folder, DESCRIPTION)
+        store = cls.open(folder)
+        store.verify()
+        return store
 
     def images(self, split: SplitName) -> np.ndarray:
         """uint8 (N, size, size, C), a read-only memory map."""
