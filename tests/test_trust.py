@@ -26,8 +26,7 @@ def pictures(folder, classes, each=12):
             Image.fromarray(pixels).save(folder / name / f"{i} {ODD}.png")
 
 
-@pytest.mark.parametrize("engine", ["snakemake", "dvc"])
-def test_names_are_not_commands(blank, engine):
+def test_names_are_not_commands(blank):
     """Folders, classes, images and a file of soft labels that are named as commands."""
     odd = blank.path / ODD
     pictures(odd / "images", [f"a {ODD}", f"b {ODD}"])
@@ -37,15 +36,10 @@ def test_names_are_not_commands(blank, engine):
     blank.set("recipes.mine.uncertainty", {"soft_labels": f"{ODD}/people.npy"})
     blank.set("datasets", ["mine"])
     np.save(odd / "people.npy", np.zeros((12, 2)))
-    commands = {
-        "snakemake": (["snakemake", "--cores", "2"], "step_cache_views"),
-        "dvc": (["dvc", "repro"], "cache_views"),
-    }
-    command, part = commands[engine]
-    blank(*command, part)
+    blank.repro("cache_views")
     labels = np.load(blank.path / "data/cache_views/mine/labels_test.npy")
     np.save(odd / "people.npy", np.eye(2)[labels] + np.random.default_rng(0).random((12, 2)) / 2)
-    blank(*command)
+    blank.repro()
     assert blank.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     measures = blank.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
     assert "spearman_label_entropy/kappa" in measures
@@ -119,10 +113,9 @@ def test_two_clones_in_two_folders_make_the_same_bytes(finished, tmp_path):
     assert len(found) == 63 and sum(name.endswith(".safetensors") for name in found) == 4
 
 
-@pytest.mark.parametrize("step", ["uncertainty", "plot"])
-def test_a_record_is_enough_to_make_the_result_again(repo, step):
+def test_a_record_is_enough_to_make_the_result_again(repo):
     """Though params.yaml and the results it was made from are others by now."""
-    folder = {"plot": "results/plot"}.get(step, f"results/{step}/digits/vi_simsiam/seed0")
+    folder = "results/plot"
     record = json.loads((repo.path / folder / "run.json").read_text())
     kept = shutil.copytree(repo.path / folder, repo.path.parent / "kept")
     repo.set("recipes.digits.pretrain.epochs", 1)
