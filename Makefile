@@ -8,13 +8,13 @@ run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
 test: .venv/test.stamp  ## all tests
-	$(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup
+	$(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup -m 'not recorded'
 
 lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m snakefmt --check Snakefile workflow
-	$(VENV) -m pytest -q tests/test_pipeline.py -k lint
+	$(VENV) -m pytest -q tests/workflow/test_pipeline.py -k lint
 
 format: .venv/test.stamp  ## format all code, repair what the linter can
 	$(VENV) -m ruff check --fix .

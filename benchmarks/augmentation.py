@@ -18,10 +18,10 @@ from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam import views
-from vi_simsiam.params import AugmentationParams
-from vi_simsiam.randomness import generator
-from vi_simsiam.views import Views
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.transforms import views
+from vi_simsiam.transforms.views import Views
 
 RECIPE = AugmentationParams(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,

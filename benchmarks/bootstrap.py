@@ -17,10 +17,10 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam.metrics import Bootstrap, auroc, spearman
-from vi_simsiam.rank_statistics import Ranked
-from vi_simsiam.resamples import Statistic
-from vi_simsiam.risk_coverage import Aurc
+from vi_simsiam.stats.bootstrap import Bootstrap, auroc, spearman
+from vi_simsiam.stats.ranks import Ranked
+from vi_simsiam.stats.resamples import Statistic
+from vi_simsiam.stats.risk_coverage import Aurc
 
 CROPS = 11
 

@@ -22,9 +22,9 @@ import torch
 import training_step
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam.features import best_device
-from vi_simsiam.files import replacing
-from vi_simsiam.randomness import generator
+from vi_simsiam.core.files import replacing
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.probing.features import best_device
 
 COLUMNS = ["measure", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_to_limit", "machine"]
 

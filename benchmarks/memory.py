@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam import params_file, training
-from vi_simsiam.image_sets import Images, Report
-from vi_simsiam.params import AugmentationParams, parse
-from vi_simsiam.store import Store
-from vi_simsiam.store_writing import build
-from vi_simsiam.views import Views
+from vi_simsiam.config import loading as params_file
+from vi_simsiam.config.schema import AugmentationParams, parse
+from vi_simsiam.data.sources.base import Images, Report
+from vi_simsiam.data.store import Store
+from vi_simsiam.data.store_writer import build
+from vi_simsiam.training import trainer as training
+from vi_simsiam.transforms.views import Views
 
 ROOT = Path(__file__).parents[1]
 TEST_IMAGES = 100

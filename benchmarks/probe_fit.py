@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam import linear_probe
-from vi_simsiam.randomness import generator
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.probing import linear as linear_probe
 
 
 class Timing(NamedTuple):

@@ -24,13 +24,13 @@ from augmentation import RECIPE
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam.features import best_device
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.params import PretrainParams
-from vi_simsiam.randomness import generator
-from vi_simsiam.training import Training, launched
-from vi_simsiam.view_batches import ViewBatches
-from vi_simsiam.views import Views
+from vi_simsiam.probing.features import best_device
+from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.training.trainer import Training, launched
+from vi_simsiam.transforms.views import Views
 
 SIZE = 32
 
@@ -100,7 +100,7 @@ def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callabl
     from lightly.transforms import SimSiamTransform
     from torchvision.transforms.functional import to_pil_image
 
-    from vi_simsiam.backbones import ResNet
+    from vi_simsiam.nn.backbones import ResNet
 
     class SimSiam(nn.Module):
         def __init__(self):

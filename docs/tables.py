@@ -31,9 +31,9 @@ sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 import closing  # noqa: E402
-from vi_simsiam.metrics import Estimate  # noqa: E402
-from vi_simsiam.results import Run  # noqa: E402
-from vi_simsiam.summary import OWN_SCORES, over_seeds  # noqa: E402
+from vi_simsiam.report.runs import Run  # noqa: E402
+from vi_simsiam.report.tables import OWN_SCORES, over_seeds  # noqa: E402
+from vi_simsiam.stats.bootstrap import Estimate  # noqa: E402
 
 PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")
 OWN = "own score"

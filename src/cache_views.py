@@ -2,13 +2,13 @@
 
 import torch
 
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.datasets import find_source
-from vi_simsiam.manifest import NAME, verified_manifest
-from vi_simsiam.params import parse
-from vi_simsiam.record import RunRecord, verify
-from vi_simsiam.store import Store
-from vi_simsiam.store_writing import build, write_report
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.record import RunRecord, verify
+from vi_simsiam.data.manifest import NAME, verified_manifest
+from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.store import Store
+from vi_simsiam.data.store_writer import build, write_report
 
 
 def main() -> None:

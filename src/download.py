@@ -1,12 +1,13 @@
 """Step `download`: bring a data set's raw files here, verify their checksums, list them."""
 
-from vi_simsiam import class_list, own_files
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.datasets import find_source
-from vi_simsiam.errors import Problem
-from vi_simsiam.manifest import write_manifest
-from vi_simsiam.params import parse
-from vi_simsiam.record import RunRecord
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.manifest import write_manifest
+from vi_simsiam.data.sources import class_list
+from vi_simsiam.data.sources import own as own_files
+from vi_simsiam.data.sources.registry import find_source
 
 
 def main() -> None:

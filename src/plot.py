@@ -1,15 +1,15 @@
 """Step `plot`: tables of all runs, claims with verdicts, headline metrics, figures and the gallery page."""
 
-from vi_simsiam.claims import claims_table, findings
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.figures.gallery import draw_figures
-from vi_simsiam.files import replacing, write_json
-from vi_simsiam.gallery_page import write_gallery
-from vi_simsiam.params import parse
-from vi_simsiam.ranking import ranking_table
-from vi_simsiam.record import RunRecord
-from vi_simsiam.results import open_runs, verify
-from vi_simsiam.summary import headline, measures_table, quantiles_table, summary_table
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.files import replacing, write_json
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.report.claims import claims_table, findings
+from vi_simsiam.report.figures.gallery import draw_figures
+from vi_simsiam.report.gallery import write_gallery
+from vi_simsiam.report.ranking import ranking_table
+from vi_simsiam.report.runs import open_runs, verify
+from vi_simsiam.report.tables import headline, measures_table, quantiles_table, summary_table
 
 
 def main() -> None:

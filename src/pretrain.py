@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from vi_simsiam import models, training, training_scores
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.features import best_device
-from vi_simsiam.files import remove_unfinished, replacing, sha256
-from vi_simsiam.history import HISTORY
-from vi_simsiam.params import AugmentationParams, parse
-from vi_simsiam.record import IDENTITY, RunRecord
-from vi_simsiam.store import Store
-from vi_simsiam.views import Views
+from vi_simsiam.config.schema import AugmentationParams, parse
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.files import remove_unfinished, replacing, sha256
+from vi_simsiam.core.record import IDENTITY, RunRecord
+from vi_simsiam.data.store import Store
+from vi_simsiam.inference import reference as training_scores
+from vi_simsiam.inference import saved as models
+from vi_simsiam.probing.features import best_device
+from vi_simsiam.training import trainer as training
+from vi_simsiam.training.history import HISTORY
+from vi_simsiam.transforms.views import Views
 
 
 def main() -> None:

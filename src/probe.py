@@ -3,13 +3,14 @@
 import numpy as np
 import torch
 
-from vi_simsiam import models, record
-from vi_simsiam.classification import classify
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.features import batches, best_device, extract
-from vi_simsiam.files import replacing, write_json
-from vi_simsiam.params import parse
-from vi_simsiam.store import Store
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core import record
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.files import replacing, write_json
+from vi_simsiam.data.store import Store
+from vi_simsiam.inference import saved as models
+from vi_simsiam.probing.classify import classify
+from vi_simsiam.probing.features import batches, best_device, extract
 
 
 def main() -> None:

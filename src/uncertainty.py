@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vi_simsiam import certainty, models, record
-from vi_simsiam.command import job_arguments, run
-from vi_simsiam.evaluation import evaluate
-from vi_simsiam.features import best_device
-from vi_simsiam.files import read_json, replacing, write_json
-from vi_simsiam.linear_probe import LinearProbe
-from vi_simsiam.measures import measure
-from vi_simsiam.params import parse
-from vi_simsiam.store import Store
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core import record
+from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.files import read_json, replacing, write_json
+from vi_simsiam.data.store import Store
+from vi_simsiam.inference import saved as models
+from vi_simsiam.probing.features import best_device
+from vi_simsiam.probing.linear import LinearProbe
+from vi_simsiam.uncertainty import scorer as certainty
+from vi_simsiam.uncertainty.measures import measure
+from vi_simsiam.uncertainty.tables import evaluate
 
 
 def main() -> None:

@@ -17,9 +17,12 @@ SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
-from vi_simsiam import class_list, files, own_files, params_file, record  # noqa: E402
-from vi_simsiam.errors import Problem  # noqa: E402
-from vi_simsiam.figures.names import FIGURES  # noqa: E402
+from vi_simsiam.config import loading as params_file  # noqa: E402
+from vi_simsiam.core import files, record  # noqa: E402
+from vi_simsiam.core.errors import Problem  # noqa: E402
+from vi_simsiam.data.sources import class_list  # noqa: E402
+from vi_simsiam.data.sources import own as own_files  # noqa: E402
+from vi_simsiam.report.figures.names import FIGURES  # noqa: E402
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))

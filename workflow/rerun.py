@@ -19,8 +19,8 @@ import yaml
 
 import pipeline
 import stopping
-from vi_simsiam import record
-from vi_simsiam.errors import Problem
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
 
 # Files of the project's own folder that parameters may name: (section, key).
 _PATHS = (("download", "path"), ("download", "classes"), ("uncertainty", "soft_labels"))

@@ -27,7 +27,7 @@ if importlib.util.find_spec("snakemake") is None:
 import dead_runs
 import pipeline
 import stopping
-from vi_simsiam import record
+from vi_simsiam.core import record
 
 LONG_AGO = 86400  # s, 2 January 1970
 

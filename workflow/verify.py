@@ -6,7 +6,7 @@ Exit status: 0, all files are as they were written; 1, some are not, each named 
 import sys
 
 import pipeline
-from vi_simsiam import record
+from vi_simsiam.core import record
 
 
 def main() -> int:

@@ -4,8 +4,8 @@ import argparse
 import sys
 from importlib import metadata
 
-from vi_simsiam import score_command
-from vi_simsiam.command import run
+from vi_simsiam.core.command import run
+from vi_simsiam.inference import command as score_command
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
+from vi_simsiam.config.schema import METHODS, PretrainParams, UntrainedParams
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
-from vi_simsiam.params import METHODS, PretrainParams, UntrainedParams
 
 __all__ = ["ImageSpec", "Losses", "Method", "build"]
 

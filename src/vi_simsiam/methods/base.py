@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.backbones import ResNet
-from vi_simsiam.params import BackboneParams
+from vi_simsiam.config.schema import BackboneParams
+from vi_simsiam.nn.backbones import ResNet
 
 
 @dataclass(frozen=True)

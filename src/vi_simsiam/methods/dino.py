@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from vi_simsiam import elbo, processes
-from vi_simsiam.backbones import mlp
+from vi_simsiam.config.schema import DinoParams, PretrainParams
+from vi_simsiam.core import distributed as processes
 from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
-from vi_simsiam.params import DinoParams, PretrainParams
+from vi_simsiam.nn import objective as elbo
+from vi_simsiam.nn.backbones import mlp
 
 
 class Head(nn.Module):

@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vi_simsiam import elbo, processes
-from vi_simsiam.backbones import mlp
-from vi_simsiam.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.core import distributed as processes
 from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
-from vi_simsiam.params import PretrainParams
+from vi_simsiam.nn import objective as elbo
+from vi_simsiam.nn.backbones import mlp
+from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
 
 
 class SimSiam(Method):

@@ -1,7 +1,7 @@
 """The floor of every table: the same encoder, never trained."""
 
+from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.methods.base import ImageSpec, Method
-from vi_simsiam.params import UntrainedParams
 
 
 class Untrained(Method):

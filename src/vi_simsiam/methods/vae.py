@@ -6,9 +6,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam import processes
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.core import distributed as processes
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
-from vi_simsiam.params import PretrainParams
 
 
 class Vae(Method):

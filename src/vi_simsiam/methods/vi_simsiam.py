@@ -7,11 +7,11 @@ the paper's and what is our choice is stated in docs/method.md.
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.backbones import mlp
-from vi_simsiam.distributions import log1p_cosine, power_spherical_kl_uniform, power_spherical_log_prob
+from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
-from vi_simsiam.params import PretrainParams
+from vi_simsiam.nn.backbones import mlp
+from vi_simsiam.nn.distributions import log1p_cosine, power_spherical_kl_uniform, power_spherical_log_prob
 
 
 class ViSimSiam(SimSiam):

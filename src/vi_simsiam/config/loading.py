@@ -1,0 +1,247 @@
+"""Reading and checking params.yaml, and deciding which job gets which of its parameters.
+
+The Snakefile imports this on every call, so it needs nothing heavy.
+"""
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from vi_simsiam.config.schema import METHODS, SECTIONS, Section, sentences, shown
+from vi_simsiam.core.errors import Problem
+
+STEPS: tuple[str, ...] = tuple(SECTIONS)
+AXES = ("datasets", "methods", "seeds")
+
+# Parts of `pretrain` that only some methods use. The others' jobs do not get them, so a change does not rerun those.
+_USED_BY = {
+    "projector": {"simsiam", "vi_simsiam", "simclr", "dino"},
+    "predictor": {"simsiam", "vi_simsiam"},
+    "vi_simsiam": {"vi_simsiam"},
+    "simclr": {"simclr"},
+    "dino": {"dino"},
+    "vae": {"vae"},
+}
+
+# A data set's name becomes a folder, a wildcard and a part of commands.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def load(path: str | Path = "params.yaml") -> dict[str, Any]:
+    """Read and check a parameter file.
+
+    Returns: the mapping as written, checked.
+    Raises: Problem naming the file and every fault in it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} cannot be read: {error}") from None
+    try:
+        params = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: tags are refused
+    except yaml.YAMLError as error:
+        raise Problem(f"{path} is not valid YAML: {error}") from None
+    check(params, str(path))
+    return params
+
+
+def check(params: Any, source: str = "params.yaml") -> None:
+    """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
+    faults = list(_faults(params)) or list(_ood_faults(params))
+    if faults:
+        raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
+
+
+def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, method: str | None = None) -> dict:
+    """The parameters of one job: the step's section, overridden by the data set's recipe and those it is `like`.
+
+    Args:
+        params: the whole (checked) mapping.
+        step: name of the step.
+        dataset: name of a recipe; None for the step that is about all data sets (`plot`).
+        method: for `pretrain`, the method, whose job gets only what it uses.
+    """
+    section, line = dict(params[step]), []
+    if dataset is not None:
+        line = _line(params["recipes"], dataset)
+        section = _inherited(section, params["recipes"], line, step)
+    if step == "pretrain" and method is not None:
+        if method == "untrained":
+            section = {"backbone": section["backbone"]}
+        section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
+    if step == "download" and section.get("source") is None:
+        # A variant (`like`) has the images of the recipe that it varies.
+        section["source"] = next(iter(line), None) if section.get("path") is None else "files"
+    return section
+
+
+def _faults(params: Any) -> Iterator[str]:
+    if not isinstance(params, Mapping):
+        yield f"the file must hold keys and values, not {shown(params)}"
+        return
+    known = (*AXES, *SECTIONS, "recipes")
+    for key in params:
+        if key not in known:
+            yield f"{key}: unknown key{_nearest(str(key), known)}; known are {', '.join(known)}"
+    for key in known:
+        if key not in params:
+            yield f"{key}: missing"
+    recipes = params.get("recipes", {})
+    if not isinstance(recipes, Mapping):
+        yield f"recipes = {shown(recipes)}: must map data set names to recipes"
+        recipes = {}
+    yield from _axis_faults(params, recipes)
+    sound = {}
+    for name, kind in SECTIONS.items():
+        if name in params:
+            faults = list(_section_faults(kind, params[name], name))
+            sound[name] = not faults
+            yield from faults
+    for name, recipe in recipes.items():
+        yield from _recipe_faults(name, recipe, params, recipes, sound)
+
+
+def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Iterator[str]:
+    allowed = {
+        "datasets": (lambda v: v in recipes, f"one of the recipes {', '.join(map(str, recipes))}"),
+        "methods": (lambda v: v in METHODS, f"one of {', '.join(METHODS)}"),
+        "seeds": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number >= 0"),
+    }
+    for axis, (accepts, sentence) in allowed.items():
+        values = params.get(axis)
+        if values is None and axis not in params:
+            continue
+        if not isinstance(values, list) or not values:
+            yield f"{axis} = {shown(values)}: must be a list with at least one entry, each {sentence}"
+            continue
+        for i, value in enumerate(values):
+            if not isinstance(value, Hashable) or not accepts(value):
+                yield f"{axis} = {shown(value)}: must be {sentence}"
+            elif value in values[:i]:
+                yield f"{axis} = {shown(value)}: stands in the list twice"
+
+
+def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[str]:
+    try:
+        kind.model_validate(section)
+    except ValidationError as error:
+        yield from sentences(error, name)
+        return
+    if name.endswith("download") and section["path"] is not None and section["source"] is not None:
+        yield f"{name}: source and path exclude each other; leave one of them null"
+    if name.endswith("download") and section["classes"] is not None and section["path"] is None:
+        yield f"{name}.classes = {shown(section['classes'])}: chooses among the folders of `path`, which is null"
+    if name.endswith("cache_views"):
+        augmentation = section["augmentation"]
+        for key in ("crop_scale", "crop_ratio", "blur_sigma"):
+            low, high = augmentation[key]
+            if low > high:
+                yield f"{name}.augmentation.{key} = {shown(augmentation[key])}: must rise, lowest value first"
+        if section["per_image"] == 1:
+            yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
+    if name.endswith("uncertainty"):
+        for key, strengths in section["graded"].items():
+            if any(a >= b for a, b in pairwise(strengths)):
+                yield f"{name}.graded.{key} = {shown(strengths)}: must rise, weakest first"
+
+
+def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
+    """Of otherwise sound params: data sets to compare with that do not exist, or are compared with themselves."""
+    recipes = params["recipes"]
+    for dataset in (None, *recipes):
+        where = "uncertainty.ood" if dataset is None else f"recipes.{dataset}.uncertainty.ood"
+        names = resolve(params, "uncertainty", dataset)["ood"]
+        if dataset is not None and dataset not in params["datasets"] and names == params["uncertainty"]["ood"]:
+            continue  # not its own list, and no job that would use it
+        for i, name in enumerate(names):
+            if name not in recipes:
+                known = ", ".join(map(str, recipes))
+                yield f"{where} = {shown(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
+            elif name == dataset:
+                yield f"{where} = {shown(name)}: is the data set itself, which cannot be out of its distribution"
+            elif name in names[:i]:
+                yield f"{where} = {shown(name)}: stands in the list twice"
+
+
+def _recipe_faults(
+    name: Any, recipe: Any, params: Mapping[str, Any], recipes: Mapping[str, Any], sound: Mapping[str, bool]
+) -> Iterator[str]:
+    where = f"recipes.{name}"
+    if not _NAME.fullmatch(str(name)):
+        yield f"{where}: a name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
+    if recipe is None:
+        return
+    if not isinstance(recipe, Mapping):
+        yield f"{where} = {shown(recipe)}: must hold sections ({', '.join(SECTIONS)})"
+        return
+    try:
+        line = _line(recipes, name)
+    except Problem as problem:
+        yield str(problem)
+        line = [name]
+    for step, override in recipe.items():
+        if step == "like":
+            continue
+        if step not in SECTIONS or step == "plot":
+            choices = ["like", *(known for known in SECTIONS if known != "plot")]
+            yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
+        elif override is not None and not isinstance(override, Mapping):
+            yield f"{where}.{step} = {shown(override)}: must hold keys of section {step}"
+        elif sound.get(step):
+            section = _inherited(params[step], recipes, line, step)
+            yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
+
+
+def _line(recipes: Mapping[str, Any], name: Any) -> list[Any]:
+    """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
+    line = [name]
+    while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
+        where = f"recipes.{line[0]}.like = {shown(other)}"
+        if not isinstance(other, str) or other not in recipes:
+            known = ", ".join(map(str, recipes))
+            raise Problem(f"{where}: no such recipe{_nearest(str(other), map(str, recipes))}; there are {known}")
+        if other in line:
+            raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
+        line.insert(0, other)
+    return line
+
+
+def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: list[Any], step: str) -> dict[str, Any]:
+    """A step's section with what the recipes of `line` override, one after the other."""
+    for name in line:
+        override = (recipes.get(name) or {}).get(step) if isinstance(recipes.get(name) or {}, Mapping) else None
+        section = _merged(section, override if isinstance(override, Mapping) else {})
+    return dict(section)
+
+
+def _nearest(word: str, choices: Iterable[str]) -> str:
+    found = get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `override`, section by section; neither is changed."""
+    out = dict(base)
+    for key, value in override.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses a key given twice (YAML would silently keep the last)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable) or key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)

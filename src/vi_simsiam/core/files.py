@@ -1,0 +1,104 @@
+"""Files that are whole or absent: everything is written to a temporary name and renamed."""
+
+import errno
+import glob
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vi_simsiam.core.errors import Problem
+
+_BLOCK = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the name `path`, on an error it is removed.
+
+    The parent folder is made. The temporary name keeps the suffix of `path`, because writers such as
+    numpy and matplotlib choose the format by it. What killed processes left of earlier attempts is removed.
+
+    Raises: Problem naming `path` when the disk is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:  # the data must be on disk before the name is
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except Exception as error:
+        if (number := _error_number(error)) in _FULL:
+            raise Problem(f"{path} cannot be written: {os.strerror(number)}. Make room and run again.") from None
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove temporary files of `replacing(path)` whose processes no longer live on this machine."""
+    for temporary in path.parent.glob(f".{glob.escape(path.stem)}.*.tmp{glob.escape(path.suffix)}"):
+        process = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
+        if process.isdecimal() and not _lives(int(process)):
+            temporary.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
+def _error_number(error: Exception) -> int | None:
+    """The system's number of an error; of libraries that have errors of their own (safetensors), as they write it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if re.search(r"\d+ requested and \d+ written", str(error)):  # numpy does not say why
+        return errno.ENOSPC
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write `value` as indented JSON. NaN and infinity are refused (ValueError): they are not JSON."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read a JSON file; a `Problem` names the file when it is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise Problem(f"{path} does not exist. Run the step that makes it (`snakemake --cores all`).") from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{path} is not readable as JSON ({error}). Delete it and run the step again.") from None
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hexadecimal SHA-256 of a file's contents."""
+    return _digest(path, hashlib.sha256())
+
+
+def md5(path: str | os.PathLike) -> str:
+    """Hexadecimal MD5 of a file's contents: against damage alone."""
+    return _digest(path, hashlib.md5(usedforsecurity=False))
+
+
+def _digest(path: str | os.PathLike, digest: "hashlib._Hash") -> str:
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

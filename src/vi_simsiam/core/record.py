@@ -1,0 +1,149 @@
+"""`run.json`: what made a result, and what the result was. Written last, so that its presence means success."""
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json, sha256, write_json
+
+NAME = "run.json"
+IDENTITY = ("dataset", "method", "seed")
+_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
+
+
+class RunRecord:
+    """The record of a job; made when the job starts, written when all its files are there.
+
+    Args:
+        step: name of the pipeline step.
+        params: the resolved parameters the job was given, exactly (the DVC stage compares them).
+        made_from: folders of the earlier steps' results that the job reads. Of their records, and of those they were
+            made from in turn, this record keeps step, parameters and what they were about: it is enough to make all of
+            it again (`workflow/rerun.py`).
+        identity: what the job is about: dataset, method, seed.
+
+    Raises: Problem when one of `made_from` has no readable record.
+    """
+
+    def __init__(self, step: str, params: dict[str, Any], made_from: Iterable[Path] = (), **identity: str | int):
+        self.started = time.time()
+        self.step, self.params, self.identity = step, params, identity
+        self.made_from: dict[str, Any] = {}
+        for folder in made_from:
+            record = read(folder)
+            self.made_from |= record["made_from"]
+            self.made_from[Path(folder).as_posix()] = {
+                key: record[key] for key in ("step", *IDENTITY, "params") if key in record
+            }
+
+    def write(
+        self, folder: Path, device: str = "cpu", known: Mapping[str, str] | None = None, **more: str | None
+    ) -> None:
+        """Write `folder`/run.json.
+
+        Args:
+            folder: the result's folder; every file in it, but for hidden ones, is one of the job's outputs.
+            device: the torch device the job ran on.
+            known: SHA-256 of outputs that have been computed already, by name.
+            more: further entries.
+        """
+        known = known or {}
+        outputs = {name: known.get(name) or sha256(folder / name) for name in _outputs(folder)}
+        write_json(
+            folder / NAME,
+            {
+                "step": self.step,
+                **self.identity,
+                **more,
+                "params": self.params,
+                "git_commit": _git_commit(),
+                "command": sys.argv,
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "versions": versions(),
+                "device": device,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+                "seconds": round(time.time() - self.started, 2),
+                "outputs": outputs,
+                "made_from": dict(sorted(self.made_from.items())),
+            },
+        )
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The record in a result's folder. Raises: Problem when there is none, it is damaged, or of an older version."""
+    path = Path(folder) / NAME
+    record = read_json(path)
+    parts = {"step": str, "params": dict, "outputs": dict, "made_from": dict}
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in parts.items()):
+        raise Problem(f"{path} is damaged or of an older version. Delete it and run again (`snakemake --cores all`).")
+    return record
+
+
+def verify(folder: Path, *names: str) -> None:
+    """Compare files of a result with the SHA-256 in its record.
+
+    Args:
+        folder: the result's, with its run.json.
+        names: files in it, which the caller is about to read.
+
+    Raises: Problem naming the first file that is missing or is not the one that the job wrote.
+    """
+    outputs = read(folder)["outputs"]
+    for name in names:
+        path = Path(folder) / name
+        if trouble := _trouble(path, outputs.get(name)):
+            again = "Run again" if not path.exists() else "Delete it and run again"
+            raise Problem(f"{path} {trouble}. {again} (`snakemake --cores all`).")
+
+
+def damaged(folder: Path) -> list[tuple[Path, str]]:
+    """Files of a result that are not as its job wrote them, each with what is wrong. Raises: Problem as `read`."""
+    outputs = read(folder)["outputs"]
+    found = ((Path(folder) / name, _trouble(Path(folder) / name, checksum)) for name, checksum in outputs.items())
+    return [(path, trouble) for path, trouble in found if trouble]
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that numbers depend on; None for one that is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _outputs(folder: Path) -> list[str]:
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if name != NAME and not any(part.startswith(".") for part in name.split("/"))]
+
+
+def _trouble(path: Path, checksum: str | None) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    if checksum is None:
+        return f"is not among the files that {NAME} beside it lists"
+    return None if sha256(path) == checksum else f"is damaged: its SHA-256 is not the one in {NAME} beside it"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the code that ran, with `-dirty` when the tree differs from it; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no", "--", str(here), str(here.parent)],
+            cwd=here, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")

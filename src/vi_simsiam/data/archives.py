@@ -1,0 +1,177 @@
+"""Archives of files from anywhere: listed without trust, read member by member, never unpacked by their names.
+
+A member's name is only ever a text. So a name that leads out of the archive can do no harm, but such an archive was
+made by mistake or in bad faith, and the member is refused with its reason, as are links, encrypted members, a second
+member of the same name, and what unpacks to hundreds of times its size.
+"""
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from vi_simsiam.core.errors import Problem
+
+_COMPRESSED = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
+SUFFIXES = (".zip", ".tar", *_COMPRESSED)
+
+_MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
+# Images are compressed already, even uncompressed photographs shrink by less than 10, and drawings by less than 100.
+_MOST_RATIO = 200
+_HARMLESS = 1 << 24  # bytes that may unpack from nothing: small drawings of one colour
+_BLOCK = 1 << 20
+_DOS = 0  # the system that some zips were made on, with \ between folders
+
+
+class Unreadable(Exception):
+    """A single file cannot be used, and why; the others can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A plain file in an archive. problem: why it is refused; None: it may be read."""
+
+    name: str
+    bytes: int
+    where: zipfile.ZipInfo | int
+    problem: str | None
+
+
+class Archive(Protocol):
+    """An opened archive, readable from several threads. members: all but folders, sorted by name."""
+
+    members: list[Member]
+
+    def read(self, member: Member) -> bytes:
+        """Contents of one member. Raises: Unreadable with the reason."""
+        ...
+
+
+def suffix(path: Path) -> str | None:
+    """The part of SUFFIXES that a file's name ends with, in small letters; None: it is no archive."""
+    name = path.name.lower()
+    return next((known for known in SUFFIXES if name.endswith(known) and name != known), None)
+
+
+def open_archive(path: Path) -> Archive:
+    """Open an archive, of the kind its name says, and list it. Raises: Problem when it is damaged as a whole."""
+    try:
+        return _Zip(path) if suffix(path) == ".zip" else _Tar(path)
+    except (
+        zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
+        NotImplementedError,
+    ) as error:  # fmt: skip
+        raise Problem(f"{path} cannot be read as an archive: {error}. Make it anew, then run again.") from None
+
+
+class _Zip:
+    def __init__(self, path: Path):
+        self._file = zipfile.ZipFile(path)  # closed with this object
+        self.members = _listed(self._entries())
+
+    def _entries(self) -> Iterator[Member]:
+        for info in self._file.infolist():
+            # orig_filename: zipfile cuts names at a zero byte.
+            name = info.orig_filename.replace("\\", "/") if info.create_system == _DOS else info.orig_filename
+            if not name.endswith("/"):
+                yield Member(_text(name), info.file_size, info, self._problem(info))
+
+    @staticmethod
+    def _problem(info: zipfile.ZipInfo) -> str | None:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            return "a link or special file, not a plain one"
+        if info.flag_bits & 0x1:
+            return "encrypted"
+        if _is_bomb(info.compress_size, info.file_size):
+            return f"would unpack from {info.compress_size} to {info.file_size} bytes"
+        return None
+
+    def read(self, member: Member) -> bytes:
+        try:
+            with self._file.open(member.where) as file:
+                return file.read()  # not more than its listed size, and its checksum is compared
+        except (
+            zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, RuntimeError,
+            NotImplementedError,
+        ) as error:  # fmt: skip
+            raise Unreadable(f"damaged in the archive: {error}") from None
+
+
+class _Tar:
+    def __init__(self, path: Path):
+        self._file = _plain_tar(path)
+        self.members = _listed(self._entries())
+
+    def _entries(self) -> Iterator[Member]:
+        with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # it would keep them all
+                if not info.isdir():
+                    special = not info.isreg() or info.issparse()
+                    problem = "a link or special file, not a plain one" if special else None
+                    yield Member(_text(info.name), info.size, info.offset_data, problem)
+            # tarfile takes whatever is not a header for the end. The end is zeros, or nothing.
+            if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
+                raise tarfile.ReadError(f"damaged at byte {tar.offset}")
+
+    def read(self, member: Member) -> bytes:
+        return os.pread(self._file.fileno(), member.bytes, member.where)
+
+
+def _plain_tar(path: Path) -> BinaryIO:
+    """The tar file, unpacked into a file without a name where it is compressed: it is read in any order."""
+    compressed = _COMPRESSED.get(suffix(path))
+    if compressed is None:
+        return open(path, "rb")
+    plain = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (stays open as long as the archive)
+    packed = path.stat().st_size
+    with compressed(path) as file:
+        while block := file.read(_BLOCK):
+            plain.write(block)
+            if _is_bomb(packed, plain.tell()):
+                raise Problem(f"{path} unpacks to more than {_MOST_RATIO} times its size: refused.")
+    plain.flush()
+    plain.seek(0)
+    return plain
+
+
+def _is_bomb(packed: int, unpacked: int) -> bool:
+    return unpacked > max(_HARMLESS, _MOST_RATIO * packed)
+
+
+def _listed(entries: Iterator[Member]) -> list[Member]:
+    """Sorted by name, and refused where the name or the size is bad. Of two of a name, the archive's first counts."""
+    members, seen = [], set()
+    for member in entries:
+        problem = member.problem or _name_problem(member.name)
+        if problem is None and member.bytes > _MOST_BYTES:
+            problem = f"{member.bytes} bytes, more than {_MOST_BYTES}"
+        if problem is None and member.name in seen:
+            problem = "a second file of this name"
+        seen.add(member.name)
+        members.append(Member(member.name, member.bytes, member.where, problem))
+    return sorted(members, key=lambda member: member.name)
+
+
+def _name_problem(name: str) -> str | None:
+    if name.startswith("/") or re.match(r"[A-Za-z]:[/\\]", name) or ".." in PurePosixPath(name).parts:
+        return "its name leads out of the archive"
+    return None
+
+
+def _text(name: str) -> str:
+    """A name that can be written anywhere: what is not UTF-8 or ends texts elsewhere is shown by its code."""
+    plain = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    return plain.removeprefix("./")

@@ -1,0 +1,87 @@
+"""What a source of images gives: sets of images that are decoded on demand, and a report of what was left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.transforms.spatial import resize
+
+
+class Split(Protocol):
+    """Images of a training or test set, decoded on demand.
+
+    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3.
+    """
+
+    labels: np.ndarray
+    channels: int
+
+    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
+        """Images `rows` (indices into 0..N-1), resized: (len(rows), size, size, channels) uint8."""
+        ...
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        """Where each of the images `rows` comes from: its path in the archive, or its row number in an array."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArraySplit:
+    """A `Split` of images that all fit into memory: (N, H, W, C) uint8, resized by their central square."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def channels(self) -> int:
+        return self.images.shape[3]
+
+    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
+        return resize(torch.from_numpy(self.images[rows]), size).numpy()
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        return [str(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a source had that is not among its images.
+
+    left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
+    (or not asked for), how many there are and the path of the first.
+    """
+
+    left_out: tuple[tuple[str, str], ...] = ()
+    ignored: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a source gives. test is None where the source has no test set of its own."""
+
+    classes: tuple[str, ...]
+    train: Split
+    test: Split | None
+    report: Report = field(default_factory=Report)
+
+
+class Source(Protocol):
+    """A place that images come from."""
+
+    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
+        """Bring the raw files into `folder`; returns their paths, relative to it."""
+        ...
+
+    def read(self, folder: Path, threads: int = 1) -> Images:
+        """Read what `download` left in `folder`, with so many threads. Its checksums have been verified."""
+        ...
+
+
+def unreadable(path: Path, why: object) -> Problem:
+    """The error of a downloaded file that is not what it should be."""
+    return Problem(f"{path} cannot be read: {why}. Delete the folder {path.parent} and run again.")

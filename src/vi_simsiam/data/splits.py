@@ -1,0 +1,86 @@
+"""Which images are for training and which for testing."""
+
+import numpy as np
+import torch
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.randomness import generator
+
+
+def stratified_sample(labels: np.ndarray, count: int, draw: torch.Generator) -> np.ndarray:
+    """`count` of len(labels) images drawn without replacement, every class in proportion.
+
+    The images are ordered by class and at random within one, and `count` are taken from this list at even steps
+    from a random start (systematic sampling). So every image is as likely as any other, and a class of m images
+    gives m * count / len(labels) of them, rounded up or down. Images without a label (-1) are a class of their own.
+
+    Args:
+        labels: (N,) integers. count: 0..N. draw: gives the random order.
+
+    Returns: (count,) int64 indices, rising.
+    """
+    n = len(labels)
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    shuffled = torch.randperm(n, generator=draw).numpy()
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    step = (np.arange(n + 1) * count + int(torch.randint(n, (1,), generator=draw))) // n
+    return np.sort(by_class[step[1:] > step[:-1]])
+
+
+def split_rows(
+    labels_train: np.ndarray,
+    labels_test: np.ndarray | None,
+    test_fraction: float,
+    train_images: int | None,
+    test_images: int | None,
+    seed: int,
+    evaluate_on: str = "test",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the images to train and to test on.
+
+    Args:
+        labels_train: (N,) of the source's training set. labels_test: of its test set, None where it has none.
+        test_fraction: share of the training set to hold out, for testing where there is no test set, for validation.
+        train_images, test_images: use only so many, drawn in proportion to the classes; None: all.
+        seed: of these draws.
+        evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test images are
+            the same as ever, and unused.
+
+    Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
+        `evaluate_on` asks for it, else of the training set. Both rise.
+    Raises: Problem when there are fewer images than asked for, or none.
+    """
+    train = np.arange(len(labels_train))
+    if labels_test is None:
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "test split"))
+        labels_test = labels_train
+    else:
+        test = np.arange(len(labels_test))
+    if evaluate_on == "validation":
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "validation split"))
+        labels_test = labels_train
+    return (
+        _subset(train, labels_train, train_images, generator(seed, "train images"), "train"),
+        _subset(test, labels_test, test_images, generator(seed, "test images"), "test"),
+    )
+
+
+def _held_out(
+    rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    held = rows[stratified_sample(labels[rows], round(share * len(rows)), draw)]
+    return np.setdiff1d(rows, held), held
+
+
+def _subset(rows: np.ndarray, labels: np.ndarray, count: int | None, draw: torch.Generator, name: str) -> np.ndarray:
+    if not len(rows):
+        raise Problem(f"no {name} images are left: change cache_views.test_fraction, or use a larger data set.")
+    if count is None:
+        return rows
+    if count > len(rows):
+        raise Problem(
+            f"cache_views.{name}_images = {count}, but there are only {len(rows)} {name} images: lower it, or set it "
+            "to null for all."
+        )
+    return rows[stratified_sample(labels[rows], count, draw)]

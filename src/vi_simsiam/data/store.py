@@ -1,0 +1,184 @@
+"""The uint8 store: images, labels and augmented views of a data set, as memory maps.
+
+Files of a store (N images of a split, V views of each, C 1 or 3 channels):
+
+    images_{train,test}.npy     uint8 (N, size, size, C)
+    labels_{train,test}.npy     int64 (N,), -1: no label
+    views_{train,test}.npy      uint8 (N, V, size, size, C), V may be 0
+    views_{train,test}.parquet  a row per view: index (of the image), view, and what was drawn for it
+    sources_{train,test}.parquet  a row per image: index and path (in the archive; of arrays, the row number)
+    store.json                  names, sizes, mean and std of the training pixels, SHA-256 of the files; written last
+"""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from pyarrow import ArrowException
+
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json, sha256
+
+SplitName = Literal["train", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "test")
+DESCRIPTION = "store.json"
+FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `forget`
+
+
+def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
+    """Names of a split's images, labels, views, table of view parameters and table of sources."""
+    arrays = f"images_{split}.npy", f"labels_{split}.npy", f"views_{split}.npy"
+    return *arrays, f"views_{split}.parquet", f"sources_{split}.parquet"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store; `Store.open` is the way to get one.
+
+    Attributes:
+        folder: where it is.
+        dataset: name of the data set.
+        classes: names of labels 0, 1, ...; empty where there are no labels.
+        size: pixels of an image's sides. channels: 1 or 3.
+        mean, std: of the training images' pixels in [0, 1], one number per channel.
+        augmentation: what the cached views were drawn with, as section `cache_views.augmentation` of params.yaml.
+        sha256: checksums of the files, by name.
+    """
+
+    folder: Path
+    dataset: str
+    classes: tuple[str, ...]
+    size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: dict[str, Any]
+    sha256: dict[str, str]
+    _arrays: dict[str, np.ndarray]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Store":
+        """Open a store and check that all its files are there, of the right kind and of full length.
+
+        This reads headers and labels only. `verify` compares contents.
+
+        Raises: Problem naming the file that is missing or does not fit.
+        """
+        about = read_json(folder / DESCRIPTION)
+        try:
+            size, channels, classes = about["size"], about["channels"], tuple(about["classes"])
+            arrays = {}
+            for split in SPLITS:
+                n, v = about[split], about["views"][split]
+                images, labels, views, table, sources = file_names(split)
+                arrays[images] = _mapped(folder / images, (n, size, size, channels), np.uint8)
+                arrays[views] = _mapped(folder / views, (n, v, size, size, channels), np.uint8)
+                arrays[labels] = np.array(_mapped(folder / labels, (n,), np.int64))
+                if n and not -1 <= arrays[labels].min() <= arrays[labels].max() < len(classes):
+                    raise _damaged(folder / labels, f"labels are not all among the {len(classes)} classes")
+                if (rows := _parquet(folder / table).num_rows) != n * v:
+                    raise _damaged(folder / table, f"it has {rows} rows for {n * v} views")
+                if (rows := _parquet(folder / sources).num_rows) != n:
+                    raise _damaged(folder / sources, f"it has {rows} rows for {n} images")
+            return cls(
+                folder, about["dataset"], classes, size, channels, tuple(about["mean"]), tuple(about["std"]),
+                about["augmentation"], about["sha256"], arrays,
+            )  # fmt: skip
+        except (KeyError, TypeError) as error:
+            raise _damaged(folder / DESCRIPTION, f"{error!r}") from None
+
+    @classmethod
+    def open_verified(cls, folder: Path) -> "Store":
+        """Open the store of a finished step, and compare every file, the description first, with its checksum.
+
+        Raises: Problem naming the first file that is not as the step wrote it.
+        """
+        record.verify(folder, DESCRIPTION)
+        store = cls.open(folder)
+        store.verify()
+        return store
+
+    def images(self, split: SplitName) -> np.ndarray:
+        """uint8 (N, size, size, C), a read-only memory map."""
+        return self._arrays[file_names(split)[0]]
+
+    def labels(self, split: SplitName) -> np.ndarray:
+        """int64 (N,), in memory; -1: no label."""
+        return self._arrays[file_names(split)[1]]
+
+    def views(self, split: SplitName) -> np.ndarray:
+        """Cached views: uint8 (N, V, size, size, C), a read-only memory map; V is 0 where none were asked for."""
+        return self._arrays[file_names(split)[2]]
+
+    def view_parameters(self, split: SplitName) -> pd.DataFrame:
+        """What was drawn for the cached views: a row per view, those of image 0 first; read anew at each call."""
+        return _table(self.folder / file_names(split)[3])
+
+    def sources(self, split: SplitName) -> pd.DataFrame:
+        """Where each image comes from: columns index and path; read anew at each call."""
+        return _table(self.folder / file_names(split)[4])
+
+    def verify(self) -> None:
+        """Compare every file's contents with its checksum (reads all of the store).
+
+        Raises: Problem naming the first file that differs.
+        """
+        for split in SPLITS:
+            for name in file_names(split):
+                if sha256(self.folder / name) != self.sha256.get(name):
+                    raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
+
+
+def forget(array: np.ndarray) -> None:
+    """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
+
+    Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
+    as if it were all loaded. Does nothing to an array in memory, or where the system cannot be told.
+    """
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise _damaged(path, "it is missing") from None
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise _damaged(path, error) from None
+    if array.shape != shape or array.dtype != dtype:
+        raise _damaged(path, f"it holds {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+    # A map of a file that is too short fails; one that is too long is as wrong.
+    if (surplus := path.stat().st_size - array.offset - array.nbytes) != 0:
+        raise _damaged(path, f"it has {surplus} bytes too many")
+    return array
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ArrowException, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _parquet(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except FileNotFoundError:
+        raise _damaged(path, "it is missing") from None
+    except (OSError, ArrowException, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, why: object) -> Problem:
+    return Problem(
+        f"{path} is damaged or belongs to another store: {why}. Delete the folder {path.parent} and run step "
+        "cache_views again (`snakemake --cores all`)."
+    )

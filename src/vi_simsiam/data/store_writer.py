@@ -1,0 +1,189 @@
+"""Build a store: decode and resize every image once, draw and store its views, piece by piece.
+
+Nothing is ever held in memory as a whole, and files grow by plain writes: a full disk is then an error message,
+where writing through a memory map would kill the process.
+"""
+
+import csv
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from vi_simsiam.config.schema import CacheViewsParams
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import replacing, sha256, write_json
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.data.sources.base import Images, Report, Split
+from vi_simsiam.data.splits import split_rows
+from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
+from vi_simsiam.transforms.spatial import to_uint8
+from vi_simsiam.transforms.views import Views
+
+_PIECE = 256  # images that are decoded, and whose views are drawn, at once
+_VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
+_ROWS_PER_GROUP = 1 << 16  # of the parquet tables
+_SOURCES = pa.schema([("index", pa.int64()), ("path", pa.string())])
+_SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
+
+
+def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) -> None:
+    """Write a store.
+
+    Args:
+        folder: where to; what is there is replaced.
+        dataset: name of the data set.
+        images: what to store; split by `params.test_fraction` where there is no test set, or for validation.
+        params: size, split, subset, views. The same params and images give the same bytes.
+
+    Raises: Problem when the images do not fit the params, too many were left out, or the disk cannot be written.
+    """
+    _require_most(images, params.left_out)
+    labels_test = None if images.test is None else images.test.labels
+    subset = params.test_fraction, params.train_images, params.test_images
+    chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on)
+    own_test = images.test is not None and params.evaluate_on == "test"
+    sources = images.train, images.test if own_test else images.train
+    per_image = params.per_image, params.test_per_image
+    try:
+        (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
+        about = {name: _Pixels(images.train.channels) for name in SPLITS}
+        for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
+            _write_split(folder, split, source, rows, views, params, about[split])
+        mean, std = about["train"].mean_and_std()
+        description = {
+            "dataset": dataset,
+            "classes": list(images.classes),
+            "size": params.size,
+            "channels": images.train.channels,
+            "mean": mean,
+            "std": std,
+            **{split: len(rows) for split, rows in zip(SPLITS, chosen, strict=True)},
+            "views": dict(zip(SPLITS, per_image, strict=True)),
+            "evaluate_on": params.evaluate_on,
+            "left_out": len(images.report.left_out),
+            "ignored": {kind: count for kind, (count, _) in images.report.ignored.items()},
+            "augmentation": params.augmentation.model_dump(),
+            "sha256": {name: sha256(folder / name) for split in SPLITS for name in file_names(split)},
+        }
+        write_json(folder / DESCRIPTION, description)
+    except OSError as error:
+        raise Problem(
+            f"{error.filename or folder} cannot be written: {error.strerror}. Make room and run again."
+        ) from None
+
+
+def _require_most(images: Images, most: float) -> None:
+    left_out = images.report.left_out
+    used = len(images.train.labels) + (0 if images.test is None else len(images.test.labels))
+    if len(left_out) > most * (used + len(left_out)):
+        first = "".join(f"\n  {path}: {problem}" for path, problem in left_out[:10])
+        raise Problem(
+            f"{len(left_out)} of {used + len(left_out)} images cannot be used, more than cache_views.left_out = {most} "
+            f"allows; the first are:{first}\nRepair or remove them, or raise it."
+        )
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write report.csv: columns path and problem, a row per image left out and one per kind of file ignored."""
+    rows = [*report.left_out]
+    rows += [(first, f"ignored: {kind} ({count} in all)") for kind, (count, first) in report.ignored.items()]
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "problem"), *rows])
+    ignored = sum(count for count, _ in report.ignored.values())
+    print(f"{len(report.left_out)} images left out, {ignored} other files ignored", flush=True)
+
+
+class _Pixels:
+    """Mean and standard deviation of all pixels by channel, exact whatever the order: sums of whole numbers."""
+
+    def __init__(self, channels: int):
+        self.levels = np.zeros((channels, 256), dtype=np.int64)
+
+    def add(self, images: np.ndarray) -> None:
+        for channel, levels in enumerate(self.levels):
+            levels += np.bincount(images[..., channel].ravel(), minlength=256)
+
+    def mean_and_std(self) -> tuple[list[float], list[float]]:
+        value = np.arange(256) / 255
+        share = self.levels / self.levels.sum(1, keepdims=True)
+        mean = share @ value
+        std = np.sqrt(np.maximum(share @ value**2 - mean**2, 0))
+        return mean.tolist(), np.maximum(std, _SMALLEST_STD).tolist()
+
+
+def _write_split(
+    folder: Path, split: SplitName, source: Split, rows: np.ndarray, per_image: int, params: CacheViewsParams,
+    pixels: _Pixels,
+) -> None:  # fmt: skip
+    size, channels, n = params.size, source.channels, len(rows)
+    views = Views(params.augmentation, size, channels)
+    draw = generator(params.seed, "cached views", split)
+    names = [folder / name for name in file_names(split)]
+    with ExitStack() as files:
+        image_file = files.enter_context(_array_file(names[0], (n, size, size, channels), np.uint8))
+        label_file = files.enter_context(_array_file(names[1], (n,), np.int64))
+        view_file = files.enter_context(_array_file(names[2], (n, per_image, size, size, channels), np.uint8))
+        table = files.enter_context(_table_file(names[3], _view_columns(views)))
+        label_file.write(source.labels[rows].astype(np.int64).tobytes())
+        sources = files.enter_context(_table_file(names[4], _SOURCES))
+        for first in range(0, n, _PIECE):
+            images = source.decode(rows[first : first + _PIECE], size)
+            image_file.write(images.tobytes())
+            known = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
+            sources.add({"index": first + np.arange(len(images)), "path": known})
+            pixels.add(images)
+            parameters = views.draw(len(images) * per_image, size, size, draw)
+            index, view = np.divmod(np.arange(len(parameters)), max(per_image, 1))
+            table.add({"index": first + index, "view": view, **parameters.table()})
+            most = max(1, _VALUES_AT_ONCE // (size * size * channels))
+            for start in range(0, len(parameters), most):
+                part = slice(start, start + most)
+                repeated = torch.from_numpy(images[index[part]])
+                view_file.write(to_uint8(views.apply(repeated, parameters[part])).numpy().tobytes())
+
+
+@contextmanager
+def _array_file(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[BinaryIO]:
+    """A .npy file to which the array's bytes are written in order; it takes its name when all is there."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
+
+
+class _Table:
+    """Gathers rows until there are enough for a row group of reasonable size."""
+
+    def __init__(self, writer: pq.ParquetWriter):
+        self.writer, self.parts, self.rows = writer, [], 0
+
+    def add(self, columns: dict[str, np.ndarray]) -> None:
+        self.parts.append(pa.table(columns))
+        self.rows += self.parts[-1].num_rows
+        if self.rows >= _ROWS_PER_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.rows:
+            self.writer.write_table(pa.concat_tables(self.parts).combine_chunks())
+        self.parts, self.rows = [], 0
+
+
+def _view_columns(views: Views) -> pa.Schema:
+    none = views.draw(0, views.size, views.size, generator()).table()
+    integers = {name: np.zeros(0, dtype=np.int64) for name in ("index", "view")}
+    return pa.table(integers | none).schema
+
+
+@contextmanager
+def _table_file(path: Path, schema: pa.Schema) -> Iterator[_Table]:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        table = _Table(writer)
+        yield table
+        table.flush()

@@ -1,0 +1,146 @@
+"""`vi-simsiam score`: a table of how certain a trained model is about any images."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import replacing
+from vi_simsiam.inference.extremes import Extremes
+from vi_simsiam.inference.images import shown
+from vi_simsiam.inference.model import Model, load
+
+SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
+_TOP = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="image files, folders, .zip, .tar, .tar.gz ...")
+    parser.add_argument(
+        "--run", required=True, type=Path, metavar="FOLDER", help="model: results/pretrain/<dataset>/<method>/seed<k>"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("scores.csv"), metavar="FILE", help="table: .csv or .parquet (%(default)s)"
+    )
+    parser.add_argument("--top", type=_positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
+    parser.add_argument("--grid", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
+    parser.add_argument("--threads", type=_positive, help="that decode images (one per core)")
+
+
+def score(args: argparse.Namespace) -> int:
+    """Score `args.images`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
+    if args.out.suffix not in (".csv", ".parquet"):
+        raise Problem(f"--out {args.out}: name a file that ends in .csv or .parquet.")
+    if args.grid is not None and args.grid.suffix not in (".png", ".svg", ".pdf"):
+        raise Problem(f"--grid {args.grid}: name a file that ends in .png, .svg or .pdf.")
+    started = time.monotonic()
+    model = _loaded(args)
+    name = model.columns[1]
+    stream = model.stream(args.images, args.threads)
+    if stream.channels == 1:
+        _say("the model was trained on grey images: colours are turned to grey")
+    extremes = Extremes(name, args.top or _TOP)
+    unread = scored = 0
+
+    def report(path: str, problem: str) -> None:
+        nonlocal unread
+        unread += 1
+        _say(f"not scored: {path}: {problem}")
+
+    with ExitStack() as stack:
+        write = stack.enter_context(_writer(args.out))
+        bar = stack.enter_context(tqdm(unit=" images", disable=not sys.stderr.isatty()))
+        for table, pixels in model.scored(stream, report):
+            write(table)
+            scored += len(table)
+            if args.top or args.grid:
+                extremes.add(table, pixels)
+            bar.update(len(table))
+        if not scored:
+            raise Problem(f"no image could be scored. {_counts(0, unread, stream.ignored)}")
+    if args.grid:
+        _draw(args.grid, extremes)
+    if args.top:
+        _list(extremes)
+    seconds = time.monotonic() - started
+    _say(f"{_counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
+    return SOME_UNREAD if unread else 0
+
+
+def _loaded(args: argparse.Namespace) -> Model:
+    try:
+        return load(args.run, args.device)
+    except (RuntimeError, AssertionError) as error:  # torch's, of a device that is not there
+        raise Problem(f"--device {args.device}: {str(error).splitlines()[0]}") from None
+
+
+class Write(Protocol):
+    def __call__(self, table: pd.DataFrame) -> None: ...
+
+
+@contextmanager
+def _writer(path: Path) -> Iterator[Write]:
+    """What appends tables to a file, which appears when all of them are in it."""
+    with replacing(path) as temporary, ExitStack() as stack:
+        if path.suffix == ".csv":
+            file = stack.enter_context(open(temporary, "w", encoding="utf-8", newline=""))
+            # Nine digits tell all numbers of 32 bits apart.
+            yield lambda table: table.to_csv(
+                file, index=False, header=file.tell() == 0, float_format="%.9g", lineterminator="\n"
+            )
+            return
+        writer: list[pq.ParquetWriter] = []
+
+        def write(table: pd.DataFrame) -> None:
+            rows = pa.Table.from_pandas(table, preserve_index=False)
+            if not writer:
+                writer.append(stack.enter_context(pq.ParquetWriter(temporary, rows.schema)))
+            writer[0].write_table(rows)
+
+        yield write
+
+
+def _draw(path: Path, extremes: Extremes) -> None:
+    from vi_simsiam.inference import drawing  # slow to import, and seldom asked for
+    from vi_simsiam.report.figures import style
+
+    with style.drawing_style():
+        style.save(drawing.extremes(extremes.lowest(), extremes.highest(), extremes.score), path)
+
+
+def _list(extremes: Extremes) -> None:
+    for title, (table, _) in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
+        print(f"{title}:\n{extremes.score:>20}  percentile  path")
+        for row in table.to_dict("records"):
+            print(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {_one_line(row['path'])}")
+
+
+def _counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
+    parts = [f"{scored} images scored", f"{unread} could not be read"]
+    parts += [f"{count} files ignored ({kind})" for kind, count in sorted(ignored.items())]
+    return ", ".join(parts) + "."
+
+
+def _say(line: str) -> None:
+    tqdm.write(_one_line(line), file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    """Names of files come from anywhere: a terminal must not take them for commands."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown(text))
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)

@@ -1,0 +1,154 @@
+"""Image files, folders and archives as one stream of pixels, however many there are."""
+
+import os
+import stat
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data import decode as image_decoding
+from vi_simsiam.data.archives import Archive, Member, Unreadable, open_archive, suffix
+from vi_simsiam.data.names import is_hidden, is_image
+
+_MOST_BYTES = 1 << 30  # of one file, which is read into memory as a whole
+_AHEAD = 8  # images decoded ahead of the one that is asked for, per thread
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image: its path, and its pixels, uint8 (size, size, channels), or why there are none."""
+
+    path: str
+    pixels: np.ndarray | None
+    problem: str | None = None
+
+
+@dataclass
+class Stream:
+    """The images of files, folders (with all below them) and archives.
+
+    Iterating holds a few images per thread, and of an archive its list of names; never all images.
+
+    Args:
+        inputs: paths. A file is taken whatever its name says; in folders and archives, those that end as images' do.
+        size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
+        threads: that decode.
+
+    Attributes:
+        ignored: number of files met so far in folders and archives that are hidden or no images by their names.
+
+    Raises: Problem for an input that does not exist; before anything is read.
+    """
+
+    inputs: Iterable[str | os.PathLike]
+    size: int
+    channels: int
+    threads: int = 1
+    ignored: Counter = field(default_factory=Counter)
+
+    def __post_init__(self):
+        if isinstance(self.inputs, (str, os.PathLike)):
+            self.inputs = [self.inputs]
+        self.inputs = [Path(path) for path in self.inputs]
+        for path in self.inputs:
+            if not path.exists():
+                raise Problem(f"{shown(path)}: there is no such file or folder.")
+
+    def __iter__(self) -> Iterator[Picture]:
+        """The pictures in the order of the inputs, within a folder or archive in the order of their names."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting: deque = deque()
+            try:
+                for path, read in self._files():
+                    waiting.append(pool.submit(self._decode, path, read))
+                    if len(waiting) > self.threads * _AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for work in waiting:
+                    work.cancel()
+
+    def _decode(self, path: str, read: Callable[[], bytes]) -> Picture:
+        try:
+            return Picture(path, image_decoding.decode(read(), self.size, self.channels))
+        except Unreadable as error:
+            return Picture(path, None, str(error))
+
+    def _files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        for path in self.inputs:
+            if path.is_dir():
+                yield from self._folder(path)
+            elif suffix(path) is not None:
+                yield from self._archive(path)
+            else:
+                yield shown(path), partial(_read, path)
+
+    def _folder(self, top: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Links are followed, but no folder is entered twice."""
+        seen, failed = set(), []
+        for folder, inside, files in os.walk(top, followlinks=True, onerror=failed.append):
+            while failed:  # a folder that cannot be listed is a problem too
+                error = failed.pop()
+                yield shown(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+            about = os.stat(folder)
+            if (about.st_dev, about.st_ino) in seen:
+                inside.clear()
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            inside.sort()
+            for name in sorted(files):
+                path = Path(folder, name)
+                if self._wanted(path.relative_to(top).as_posix()):
+                    yield shown(path), partial(_read, path)
+        for error in failed:
+            yield shown(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+
+    def _archive(self, path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        try:
+            archive = open_archive(path)
+        except Problem as problem:
+            yield shown(path), partial(_fail, str(problem))
+            return
+        for member in archive.members:
+            if self._wanted(member.name):
+                yield f"{shown(path)}/{member.name}", partial(_read_member, archive, member)
+
+    def _wanted(self, name: str) -> bool:
+        if is_image(name):
+            return True
+        self.ignored["hidden" if is_hidden(name) else "no images by their names"] += 1
+        return False
+
+
+def shown(path: str | os.PathLike) -> str:
+    """A path that can be written anywhere: bytes that are not UTF-8 are shown by their codes."""
+    return os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable("no plain file")
+        if about.st_size > _MOST_BYTES:
+            raise Unreadable(f"{about.st_size} bytes, more than {_MOST_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror or error}") from None
+
+
+def _read_member(archive: Archive, member: Member) -> bytes:
+    if member.problem is not None:
+        raise Unreadable(member.problem)
+    return archive.read(member)
+
+
+def _fail(problem: str) -> bytes:
+    raise Unreadable(problem)

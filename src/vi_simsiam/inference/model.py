@@ -1,0 +1,142 @@
+"""Certainty scores and representations of new images, from nothing but the folder of a trained model.
+
+>>> from vi_simsiam.inference.model import load
+>>> model = load("results/pretrain/digits/vi_simsiam/seed0")  # doctest: +SKIP
+>>> table = model.score(["photos", "more.zip"])  # doctest: +SKIP
+>>> features = model.embed(["photos", "more.zip"])  # doctest: +SKIP
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.inference import reference as training_scores
+from vi_simsiam.inference import saved as models
+from vi_simsiam.inference.images import Picture, Stream
+from vi_simsiam.inference.reference import TrainingScores
+from vi_simsiam.methods import Method
+from vi_simsiam.probing.features import batches, best_device, extract
+
+Inputs = Iterable[str | os.PathLike]
+Report = Callable[[str, str], None]
+
+
+def load(folder: str | os.PathLike, device: torch.device | str | None = None) -> "Model":
+    """Read a trained model, in results/pretrain/<dataset>/<method>/seed<k> or wherever that folder was copied to.
+
+    Args:
+        folder: with model.safetensors, model.json, scoring.json, and run.json, which has their checksums. No code in
+            them is executed.
+        device: the GPU if there is one unless named.
+
+    Raises: Problem when a file is missing, damaged or of an older version.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Problem(f"{folder} is no folder of a model, such as results/pretrain/digits/vi_simsiam/seed0.")
+    scores = training_scores.read(folder)
+    record.verify(folder, *models.FILES, training_scores.NAME)
+    network, description = models.load(folder, best_device() if device is None else device)
+    return Model(network, description, scores)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A frozen model and what its training images got; `load` is the way to get one.
+
+    Attributes:
+        network: in evaluation mode, on its device.
+        description: of the model: `method`, `dataset`, `images` (size, channels, mean, std), `params`.
+        training: the own certainty scores of the training images.
+    """
+
+    network: Method
+    description: dict[str, Any]
+    training: TrainingScores
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
+        if self.training.name is None:
+            raise Problem(
+                f"method {self.description['method']} has no certainty score of its own. Those of vi_simsiam, dino and "
+                "vae have: name such a model's folder."
+            )
+        return "path", *self.network.certainty_scores, "percentile"
+
+    def stream(self, inputs: Inputs, threads: int | None = None) -> Stream:
+        """The images of files, folders and archives, prepared as the training images were."""
+        images = self.description["images"]
+        return Stream(inputs, images["size"], images["channels"], threads or _cores())
+
+    def scored(
+        self, pictures: Iterable[Picture], report: Report | None = None, batch_size: int = 256
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+        """Score a stream batch by batch, in memory that does not grow with it.
+
+        Args:
+            pictures: from `stream`.
+            report: called with path and reason of each image that cannot be read. None: the first raises.
+            batch_size: images that are on the device at once.
+
+        Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
+            own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1);
+            `negative_entropy`; `posterior_precision`), and `percentile`: percent of the training images that are less
+            certain.
+        Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
+        """
+        names = self.columns[1:-1]
+        for paths, pixels in _readable(pictures, report, batch_size):
+            found = extract(self.network, batches(pixels, batch_size), self.network.certainty)
+            table = pd.DataFrame({"path": paths} | {name: found[name].double().numpy() for name in names})
+            table["percentile"] = self.training.percentile(found[self.training.name].numpy())
+            yield table, pixels
+
+    def score(self, inputs: Inputs, report: Report | None = None, threads: int | None = None) -> pd.DataFrame:
+        """The scores of all images of files, folders and archives, a row per image; columns as of `scored`."""
+        tables = [table for table, _ in self.scored(self.stream(inputs, threads), report)]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(self.columns))
+
+    def embed(self, inputs: Inputs, report: Report | None = None, threads: int | None = None) -> np.ndarray:
+        """(n, dim) float32 representations, those that probes and k-NN read, in the order of `score`'s rows."""
+        pictures = self.stream(inputs, threads)
+        parts = [_features(self.network, pixels) for _, pixels in _readable(pictures, report, 256)]
+        return np.concatenate(parts) if parts else np.empty((0, self.network.backbone.dim), np.float32)
+
+
+def _features(network: Method, pixels: np.ndarray) -> np.ndarray:
+    features: Tensor = extract(network, batches(pixels, len(pixels)))["features"]
+    return features.numpy()
+
+
+def _readable(
+    pictures: Iterable[Picture], report: Report | None, batch_size: int
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Paths and pixels of the pictures that could be read, in batches; the others are reported."""
+
+    def readable() -> Iterator[Picture]:
+        for picture in pictures:
+            if picture.problem is None:
+                yield picture
+            elif report is None:
+                raise Problem(f"{picture.path}: {picture.problem}. Remove it, or give `report` to go on without it.")
+            else:
+                report(picture.path, picture.problem)
+
+    found = readable()
+    while batch := list(islice(found, batch_size)):
+        yield [picture.path for picture in batch], np.stack([picture.pixels for picture in batch])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

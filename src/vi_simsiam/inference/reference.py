@@ -1,0 +1,92 @@
+"""What the training images got from a model's own certainty score: the scale on which new images are read.
+
+It lies in the model's folder as scoring.json, with what else a model needs to be used far from its data: the rule by
+which images are resized, and the versions it was made with.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json, write_json
+from vi_simsiam.core.record import versions
+from vi_simsiam.data.store import Store
+from vi_simsiam.methods import Method
+from vi_simsiam.probing.features import batches, best_device, extract
+
+NAME = "scoring.json"
+FORMAT = 2
+RESIZE = "central square, bilinear, antialiased"  # what vi_simsiam.resampling.resize does, the only rule there is
+_MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class TrainingScores:
+    """The own certainty score of a model, as its training images got it.
+
+    Attributes:
+        name: of the score, e.g. "kappa"; None: the method has none.
+        images: number of training images.
+        values: (n,) float32, rising: the scores, or `_MOST` quantiles of them; empty where there is no score.
+    """
+
+    name: str | None
+    images: int
+    values: np.ndarray
+
+    def percentile(self, scores: np.ndarray) -> np.ndarray:
+        """Percent of the training images that are less certain: (n,) in [0, 100]; images that tie count half.
+
+        Args:
+            scores: (n,) of new images, larger = more certain.
+        """
+        scores = np.asarray(scores, dtype=np.float32)
+        below, upto = (np.searchsorted(self.values, scores, side) for side in ("left", "right"))
+        return 50 * (below + upto) / len(self.values)
+
+
+def write(folder: Path, model: Method, store: Store) -> None:
+    """Score the training images, as they are, and write `folder`/scoring.json beside the saved model."""
+    name = model.certainty_scores[0] if model.certainty_scores else None
+    images, values = store.images("train"), np.empty(0, np.float32)
+    if name is not None:
+        found = extract(model.to(best_device()), batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})
+        values = np.sort(found[name].numpy())
+        if len(values) > _MOST:
+            values = np.quantile(values, (np.arange(_MOST) + 0.5) / _MOST, method="nearest")
+    write_json(
+        folder / NAME,
+        {
+            "format": FORMAT,
+            "score": name,
+            "train_images": len(images),
+            "train_scores": [float(f"{value:.9g}") for value in values],  # nine digits tell all of float32 apart
+            "resize": RESIZE,
+            "versions": versions(),
+        },
+    )
+
+
+def read(folder: Path) -> TrainingScores:
+    """Read `folder`/scoring.json. Raises: Problem when it is missing or damaged."""
+    path = folder / NAME
+    if not path.exists():
+        raise Problem(
+            f"{folder} has no {NAME}: it is no folder of a model, only a part of one, or was made before models knew "
+            "the scores of their training images. Run the step `pretrain` again (`snakemake --cores all`)."
+        )
+    about = read_json(path)
+    try:
+        if about["format"] != FORMAT or about["resize"] != RESIZE:
+            raise Problem(f"{path} was written by another version of this package: run the step `pretrain` again.")
+        values = np.array(about["train_scores"], dtype=np.float32)
+        scores = TrainingScores(about["score"], int(about["train_images"]), values)
+        whole = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem(f"{path} is damaged ({error!r}): copy the folder anew, or run `pretrain` again.") from None
+    if not whole:
+        raise Problem(f"{path} is damaged (its scores do not rise): copy the folder anew, or run `pretrain` again.")
+    return scores

@@ -1,0 +1,70 @@
+"""A trained model on disk: two files, tensors only, enough to use it on another machine."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json, replacing, write_json
+from vi_simsiam.methods import ImageSpec, Method, build
+
+FORMAT = 1
+FILES = ("model.safetensors", "model.json")
+
+
+def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
+    """Write `folder`/model.safetensors and model.json.
+
+    Args:
+        folder: made if need be.
+        model: any method.
+        description: from `describe`.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    with replacing(folder / "model.safetensors") as temporary:
+        safetensors.torch.save_file(tensors, temporary)
+    write_json(folder / "model.json", description)
+
+
+def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any) -> dict[str, Any]:
+    """What model.json holds: all that is needed to build the network again and to prepare its images."""
+    return {
+        "format": FORMAT,
+        "method": method,
+        "params": params,
+        "images": {
+            "size": images.size,
+            "channels": images.channels,
+            "mean": list(images.mean),
+            "std": list(images.std),
+        },
+        **more,
+    }
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict[str, Any]]:
+    """Read a model in evaluation mode, and its description.
+
+    Raises: Problem when a file is missing, damaged or of another format. No code in the files is executed.
+    """
+    description = read_json(folder / "model.json")
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise Problem(f"{folder / 'model.json'} is not a model description of format {FORMAT}. Run `pretrain` again.")
+    method = description["method"]
+    spec = description["images"]
+    images = ImageSpec(spec["size"], spec["channels"], tuple(spec["mean"]), tuple(spec["std"]))
+    model = build(method, parse("pretrain", description["params"], method), images)
+    path = folder / "model.safetensors"
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except FileNotFoundError:
+        raise Problem(f"{path} does not exist. Run the step `pretrain`.") from None
+    except (SafetensorError, RuntimeError) as error:
+        raise Problem(
+            f"{path} is damaged or belongs to another model. Delete it and run `pretrain`. ({error})"
+        ) from None
+    return model.to(device, memory_format=torch.channels_last).eval(), description

@@ -1,0 +1,60 @@
+"""Estimates of the three terms of the variational objective, for the history of every method (docs/method.md).
+
+J = J_align + J_uniform + J_KL says what self-supervised methods have in common. A method optimises some of the terms
+and serves the others implicitly, so all three are measured on the batch, in nats, larger is better. Densities on the
+sphere are taken relative to the uniform prior p(z); that moves a constant from J_uniform to J_align, and numbers of
+spheres of different dimension have one zero.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vi_simsiam.core import distributed as processes
+
+
+@torch.no_grad()
+def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
+    """The terms of a method whose q(z | X) is a point z_i.
+
+    J_align is the mean of log p(z_i | x_i) / p(z_i), and J_uniform = -E log E_x' p(z | x') / p(z), whose inner mean is
+    taken over the batch.
+    That estimator is biased in two ways. The logarithm is concave, so a mean over B images instead of all of them
+    makes J_uniform too large, by about the squared coefficient of variation of p over 2 B. And the image's own view is
+    one of the B, which bounds J_align + J_uniform by log B. So compare it between runs of one batch size.
+
+    The KL of a point is infinite and constant. What is reported instead is -KL(p(z | x) || uniform) of the predicted
+    distribution: how much, in nats, the network claims to know about the embedding of another view.
+
+    Args:
+        log_ratio: (B, B), log p_theta(z_i | x_j) / p(z_i) in nats: row i is the embedding of image i, column j the
+            distribution predicted from another view of image j. One of several processes has the rows of its own
+            images, (b, B), and the mean of their results is that of the whole batch.
+        kl: (B,) or scalar, KL(p_theta(z | x_j) || uniform) in nats.
+
+    Returns: scalars `j_align`, `j_uniform`, `j_kl`.
+    """
+    log_mean = torch.logsumexp(log_ratio, dim=1) - math.log(log_ratio.shape[1])
+    own = log_ratio.diagonal(processes.rank() * len(log_ratio))
+    return {"j_align": own.mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
+
+
+@torch.no_grad()
+def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
+    """The terms of a method whose latent is one of K classes; biased as in `spherical_terms`.
+
+    Args:
+        log_p: (B, K), log p_theta(z | x_j).
+        q: (B, K), q(z | X_i), rows sum to 1.
+
+    Returns: scalars `j_align`, `j_uniform`, `j_kl`; the last is -KL(q || uniform), exact.
+    """
+    everyone = processes.gather(log_p)
+    log_mean = torch.logsumexp(everyone, dim=0) - math.log(len(everyone))
+    negative_entropy = torch.xlogy(q, q).sum(-1)
+    return {
+        "j_align": (q * log_p).sum(-1).mean(),
+        "j_uniform": -(q * log_mean).sum(-1).mean(),
+        "j_kl": -(math.log(q.shape[1]) + negative_entropy).mean(),
+    }

@@ -1,0 +1,63 @@
+"""What a linear classifier and the nearest neighbours can read from frozen features, where there are labels."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vi_simsiam.config.schema import ProbeParams
+from vi_simsiam.probing import knn
+from vi_simsiam.probing import linear as linear_probe
+from vi_simsiam.probing.linear import LinearProbe
+
+
+def classify(
+    features: dict[str, Tensor], labels: dict[str, Tensor], classes: int, params: ProbeParams
+) -> tuple[LinearProbe, pd.DataFrame, dict[str, Any]]:
+    """Fit a linear probe to the labelled training images, and predict the class of every test image.
+
+    Args:
+        features: (N, dim) of `train` and `test`, on any device.
+        labels: (N,) of both; -1: no label. Accuracies are of images that have one.
+        classes: number of classes; 0: none are known.
+
+    Returns: the probe, of as many classes as can be told apart (none without labels); a row per test image (index,
+        label and, with a probe, predicted, correct, confidence, knn_predicted, knn_correct); counts and parameters,
+        and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`.
+    """
+    known = labels["train"] >= 0
+    bank, y, test, truth = features["train"][known], labels["train"][known], features["test"], labels["test"].cpu()
+    table = pd.DataFrame({"index": np.arange(len(truth)), "label": truth})
+    results = {
+        "n_train": len(labels["train"]),
+        "n_train_labelled": len(y),
+        "n_test": len(truth),
+        "n_test_labelled": int((truth >= 0).sum()),
+        "dim": test.shape[1],
+        "k": params.k,
+        "temperature": params.temperature,
+    }
+    if not len(y):
+        return _no_classes(features["train"]), table, results
+    probe = linear_probe.fit(bank, y, classes, params.C)
+    confidence, predicted = (t.cpu() for t in probe.probabilities(test).max(-1))
+    neighbours = knn.predict(test, bank, y, params.k, params.temperature).cpu()
+    table = table.assign(
+        predicted=predicted, correct=predicted == truth, confidence=confidence,
+        knn_predicted=neighbours, knn_correct=neighbours == truth,
+    )  # fmt: skip
+    judged = table[table["label"] >= 0]
+    accuracies = {
+        "knn_top1": judged["knn_correct"].mean() if len(judged) else None,
+        "probe_top1": judged["correct"].mean() if len(judged) else None,
+        "probe_top1_train": (probe.probabilities(bank).argmax(-1) == y).float().mean().item(),
+    }
+    return probe, table, accuracies | results
+
+
+def _no_classes(features: Tensor) -> LinearProbe:
+    """A probe that tells no classes apart, so that every run has the same files."""
+    none = torch.zeros(0, features.shape[1])
+    return LinearProbe(none, none[:, 0], torch.zeros(features.shape[1]), torch.ones(features.shape[1]))

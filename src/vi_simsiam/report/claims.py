@@ -1,0 +1,179 @@
+"""The paper's claims, decided by a rule: a quantity, a threshold and a side of it. docs/claims.md explains each."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.report.runs import Run, grouped
+from vi_simsiam.report.tables import estimate_of, over_seeds
+from vi_simsiam.stats.bootstrap import Bootstrap, Estimate
+from vi_simsiam.training.alarms import DEAD_COSINE
+from vi_simsiam.uncertainty.measures import outcomes
+
+# What a quantity can be, by its scale.
+RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
+_RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
+
+
+class Claim(NamedTuple):
+    """That a quantity lies on one side of a threshold.
+
+    Args:
+        name: of the claim, in snake_case.
+        scale: what the quantity is, a key of `RANGES`; a probability is an AUROC or a share.
+        threshold: the bound.
+        above: whether the claim is that the quantity is larger than it.
+    """
+
+    name: str
+    scale: str
+    threshold: float
+    above: bool = True
+
+    def verdict(self, interval: Estimate) -> str:
+        """`supported` or `not supported` where the whole interval lies on one side, else `inconclusive`."""
+        if self.threshold < interval.ci_low:
+            return "supported" if self.above else "not supported"
+        if self.threshold > interval.ci_high:
+            return "not supported" if self.above else "supported"
+        return "inconclusive"
+
+
+class Finding(NamedTuple):
+    """What the runs of a method on a data set say about a claim: each seed's estimate, and that over the seeds."""
+
+    claim: Claim
+    dataset: str
+    method: str
+    seeds: list[Estimate]
+    estimate: Estimate
+
+    @property
+    def verdict(self) -> str:
+        return self.claim.verdict(self.estimate)
+
+
+# Claims about one measure of kappa each: (claim, the measure's name in metrics.json), in the order of the table.
+_INFORMATION = (
+    (Claim("kappa_alive", "cosine", DEAD_COSINE), "expected_cosine_mean"),
+    (Claim("kappa_falls_with_cropping", "correlation", 0), "spearman_crop_area/kappa"),
+    (Claim("crops_below_whole", "probability", 0.5), "crop_below_whole/kappa"),
+)
+_OUTCOMES = (
+    (Claim("accuracy_rises_with_kappa", "probability", 0.5), "auroc_correct/kappa"),
+    (Claim("crop_accuracy_rises_with_kappa", "probability", 0.5), "auroc_crop_correct/kappa"),
+    (Claim("kappa_finds_wrong_neighbours", "probability", 0.5), "r_auroc/kappa"),
+    (Claim("low_kappa_less_gradient", "correlation", 0), "spearman_gradient_energy/kappa"),
+    (Claim("low_kappa_less_contrast", "correlation", 0), "spearman_rms_contrast/kappa"),
+    (Claim("kappa_matches_view_agreement", "correlation", 0), "spearman_view_agreement/kappa"),
+    (Claim("kappa_follows_human_uncertainty", "correlation", 0, above=False), "spearman_label_entropy/kappa"),
+)
+# Claims about VI-SimSiam against SimSiam: the name, the table, and the column that says whether a prediction is right.
+_COMPETITIVE = (
+    ("competitive_knn", "images", "knn_correct"),
+    ("competitive_probe", "images", "correct"),
+    ("competitive_crop_knn", "crops", "knn_correct"),
+    ("competitive_crop_probe", "crops", "correct"),
+)
+
+
+def findings(runs: list[Run], margin: float) -> list[Finding]:
+    """Every claim that the runs can speak about, by data set. A claim whose inputs are absent does not appear.
+
+    Args:
+        margin: by how much an accuracy may lie below SimSiam's and still be competitive.
+    """
+    out = []
+    for dataset, group in grouped(runs, "dataset").items():
+        for method, ours in grouped([run for run in group if run.has_kappa], "method").items():
+            for claim, seeds in _claims(ours, grouped(group, "method"), margin):
+                estimate = over_seeds(seeds)
+                if np.isfinite(estimate).all():
+                    low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
+                    estimate = estimate._replace(ci_low=float(low), ci_high=float(high))
+                    out.append(Finding(claim, dataset, method, seeds, estimate))
+    return out
+
+
+def claims_table(found: list[Finding]) -> pd.DataFrame:
+    """A row per finding: claim, dataset, method, estimate, ci_low, ci_high, verdict."""
+    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in found]
+    return pd.DataFrame(rows, columns=["claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict"])
+
+
+def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Iterator[tuple[Claim, list[Estimate]]]:
+    """The claims about one method's runs on one data set, each with the estimates of the seeds that have one."""
+    for name, table, column in _COMPETITIVE:
+        yield (
+            Claim(name, "difference", -margin),
+            _paired(ours, others.get("simsiam", []), lambda a, b, t=table, c=column: difference(a, b, t, c)),
+        )
+    for claim, measure in _INFORMATION:
+        yield claim, _measured(ours, measure)
+    for augmentation in dict.fromkeys(name for run in ours for name in run.graded["augmentation"].unique()):
+        claim = Claim(f"kappa_falls_with_{augmentation}", "correlation", 0, above=False)
+        yield claim, _measured(ours, f"spearman_{augmentation}/kappa")
+    for claim, measure in _OUTCOMES:
+        yield claim, _measured(ours, measure)
+    yield Claim("kappa_agrees_with_dino", "correlation", 0), _paired(ours, others.get("dino", []), dino_correlation)
+    prefix, suffix = "ood_auroc_", "/kappa"
+    for measure in dict.fromkeys(name for run in ours for name in run.measures):
+        if measure.startswith(prefix) and measure.endswith(suffix):
+            other = measure.removeprefix(prefix).removesuffix(suffix)
+            yield Claim(f"kappa_lower_on_{other}", "probability", 0.5), _measured(ours, measure)
+
+
+def _measured(runs: list[Run], measure: str) -> list[Estimate]:
+    found = [estimate_of(run, measure) for run in runs]
+    return [estimate for estimate in found if np.isfinite(estimate).all()]
+
+
+def _paired(
+    ours: list[Run], theirs: list[Run], compare: Callable[[Run, Run], Estimate | None]
+) -> list[Estimate]:  # fmt: skip
+    """Compare the runs of equal seed; no estimate for a seed that only one of the methods has."""
+    by_seed = {run.seed: run for run in theirs}
+    found = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
+    return [estimate for estimate in found if estimate is not None]
+
+
+def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | None:
+    """Accuracy of one run less that of another on the same test images, resampled as pairs.
+
+    Args:
+        table: `images` or `crops`; an image's crops are averaged first, because they are drawn together.
+        column: `correct` (probe) or `knn_correct`.
+
+    Returns: None without labels. Where no image tells the two apart, resamples show no error at all; the interval is
+        then what as many images rule out: an exact binomial bound on the share of images that do.
+    """
+    _same_images(ours, theirs)
+    first, second = (outcomes(getattr(run, table), column) for run in (ours, theirs))
+    if not len(first) or not len(second):
+        return None
+    right = [rows.groupby("index")[column].mean() for rows in (first, second)]
+    values = (right[0] - right[1]).to_numpy()
+    if not values.any():
+        bound = 1 - 0.025 ** (1 / len(values))
+        return Estimate(0.0, -bound, bound, len(values))
+    return Bootstrap(len(values), _RESAMPLES, seed=0).mean(values)
+
+
+def dino_correlation(ours: Run, dino: Run) -> Estimate | None:
+    """Rank correlation over test images of kappa and minus the entropy of DINO's categorical output."""
+    _same_images(ours, dino)
+    kappa, certainty = ours.images["kappa"], dino.images.get("negative_entropy")
+    if certainty is None or not (np.isfinite(kappa).all() and np.isfinite(certainty).all()):
+        return None
+    return Bootstrap(len(kappa), _RESAMPLES, seed=0).spearman(kappa, certainty)
+
+
+def _same_images(first: Run, second: Run) -> None:
+    if not first.images[["index", "label"]].equals(second.images[["index", "label"]]):
+        raise Problem(
+            f"{first.path('uncertainty', 'images.parquet')} and {second.path('uncertainty', 'images.parquet')} are of "
+            "different test images. Delete them and run the step again."
+        )

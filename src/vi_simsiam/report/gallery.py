@@ -1,0 +1,147 @@
+"""The gallery: one HTML file in which test images are looked through by how certain the model is of them."""
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from vi_simsiam.core.files import replacing
+from vi_simsiam.report.figures.style import SCORES, method_style
+from vi_simsiam.report.gallery_template import PAGE, SCRIPT, STYLE
+from vi_simsiam.report.runs import Run, grouped
+from vi_simsiam.transforms.spatial import resize
+
+MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
+_TILE = 48  # pixels of a thumbnail's side, at most
+_MOST_PNG = 1 << 20  # bytes of all thumbnails up to which they are stored without loss
+_OWN = ("kappa", "negative_entropy", "posterior_precision")
+_WITHOUT = "knn_density"  # what the images are sorted by where a method has no score of its own
+_BOX = ("top", "left", "height", "width")
+
+
+def write_gallery(runs: Sequence[Run], path: Path) -> None:
+    """Write the page of the first seed of every data set and method. The same inputs give the same bytes."""
+    data = {"datasets": [_dataset(group) for group in grouped(list(runs), "dataset").values()]}
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    page = PAGE
+    # The data last: what they contain must not be taken for a place to fill.
+    for name, text in {"STYLE": STYLE, "DIGEST": digest, "SCRIPT": SCRIPT, "DATA": _embedded(data)}.items():
+        page = page.replace(f"@{name}@", text, 1)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _embedded(data: Any) -> str:
+    """JSON that cannot end the element it stands in, nor begin another."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII: line separators are escaped as well
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
+    first = [group[0] for group in grouped(list(runs), "method").values()]
+    shown = [run for run in first if _own(run) is not None] or first
+    # VI-SimSiam before the others: the page opens with it.
+    shown.sort(key=lambda run: not run.has_kappa)
+    rows = _rows(shown[0].images[_own(shown[0]) or _WITHOUT].to_numpy())
+    images, paths = shown[0].test_images(), shown[0].sources["path"].to_numpy()
+    label = shown[0].images["label"].to_numpy()
+    tile = min(_TILE, images.shape[1])
+    return {
+        "name": runs[0].dataset,
+        "classes": list(runs[0].store["classes"]),
+        "images": len(label),
+        "tile": tile,
+        "sprite": _sprite(images, rows, tile),
+        "columns": _columns(len(rows)),
+        "index": rows.tolist(),
+        "path": [str(path) for path in paths[rows]],
+        "label": label[rows].tolist(),
+        "runs": [_run(run, rows) for run in shown],
+    }
+
+
+def _own(run: Run) -> str | None:
+    return next((name for name in _OWN if name in run.images), None)
+
+
+def _rows(score: np.ndarray) -> np.ndarray:
+    """Which images are shown: rising row numbers."""
+    if len(score) <= MOST_IMAGES:
+        return np.arange(len(score))
+    places = np.linspace(0, len(score) - 1, MOST_IMAGES).round().astype(int)
+    return np.sort(np.argsort(score, kind="stable")[places])
+
+
+def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
+    score, table = _own(run) or _WITHOUT, run.images.iloc[rows]
+    names = [name for name in (*SCORES, "expected_cosine") if name in table]
+    names.sort(key=lambda name: name != score)
+    known = (table["label"] >= 0).to_numpy()
+    judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
+    return {
+        "name": f"{method_style(run.method).label}, seed {run.seed}",
+        "score": score,
+        "labels": [SCORES[name].label if name in SCORES else name.replace("_", " ") for name in names],
+        "scores": [_numbers(table[name]) for name in names],
+        "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
+        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], known, strict=True)]
+        if "correct" in judged
+        else None,
+        "crops": _crops(run, score, rows),
+    }
+
+
+def _crops(run: Run, score: str, rows: np.ndarray) -> list[list[list[float]]] | None:
+    """Of each image the crops of lowest and of highest score: top, left, height, width, as shares of the image, score.
+
+    None where there are none.
+    """
+    crops = run.crops
+    if len(crops) == 0 or not {*_BOX, score} <= set(crops):
+        return None
+    crops = crops[np.isfinite(crops[score])]
+    side = run.test_images().shape[1]
+    ends = []
+    for chosen in (crops.groupby("index")[score].idxmin(), crops.groupby("index")[score].idxmax()):
+        table = crops.loc[chosen, [*_BOX, score]].set_axis(chosen.index).reindex(rows)
+        table[list(_BOX)] /= side
+        ends.append([_numbers(values) for _, values in table.iterrows()])
+    return [list(pair) for pair in zip(*ends, strict=True)]
+
+
+def _numbers(values: pd.Series) -> list[float | None]:
+    """Four digits are more than anyone reads; what is not finite is None."""
+    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
+
+
+def _columns(count: int) -> int:
+    """Thumbnails beside each other in the sheet, which is about square: browsers limit its sides."""
+    return max(1, round(count**0.5))
+
+
+def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> str:
+    """All thumbnails in one sheet, as a data URL. Each stands in a field of whole 8 x 8 blocks, which JPEG needs."""
+    columns, field = _columns(len(rows)), -(-tile // 8) * 8
+    channels = images.shape[3]
+    sheet = np.zeros((-(-len(rows) // columns) * field, columns * field, channels), np.uint8)
+    for i, row in enumerate(rows):
+        top, left = i // columns * field, i % columns * field
+        small = resize(torch.from_numpy(np.array(images[row : row + 1])), tile)[0].numpy()
+        # The border repeats the edge, so that it does not bleed into the thumbnail.
+        wide = ((0, field - tile), (0, field - tile), (0, 0))
+        sheet[top : top + field, left : left + field] = np.pad(small, wide, "edge")
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 85})):
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        if file.tell() <= _MOST_PNG:
+            break
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

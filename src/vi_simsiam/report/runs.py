@@ -1,0 +1,155 @@
+"""What the earlier steps wrote about each run, read back for tables and figures."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.config.schema import METHODS
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json
+
+# Files of each step that tables and figures are made of.
+_READ = {
+    "pretrain": ("history.csv",),
+    "probe": ("probe.json", "features_test.npy"),
+    "uncertainty": ("images.parquet", "crops.parquet", "graded.parquet", "metrics.json"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One (dataset, method, seed) and its tables, each read when first asked for.
+
+    Args:
+        data: folder of the stores, `data/cache_views`.
+        results: folder of the results; a step's files lie in `results/<step>/<dataset>/<method>/seed<k>/`.
+
+    Every table raises a `Problem` that names the file when it is missing or damaged.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    data: Path
+    results: Path
+
+    def path(self, step: str, name: str) -> Path:
+        return self.results / step / self.dataset / self.method / f"seed{self.seed}" / name
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row per epoch; no rows for a method that is never trained."""
+        return _table(self.path("pretrain", "history.csv"))
+
+    @cached_property
+    def probe(self) -> dict[str, Any]:
+        return read_json(self.path("probe", "probe.json"))
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """A row per test image: predictions, and a column per certainty score."""
+        return _table(self.path("uncertainty", "images.parquet"))
+
+    @cached_property
+    def crops(self) -> pd.DataFrame:
+        """A row per (test image, area of the graded crop)."""
+        return _table(self.path("uncertainty", "crops.parquet"))
+
+    @cached_property
+    def graded(self) -> pd.DataFrame:
+        """A row per (test image, augmentation, strength); strength 0 is the untouched image."""
+        return _table(self.path("uncertainty", "graded.parquet"))
+
+    @cached_property
+    def measures(self) -> dict[str, dict[str, float | None]]:
+        """Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}."""
+        return {name: value for name, value in read_json(self.path("uncertainty", "metrics.json")).items() if value}
+
+    @cached_property
+    def store(self) -> dict[str, Any]:
+        """What the store of this run's data set says about itself: class names, counts, sizes."""
+        return read_json(self.data / self.dataset / "store.json")
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """Where each test image comes from: columns index and path."""
+        return _table(self.data / self.dataset / "sources_test.parquet")
+
+    def test_images(self) -> np.ndarray:
+        """Test images, uint8 (N, H, W, C), mapped rather than read."""
+        return _mapped(self.data / self.dataset / "images_test.npy")
+
+    def test_features(self) -> np.ndarray:
+        """The backbone's features of the test images, float32 (N, dim), mapped rather than read."""
+        return _mapped(self.path("probe", "features_test.npy"))
+
+    @property
+    def has_kappa(self) -> bool:
+        return "kappa" in self.images
+
+
+def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
+    """Runs named `dataset/method/seed<k>`, sorted by data set, method (as in `params.METHODS`) and seed.
+
+    Sorted, so that the outputs do not depend on the order of the lists in params.yaml.
+
+    Raises: Problem for a name of another form.
+    """
+    runs = []
+    for name in dict.fromkeys(names):
+        match = re.fullmatch(r"(.+)/([^/]+)/seed(\d+)", name)
+        if not match:
+            raise Problem(f"--runs: {name!r} does not name a run. Write DATASET/METHOD/seedK, e.g. digits/vae/seed0.")
+        runs.append(Run(match[1], match[2], int(match[3]), data, results))
+    return sorted(runs, key=lambda run: (run.dataset, _rank(run.method), run.method, run.seed))
+
+
+def verify(runs: list[Run]) -> None:
+    """Compare all that tables and figures are made of with its checksums.
+
+    Raises: Problem naming the first file that is missing or is not the one that its step wrote.
+    """
+    for folder in sorted({run.data / run.dataset for run in runs}):
+        record.verify(folder, "images_test.npy", "sources_test.parquet", "store.json")
+    for run in runs:
+        for step, files in _READ.items():
+            record.verify(run.path(step, ""), *files)
+
+
+def grouped(runs: list[Run], *keys: str) -> dict[Any, list[Run]]:
+    """Runs by the value of one attribute, or by the tuple of several; the order of `runs` is kept."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        value = tuple(getattr(run, key) for key in keys)
+        groups.setdefault(value if len(keys) > 1 else value[0], []).append(run)
+    return groups
+
+
+def _rank(method: str) -> int:
+    return METHODS.index(method) if method in METHODS else len(METHODS)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's and pandas' own errors are ValueErrors
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> Problem:
+    if isinstance(error, FileNotFoundError):
+        return Problem(f"{path} does not exist. Run the step that makes it (`snakemake --cores all`).")
+    return Problem(f"{path} is not readable ({error}). Delete it and run the step again.")

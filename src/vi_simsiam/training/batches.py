@@ -1,0 +1,122 @@
+"""Training batches of two views, the same whatever the method, the device and the number of processes."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.core import randomness
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.store import FORGET_AFTER, Store, forget
+from vi_simsiam.transforms.views import ViewParameters, Views
+
+Pair = tuple[Tensor, Tensor]
+# A batch whose images are in memory; the call puts it on the device and augments it there.
+Gathered = Callable[[], Pair]
+_READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
+
+
+class ViewBatches:
+    """Two views of every training image, batch by batch: cached ones from the store, or fresh ones.
+
+    Which images meet in a batch and which views they get depends on (seed, epoch) alone: not on the method, not on
+    what ran before, not on the number of processes. Each of those draws for the whole batch and takes its own slice.
+
+    Args:
+        store: images and cached views.
+        augmentation: draws fresh views where none are cached.
+        batch_size: images of a batch over all processes, which must divide it.
+        seed: of order and views.
+        device: where the views are wanted.
+        rank, ranks: this process's number, from 0, and how many there are.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        augmentation: Views,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        ranks: int = 1,
+    ):
+        self.images = store.images("train")
+        self.views = store.views("train")
+        if len(self.images) < batch_size:
+            raise Problem(
+                f"pretrain.batch_size = {batch_size} is larger than the training set of {len(self.images)} images: "
+                "lower it."
+            )
+        if self.views.shape[1] == 1:
+            raise Problem("cache_views.per_image = 1: training needs two views of an image. Set 0 (fresh) or >= 2.")
+        self.augmentation, self.batch_size, self.seed, self.device = augmentation, batch_size, seed, device
+        share = batch_size // ranks
+        self.mine = slice(rank * share, (rank + 1) * share)
+
+    def __len__(self) -> int:
+        return len(self.images) // self.batch_size
+
+    def epoch(self, epoch: int, prefetch: bool | None = None) -> Iterator[Pair]:
+        """Pairs of (batch_size / ranks, C, size, size) float views in [0, 1] on the device.
+
+        A last short batch is left out.
+
+        Args:
+            epoch: from 1.
+            prefetch: whether a thread gathers the next batch's images meanwhile; None: where the device is a GPU. On a
+                CPU the step has all cores that it may use, and a thread would take one from another training.
+        """
+        batches = self._gathered(epoch)
+        if prefetch or (prefetch is None and self.device.type == "cuda"):
+            batches = _one_ahead(batches)
+        for batch in batches:
+            yield batch()
+
+    def _gathered(self, epoch: int) -> Iterator[Gathered]:
+        draw = randomness.generator(self.seed, epoch, "views")
+        order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
+        gather, array = (self._cached, self.views) if self.views.shape[1] else (self._fresh, self.images)
+        batch_bytes = max(array[0].nbytes, _READ_AROUND) * self.batch_size
+        between = max(1, FORGET_AFTER // batch_bytes)
+        for step in range(len(self)):
+            yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], draw)
+            if step % between == between - 1:
+                forget(array)
+
+    def _fresh(self, rows: Tensor, draw: torch.Generator) -> Gathered:
+        _, height, width, _ = self.images.shape
+        drawn = [self.augmentation.draw(len(rows), height, width, draw)[self.mine] for _ in range(2)]
+        return partial(self._augmented, self._in_memory(self.images[rows[self.mine].numpy()]), drawn)
+
+    def _augmented(self, images: Tensor, drawn: list[ViewParameters]) -> Pair:
+        images = images.to(self.device, non_blocking=True)
+        return tuple(self.augmentation.apply(images, parameters) for parameters in drawn)
+
+    def _cached(self, rows: Tensor, draw: torch.Generator) -> Gathered:
+        count = self.views.shape[1]
+        first = torch.randint(count, (len(rows),), generator=draw)
+        second = (first + torch.randint(1, count, (len(rows),), generator=draw)) % count  # another view than the first
+        mine = rows[self.mine].numpy()
+        pair = [self._in_memory(self.views[mine, view[self.mine].numpy()]) for view in (first, second)]
+        return partial(self._floats, pair)
+
+    def _floats(self, pair: list[Tensor]) -> Pair:
+        return tuple(views.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255 for views in pair)
+
+    def _in_memory(self, images: np.ndarray) -> Tensor:
+        images = torch.from_numpy(images)
+        # From pageable memory a copy to the GPU would wait for the work that the GPU still has to do.
+        return images.pin_memory() if self.device.type == "cuda" else images
+
+
+def _one_ahead(items: Iterator[Gathered]) -> Iterator[Gathered]:
+    """The same items in the same order, each made in a thread while the one before it is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

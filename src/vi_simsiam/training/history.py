@@ -1,0 +1,75 @@
+"""The history of a training: what each epoch's row holds, and how it is gathered and announced."""
+
+import sys
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from vi_simsiam.core import distributed as processes
+
+HISTORY = (
+    "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
+    "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "embedding_std", "lr", "knn_top1",
+    "certainty_auroc", "j_align", "j_uniform", "j_kl",
+)  # fmt: skip
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_MOST = 1 << 24  # numbers of which torch.quantile takes the quantiles
+
+
+class Means:
+    """Running means that stay on the device: reading a number off a GPU at every step would stall it."""
+
+    def __init__(self):
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, **values: Tensor) -> None:
+        self.count += 1
+        for key, value in values.items():
+            value = value.detach().double()
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
+
+    def values(self) -> dict[str, float]:
+        """Over all batches and all processes."""
+        return {key: processes.mean(value / self.count).item() for key, value in self.sums.items()}
+
+
+def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:
+    """The history's quantiles of kappa.
+
+    Args:
+        kappas: (n,) of each batch; of more than 16.8 million in all, which torch.quantile refuses, every second, third,
+            ... is looked at. No kappas, no quantiles.
+    """
+    if not kappas:
+        return {}
+    found = torch.cat(kappas)
+    found = found[:: -(-len(found) // _MOST)]
+    quantiles = torch.quantile(found, torch.tensor(_QUANTILES, device=found.device)).tolist()
+    return {f"kappa_q{round(100 * q):02d}": value for q, value in zip(_QUANTILES, quantiles, strict=True)}
+
+
+def announced(epochs: range, total: int, history: list[dict], rank: int) -> Iterator[int]:
+    """The epochs; the first process shows a progress bar on a terminal and plain lines in a log."""
+    if rank > 0:
+        yield from epochs
+        return
+    terminal = sys.stderr.isatty()
+    start = time.monotonic()
+    for done, epoch in enumerate(
+        tqdm(epochs, initial=epochs.start - 1, total=total, unit="epoch", disable=not terminal)
+    ):
+        yield epoch
+        if terminal or not history:
+            continue
+        row = history[-1]
+        seconds = (time.monotonic() - start) / (done + 1)
+        shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1", "certainty_auroc")
+        numbers = "  ".join(f"{key} {row[key]:.4f}" for key in shown if row.get(key) is not None)
+        print(
+            f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left",
+            flush=True,
+        )

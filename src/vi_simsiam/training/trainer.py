@@ -1,0 +1,233 @@
+"""Self-supervised training: one loop for all methods, on one or several devices, resumable bit for bit on a CPU."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from torch import Tensor
+
+from vi_simsiam.config.schema import PretrainParams, UntrainedParams
+from vi_simsiam.core import distributed as processes
+from vi_simsiam.core import randomness
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.store import Store
+from vi_simsiam.methods import ImageSpec, Losses, Method, build
+from vi_simsiam.probing.features import best_device
+from vi_simsiam.training import alarms
+from vi_simsiam.training import checkpoint as checkpoints
+from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
+from vi_simsiam.training.monitor import monitor
+from vi_simsiam.training.schedule import learning_rate
+from vi_simsiam.transforms.views import Views
+
+# A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
+_CHECKPOINT_EVERY = 20
+
+
+def image_spec(store: Store) -> ImageSpec:
+    return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std))
+
+
+def pretrain(
+    name: str,
+    params: PretrainParams | UntrainedParams,
+    store: Store,
+    augmentation: Views,
+    seed: int,
+    checkpoint: Path | None = None,
+) -> tuple[Method, list[dict[str, Any]]]:
+    """Train one method on one data set.
+
+    Args:
+        name: of the method; `untrained` comes back as it was initialised.
+        params: the job's parameters.
+        store: images and cached views.
+        augmentation: draws fresh views where none are cached.
+        seed: of the initialisation, the order and the views.
+        checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
+            has been written.
+
+    Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
+    Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
+        devices.
+    """
+    device = best_device()
+    if isinstance(params, UntrainedParams):
+        return _initialised(name, params, store, seed).eval(), []
+    check_devices(params, device)
+    job = name, params, store, augmentation, seed, device, checkpoint
+    if params.devices == 1:
+        model, _, history = _train(*job)
+        return model.cpu().eval(), history
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "trained.safetensors"
+        processes.run_together(_train_together, params.devices, *job, result)
+        model = _initialised(name, params, store, seed)
+        history = checkpoints.load(result, model)["history"]
+    return model.eval(), history
+
+
+def check_devices(params: PretrainParams, device: torch.device) -> None:
+    """Raise Problem where this machine cannot train with that many processes, or not as is asked."""
+    n, gpu = params.devices, device.type == "cuda"
+    there = torch.cuda.device_count() if gpu else os.cpu_count()
+    kind = "GPU" if gpu else "CPU core"
+    if n > there:
+        raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")
+    if params.batch_size % n or params.batch_size // n < 2:
+        raise Problem(
+            f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
+            f"pretrain.devices = {n}, of at least 2 images each."
+        )
+    if n > 1 and params.sync_batchnorm and not gpu:
+        raise Problem(
+            f"pretrain.sync_batchnorm: torch has no synchronised batch norm for the CPU, and this machine has no GPU. "
+            f"Set it to false, which normalises the {n} parts of a batch apart, or set pretrain.devices to 1."
+        )
+
+
+def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Store, seed: int) -> Method:
+    torch.manual_seed(randomness.seed(seed, "initialisation"))
+    return build(name, params, image_spec(store))
+
+
+def _train_together(*job_and_result: Any) -> None:
+    """What each of several processes runs; the first leaves model and history in the file that comes last."""
+    *job, result = job_and_result
+    model, optimizer, history = _train(*job)
+    if processes.rank() == 0:
+        checkpoints.save(result, model, optimizer, {"history": history})
+
+
+def _train(
+    name: str,
+    params: PretrainParams,
+    store: Store,
+    augmentation: Views,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None,
+) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
+    """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
+    if device.type == "cpu":
+        torch.set_num_threads(params.threads)
+    fabric, rank = launched(params, device), processes.rank()
+    views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
+    run = Training(fabric, _initialised(name, params, store, seed), views, params, seed)
+    history: list[dict[str, Any]] = []
+    if checkpoint is not None and (progress := checkpoints.load(checkpoint, run.model, run.optimizer)) is not None:
+        history = progress["history"]
+        if rank == 0:
+            print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
+    saved, cost = time.monotonic(), 0.0
+    for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
+        row = run.epoch(epoch)
+        alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
+        history.append(row)
+        if rank > 0:
+            continue
+        if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
+            row |= monitor(run.model, store, fabric.device)
+        if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
+            start = time.monotonic()
+            checkpoints.save(checkpoint, run.model, run.optimizer, {"history": history})
+            saved = time.monotonic()
+            cost = saved - start
+    return run.model, run.optimizer, history
+
+
+def launched(params: PretrainParams, device: torch.device) -> Fabric:
+    """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
+    strategy: Any = "auto"
+    if params.devices > 1:
+        from lightning_fabric.strategies import DDPStrategy
+
+        # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
+        strategy = DDPStrategy(broadcast_buffers=False)
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=params.devices,
+        strategy=strategy,
+        precision=_precision(params.precision, device),
+        # One command that starts its own processes on one machine, also where SLURM started the command.
+        plugins=[LightningEnvironment()],
+    )
+    if params.devices > 1:
+        fabric.launch()  # joins the processes that are there already
+    return fabric
+
+
+class Training:
+    """A model on its device with its optimiser, and the loop over an epoch.
+
+    Args:
+        fabric: of `launched`, for the same params.
+        model: a method with an objective; moved to the device, in place.
+        views: the batches of an epoch: `len`, and `epoch(number)` gives pairs of views on the device.
+        params, seed: as in `pretrain`.
+    """
+
+    def __init__(self, fabric: Fabric, model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+        self.fabric = fabric
+        if params.devices > 1 and params.sync_batchnorm:
+            model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        self.model = model.to(fabric.device, memory_format=torch.channels_last)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+        self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
+        self.views, self.seed = views, seed
+        self.steps = len(views) * params.epochs
+        self.warmup = len(views) * params.warmup_epochs
+        self.peak = params.lr * params.batch_size / 256
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """One pass over the training images; returns its history row."""
+        self.model.train()
+        # The VAE's noise: from (seed, epoch) like everything else, so that resuming is exact.
+        torch.manual_seed(randomness.seed(self.seed, epoch, "noise"))
+        means = Means()
+        kappas: list[Tensor] = []
+        step = (epoch - 1) * len(self.views)
+        rate = 0.0
+        for views in self.views.epoch(epoch):
+            rate = learning_rate(step, self.steps, self.warmup, self.peak)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            losses: Losses = self.wrapped(views, step / self.steps)
+            self.stepped.zero_grad(set_to_none=True)
+            self.fabric.backward(losses.total)
+            self.stepped.step()
+            self.model.after_step(step / self.steps)
+            step += 1
+            monitors = dict(losses.monitors)
+            embedding = processes.gather(monitors.pop("embedding"))
+            if (kappa := monitors.pop("kappa", None)) is not None:
+                kappas.append(processes.gather(kappa.float()))
+            spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
+            means.add(
+                loss=losses.total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
+                **monitors,
+            )  # fmt: skip
+        _average_batch_statistics(self.model)
+        return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
+
+
+@torch.no_grad()
+def _average_batch_statistics(model: Method) -> None:
+    """Give all processes the mean of their running means and variances, so that they evaluate the same network."""
+    if processes.count() > 1:
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(processes.mean(buffer))
+
+
+def _precision(asked: str | int, device: torch.device) -> str:
+    if asked == "auto":
+        return "bf16-mixed" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if asked == "bf16" else "32-true"

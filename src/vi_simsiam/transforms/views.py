@@ -1,0 +1,189 @@
+"""Augmented views of whole batches, on any device, with the parameters that made them.
+
+As in SimSiam: random resized crop, colour jitter, grey, blur, flip, with the distributions of torchvision's
+RandomResizedCrop, RandomApply(ColorJitter), RandomGrayscale, RandomApply(GaussianBlur) and RandomHorizontalFlip.
+Drawing and applying are two steps: `Views.draw` gives numbers, and `Views.apply` is a function of images and
+numbers alone. `cache_views` stores the result of both, training may call them for every batch.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.transforms.colour import JitterGroups, grey_
+from vi_simsiam.transforms.spatial import blur, crop_resize
+
+_TRIES = 10  # of a crop that fits, before torchvision takes a central one
+_CACHED = 1 << 17  # pixels of the views that a CPU makes at once, so that their planes stay in its cache
+
+
+@dataclass(frozen=True)
+class ViewParameters:
+    """What was drawn for n views; CPU tensors of shape (n,), but for `order` (n, 4).
+
+    Crop positions and sizes are in pixels of the source image, `crop_area` is the crop's share of its area in
+    (0, 1]. What was not applied to a view stands at the value that changes nothing: 1 for the factors of
+    brightness, contrast and saturation, 0 for hue (turns, -0.5..0.5) and blur_sigma (pixels of the view).
+    """
+
+    crop_top: Tensor  # int64
+    crop_left: Tensor
+    crop_height: Tensor
+    crop_width: Tensor
+    crop_area: Tensor  # float32
+    flip: Tensor  # bool
+    jitter: Tensor  # bool
+    brightness: Tensor  # float32
+    contrast: Tensor
+    saturation: Tensor
+    hue: Tensor
+    grey: Tensor  # bool
+    blur_sigma: Tensor  # float32
+    order: Tensor  # int64; a row lists brightness 0, contrast 1, saturation 2, hue 3 as they are applied
+
+    def __len__(self) -> int:
+        return len(self.crop_top)
+
+    def __getitem__(self, rows: slice | Tensor) -> "ViewParameters":
+        """The parameters of some of the views."""
+        return ViewParameters(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def table(self) -> dict[str, np.ndarray]:
+        """The columns of the parameter table, without `order`; row i is view i."""
+        return {field.name: getattr(self, field.name).numpy() for field in fields(self) if field.name != "order"}
+
+
+class Views:
+    """Draws and applies augmentations for images of one kind.
+
+    Args:
+        augmentation: probabilities and ranges, as section `cache_views.augmentation` of params.yaml
+            (`vi_simsiam.config.schema.AugmentationParams`).
+        size: pixels of a view's sides.
+        channels: 1 or 3. Saturation, hue and grey do nothing to one channel and are recorded as not applied.
+    """
+
+    def __init__(self, augmentation: Any, size: int, channels: int = 3):
+        if channels not in (1, 3):
+            raise ValueError(f"images have 1 or 3 channels, not {channels}")
+        self.augmentation, self.size, self.channels = augmentation, size, channels
+        # SimCLR's rule: a tenth of the image's side; odd, at least 3.
+        self.blur_kernel = max(3, 2 * (size // 20) + 1)
+
+    def draw(self, n: int, height: int, width: int, generator: torch.Generator) -> ViewParameters:
+        """Parameters of n views of images of `height` x `width` pixels.
+
+        All random numbers are taken from `generator` (on the CPU, so that every device sees the same views)
+        whatever the probabilities are: a change of one augmentation leaves the draws of the others as they were.
+        """
+        a, colour = self.augmentation, self.channels == 3
+        u = torch.rand(n, 2 * _TRIES + 15, generator=generator, dtype=torch.float64)
+        top, left, h, w = _crops(u[:, : 2 * _TRIES + 2], height, width, a.crop_scale, a.crop_ratio)
+        flip, jitter, *factors = u[:, 2 * _TRIES + 2 : 2 * _TRIES + 8].unbind(1)
+        order = u[:, 2 * _TRIES + 8 : 2 * _TRIES + 12].argsort(1)
+        grey, blur, sigma = u[:, 2 * _TRIES + 12 :].unbind(1)
+        jitter = jitter < a.jitter
+
+        def factor(strength: float, number: Tensor) -> Tensor:
+            drawn = _uniform(max(0.0, 1.0 - strength), 1.0 + strength, number)
+            return torch.where(jitter, drawn, 1.0).to(torch.float32)
+
+        return ViewParameters(
+            crop_top=top, crop_left=left, crop_height=h, crop_width=w,
+            crop_area=(h * w / (height * width)).to(torch.float32),
+            flip=flip < a.flip,
+            jitter=jitter,
+            brightness=factor(a.brightness, factors[0]),
+            contrast=factor(a.contrast, factors[1]),
+            saturation=factor(a.saturation if colour else 0.0, factors[2]),
+            hue=torch.where(jitter, _uniform(-a.hue, a.hue, factors[3]), 0.0).to(torch.float32) * colour,
+            grey=(grey < a.grey) & colour,
+            blur_sigma=torch.where(blur < a.blur, _uniform(*a.blur_sigma, sigma), 0.0).to(torch.float32),
+            order=order,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def apply(self, images: Tensor, parameters: ViewParameters) -> Tensor:
+        """View i of image i, for every i.
+
+        Args:
+            images: (n, H, W, C) uint8, or floating point in [0, 1], on any device.
+            parameters: n rows, drawn for images of H x W.
+
+        Returns: (n, C, size, size) float32 in [0, 1], not normalised, on the device of `images`. Differs from
+        torchvision's functions on float images by rounding errors of float32, less than 1e-5.
+        """
+        n, channels = len(images), images.shape[3]
+        if len(parameters) != n or channels != self.channels:
+            raise ValueError(f"{len(parameters)} views with {self.channels} channels of images {tuple(images.shape)}")
+        device, size, p = images.device, self.size, parameters
+        jitter = JitterGroups(p.jitter, torch.stack([p.brightness, p.contrast, p.saturation], 1), p.hue, p.order)
+        # Views of a group lie side by side, the grey ones last, so that all operations but blur work on slices.
+        rows = (2 * jitter.group + p.grey).argsort(stable=True)
+        numbers = [p.crop_top, p.crop_left, p.crop_height, p.crop_width, p.flip, p.blur_sigma]
+        numbers = torch.cat([torch.stack([number.to(torch.float32) for number in numbers]), jitter.numbers])[:, rows]
+        reduces = bool((torch.maximum(p.crop_height, p.crop_width) > size).any())
+        group, grey, blurred = jitter.group[rows], p.grey[rows], p.blur_sigma[rows] > 0
+        rows, numbers = _to(rows, device), _to(numbers, device)
+        out = torch.empty(n, channels, size, size, device=device)
+        for first, last in _runs(group, most=max(1, _CACHED // size**2) if device.type == "cpu" else n):
+            number = numbers[:, first:last]
+            source = images.index_select(0, rows[first:last])
+            views = crop_resize(source, number[:4], size, flip=number[4].bool(), reduces=reduces)
+            planes = views.transpose(0, 1)
+            jitter.run_(int(group[first]), planes, number[6:])
+            if count := int(grey[first:last].sum()):
+                grey_(planes[:, -count:])
+            if len(chosen := blurred[first:last].nonzero().squeeze(1)):
+                chosen = _to(chosen, device)
+                views[chosen] = blur(views[chosen], number[5, chosen], self.blur_kernel)
+            out[rows[first:last]] = views
+        return out
+
+
+def _runs(group: Tensor, most: int) -> Iterator[tuple[int, int]]:
+    """(first, last) of every run of equal values in the sorted `group`, cut into pieces of at most `most`."""
+    end = 0
+    for count in torch.bincount(group).tolist():
+        start, end = end, end + count
+        for first in range(start, end, most):
+            yield first, min(first + most, end)
+
+
+def _crops(u: Tensor, height: int, width: int, scale: Any, ratio: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """RandomResizedCrop.get_params for every row of uniform numbers u (n, 2 * tries + 2): top, left, height, width."""
+    area = _uniform(scale[0], scale[1], u[:, :_TRIES]) * (height * width)
+    aspect = torch.exp(_uniform(math.log(ratio[0]), math.log(ratio[1]), u[:, _TRIES : 2 * _TRIES]))
+    w = torch.round(torch.sqrt(area * aspect))  # to even on a tie, as Python's round
+    h = torch.round(torch.sqrt(area / aspect))
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    first = fits.to(torch.int8).argmax(1, keepdim=True)
+    w, h = w.gather(1, first).squeeze(1), h.gather(1, first).squeeze(1)
+    top = torch.floor(u[:, -2] * (height - h + 1))
+    left = torch.floor(u[:, -1] * (width - w + 1))
+    none = ~fits.any(1)
+    central_w, central_h = width, height
+    if width / height < ratio[0]:
+        central_h = round(width / ratio[0])
+    elif width / height > ratio[1]:
+        central_w = round(height * ratio[1])
+    w, h = w.masked_fill(none, central_w), h.masked_fill(none, central_h)
+    top = top.masked_fill(none, (height - central_h) // 2)
+    left = left.masked_fill(none, (width - central_w) // 2)
+    return top.long(), left.long(), h.long(), w.long()
+
+
+def _uniform(low: float, high: float, u: Tensor) -> Tensor:
+    return low + (high - low) * u
+
+
+def _to(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on `device`, without waiting for the work that the device still has to do."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

@@ -1,0 +1,144 @@
+"""The measures of a run: which score is compared with what. docs/metrics.md defines each."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.stats.bootstrap import Bootstrap, Estimate, Mean, auroc, spearman
+from vi_simsiam.stats.ranks import Ranked
+from vi_simsiam.stats.resamples import Statistic
+from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
+
+# What is drawn for an augmented view. Those that do not vary in the data give no measure.
+AUGMENTATIONS = ("crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma")
+# Scores by the names of their columns; a method has some of them.
+SCORES = (
+    "kappa", "negative_entropy", "posterior_precision", "feature_norm", "view_agreement", "kappa_view_mean",
+    "knn_density", "probe_confidence",
+)  # fmt: skip
+# Properties of a whole image that its score is ranked against, where they are known.
+PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
+
+
+class Tables(NamedTuple):
+    """The tables of the step `uncertainty`: a row per test image, per graded crop, per graded augmentation of an image,
+    per cached view, and per test image of another data set. docs/metrics.md lists their columns.
+    """
+
+    images: pd.DataFrame
+    crops: pd.DataFrame
+    graded: pd.DataFrame
+    views: pd.DataFrame
+    ood: pd.DataFrame
+
+
+def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
+    """Every measure that the tables of one run allow, with its interval.
+
+    Args:
+        resamples, seed: of the bootstrap over images.
+
+    Returns: estimates by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
+        predictions right, a constant score, no labels) are left out.
+    """
+    images, ood = tables.images, tables.ood
+    statistics = {**_of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
+    if "kappa" in images:
+        statistics |= _of_views(images, tables.views)
+    out = Bootstrap(len(images), resamples, seed).estimates(statistics)
+    for dataset, others in ood.groupby("dataset", sort=True):
+        boot = Bootstrap((len(images), len(others)), resamples, seed)
+        out |= boot.estimates(_of_other_images(str(dataset), images, others))
+    return out
+
+
+def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
+
+    None without the column, and only those whose label is known: -1 stands for no label.
+    """
+    return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
+
+
+def _scores(table: pd.DataFrame) -> list[str]:
+    return [score for score in SCORES if score in table]
+
+
+def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
+    out: dict[str, Statistic | None] = {}
+    properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
+    judged = outcomes(images, "correct")
+    for score in _scores(images):
+        ranked = Ranked(images[score])
+        if len(judged):
+            known = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
+            aurc = Aurc(known, judged["correct"])
+            out[f"auroc_correct/{score}"] = auroc(known, judged["correct"])
+            out[f"r_auroc/{score}"] = auroc(known, judged["neighbour_correct"])
+            out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
+        for name, values in properties.items():
+            out[f"spearman_{name}/{score}"] = spearman(ranked, values)
+    if "kappa" in images:
+        out["expected_cosine_mean"] = Mean(images["expected_cosine"])
+    return out
+
+
+def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic | None]:
+    image, area = crops["index"].to_numpy(), Ranked(crops["area"], crops["index"])
+    judged = outcomes(crops, "correct")
+    complete = len(judged) == len(crops)
+    out: dict[str, Statistic | None] = {}
+    if len(judged):
+        known_area = area if complete else Ranked(judged["area"], judged["index"])
+        out = {
+            "crop_knn_top1": Mean(judged["knn_correct"], judged["index"]),
+            "crop_probe_top1": Mean(judged["correct"], judged["index"]),
+            "auroc_crop_correct/crop_area": auroc(known_area, judged["correct"]),
+        }
+    parts = crops[crops["area"] < 1]
+    for score in _scores(crops):
+        ranked = Ranked(crops[score], image)
+        if len(judged):
+            known = ranked if complete else Ranked(judged[score], judged["index"])
+            aurc = Aurc(known, judged["correct"])
+            out[f"auroc_crop_correct/{score}"] = auroc(known, judged["correct"])
+            out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
+        out[f"spearman_crop_area/{score}"] = spearman(ranked, area)
+        if len(parts):
+            lead = images[score].to_numpy()[parts["index"]] - parts[score]
+            out[f"crop_below_whole/{score}"] = Mean((np.sign(lead) + 1) / 2, parts["index"])
+    return out
+
+
+def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
+    out: dict[str, Statistic | None] = {}
+    for augmentation, rows in graded.groupby("augmentation", sort=False):
+        strength = Ranked(rows["strength"], rows["index"])
+        for score in _scores(rows):
+            out[f"spearman_{augmentation}/{score}"] = spearman(Ranked(rows[score], rows["index"]), strength)
+    return out
+
+
+def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic | None]:
+    """What kappa should be by the theory: how well another view's embedding can be predicted."""
+    mean_over_views = views.groupby("index")["kappa"].mean()
+    kappa = Ranked(views["kappa"], views["index"])
+    out: dict[str, Statistic | None] = {
+        "spearman_view_agreement/kappa": spearman(mean_over_views, images["view_agreement"])
+    }
+    for name in AUGMENTATIONS:
+        if name in views:
+            out[f"spearman_view_{name}/kappa"] = spearman(kappa, Ranked(views[name], views["index"]))
+    return out
+
+
+def _of_other_images(dataset: str, images: pd.DataFrame, others: pd.DataFrame) -> dict[str, Statistic | None]:
+    """Telling the test images, the positives, from those of another data set."""
+    inside = np.arange(len(images) + len(others)) < len(images)
+    out: dict[str, Statistic | None] = {}
+    for score in _scores(others):
+        ranked = Ranked(np.concatenate([images[score], others[score]]))
+        out[f"ood_auroc_{dataset}/{score}"] = auroc(ranked, inside)
+        out[f"ood_fpr95_{dataset}/{score}"] = auroc(ranked, inside, fpr95=True)
+    return out

@@ -1,0 +1,103 @@
+"""Certainty scores of any images: larger always means more certain."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.methods import Method
+from vi_simsiam.probing import knn
+from vi_simsiam.probing.features import batches, extract
+from vi_simsiam.probing.linear import LinearProbe
+
+
+class Scorer:
+    """Everything that is said about an image by a frozen model, its probe and its training features.
+
+    Args:
+        model: on any device.
+        probe: linear probe of the model's features; None, or one of no classes, where there are no labels.
+        bank: (N, dim) features of the training images.
+        labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
+        k, temperature: of the k-NN.
+    """
+
+    def __init__(
+        self, model: Method, probe: LinearProbe | None, bank: Tensor, labels: Tensor | None, k: int, temperature: float
+    ):
+        self.model, self.k, self.temperature = model, k, temperature
+        self.probe = probe if probe is not None and len(probe.weight) else None
+        self.device = next(model.parameters()).device
+        self.bank = bank.to(self.device)
+        known = None if labels is None else (labels >= 0).to(self.device)
+        self.labels = labels.to(self.device)[known] if known is not None and known.any() else None
+        # The images that vote; None: all of them do.
+        self.voters = self.bank[known] if self.labels is not None and len(self.labels) < len(bank) else None
+
+    def score(self, images) -> dict[str, np.ndarray]:
+        """Score batches (B, C, H, W) of images in [0, 1].
+
+        Returns: columns of n values:
+            `feature_norm`: length of the features;
+            `knn_density`: mean cosine to the k nearest training images, in [-1, 1];
+            the method's own scores (`kappa` in (0, inf), `expected_cosine` in (0, 1), `negative_entropy`,
+                `posterior_precision`);
+            with labels also `predicted`, `knn_predicted` and `probe_confidence`, the probe's largest probability.
+        """
+        named = extract(self.model, images, self._read)
+        return {
+            name: tensor.numpy().astype(np.int64 if name in ("predicted", "knn_predicted") else np.float64)
+            for name, tensor in named.items()
+        }
+
+    def _read(self, features: Tensor) -> dict[str, Tensor]:
+        features = features.float()
+        cosines, indices = knn.neighbours(features, self.bank, self.k)
+        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **self.model.certainty(features)}
+        if self.labels is not None:
+            classes = int(self.labels.max()) + 1
+            if self.voters is not None:
+                cosines, indices = knn.neighbours(features, self.voters, self.k)
+            out["knn_predicted"] = knn.vote(cosines, self.labels[indices], classes, self.temperature)
+        if self.probe is not None:
+            out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
+        return out
+
+
+def view_agreement(model: Method, views: np.ndarray, batch_size: int) -> np.ndarray:
+    """Mean cosine between the embeddings of an image's views, over all pairs: (N,) in [-1/(V-1), 1].
+
+    Args:
+        views: uint8 (N, V, H, W, C), V >= 2.
+    """
+    n, count = views.shape[:2]
+    flat = views.reshape(n * count, *views.shape[2:])
+    z = extract(model, batches(flat, batch_size), lambda f: {"z": model.embedding(f)})["z"].double()
+    # |sum of z|^2 = V + the sum over ordered pairs of different views
+    squared = z.view(n, count, -1).sum(1).square().sum(-1)
+    return ((squared - count) / (count * (count - 1))).numpy()
+
+
+def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
+    """Whether the nearest other labelled image in cosine has the same label: (N,) bool, the target of R-AUROC.
+
+    Args:
+        features: (N, dim). labels: (N,); -1: no label, for which the result is False and means nothing.
+    """
+    same = torch.zeros(len(labels), dtype=torch.bool)
+    known = labels >= 0
+    if known.sum() > 1:
+        features, labels = features[known], labels[known]
+        nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
+        same[known] = labels[nearest] == labels
+    return same.numpy()
+
+
+def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Geometric mean of kappa over the views of each image: (N,).
+
+    kappa is a scale, so a single view with a huge value must not decide.
+
+    Args:
+        kappa: (M,) > 0. index: (M,) the image of each view, in [0, N).
+    """
+    return np.exp(np.bincount(index, np.log(kappa)) / np.bincount(index))

@@ -1,0 +1,293 @@
+"""Images of one's own: how folders are understood, what is left out, and the steps download and cache_views."""
+
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from helpers.stores import params
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.sources import own as own_files
+from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.store import SPLITS, Store
+from vi_simsiam.data.store_writer import build
+
+
+def picture(value, mode="RGB", kind="PNG"):
+    """A 10 x 10 image of one colour."""
+    file = io.BytesIO()
+    Image.new(mode, (10, 10), (value, 0, 255 - value) if mode == "RGB" else value).save(file, kind)
+    return file.getvalue()
+
+
+def read(tmp_path, files, threads=2):
+    """What the source makes of an archive with these files: name -> value of a picture, or contents."""
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data if isinstance(data, bytes) else picture(data))
+    return find_source("files").read(tmp_path, threads)
+
+
+def content(split):
+    """(path, label, red of the first pixel) of every image."""
+    rows = np.arange(len(split.labels))
+    return list(zip(split.paths(rows), split.labels.tolist(), split.decode(rows, 10)[:, 0, 0, 0].tolist(), strict=True))
+
+
+def test_split_folders_with_classes(tmp_path):
+    images = read(tmp_path, {"test/dog/1.png": 4, "train/dog/1.png": 3, "train/cat/2.png": 2, "train/cat/10.png": 1,
+                             "train/ant/in/deep.png": 9})  # fmt: skip
+    assert images.classes == ("ant", "cat", "dog")  # the test set may lack some
+    assert content(images.train) == [
+        ("train/ant/in/deep.png", 0, 9), ("train/cat/10.png", 1, 1), ("train/cat/2.png", 1, 2),
+        ("train/dog/1.png", 2, 3),
+    ]  # fmt: skip
+    assert content(images.test) == [("test/dog/1.png", 2, 4)]
+    assert images.report.left_out == () and images.report.ignored == {} and images.train.labels.dtype == np.int64
+
+
+def test_val_is_a_test_set(tmp_path):
+    images = read(tmp_path, {"top/train/a/1.png": 1, "top/train/b/1.png": 2, "top/val/b/2.png": 3})
+    assert images.classes == ("a", "b") and content(images.test) == [("top/val/b/2.png", 1, 3)]
+
+
+def test_val_beside_a_test_set_is_ignored_and_counted(tmp_path):
+    images = read(tmp_path, {"train/a/1.png": 1, "test/a/1.png": 2, "val/a/3.png": 3, "val/a/4.png": 4})
+    assert content(images.test) == [("test/a/1.png", 0, 2)]
+    assert images.report.ignored == {"of val/, because there is a test/": (2, "val/a/3.png")}
+
+
+def test_classes_without_splits_under_a_common_folder(tmp_path):
+    images = read(tmp_path, {"pictures/x/b b/1.png": 1, "pictures/x/ä $(x)/1.png": 2})
+    assert images.classes == ("b b", "ä $(x)") and images.test is None
+    assert content(images.train) == [("pictures/x/b b/1.png", 0, 1), ("pictures/x/ä $(x)/1.png", 1, 2)]
+
+
+@pytest.mark.parametrize("names", [["1.png", "2.png"], ["all/1.png", "all/2.png"], ["train/1.png", "train/2.png"]])
+def test_images_without_classes(tmp_path, names):
+    images = read(tmp_path, {names[0]: 1, names[1]: 2})
+    assert images.classes == () and images.test is None
+    assert content(images.train) == [(names[0], -1, 1), (names[1], -1, 2)]
+
+
+def test_splits_without_classes(tmp_path):
+    images = read(tmp_path, {"train/1.png": 1, "test/2.png": 2})
+    assert content(images.train) == [("train/1.png", -1, 1)] and content(images.test) == [("test/2.png", -1, 2)]
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (["train/a/1.png", "test/b/1.png", "test/a/1.png"], "class b is in test/ and not in train/"),
+        (["train/a/1.png", "train/2.png"], "1 images lie outside the class folders, the first is train/2.png"),
+        (["train/a/1.png", "test/2.png", "test/3.png"], "2 images lie outside the class folders"),
+        (["a/1.png", "2.png"], "1 images lie outside the class folders, the first is 2.png"),
+        (["test/a/1.png", "x/a/1.png"], "a folder test/ but no train/"),
+        (["Train/a/1.png", "Test/a/1.png"], "a folder Test/ but no train/"),
+        (["a/1.txt", ".hidden.png"], "no file with a name of an image"),
+    ],
+)
+def test_folders_that_cannot_be_understood(tmp_path, names, said):
+    with pytest.raises(Problem) as caught:
+        read(tmp_path, dict.fromkeys(names, 1))
+    assert said in str(caught.value)
+
+
+def test_what_is_left_out_and_what_is_ignored(tmp_path):
+    files = {f"train/a/{i}.png": i for i in range(4)} | {"train/b/1.png": 1, "train/b/2.PNG": 2, "test/a/1.jpg": 3}
+    files |= {"train/a/broken.jpg": b"\xff\xd8\xff", "train/a/short.png": picture(1)[:45], "extra/a/1.png": 1}
+    files |= {"../train/a/up.png": 1, "__MACOSX/train/a/._0.png": b"x", "train/.DS_Store": b"", "train/Thumbs.db": b""}
+    files |= {"train/a/.0.png": 0, "README.txt": b"hello", "train/labels.csv": b"x"}
+    images = read(tmp_path, files)
+    assert [path for path, _, _ in content(images.train)] == sorted(
+        [f"train/a/{i}.png" for i in range(4)] + ["train/b/1.png", "train/b/2.PNG"]
+    )
+    problems = dict(images.report.left_out)
+    assert list(problems) == ["../train/a/up.png", "extra/a/1.png", "train/a/broken.jpg", "train/a/short.png"]
+    assert problems["extra/a/1.png"] == "outside train/ and test/" and "leads out" in problems["../train/a/up.png"]
+    assert images.report.ignored == {
+        "hidden files and those of operating systems": (4, "__MACOSX/train/a/._0.png"),
+        "files that are no images by their names": (2, "README.txt"),
+    }
+
+
+def test_grey_only_if_all_are(tmp_path):
+    grey = {f"{name}/{i}.png": picture(i, "L") for name in "ab" for i in range(3)}
+    images = read(tmp_path, grey)
+    assert images.train.channels == 1 and images.train.decode(np.arange(2), 10).shape == (2, 10, 10, 1)
+    images = read(tmp_path, grey | {"b/9.png": 9})
+    assert images.train.channels == 3
+    assert images.train.decode(np.array([6, 2]), 10)[:, 0, 0].tolist() == [[9, 0, 246], [2, 2, 2]]
+
+
+def test_the_number_of_threads_makes_no_difference(tmp_path):
+    draw = np.random.RandomState(0)
+    files = {}
+    for i in range(150):
+        file = io.BytesIO()
+        Image.fromarray(draw.randint(0, 256, (20 + i % 7, 30, 3)).astype(np.uint8)).save(file, "JPEG")
+        files[f"{'ab'[i % 2]}/{i}.jpg"] = file.getvalue()
+    one, many = (read(tmp_path, files, threads).train for threads in (1, 5))
+    assert np.array_equal(one.decode(np.arange(150), 16), many.decode(np.arange(150), 16))
+    assert one.paths(np.arange(150)) == many.paths(np.arange(150)) == sorted(files)
+
+
+# --- the steps ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder of 2 x 10 training and 2 x 4 test images, and some other files."""
+    top = tmp_path / "my images (ä) $x"
+    for split, n in (("train", 10), ("test", 4)):
+        for label, name in enumerate(["cat's", "dog"]):
+            (top / split / name).mkdir(parents=True)
+            for i in range(n):
+                (top / split / name / f"{i}.png").write_bytes(picture(100 * label + i))
+    (top / "train/notes.txt").write_text("x")
+    return top
+
+
+def steps(script, path, tmp_path, classes=None, **changes):
+    """Steps download and cache_views. Returns: the store's folder, and what went wrong."""
+    raw, out = tmp_path / "raw", tmp_path / "store"
+    asked = {"source": "files", "path": str(path), "classes": classes, "mirrors": [], "retries": 0}
+    status, said = script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw)
+    if status == 0:
+        wanted = json.dumps(params(size=10, per_image=0, **changes).model_dump())
+        job = ["--dataset", "mine", "--params", wanted, "--threads", "2", "--download", raw, "--out", out]
+        status, said = script("cache_views", *job)
+    return out, said
+
+
+def test_a_folder_into_the_store(script, tree, tmp_path):
+    (tree / "train/dog/bad.png").write_bytes(b"nothing")
+    out, said = steps(script, tree, tmp_path, left_out=0.1)
+    assert said == ""
+    store = Store.open(out)
+    store.verify()
+    assert store.classes == ("cat's", "dog") and (store.size, store.channels) == (10, 3)
+    for split, n in (("train", 10), ("test", 4)):
+        table = store.sources(split)
+        assert table["path"].tolist() == [f"{split}/{name}/{i}.png" for name in ("cat's", "dog") for i in range(n)]
+        assert table["index"].tolist() == list(range(2 * n))
+        assert store.images(split)[:, 0, 0, 0].tolist() == [*range(n), *range(100, 100 + n)]
+    report = pd.read_csv(out / "report.csv")
+    assert list(report.columns) == ["path", "problem"] and report["path"].tolist() == ["train/dog/bad.png"]
+    about = json.loads((out / "store.json").read_text())
+    assert about["left_out"] == 1 and about["ignored"] == {}
+    record = json.loads((tmp_path / "raw/run.json").read_text())
+    assert record["images_state"] == own_files.state(tree)
+    assert json.loads((tmp_path / "raw/manifest.json").read_text())["files"][0]["path"] == "images.zip"
+
+
+def test_too_many_bad_images_stop_the_step(script, tree, tmp_path):
+    (tree / "train/dog/bad.png").write_bytes(b"nothing")
+    out, said = steps(script, tree, tmp_path)
+    assert "1 of 29 images cannot be used, more than cache_views.left_out = 0.01" in said
+    assert "train/dog/bad.png: not readable as an image" in said and not (out / "store.json").exists()
+
+
+def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
+    own_files.bring(tree, tmp_path)
+    os.chmod(tmp_path / "images.zip", 0o444)
+    out, said = steps(script, tmp_path / "images.zip", tmp_path)
+    assert said == "" and Store.open(out).images("train").shape == (20, 10, 10, 3)
+    assert (tmp_path / "raw/images.zip").stat().st_ino != (tmp_path / "images.zip").stat().st_ino
+    assert (tmp_path / "images.zip").stat().st_nlink == 1
+
+
+def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
+    packed = []
+    for i in range(2):
+        (tmp_path / str(i)).mkdir()
+        assert own_files.bring(tree, tmp_path / str(i)) == ["images.zip"]
+        packed.append((tmp_path / str(i) / "images.zip").read_bytes())
+        for file in tree.rglob("*.png"):
+            os.utime(file, (1e9, 1e9))
+    assert packed[0] == packed[1]
+
+
+def test_state_follows_the_images(tree):
+    seen = {own_files.state(tree)}
+    assert own_files.state(tree) in seen
+    changes = [
+        lambda: (tree / "train/dog/new.png").write_bytes(b"1"),
+        lambda: (tree / "train/dog/new.png").write_bytes(b"22"),
+        lambda: os.utime(tree / "train/dog/new.png", ns=(5, 5)),
+        lambda: (tree / "train/dog/new.png").rename(tree / "train/dog/newer.png"),
+        lambda: (tree / "train/dog/newer.png").unlink(),
+    ]
+    for i, change in enumerate(changes):
+        change()
+        seen.add(own_files.state(tree))
+        assert len(seen) == min(i + 2, 5)  # the last takes back what the first did
+
+
+def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
+    (tree / "train/linked").symlink_to(tree / "train/dog")  # the class dog again: one of the two
+    (tree / "train/dog/round").symlink_to(tree)
+    (tree / "train/dog/link.png").symlink_to(tree / "test/dog/0.png")
+    own_files.bring(tree, tmp_path)
+    names = zipfile.ZipFile(tmp_path / "images.zip").namelist()
+    assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
+
+
+def test_a_path_that_is_not_there_or_of_another_kind(script, tree, tmp_path):
+    for path, words in ((tmp_path / "none", "no such file"), (tree / "train/notes.txt", "neither a folder nor")):
+        assert words in steps(script, path, tmp_path)[1]
+
+
+def test_images_without_labels_into_the_store(tmp_path):
+    images = read(tmp_path, {f"{i}.png": i for i in range(40)})
+    build(tmp_path / "store", "mine", images, params(size=10))
+    store = Store.open(tmp_path / "store")
+    assert len(store.labels("test")) == 10 and all((store.labels(split) == -1).all() for split in SPLITS)
+    for split in SPLITS:
+        red = store.sources(split)["path"].str.removesuffix(".png").astype(int)
+        assert np.array_equal(store.images(split)[:, 0, 0, 0], red)
+
+
+def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
+    """A list of class folders: of a folder only these are packed, of an archive only these are read."""
+    (tmp_path / "one.txt").write_text("dog\n\n")
+    out, said = steps(script, tree, tmp_path, str(tmp_path / "one.txt"))
+    store = Store.open(out)
+    assert said == "" and store.classes == ("dog",)
+    assert store.images("train")[:, 0, 0, 0].tolist() == list(range(100, 110))
+    assert len(zipfile.ZipFile(tmp_path / "raw/images.zip").namelist()) == 14
+    files = json.loads((tmp_path / "raw/manifest.json").read_text())["files"]
+    assert [file["path"] for file in files] == ["images.zip", "classes.txt"]
+    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own_files.state(tree)
+
+    own_files.bring(tree, tmp_path)  # an archive of all
+    out, said = steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "one.txt"))
+    assert said == "" and np.array_equal(Store.open(out).images("test"), store.images("test"))
+    about = json.loads((out / "store.json").read_text())
+    assert about["ignored"] == {"images that are not asked for": 14} and about["left_out"] == 0
+
+    out, said = steps(script, tmp_path / "images.zip", tmp_path)  # without the list, all of them again
+    assert said == "" and Store.open(out).classes == ("cat's", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dog\nfox\n", "has no images of fox, which download.classes asks for"),
+        ("dog\ndog\n", "dog stands in the list of classes twice"),
+        ("\n", "is empty"),
+        (None, "there is no such file"),
+    ],
+)
+def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "list.txt").write_text(text)
+    assert words in steps(script, tree, tmp_path, str(tmp_path / "list.txt"))[1]
+    if text == "dog\nfox\n":
+        own_files.bring(tree, tmp_path)
+        assert words in steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "list.txt"))[1]

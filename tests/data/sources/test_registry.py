@@ -1,0 +1,145 @@
+import dataclasses
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.functional as F
+from sklearn.datasets import load_digits
+from torchvision.datasets import FashionMNIST
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.fetch import RemoteFile
+from vi_simsiam.data.sources.registry import FASHION_MNIST, SOURCES, ArraySplit, Digits, find_source
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+def idx(array):
+    """A gzipped IDX file of unsigned bytes."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    return gzip.compress(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A source like Fashion-MNIST with 7 + 3 images, in a folder that serves as mirror: (source, folder, arrays)."""
+    draw = np.random.RandomState(0)
+    arrays = [draw.randint(0, 256, (7, 28, 28)), draw.randint(0, 10, 7)]
+    arrays += [draw.randint(0, 256, (3, 28, 28)), draw.randint(0, 10, 3)]
+    mirror = tmp_path / "a mirror"
+    mirror.mkdir()
+    files = []
+    for file, array in zip((*FASHION_MNIST.train, *FASHION_MNIST.test), arrays, strict=True):
+        data = idx(array)
+        (mirror / file.name).write_bytes(data)
+        files.append(RemoteFile(file.name, (hashlib.sha256(data).hexdigest(),)))
+    source = dataclasses.replace(FASHION_MNIST, addresses=(), train=tuple(files[:2]), test=tuple(files[2:]))
+    return source, mirror, arrays
+
+
+def test_digits_are_scikit_learns(tmp_path):
+    assert Digits().download(tmp_path, [], 0) == ["digits.csv.gz"]
+    images = Digits().read(tmp_path)
+    expected = load_digits()
+    assert images.test is None and images.classes == tuple("0123456789")
+    assert np.array_equal(images.train.labels, expected.target)
+    pixels = images.train.decode(np.arange(1797), 8)
+    assert pixels.shape == (1797, 8, 8, 1) and pixels.dtype == np.uint8
+    assert np.abs(pixels[..., 0] / 255 * 16 - expected.images).max() < 0.04  # to the nearest of 256 levels
+    assert pixels.max() == 255 and pixels.min() == 0
+
+
+def test_images_are_resized_antialiased(tmp_path):
+    Digits().download(tmp_path, [], 0)
+    split = Digits().read(tmp_path).train
+    for size in (28, 5):
+        ours = torch.from_numpy(split.decode(np.array([3, 1]), size))[..., 0].int()
+        source = torch.from_numpy(split.images[[3, 1], ..., 0])[:, None] / 255
+        expected = F.resize(source, [size, size], antialias=True)[:, 0] * 255
+        assert (ours - expected).abs().max() <= 0.5 + 1e-3  # rounding alone
+
+
+def test_fashion_mnist_from_a_mirror(small, tmp_path):
+    source, mirror, (train, train_labels, test, test_labels) = small
+    names = source.download(tmp_path / "out", [(tmp_path / "none").as_uri(), mirror.as_uri()], 0)
+    assert names == [file.name for file in (*source.train, *source.test)]
+    images = source.read(tmp_path / "out")
+    assert images.classes[9] == "Ankle boot"
+    assert np.array_equal(images.train.decode(np.arange(7), 28)[..., 0], train)
+    assert np.array_equal(images.test.decode(np.array([2, 0]), 28)[..., 0], test[[2, 0]])
+    assert np.array_equal(images.train.labels, train_labels) and np.array_equal(images.test.labels, test_labels)
+    assert images.train.labels.dtype == np.int64 and images.train.channels == 1
+
+
+@pytest.mark.parametrize("file,damage,said", [
+    (0, lambda data: data[: len(data) // 2], "train-images-idx3-ubyte.gz cannot be read"),
+    (0, lambda data: b"", "train-images-idx3-ubyte.gz cannot be read"),
+    (0, lambda data: b"not gzip at all", "train-images-idx3-ubyte.gz cannot be read"),
+    (0, lambda data: gzip.compress(gzip.decompress(data)[:-100]), "train-images-idx3-ubyte.gz cannot be read"),
+    (0, lambda data: gzip.compress(b"\0\0\7\3" + gzip.decompress(data)[4:]), "images-idx3-ubyte.gz cannot be read"),
+    (0, lambda data: idx(np.zeros(7)), "train-images-idx3-ubyte.gz cannot be read: x should have 3 dimension"),
+    (1, lambda data: idx(np.zeros(6)), "train-labels-idx1-ubyte.gz cannot be read: 6 labels for 7 images"),
+    (1, lambda data: idx(np.full(7, 10)), "train-labels-idx1-ubyte.gz cannot be read: label 10 of 10 classes"),
+])  # fmt: skip
+def test_files_that_are_not_what_they_should_be(small, file, damage, said):
+    source, folder, _ = small
+    path = folder / (*source.train, *source.test)[file].name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(Problem) as caught:
+        source.read(folder)
+    assert said in str(caught.value) and "Delete the folder" in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
+def test_a_damaged_digits_file(tmp_path):
+    Digits().download(tmp_path, [], 0)
+    path = tmp_path / "digits.csv.gz"
+    for data in (path.read_bytes()[:1000], b"", gzip.compress(b"1,2,3\n"), gzip.compress(b"a,b\n")):
+        path.write_bytes(data)
+        with pytest.raises(Problem, match=r"digits.csv.gz cannot be read"):
+            Digits().read(tmp_path)
+
+
+def test_names_and_official_files():
+    assert set(SOURCES) >= {"digits", "fashion_mnist"}
+    assert find_source("digits") is SOURCES["digits"]
+    with pytest.raises(Problem, match=r"'fashon' is not a known source of images; known are digits, fashion_mnist"):
+        find_source("fashon")
+    assert [file.name for file in (*FASHION_MNIST.train, *FASHION_MNIST.test)] == [
+        name for name, _ in FashionMNIST.resources
+    ]
+
+
+def test_array_split_of_colour_images():
+    images = np.random.RandomState(0).randint(0, 256, (5, 12, 20, 3)).astype(np.uint8)
+    split = ArraySplit(images, np.arange(5))
+    assert split.channels == 3
+    assert np.array_equal(split.decode(np.array([4, 2]), 12), images[[4, 2], :, 4:16])
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_fashion_mnist_from_debians_package(tmp_path):
+    FASHION_MNIST.download(tmp_path, [DEBIAN.as_uri()], 0)
+    images = FASHION_MNIST.read(tmp_path)
+    assert np.array_equal(np.bincount(images.train.labels), [6000] * 10)
+    assert np.array_equal(np.bincount(images.test.labels), [1000] * 10)
+    pixels = images.train.decode(np.arange(60_000), 28) / np.float32(255)
+    assert abs(pixels.mean() - 0.2860) < 1e-4 and abs(pixels.std() - 0.3530) < 1e-4  # the well-known statistics
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_accepted_checksums_are_of_one_content():
+    """Debian's packing took name and date out of the gzip headers. Put back, the files are the official ones."""
+    dates = {"train": 1504176606, "t10k": 1504176627}  # 31 August 2017, when they were packed
+    md5 = dict(FashionMNIST.resources)
+    for file in (*FASHION_MNIST.train, *FASHION_MNIST.test):
+        debian = (DEBIAN / file.name).read_bytes()
+        date = struct.pack("<I", dates[file.name[: file.name.index("-")]])
+        name = file.name.removesuffix(".gz").encode() + b"\0"
+        official = debian[:3] + b"\x08" + date + debian[8:10] + name + debian[10:]
+        assert hashlib.md5(official).hexdigest() == md5[file.name]
+        assert file.sha256 == (hashlib.sha256(official).hexdigest(), hashlib.sha256(debian).hexdigest())

@@ -1,0 +1,153 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.functional as F
+from PIL import Image
+
+from vi_simsiam.data import decode as image_decoding
+from vi_simsiam.data.archives import Unreadable
+from vi_simsiam.data.decode import decode, is_grey
+
+DRAW = np.random.RandomState(0)
+COLOUR = DRAW.randint(0, 256, (12, 12, 3)).astype(np.uint8)
+GREY = COLOUR[..., 0]
+# What an image must look like for each value of EXIF's orientation to make it upright.
+STORED = {1: lambda x: x, 2: np.fliplr, 3: lambda x: np.rot90(x, 2), 4: np.flipud, 5: lambda x: x.transpose(1, 0, 2),
+          6: lambda x: np.rot90(x, 1), 7: lambda x: np.rot90(x, 2).transpose(1, 0, 2),
+          8: lambda x: np.rot90(x, -1)}  # fmt: skip
+
+
+def encoded(image, kind="PNG", **options):
+    image = image if isinstance(image, Image.Image) else Image.fromarray(np.ascontiguousarray(image))
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "TIFF"])
+@pytest.mark.parametrize("pixels", [COLOUR, GREY])
+def test_lossless_kinds_come_back(kind, pixels):
+    data = encoded(pixels, kind)
+    assert is_grey(data) == (pixels is GREY)
+    assert np.array_equal(decode(data, 12, 3), np.broadcast_to(pixels.reshape(12, 12, -1), (12, 12, 3)))
+    if pixels is GREY:
+        assert np.array_equal(decode(data, 12, 1)[..., 0], GREY)
+
+
+def test_resized_as_any_image_by_its_central_square():
+    wide = DRAW.randint(0, 256, (40, 60, 3)).astype(np.uint8)
+    expected = F.resize(torch.from_numpy(wide[:, 10:50]).permute(2, 0, 1)[None] / 255, [16, 16], antialias=True)[0]
+    assert np.abs(decode(encoded(wide), 16, 3) - expected.permute(1, 2, 0).numpy() * 255).max() <= 0.5 + 1e-3
+
+
+def test_a_far_larger_jpeg_is_decoded_at_less_than_its_size_and_looks_the_same():
+    y, x = np.mgrid[:1600, :2000] / 1600
+    smooth = np.stack([128 + 100 * np.sin(7 * x), 255 * y, 128 + 100 * np.cos(5 * x * y)], -1).astype(np.uint8)
+    data = encoded(smooth, "JPEG", quality=95)
+    assert image_decoding._load(data, 64).size == (250, 200)  # an eighth: still over 64
+    assert image_decoding._load(data, 500).size == (1000, 800)
+    difference = np.abs(decode(data, 32, 3).astype(int) - decode(encoded(smooth), 32, 3)).mean()
+    assert difference < 1
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_turned_upright(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
+    data = encoded(STORED[orientation](rectangle), "PNG", exif=exif)
+    assert np.array_equal(decode(data, 12, 3), rectangle[:, 4:16])
+
+
+def test_transparency_is_over_white():
+    alpha = np.zeros((12, 12), np.uint8)
+    alpha[:, 6:] = 255
+    alpha[0, 0] = 51  # a fifth
+    expected = COLOUR.copy()
+    expected[:, :6] = 255
+    expected[0, 0] = np.rint(255 * 0.8 + COLOUR[0, 0] * 0.2)
+    assert np.abs(decode(encoded(np.dstack([COLOUR, alpha])), 12, 3).astype(int) - expected).max() <= 1
+    grey = np.where(alpha == 255, GREY, 255)
+    grey[0, 0] = np.rint(255 * 0.8 + GREY[0, 0] * 0.2)
+    data = encoded(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha)]))
+    assert is_grey(data)
+    assert np.abs(decode(data, 12, 1)[..., 0].astype(int) - grey).max() <= 1
+
+
+def test_palettes_with_and_without_transparency():
+    image = Image.fromarray((np.arange(144) % 3).astype(np.uint8).reshape(12, 12), "P")
+    image.putpalette([250, 0, 0, 0, 250, 0, 0, 0, 250])
+    colours = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]])[np.arange(144) % 3].reshape(12, 12, 3)
+    assert np.array_equal(decode(encoded(image), 12, 3), colours) and not is_grey(encoded(image))
+    colours[(np.arange(144) % 3 == 1).reshape(12, 12)] = 255
+    assert np.array_equal(decode(encoded(image, transparency=1), 12, 3), colours)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bits(kind):
+    levels = np.array([[0, 128, 129, 257 * 100 + 128, 257 * 100 + 129, 65535] * 2] * 12, dtype=np.uint16)
+    data = encoded(Image.fromarray(levels), kind)
+    assert is_grey(data)
+    assert decode(data, 12, 1)[0, :6, 0].tolist() == [0, 0, 1, 100, 101, 255]
+
+
+def test_black_and_white():
+    data = encoded(Image.fromarray(GREY > 99))
+    assert is_grey(data) and np.array_equal(decode(data, 12, 1)[..., 0], np.where(GREY > 99, 255, 0))
+
+
+def test_cmyk():
+    flat = np.zeros((12, 12, 4), np.uint8)
+    flat[..., 1] = 255  # magenta
+    for kind in ("JPEG", "TIFF"):
+        data = encoded(Image.fromarray(flat, "CMYK"), kind)
+        assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not is_grey(data)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_frame(kind):
+    frames = [Image.new("RGB", (12, 12), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
+    data = encoded(
+        frames[0], kind, save_all=True, append_images=frames[1:], **{"WEBP": {"lossless": True}}.get(kind, {})
+    )
+    assert Image.open(io.BytesIO(data)).n_frames == 3
+    assert np.array_equal(decode(data, 12, 3), np.broadcast_to([250, 0, 0], (12, 12, 3)))
+
+
+@pytest.mark.parametrize(
+    "data,said",
+    [
+        (b"", "not readable as an image"),
+        (b"no image at all", "not readable as an image: cannot identify image file"),
+        (
+            encoded(COLOUR.repeat(30, 0).repeat(30, 1), "JPEG")[:5000],
+            "not readable as an image: image file is truncated",
+        ),
+        (encoded(COLOUR.repeat(30, 0), "PNG")[:400], "not readable as an image"),
+        (encoded(COLOUR)[:60] + b"xxxx" + encoded(COLOUR)[64:], "not readable as an image"),
+        (encoded(Image.new("I", (12, 12)), "TIFF"), "32-bit pixels"),
+        (encoded(Image.new("F", (12, 12)), "TIFF"), "32-bit pixels"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not readable as an image"),  # would start Ghostscript
+    ],
+)
+def test_what_cannot_be_used_says_why(data, said):
+    for work in (is_grey, lambda data: decode(data, 8, 3)):
+        with pytest.raises(Unreadable) as caught:
+            work(data)
+        assert str(caught.value).startswith(said)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("side", [9500, 50_000])
+def test_gigantic_images_are_refused_before_they_are_decoded(side):
+    """A header that promises more pixels than anybody takes pictures of."""
+    data = bytearray(encoded(COLOUR))
+    data[16:24] = struct.pack(">II", side, side)
+    import zlib
+
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(Unreadable, match="more than 89478485"):
+        is_grey(bytes(data))

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.data.splits import split_rows, stratified_sample
+
+LABELS = np.repeat(np.arange(4), [100, 57, 10, 1])[np.random.RandomState(0).permutation(168)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 17, 84, 167, 168])
+def test_sample_has_its_size_and_every_class_in_proportion(count):
+    rows = stratified_sample(LABELS, count, generator(0))
+    assert len(rows) == count and (np.diff(rows) > 0).all()
+    taken = np.bincount(LABELS[rows], minlength=4)
+    assert (np.abs(taken - np.bincount(LABELS) * count / 168) < 1).all()
+
+
+def test_sample_is_random_by_its_generator_alone():
+    first, same, other = (stratified_sample(LABELS, 40, generator(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(first, same) and not np.array_equal(first, other)
+    often = np.zeros(168)
+    for seed in range(400):
+        often[stratified_sample(LABELS, 42, generator(seed))] += 1
+    assert np.abs(often / 400 - 0.25).max() < 0.09  # 4 standard deviations
+
+
+def test_images_without_labels_are_drawn_at_random():
+    rows = stratified_sample(np.full(50, -1), 20, generator(0))
+    assert len(set(rows)) == 20
+
+
+def test_digits_held_out_as_in_the_method():
+    """397 of 1,797, and each is in one set."""
+    train, test = split_rows(np.arange(1797) % 10, None, 0.2209, None, None, 0)
+    assert len(test) == 397 and len(train) == 1400
+    assert np.array_equal(np.sort(np.r_[train, test]), np.arange(1797))
+
+
+def test_a_test_set_of_its_own_is_kept():
+    train, test = split_rows(LABELS, LABELS[:30], 0.5, None, None, 0)
+    assert np.array_equal(train, np.arange(168)) and np.array_equal(test, np.arange(30))
+
+
+def test_subsets():
+    train, test = split_rows(LABELS, None, 0.25, 60, 20, 0)
+    all_train, all_test = split_rows(LABELS, None, 0.25, None, None, 0)
+    assert len(train) == 60 and set(train) < set(all_train)
+    assert len(test) == 20 and set(test) < set(all_test)
+    assert not np.array_equal(train, split_rows(LABELS, None, 0.25, 60, 20, 1)[0])
+
+
+def test_more_than_there_is():
+    with pytest.raises(Problem, match=r"cache_views.train_images = 200, but there are only 168 train images"):
+        split_rows(LABELS, LABELS, 0.2, 200, None, 0)
+    with pytest.raises(Problem, match=r"cache_views.test_images = 40, but there are only 30 test images"):
+        split_rows(LABELS, LABELS[:30], 0.2, None, 40, 0)
+    with pytest.raises(Problem, match="no test images are left"):
+        split_rows(LABELS[:3], None, 0.1, None, None, 0)
+
+
+@pytest.mark.parametrize("own_test", [True, False])
+def test_validation_images_are_training_images_and_no_test_images(own_test):
+    labels_test = LABELS[:30] if own_test else None
+    train, test = split_rows(LABELS, labels_test, 0.25, None, None, 0)
+    left, validation = split_rows(LABELS, labels_test, 0.25, None, None, 0, "validation")
+    assert len(validation) == round(0.25 * len(train))
+    assert np.array_equal(np.sort(np.r_[left, validation]), train)  # a partition of what would be trained on
+    if not own_test:
+        assert not set(test) & (set(left) | set(validation))
+    taken = np.bincount(LABELS[validation], minlength=4)
+    assert (np.abs(taken - np.bincount(LABELS[train]) * len(validation) / len(train)) < 1).all()
+    other = split_rows(LABELS, labels_test, 0.25, None, None, 1, "validation")[1]
+    assert not np.array_equal(validation, other)
+
+
+def test_subsets_of_validation():
+    left, validation = split_rows(LABELS, LABELS[:30], 0.25, None, None, 0, "validation")
+    some, few = split_rows(LABELS, LABELS[:30], 0.25, 60, 20, 0, "validation")
+    assert len(some) == 60 and set(some) < set(left) and len(few) == 20 and set(few) < set(validation)

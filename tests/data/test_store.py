@@ -1,0 +1,334 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.project import ROOT
+from helpers.small import digits_store
+from helpers.stores import AUGMENTATION, params, pictures
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data import store_writer as store_writing
+from vi_simsiam.data.sources.registry import ArraySplit, Images
+from vi_simsiam.data.store import SPLITS, Store, file_names
+from vi_simsiam.data.store_writer import build
+from vi_simsiam.probing import features
+from vi_simsiam.training import batches as view_batches
+from vi_simsiam.transforms.spatial import fixed_crops
+
+ALL_FILES = [name for split in SPLITS for name in file_names(split)]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store") / "a set"
+    build(folder, "a set", pictures(test=12), params())
+    return folder
+
+
+@pytest.fixture
+def copy(built, tmp_path):
+    return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+def test_everything_comes_back(built):
+    store, source = Store.open(built), pictures(test=12)
+    assert (store.dataset, store.classes, store.size, store.channels) == ("a set", tuple("abcd"), 16, 3)
+    for split, original in (("train", source.train), ("test", source.test)):
+        assert isinstance(store.images(split), np.memmap) and not store.images(split).flags.writeable
+        assert np.array_equal(store.images(split), original.images)
+        assert np.array_equal(store.labels(split), original.labels) and store.labels(split).dtype == np.int64
+    assert store.views("train").shape == (40, 2, 16, 16, 3) and store.views("test").shape == (12, 3, 16, 16, 3)
+    assert store.views("train").dtype == np.uint8
+    np.testing.assert_allclose(store.mean, source.train.images.mean((0, 1, 2)) / 255, rtol=1e-12)
+    np.testing.assert_allclose(store.std, source.train.images.std((0, 1, 2)) / 255, rtol=1e-12)
+    assert store.augmentation == AUGMENTATION and AugmentationParams.model_validate(store.augmentation)
+    assert sorted(path.name for path in built.iterdir()) == sorted([*ALL_FILES, "store.json"])  # no temporary file
+    store.verify()
+
+
+def test_parameter_table_belongs_to_the_views(built):
+    """Where nothing but crop and flip was drawn, the table alone is enough to make the view again."""
+    store = Store.open(built)
+    table = store.view_parameters("train")
+    assert list(table.columns) == [
+        "index", "view", "crop_top", "crop_left", "crop_height", "crop_width", "crop_area", "flip", "jitter",
+        "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma",
+    ]  # fmt: skip
+    assert np.array_equal(table["index"], np.repeat(np.arange(40), 2))
+    assert np.array_equal(table["view"], np.tile([0, 1], 40))
+    np.testing.assert_allclose(table["crop_area"], table["crop_height"] * table["crop_width"] / 256)
+    plain = table[~table["jitter"] & ~table["grey"] & (table["blur_sigma"] == 0)]
+    assert len(plain) >= 3 and plain["flip"].any()
+    assert (plain[["brightness", "contrast", "saturation"]] == 1).all(axis=None) and (plain["hue"] == 0).all()
+    boxes = torch.from_numpy(plain[["crop_top", "crop_left", "crop_height", "crop_width"]].to_numpy(copy=True))
+    crops = fixed_crops(torch.from_numpy(store.images("train")[plain["index"]]), boxes, 16)
+    flips = torch.from_numpy(plain["flip"].to_numpy(copy=True))[:, None, None, None]
+    expected = torch.where(flips, crops.flip(3), crops).permute(0, 2, 3, 1) * 255
+    views = store.views("train")[plain["index"], plain["view"]]
+    assert np.abs(views - expected.numpy()).max() <= 0.5 + 1e-3
+
+
+def test_same_params_same_bytes(built, tmp_path):
+    build(tmp_path / "again", "a set", pictures(test=12), params())
+    for name in [*ALL_FILES, "store.json"]:
+        assert (tmp_path / "again" / name).read_bytes() == (built / name).read_bytes(), name
+
+
+def test_seed_changes_the_views_but_not_the_images(built, tmp_path):
+    build(tmp_path / "other", "a set", pictures(test=12), params(seed=1))
+    same = {name: (tmp_path / "other" / name).read_bytes() == (built / name).read_bytes() for name in ALL_FILES}
+    assert same == {name: not name.startswith("views") for name in ALL_FILES}
+
+
+def test_no_views(tmp_path):
+    build(tmp_path, "none", pictures(), params(per_image=0))
+    store = Store.open(tmp_path)
+    assert store.views("train").shape == (30, 0, 16, 16, 3)
+    assert len(store.view_parameters("train")) == 0 and "crop_area" in store.view_parameters("train")
+    assert store.view_parameters("train").dtypes.equals(store.view_parameters("test").dtypes)
+    assert store.views("test").shape == (10, 3, 16, 16, 3)
+    store.verify()
+
+
+def test_split_and_subsets(tmp_path):
+    build(tmp_path, "part", pictures(), params(train_images=20, test_images=8))
+    store = Store.open(tmp_path)
+    assert np.abs(np.bincount(store.labels("train")) - 5).max() <= 1
+    assert np.abs(np.bincount(store.labels("test")) - 2).max() <= 1
+    original = {image.tobytes() for image in pictures().train.images}
+    train, test = ({image.tobytes() for image in store.images(split)} for split in SPLITS)
+    assert len(train) == 20 and len(test) == 8 and not train & test and train | test <= original
+
+
+def test_validation_leaves_the_test_images_alone(tmp_path):
+    """And the sources say which row each image was."""
+    source = pictures(test=12)
+    build(tmp_path, "part", source, params(evaluate_on="validation", train_images=20))
+    store = Store.open(tmp_path)
+    rows = {split: store.sources(split)["path"].astype(int) for split in SPLITS}
+    for split, n in (("train", 20), ("test", 10)):
+        assert np.array_equal(store.sources(split)["index"], np.arange(n))
+        assert np.array_equal(store.images(split), source.train.images[rows[split]])
+        assert np.array_equal(store.labels(split), source.train.labels[rows[split]])
+    assert not set(rows["train"]) & set(rows["test"])
+
+
+def test_images_without_labels(tmp_path):
+    split = ArraySplit(pictures().train.images, np.full(40, -1))
+    build(tmp_path, "none", Images((), split, None), params())
+    store = Store.open(tmp_path)
+    assert store.classes == () and (store.labels("test") == -1).all() and len(store.labels("test")) == 10
+
+
+def test_resized_once(tmp_path):
+    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=1))
+    store = Store.open(tmp_path)
+    assert store.images("train").shape == (30, 8, 8, 1) and len(store.mean) == 1
+    assert store.view_parameters("test")["crop_height"].max() <= 8  # crops are of the stored image
+
+
+def test_constant_images_do_not_divide_by_nothing(tmp_path):
+    split = ArraySplit(np.full((8, 8, 8, 1), 255, np.uint8), np.zeros(8, np.int64))
+    build(tmp_path, "white", Images(("white",), split, None), params(size=8))
+    store = Store.open(tmp_path)
+    assert store.mean == (1.0,) and store.std == (1 / 255,)
+
+
+def test_pieces_make_no_difference_to_images(built, tmp_path, monkeypatch):
+    """A set larger than a piece, and views that are made one at a time."""
+    monkeypatch.setattr(store_writing, "_PIECE", 7)
+    monkeypatch.setattr(store_writing, "_VALUES_AT_ONCE", 1)
+    monkeypatch.setattr(store_writing, "_ROWS_PER_GROUP", 5)
+    build(tmp_path, "a set", pictures(test=12), params())
+    small, whole = Store.open(tmp_path), Store.open(built)
+    for split in SPLITS:
+        assert np.array_equal(small.images(split), whole.images(split))
+        # The generator gives the same numbers in pieces; a pixel may be rounded the other way.
+        assert small.view_parameters(split).equals(whole.view_parameters(split))
+        assert np.abs(small.views(split).astype(int) - whole.views(split)).max() <= 1
+
+
+def test_the_number_of_threads_makes_no_difference(tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        for n in (1, 2):
+            torch.set_num_threads(n)
+            build(tmp_path / str(n), "many", pictures(300), params())
+    finally:
+        torch.set_num_threads(threads)
+    for name in ALL_FILES:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+
+
+def test_a_failed_build_leaves_nothing_that_opens(copy):
+    class Broken(ArraySplit):
+        def decode(self, rows, size):
+            raise OSError(28, "No space left on device", "somewhere")
+
+    broken = Images(tuple("abcd"), Broken(pictures().train.images, pictures().train.labels), None)
+    with pytest.raises(Problem, match="cannot be written: No space left on device"):
+        build(copy, "a set", broken, params())
+    with pytest.raises(Problem, match=r"store.json does not exist"):
+        Store.open(copy)
+
+
+def test_a_full_disk_is_a_message(tmp_path):
+    """With a limit on file sizes, in a process of its own."""
+    program = f"""
+import resource, signal, sys
+sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
+from pathlib import Path
+from helpers.stores import params, pictures
+from vi_simsiam.data.store_writer import build
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+build(Path(sys.argv[1]), "a set", pictures(), params())
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (
+        result.returncode != 0 and "Problem" in result.stderr and "cannot be written: File too large" in result.stderr
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- damage ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*ALL_FILES, "store.json"])
+@pytest.mark.parametrize("damage", ["emptied", "cut", "longer", "missing"])
+def test_damage_is_found_when_opening(copy, name, damage):
+    path = copy / name
+    data = path.read_bytes()
+    path.write_bytes(
+        {"emptied": b"", "cut": data[: len(data) * 2 // 3], "longer": data + b"xx", "missing": b""}[damage]
+    )
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(Problem) as caught:
+        Store.open(copy).verify()  # opening finds all but what may still be valid parquet
+    assert str(path) in str(caught.value) and re.search("run the step again|snakemake --cores all", str(caught.value))
+    if not name.endswith(".parquet"):
+        with pytest.raises(Problem):
+            Store.open(copy)
+
+
+def test_any_change_of_the_description_is_found_by_those_who_use_the_store(tmp_path):
+    """Also of a mean or a class, which no other file can contradict."""
+    store = digits_store(tmp_path)
+    assert Store.open_verified(store.folder).mean == store.mean
+    path = store.folder / "store.json"
+    about = json.loads(path.read_text())
+    for key, value in (("mean", [0.123]), ("classes", list("abcdefghij"))):
+        path.write_text(json.dumps(about | {key: value}))
+        Store.open(store.folder).verify()
+        with pytest.raises(Problem, match=r"store\.json is damaged: its SHA-256 is not the one in run\.json"):
+            Store.open_verified(store.folder)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_flipped_bit_is_found_by_verify(copy, name):
+    path = copy / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Problem) as caught:
+        Store.open(copy).verify()
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_files_of_another_store(copy, tmp_path, name):
+    build(tmp_path / "other", "other", pictures(60, side=8, test=20), params(size=8, per_image=3, test_per_image=4))
+    shutil.copy(tmp_path / "other" / name, copy / name)
+    with pytest.raises(Problem) as caught:
+        Store.open(copy)
+    assert f"{copy / name} is damaged or belongs to another store" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"size": 16}', "nonsense"])
+def test_a_description_that_is_none(copy, text):
+    (copy / "store.json").write_text(text)
+    with pytest.raises(Problem, match=r"store.json"):
+        Store.open(copy)
+
+
+def test_labels_outside_the_classes(copy):
+    about = json.loads((copy / "store.json").read_text())
+    (copy / "store.json").write_text(json.dumps(about | {"classes": ["a", "b", "c"]}))
+    with pytest.raises(Problem, match=r"labels_train.npy .*not all among the 3 classes"):
+        Store.open(copy)
+
+
+def test_nothing_is_executed_when_opening(copy):
+    class Bomb:
+        def __reduce__(self):
+            return (exit, (99,))
+
+    np.save(copy / "labels_test.npy", np.array([Bomb()] * 12, dtype=object), allow_pickle=True)
+    with pytest.raises(Problem, match=r"labels_test.npy is damaged"):
+        Store.open(copy)
+
+
+# --- the scripts ----------------------------------------------------------------------------------------------
+
+
+def test_download_and_cache_views_of_digits(script, tmp_path):
+    raw, out = tmp_path / "raw data", tmp_path / "the store"
+    asked = {"source": "digits", "path": None, "classes": None, "mirrors": [], "retries": 0}
+    assert script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw) == (0, "")
+    assert json.loads((raw / "run.json").read_text())["params"] == asked
+    assert json.loads((raw / "manifest.json").read_text())["source"] == "digits"
+
+    wanted = params(size=20, test_fraction=0.2209, per_image=0, test_per_image=2).model_dump()
+    job = ("cache_views", "--dataset", "mine", "--params", json.dumps(wanted), "--download", raw, "--out", out)
+    assert script(*job) == (0, "")
+    store = Store.open(out)
+    assert store.images("test").shape == (397, 20, 20, 1) and store.images("train").shape == (1400, 20, 20, 1)
+    assert len(pd.read_parquet(out / "views_test.parquet")) == 794
+    assert json.loads((out / "run.json").read_text())["params"] == wanted
+
+    data = (raw / "digits.csv.gz").read_bytes()
+    (raw / "digits.csv.gz").write_bytes(data[:-9] + b"x" + data[-8:])
+    status, said = script(*job)
+    assert status == 1 and said.startswith(f"error: {raw / 'digits.csv.gz'} is damaged")
+
+
+def test_download_of_an_unknown_source(script, tmp_path):
+    asked = {"source": "imagenet", "path": None, "classes": None, "mirrors": [], "retries": 0}
+    status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
+    assert status == 1 and "'imagenet' is not a known source of images" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("how", ["batches", "training"])
+def test_a_pass_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monkeypatch, how):
+    shape = (70_000, 32, 32, 3)  # 205 MiB, sparse
+    np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, shape)
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+
+    def mapped():
+        (line,) = (x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssFile"))
+        return int(line.split()[1]) / 1024
+
+    def read():
+        if how == "batches":
+            yield from features.batches(images.reshape(-1, 32, 32, 3), 500)
+            return
+        few = SimpleNamespace(images=lambda split: images, views=lambda split: np.empty((len(images), 0), np.uint8))
+        passed = view_batches.ViewBatches(few, None, 1000, 0, torch.device("cpu"))
+        monkeypatch.setattr(passed, "_fresh", lambda rows, draw: lambda: images[rows.numpy()])
+        yield from passed.epoch(1)
+
+    before = mapped()
+    peak = max(mapped() for _ in read()) - before
+    assert 5 < peak < 130, f"{peak} MiB: read through the map, and given back"

@@ -1,0 +1,212 @@
+"""Every command of the pages in docs/ is run: as it is, with stand-ins for the steps' scripts, or by another test."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+import pipeline
+from helpers.project import ROOT, copy_project
+
+pytestmark = pytest.mark.slow
+
+# Leaves the files that its rule promises, and a true record: so both engines do all that they do, without the hours.
+STAND_IN = """\
+import json, sys
+from pathlib import Path
+from vi_simsiam.report.figures.names import FIGURES
+from vi_simsiam.core.record import RunRecord
+
+step = Path(sys.argv[0]).stem
+def given(name):
+    return sys.argv[sys.argv.index(f"--{name}") + 1] if f"--{name}" in sys.argv else None
+splits = ("images_{}.npy", "labels_{}.npy", "views_{}.npy", "views_{}.parquet", "sources_{}.parquet")
+files = {
+    "download": ["manifest.json"],
+    "cache_views": [name.format(s) for name in splits for s in ("train", "test")] + ["store.json", "report.csv"],
+    "pretrain": ["model.safetensors", "model.json", "scoring.json", "history.csv"],
+    "probe": ["probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy", "predictions.parquet"],
+    "uncertainty": [f"{name}.parquet" for name in ("images", "crops", "graded", "views", "ood")] + ["metrics.json"],
+    "plot": ["metrics.json", "gallery.html", *(f"figures/{name}" for name in FIGURES)]
+    + [f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking")],
+}
+out = Path(given("out"))
+for name in files[step]:
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text(f"{step} {sys.argv[1:]}")
+(out / "metrics.json").write_text("{}") if step in ("uncertainty", "plot") else None
+if step == "probe":
+    (out / "probe.json").write_text('{"knn_top1": 0.5, "probe_top1": 0.5}')
+if step == "plot":
+    (out / "summary.csv").write_text("dataset,method,seed,knn_top1\\ndigits,vi_simsiam,0,0.5\\n")
+    (out / "claims.csv").write_text("claim,dataset,method,estimate,ci_low,ci_high,verdict\\n")
+identity = {name: given(name) for name in ("dataset", "method", "seed") if given(name) is not None}
+RunRecord(step, json.loads(given("params")), **identity).write(out)
+"""
+
+
+def commands() -> list[tuple[str, str]]:
+    """(page, command) of every line in a block of shell commands."""
+    found = []
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            found += [(page.stem, line) for line in block.splitlines() if not line.startswith("#")]
+    return found
+
+
+def way(page: str, command: str) -> str:
+    """How a command is run here, or the test that runs it."""
+    if page == "scoring":
+        return "test_scoring.py"
+    if page == "clusters" and "--resources" not in command:
+        return "test_slurm.py"
+    if command in ("make run", "source .venv/bin/activate"):
+        return "test_readme.py"
+    if command.startswith(("make benchmark", "python benchmarks/")):
+        return "small"
+    if page == "own_images":
+        return "as it is"
+    if page == "choosing_parameters" and command.startswith("snakemake"):
+        return "ten changes"
+    return "stand-in"
+
+
+def chosen(kind: str) -> list[str]:
+    return list(dict.fromkeys(command for page, command in commands() if way(page, command) == kind))
+
+
+def test_other_tests_run_what_is_left_to_them():
+    others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small"}
+    assert others == {"test_scoring.py", "test_slurm.py", "test_readme.py"}
+    words = {"test_scoring.py": "docs/scoring.md", "test_slurm.py": "profiles/slurm", "test_readme.py": "Every command"}
+    for name in others:
+        assert words[name] in (ROOT / "tests" / name).read_text(encoding="utf-8")
+    assert len(commands()) > 40 and len(chosen("as it is")) == 1 and len(chosen("ten changes")) == len(TEN)
+
+
+# What each of the ten changes must make again in a finished run of one method: all else is a rerun for nothing.
+ALL = ("pretrain", "probe", "uncertainty", "plot")
+TEN = {
+    "seeds=": {"pretrain": 4, "probe": 4, "uncertainty": 4, "plot": 1},
+    "methods=": {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1},
+    "datasets=": {"download": 1, "cache_views": 1, **dict.fromkeys(ALL, 1)},
+    "epochs": dict.fromkeys(ALL, 1),
+    "lr": dict.fromkeys(ALL, 1),
+    "objective": dict.fromkeys(ALL, 1),
+    "per_image": {"cache_views": 1, **dict.fromkeys(ALL, 1)},
+    "width": dict.fromkeys(ALL, 1),
+    "crop_scale": {"cache_views": 1, **dict.fromkeys(ALL, 1)},
+    "bootstrap": {"uncertainty": 1, "plot": 1},
+}
+
+
+def with_stand_ins(path: Path, methods: list[str]):
+    """The project with the shipped parameters, but for methods and seeds, and stand-ins for its scripts."""
+    repo = copy_project(path)
+    for part in ("studies", "docs", "classes"):
+        shutil.copytree(ROOT / part, repo.path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for step in pipeline.stages():
+        (repo.path / f"src/{step}.py").write_text(STAND_IN)
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    repo.write_params(shipped | {"methods": methods, "seeds": [0]})
+    repo.commit("stand-ins")
+    return repo
+
+
+def test_the_ten_likely_changes(tmp_path):
+    """Through Snakemake, each after a return to the unchanged parameters."""
+    repo = with_stand_ins(tmp_path / "project", ["vi_simsiam"])
+    repo.repro()
+    repo.commit("finished")
+    for command, (word, expected) in zip(chosen("ten changes"), TEN.items(), strict=True):
+        assert word in command
+        repo.ran()
+        repo("bash", "-c", command)
+        assert repo.ran() == expected, command
+        repo("dvc", "checkout", "-q", "--force")
+        repo("git", "checkout", "-q", ".")
+        repo.ran()
+
+
+def test_images_of_ones_own(blank):
+    """docs/own_images.md: its recipe, its command, its lines of Python. Photographs of clothes and of digits, mixed."""
+    page = (ROOT / "docs/own_images.md").read_text(encoding="utf-8")
+    recipe = yaml.safe_load(re.search(r"```yaml\n(recipes:.*?)```", page, re.DOTALL)[1])["recipes"]["pets"]
+    folder = blank.path.parent / "pets"
+    draw = np.random.default_rng(0)
+    for i in range(60):
+        name = folder / f"{'cat' if i % 2 else 'dog'}/{i}.jpg"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 128 + 127 * (i % 2), (40, 50, 3)).astype(np.uint8)).save(name)
+    shutil.make_archive(str(folder), "zip", folder)
+    params = blank.read("params.yaml")
+    params["methods"] = ["vi_simsiam"]
+    params["recipes"]["fashion_mnist"] = params["recipes"]["digits"]
+    params["recipes"]["pets"] = recipe | {"download": {"path": f"{folder}.zip"}}
+    params["recipes"]["pets"]["cache_views"] |= {"test_images": None}
+    blank.write_params(params)
+    (command,) = chosen("as it is")
+    said = blank("bash", "-c", command)
+    assert "gallery.html" in said and "pets" in said
+    ranking = pd.read_csv(blank.path / "results/plot/ranking.csv")
+    assert set(ranking["path"]) <= {str(path.relative_to(folder)) for path in folder.rglob("*.jpg")}
+    lines = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1].strip().splitlines()
+    script = "import pandas as pd\n" + "\n".join([*lines[:-1], f"print({lines[-1]}.to_csv(index=False))"])
+    shown = subprocess.run([sys.executable, "-c", script], cwd=blank.path, capture_output=True, text=True, check=True)
+    paths = [line.split(",")[0] for line in shown.stdout.splitlines()[1:] if line]
+    assert paths == ranking["path"].tolist()[: len(paths)] and len(paths) >= 10
+
+
+def test_commands_with_stand_ins(tmp_path):
+    """All others, with the shipped parameters and recipes, of which the two lists of methods and seeds are shorter."""
+    repo = with_stand_ins(tmp_path / "project", ["untrained", "vi_simsiam"])
+    (repo.path / "cifar10-jpeg.zip").write_bytes(b"")
+    (repo.path / "imagenet/train/n01440764").mkdir(parents=True)
+    done = chosen("stand-in")
+    for command in done:
+        said = repo("bash", "-c", command.replace("--cores all", "--cores 2"))
+        if command.startswith("snakemake"):
+            names = re.findall(r"datasets=\[(.*?)\]", command) or ["digits"]
+            for name in names[0].split(","):
+                assert "studies" in command or (repo.path / "results/uncertainty" / name).is_dir(), said
+        repo("git", "checkout", "-q", "params.yaml")
+    assert len([command for command in done if command.startswith("dvc exp run")]) == 10
+    table = pd.read_csv(repo.path / "studies/digits.csv")
+    assert len(table) == 9 and (table["knn_top1"] == 0.5).all() and table["stopped"].isna().all()
+
+
+@pytest.mark.parametrize("command", chosen("small"))
+def test_benchmarks_with_less_to_do(command, tmp_path):
+    if command == "make benchmark":
+        assert (
+            "benchmarks/compare.py"
+            in subprocess.run(["make", "-n", "benchmark"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        )
+        return
+    less = {"step_variants.py": ["--batch", "4"], "memory.py": ["--images", "64"]}
+    _, script, *arguments = command.split()
+    changed = [sys.executable, script, *arguments, *less[Path(script).name]]
+    for part in ("benchmarks", "src"):  # some write their table beside themselves
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "jobs"))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    said = subprocess.run(changed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.strip()
+
+
+def test_every_document_is_reached_from_the_start():
+    """A reader who begins with the README finds every page."""
+    seen, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        if page not in seen and page.suffix == ".md":
+            seen.add(page)
+            links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+            todo += [(page.parent / link).resolve() for link in links if (page.parent / link).exists()]
+    assert {page for page in (ROOT / "docs").glob("*.md")} <= seen

@@ -1,0 +1,96 @@
+"""The README is executed, and its figures are those of the run whose results are in the repository."""
+
+import csv
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import tables
+from helpers.project import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+# What the test of the README cannot do inside itself: install gigabytes again, and run the tests.
+ELSEWHERE = {"python3 -m venv .venv", ".venv/bin/pip install -r requirements.lock"}
+
+
+@pytest.fixture
+def checkout(repo):
+    """The finished tiny run with this environment as its .venv, so that `make` finds nothing to install."""
+    for name in ("Makefile", "requirements.lock", "requirements-test.lock"):
+        shutil.copy(ROOT / name, repo.path / name)
+    venv = repo.path / ".venv"
+    venv.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (venv / name).symlink_to(Path(sys.prefix) / name)
+    for stamp in ("run.stamp", "test.stamp"):
+        (venv / stamp).touch()
+    repo.commit("make")
+    return repo
+
+
+@pytest.mark.slow
+def test_commands(checkout):
+    """Every command of every block, in order, on the tiny parameters; downloads are only planned."""
+    done = []
+    for line in "".join(BLOCKS).splitlines():
+        if line in ELSEWHERE:
+            continue
+        if line == "make test":
+            assert "pytest" in checkout("make", "-n", "test")
+            continue
+        planned = " -n" if "fashion_mnist" in line else ""
+        if planned:
+            params = checkout.read("params.yaml")
+            params["recipes"]["fashion_mnist"] = params["recipes"]["digits"]
+            checkout.write_params(params)
+        said = checkout("bash", "-ec", "source .venv/bin/activate\n" + line + planned)
+        done.append(line)
+        if line == "snakemake -n":  # after the change of probe.C
+            jobs = dict(re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE))
+            assert set(jobs) - {"all", "total"} == {"probe", "uncertainty", "plot"}
+        if line == "dvc repro":
+            assert checkout.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}
+            checkout.agree()
+        if line == "dvc metrics show":
+            assert "knn_top1" in said
+    assert len(done) >= 10 and not ELSEWHERE - set("".join(BLOCKS).splitlines())
+
+
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_tables_are_those_of_the_recorded_runs(page):
+    """Every table of the page is what its script makes of the files in the repository."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert tables.filled(text) == text, "run `python docs/tables.py`"
+    openings = re.findall(r"^<!-- (?:summary|results|claims|study|quantiles|csv) ", text, re.MULTILINE)
+    assert len(openings) == text.count("<!-- end -->") >= 1
+
+
+def test_a_table_shows_the_files_numbers():
+    """One row of the README against measures.csv by hand: the mean over seeds of what belongs to no interval rule."""
+    with open(ROOT / "results/plot/measures.csv", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["method"] == "vi_simsiam" and r["measure"] == "crop_knn_top1"]
+    mean = sum(float(row["estimate"]) for row in rows) / len(rows)
+    table = tables.results("results/plot", "digits").splitlines()
+    column = table[0].split("|").index(" `vi_simsiam` ")
+    cells = next(line for line in table if line.startswith("| `crop_knn_top1`")).split("|")
+    assert cells[column].strip().startswith(f"{mean:.3f} [")
+
+
+def test_links_and_files_exist():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    tree = re.search(r"## What is where\n\n```text\n(.*?)```", README, re.DOTALL).group(1)
+    for line in tree.splitlines():
+        for name in re.split(r",? +", line.split("  ")[0].strip()):
+            path = name.replace("<step>", "probe")
+            assert (ROOT / path).exists() or path == "data/", name
+
+
+def test_documents_link_to_what_exists():
+    for page in (ROOT / "docs").glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,43 @@
+"""Small data sets and parameters for tests of training and of whole steps."""
+
+from pathlib import Path
+
+from helpers.project import ROOT
+from vi_simsiam.config.loading import load, resolve
+from vi_simsiam.config.schema import CacheViewsParams, PretrainParams, parse
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.store import Store
+from vi_simsiam.data.store_writer import build
+
+SHIPPED = load(ROOT / "params.yaml")
+
+
+def merged(base: dict, changes: dict) -> dict:
+    out = dict(base)
+    for key, value in changes.items():
+        out[key] = merged(out[key], value) if isinstance(value, dict) else value
+    return out
+
+
+def digits_store(folder: Path, **changes) -> Store:
+    """A store of digits with the shipped recipe, 12 px and 96 + 40 images unless `changes` say otherwise."""
+    small = {"size": 12, "train_images": 96, "test_images": 40, "test_per_image": 2}
+    params: CacheViewsParams = parse("cache_views", merged(resolve(SHIPPED, "cache_views", "digits"), small | changes))
+    raw = folder / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    source = find_source("digits")
+    source.download(raw, [], 0)
+    build(folder / "store", "digits", source.read(raw), params)
+    RunRecord("cache_views", params.model_dump(), dataset="digits").write(folder / "store")
+    return Store.open(folder / "store")
+
+
+def pretrain_params(method: str, **changes) -> PretrainParams:
+    """The digits recipe with a tiny network and 2 epochs unless `changes` say otherwise."""
+    tiny = {
+        "epochs": 2, "batch_size": 32, "warmup_epochs": 0, "knn_every": 0,
+        "backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"},
+    }  # fmt: skip
+    job = merged(resolve(SHIPPED, "pretrain", "digits", method), tiny)
+    return parse("pretrain", merged(job, changes), method)

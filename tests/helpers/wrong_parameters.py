@@ -1,0 +1,98 @@
+"""Wrong parameters, each with what must be said of it; for the library's check and for whole commands."""
+
+import copy
+
+# Key, a wrong value of it, and what must be said.
+FAULTS = [
+    ("pretrain.lr", -0.1, ["pretrain.lr = -0.1", "greater than 0"]),
+    ("pretrain.lr", "3e-2", ["pretrain.lr = '3e-2'", "write 0.03"]),
+    ("pretrain.lr", float("nan"), ["pretrain.lr = nan", "finite"]),
+    ("pretrain.epochs", "60", ["pretrain.epochs = '60'", "integer"]),
+    ("pretrain.epochs", True, ["pretrain.epochs = True", "integer"]),
+    ("pretrain.epochs", 1.5, ["pretrain.epochs = 1.5", "integer"]),
+    ("pretrain.epochs", None, ["pretrain.epochs = None", "integer"]),
+    ("pretrain.epoch", 3, ["pretrain.epoch", "unknown key"]),
+    ("pretrain.momentum", 1.0, ["pretrain.momentum = 1.0", "less than 1"]),
+    ("pretrain.precision", 16, ["pretrain.precision = 16", "'auto', 'bf16' or 32"]),
+    ("pretrain.backbone.name", "resnet19", ["backbone.name = 'resnet19'", "'resnet18'"]),
+    ("pretrain.backbone", 3, ["pretrain.backbone = 3"]),
+    ("pretrain.vi_simsiam.objective", "naive", ["objective = 'naive'", "'decoupled'"]),
+    ("pretrain.vi_simsiam.beta", 1.1, ["beta = 1.1", "less than or equal to 1"]),
+    ("pretrain.vae.sigma", 0, ["pretrain.vae.sigma = 0", "greater than 0"]),
+    ("cache_views.size", 4, ["cache_views.size = 4", "greater than or equal to 8"]),
+    ("cache_views.test_fraction", 1.0, ["test_fraction = 1.0", "less than 1"]),
+    ("cache_views.per_image", 1, ["cache_views.per_image = 1", "at least 2"]),
+    ("download.mirrors", ["ftp://x/"], ["download.mirrors.0 = 'ftp://x/'", "https?"]),
+    ("download.classes", "x.txt", ["download.classes = 'x.txt'", "`path`, which is null"]),
+    ("cache_views.augmentation.hue", 0.6, ["hue = 0.6", "0.5"]),
+    ("cache_views.augmentation.crop_scale", [0.5], ["crop_scale = [0.5]", "2 items"]),
+    ("cache_views.augmentation.crop_scale", [1.0, 0.2], ["crop_scale = [1.0, 0.2]", "must rise"]),
+    ("probe", None, ["probe = None"]),
+    ("probe.C", float("inf"), ["probe.C = inf", "finite"]),
+    ("uncertainty.crop_areas", [], ["crop_areas = []"]),
+    ("uncertainty.crop_areas", [0.1, 1.2], ["crop_areas.1 = 1.2", "less than or equal to 1"]),
+    ("uncertainty.graded.hue", [0.6], ["graded.hue.0 = 0.6", "0.5"]),
+    ("uncertainty.graded.noise", [-0.1], ["graded.noise.0 = -0.1", "greater than or equal to 0"]),
+    ("uncertainty.graded.grey", [0.5, 1.5], ["graded.grey.1 = 1.5", "less than or equal to 1"]),
+    ("uncertainty.graded.blur", [2.0, 1.0], ["graded.blur = [2.0, 1.0]", "must rise"]),
+    ("uncertainty.graded.fog", [1.0], ["graded.fog", "unknown key"]),
+    ("uncertainty.soft_labels", "labels.csv", ["soft_labels = 'labels.csv'", "npy"]),
+    ("uncertainty.ood", ["fashion_mnst"], ["ood = 'fashion_mnst'", "did you mean fashion_mnist"]),
+    ("uncertainty.ood", ["digits"], ["recipes.digits.uncertainty.ood = 'digits'", "itself"]),
+    ("recipes.digits.uncertainty", {"ood": ["digits"]}, ["recipes.digits.uncertainty.ood", "itself"]),
+    ("recipes.digits.uncertainty", {"ood": ["fashion_mnist"] * 2}, ["ood = 'fashion_mnist'", "twice"]),
+    ("datasets", [], ["datasets = []", "at least one"]),
+    ("datasets", "digits", ["datasets = 'digits'", "list"]),
+    ("datasets", ["cifr"], ["datasets = 'cifr'", "digits"]),
+    ("datasets", ["digits", "digits"], ["datasets = 'digits'", "twice"]),
+    ("datasets", [["digits"]], ["datasets = ['digits']"]),
+    ("methods", ["simclar"], ["methods = 'simclar'", "vi_simsiam"]),
+    ("seeds", [-1], ["seeds = -1", ">= 0"]),
+    ("seeds", [True], ["seeds = True"]),
+    ("seeds", [0, 0], ["seeds = 0", "twice"]),
+    ("sedes", [0], ["sedes", "did you mean seeds"]),
+    ("recipes", [], ["recipes = []"]),
+    ("recipes.digits", "x", ["recipes.digits = 'x'"]),
+    ("recipes.digits.pretrian", {}, ["recipes.digits.pretrian", "did you mean pretrain"]),
+    ("recipes.digits.pretrain.lr", -1.0, ["recipes.digits.pretrain.lr = -1.0", "greater than 0"]),
+    ("recipes.digits.pretrain.lrr", 1.0, ["recipes.digits.pretrain.lrr", "unknown key"]),
+    ("recipes.digits.pretrain.backbone.wdth", 1, ["recipes.digits.pretrain.backbone.wdth", "unknown key"]),
+    ("recipes.digits.plot", {}, ["recipes.digits.plot", "unknown section"]),
+    ("recipes.digits.like", "digts", ["recipes.digits.like = 'digts'", "did you mean digits"]),
+    ("recipes.digits.like", 3, ["recipes.digits.like = 3", "no such recipe"]),
+    ("recipes.digits.like", "digits", ["recipes.digits.like = 'digits'", "like itself"]),
+    ("recipes.digits.download", {"source": "a", "path": "b"}, ["recipes.digits.download", "exclude each other"]),
+    ("cache_views.evaluate_on", "train", ["evaluate_on = 'train'", "'test' or 'validation'"]),
+    ("download.path", "", ["download.path = ''"]),
+    ("recipes.../evil", {}, ["recipes.../evil", "letters, digits"]),
+    ("recipes.a $(b)", {}, ["recipes.a $(b)", "letters, digits"]),
+]
+
+
+# Texts that are no parameter files at all.
+NO_PARAMETERS = [
+    ("a: [", "not valid YAML"),
+    ("a: 1\na: 2\n", "key 'a' stands twice"),
+    ("a: !!python/object/apply:os.system ['touch pwned']", "not valid YAML"),
+    ("- 1\n- 2\n", "must hold keys and values"),
+    ("", "must hold keys and values"),
+    ("? [a, b]\n: 1\n", "not valid YAML"),
+    ("\tx: 1", "not valid YAML"),
+]
+
+
+def put(mapping, path, value):
+    *parents, last = path.split(".")
+    for parent in parents:
+        mapping = mapping.setdefault(parent, {})
+    mapping[last] = value
+
+
+def broken(params, key, value):
+    """The parameters with one fault."""
+    params = copy.deepcopy(params)
+    if key.startswith("recipes.") and not key.startswith("recipes.digits"):
+        params["recipes"][key.removeprefix("recipes.")] = value
+    else:
+        put(params, key, value)
+    return params

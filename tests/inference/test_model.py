@@ -1,0 +1,327 @@
+"""Scores of new images from a model's folder alone: the same numbers as in training, and nothing dropped silently."""
+
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import percentileofscore
+
+from helpers.project import ROOT
+from helpers.small import SHIPPED, digits_store, merged
+from vi_simsiam import __main__
+from vi_simsiam.config.loading import resolve
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.inference import reference as training_scores
+from vi_simsiam.inference import saved as models
+from vi_simsiam.inference.extremes import Extremes
+from vi_simsiam.inference.images import Stream
+from vi_simsiam.inference.model import load
+from vi_simsiam.methods import build
+from vi_simsiam.probing.features import batches
+from vi_simsiam.training.trainer import image_spec
+
+TINY = {"backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+def saved(folder, store, method="vi_simsiam"):
+    """The folder of a network that nothing has been taught."""
+    torch.manual_seed(0)
+    params = merged(resolve(SHIPPED, "pretrain", "digits", method), {} if method == "untrained" else TINY)
+    model = build(method, parse("pretrain", params, method), image_spec(store)).eval()
+    if method == "vi_simsiam":
+        torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
+    models.save(folder, model, models.describe(method, params, image_spec(store), dataset="digits"))
+    training_scores.write(folder, model, store)
+    RunRecord("pretrain", params).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, store):
+    return saved(tmp_path_factory.mktemp("model"), store)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, store):
+    """The test images as files of one folder."""
+    top = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(store.images("test")):
+        Image.fromarray(image[..., 0]).save(top / f"{i:03}.png")
+    return top
+
+
+def expected(folder, images):
+    model, _ = models.load(folder)
+    with torch.no_grad():
+        features = model.features(next(batches(images, len(images))))
+        return features.numpy(), {name: values.numpy() for name, values in model.certainty(features).items()}
+
+
+def command(*arguments):
+    """Exit status of `vi-simsiam score`."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["score", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_files_folders_and_archives_give_the_scores_of_the_store(folder, pictures, store, tmp_path):
+    features, scores = expected(folder, store.images("test"))
+    files = sorted(pictures.iterdir())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for file in files:
+            packed.write(file, f"in/{file.name}")
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as packed:
+        packed.add(pictures, "in")
+    model = load(folder, "cpu")
+    for inputs, names in (
+        (pictures, [str(file) for file in files]),
+        (files[::-1], [str(file) for file in files[::-1]]),
+        ([tmp_path / "a.zip"], [f"{tmp_path}/a.zip/in/{file.name}" for file in files]),
+        ([tmp_path / "b.tar.gz"], [f"{tmp_path}/b.tar.gz/in/{file.name}" for file in files]),
+    ):
+        table = model.score(inputs, threads=3)
+        assert table.columns.tolist() == ["path", "kappa", "expected_cosine", "percentile"]
+        assert table["path"].tolist() == names
+        order = [int(name[-7:-4]) for name in names]
+        np.testing.assert_allclose(table["kappa"], scores["kappa"][order], rtol=1e-5)
+        np.testing.assert_allclose(table["expected_cosine"], scores["expected_cosine"][order], rtol=1e-5)
+        np.testing.assert_allclose(model.embed(inputs), features[order], atol=1e-5)
+
+
+def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypatch, tmp_path):
+    _, scores = expected(folder, store.images("train"))
+    training = training_scores.read(folder)
+    assert training.name == "kappa" and training.images == 96
+    np.testing.assert_allclose(training.values, np.sort(scores["kappa"]), rtol=1e-5)
+    new = np.concatenate([training.values[::7], training.values[::5] * 1.01, [0, 1e9]]).astype(np.float32)
+    known = [percentileofscore(training.values, value, kind="mean") for value in new]
+    np.testing.assert_allclose(training.percentile(new), known)
+    assert training.percentile(np.array([0, 1e9])).tolist() == [0, 100]
+    monkeypatch.setattr(training_scores, "_MOST", 20)
+    fewer = training_scores.read(saved(tmp_path, store))
+    assert len(fewer.values) == 20 and fewer.images == 96
+    assert np.abs(fewer.percentile(new) - known).max() <= 100 / 20
+
+
+@pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])
+def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
+    model = load(saved(tmp_path, store, method), "cpu")
+    table = model.score(pictures)
+    assert table.columns.tolist() == ["path", score, "percentile"]
+    np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
+    assert (np.diff(table.sort_values(score)["percentile"]) >= 0).all() and table["percentile"].nunique() > 5
+
+
+def test_a_method_without_a_score_says_so_and_embeds(store, pictures, tmp_path, capsys):
+    saved(tmp_path / "m", store, "untrained")
+    assert command(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
+    assert "untrained has no certainty score of its own" in capsys.readouterr().err
+    assert not (tmp_path / "s.csv").exists()
+    assert load(tmp_path / "m").embed(pictures).shape[0] == len(store.images("test"))
+
+
+def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    shutil.copytree(pictures, photos / "deep" / "er")
+    (photos / "empty.jpg").touch()
+    (photos / "cut.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    (photos / "es\x1b[31mcape\n.png").write_bytes(b"GIF8 not really")
+    (photos / "deep" / "loop").symlink_to(photos, target_is_directory=True)
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere")
+    (photos / "notes.txt").touch()
+    (photos / ".hidden.png").touch()
+    (tmp_path / "damaged.zip").write_bytes(b"PK no")
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as packed:
+        packed.write(pictures / "001.png", "../out.png")
+        packed.write(pictures / "001.png", "in.png")
+    out = tmp_path / "s.csv"
+    assert command(photos, tmp_path / "damaged.zip", tmp_path / "odd.zip", "--run", folder, "--out", out) == 3
+    said = capsys.readouterr().err
+    table = pd.read_csv(out)
+    assert len(table) == 41 and not table.isna().any().any()
+    lines = [line for line in said.splitlines() if line.startswith("not scored: ")]
+    for name in ("empty.jpg", "cut.png", r"es\x1b[31mcape\n.png", "gone.png", "damaged.zip", "odd.zip/../out.png"):
+        assert sum(name in line for line in lines) == 1, name
+    assert len(lines) == 6 and "\x1b" not in said
+    assert (
+        "41 images scored, 6 could not be read, 1 files ignored (hidden), 1 files ignored (no images by their" in said
+    )
+    with pytest.raises(Problem, match=r"cut\.png: not readable"):
+        load(folder).score([photos / "cut.png"])
+    assert command(photos / "cut.png", "--run", folder, "--out", tmp_path / "t.csv") == 1
+    assert "no image could be scored" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
+
+
+def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
+    top = ("--top", 5, "--grid", tmp_path / "grid.png")
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
+    printed = capsys.readouterr().out
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.parquet") == 0
+    text, binary = pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(text, binary, rtol=1e-8)
+    order = text.sort_values("kappa", kind="stable")["path"].tolist()
+    assert [line.split()[-1] for line in printed.splitlines() if ".png" in line] == order[:5] + order[::-1][:5]
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.width == 1400 and np.asarray(image).std() > 10
+    assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "s.parquet", "grid.png"}  # nothing half-written
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["--out", "s.txt"], "ends in .csv or .parquet"),
+        (["--grid", "g.gif"], "ends in .png"),
+        (["--device", "cuda:77"], "--device cuda:77"),
+    ],
+)
+def test_wrong_arguments(folder, pictures, arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command(pictures, "--run", folder, *arguments) == 1
+    assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
+    assert command(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (lambda f: (f / "scoring.json").unlink(), r"no scoring\.json.*pretrain"),
+        (lambda f: (f / "scoring.json").write_text("{"), r"scoring\.json is not readable"),
+        (lambda f: changed(f, train_scores=[3, 2]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, train_scores=["a"]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, train_scores=[]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, resize="stretched"), "another version"),
+        (lambda f: changed(f, train_images=97), r"scoring\.json is damaged: its SHA-256"),
+        (lambda f: (f / "run.json").unlink(), r"run\.json does not exist"),
+        (lambda f: (f / "run.json").write_text("[]"), r"run\.json is damaged or of an older version"),
+        (lambda f: flipped(f / "model.safetensors"), r"model\.safetensors is damaged: its SHA-256"),
+        (lambda f: flipped(f / "model.json"), r"model\.json is damaged: its SHA-256"),
+        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
+        (lambda f: shutil.rmtree(f), "is no folder of a model"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, damage, says):
+    copy = shutil.copytree(folder, tmp_path / "moved")
+    assert load(copy).training.images == 96  # whatever it is called and wherever it lies
+    damage(copy)
+    with pytest.raises(Problem, match=says):
+        load(copy)
+
+
+def flipped(file):
+    """One bit of a byte in the middle."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def changed(folder, **entries):
+    about = json.loads((folder / "scoring.json").read_text()) | entries
+    (folder / "scoring.json").write_text(json.dumps(about))
+
+
+def test_a_stream_reads_only_a_few_images_ahead(tmp_path, monkeypatch):
+    """So memory does not grow with the number of images."""
+    data = io.BytesIO()
+    Image.new("L", (4, 4)).save(data, "PNG")
+    for i in range(300):
+        (tmp_path / f"{i:03}.png").write_bytes(data.getvalue())
+    read = Counter()
+    original = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.update([path.name]) or original(path))
+    stream = iter(Stream([tmp_path], 4, 1, threads=2))
+    for i in range(100):
+        assert next(stream).path.endswith(f"{i:03}.png")
+    assert 100 <= len(read) <= 100 + 2 * 8 + 1
+    stream.close()
+    assert len(read) <= 120
+
+
+def test_colours_are_turned_to_grey_or_kept_as_the_model_has_it(tmp_path):
+    Image.new("RGB", (9, 6), (255, 0, 0)).save(tmp_path / "red.png")
+    (grey,), (colour,) = (list(Stream(tmp_path / "red.png", 3, channels)) for channels in (1, 3))
+    assert (grey.pixels == 76).all() and grey.pixels.shape == (3, 3, 1)  # .299 of 255, ITU-R 601
+    assert (colour.pixels == [255, 0, 0]).all()
+
+
+@pytest.mark.parametrize("images, count", [(50, 4), (7, 10), (1, 3)])
+def test_extremes_are_those_of_sorting(images, count):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, 30, images)})
+    extremes = Extremes("kappa", count)
+    for start in range(0, images, 6):
+        extremes.add(table[start : start + 6], np.arange(images)[start : start + 6])
+    shown = min(count, max(1, images // 2))
+    for (found, pixels), rising in ((extremes.lowest(), True), (extremes.highest(), False)):
+        rows = table.sort_values("kappa", ascending=rising, kind="stable")[:shown]
+        assert found["path"].tolist() == rows["path"].tolist() and pixels.tolist() == rows.index.tolist()
+
+
+def test_the_module_is_the_command(folder, pictures, tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-m", "vi_simsiam", "score", pictures, "--run", folder, "--out", tmp_path / "s.csv"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.returncode == 0 and "40 images scored, 0 could not be read." in said.stderr, said.stderr
+
+
+@pytest.mark.slow
+def test_the_installed_package_has_the_command(folder, pictures, tmp_path):
+    for part in ("src/vi_simsiam", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (tmp_path / "project" / part).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / part, tmp_path / "project" / part)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-build-isolation", "--target", tmp_path / "site", tmp_path / "project"], check=True)
+    said = subprocess.run(
+        [tmp_path / "site/bin/vi-simsiam", "score", pictures, "--run", folder, "--out", tmp_path / "s.csv"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.returncode == 0 and "40 images scored" in said.stderr, said.stderr
+    assert (tmp_path / "site/vi_simsiam/methods/vi_simsiam.py").exists()
+
+
+def test_the_commands_of_the_page_work(folder, pictures, tmp_path, monkeypatch):
+    """docs/scoring.md, word for word."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "results/pretrain/digits/vi_simsiam/seed0")
+    shutil.copytree(pictures, "photos")
+    shutil.copy(pictures / "000.png", "cat.jpg")
+    with zipfile.ZipFile("more.zip", "w") as packed:
+        packed.write("cat.jpg")
+    text = (ROOT / "docs/scoring.md").read_text(encoding="utf-8")
+    (shell,), (python,) = (re.findall(f"```{kind}\n(.*?)```", text, re.S) for kind in ("sh", "python"))
+    for line in shell.splitlines():
+        program, sub, *arguments = shlex.split(line)
+        assert (program, sub) == ("vi-simsiam", "score") and command(*arguments) == 0
+    assert len(pd.read_csv("scores.csv")) == 42 and len(pd.read_parquet("scores.parquet")) == 40
+    assert Path("extremes.png").exists()
+    names: dict = {}
+    exec(python, names)
+    assert names["table"]["path"].iloc[-1] == "more.zip/cat.jpg" and len(names["features"]) == len(names["table"]) == 41
+    rows = sum(len(table) for table, _ in names["model"].scored(names["model"].stream(["photos/"])))
+    assert rows == 40

@@ -1,0 +1,57 @@
+import copy
+
+import pytest
+import torch
+import torchvision
+
+from vi_simsiam.nn.backbones import ResNet, mlp
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_the_standard_width_is_torchvisions_network(name):
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, name)(weights=None).eval()
+    ours = ResNet(name, width=64, stem="7x7", channels=3).eval()
+    missing, unexpected = ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert not missing and unexpected == ["fc.weight", "fc.bias"]
+    theirs.fc = torch.nn.Identity()
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+    assert ours.dim == ours(images).shape[1] == (2048 if name == "resnet50" else 512)
+
+
+@pytest.mark.parametrize("stem, side", [("3x3", 4), ("3x3/2", 2), ("7x7", 1)])
+def test_stems_for_small_images(stem, side):
+    net = ResNet("resnet10", width=8, stem=stem, channels=1).eval()
+    sides = []
+    net.layer4.register_forward_hook(lambda _m, _i, out: sides.append(out.shape[-1]))
+    assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 64)
+    assert sides == [side]
+
+
+def test_projector_layout():
+    """SimSiam: no bias before a norm, no affine in the last norm, a bias in the predictor's last layer."""
+    projector = mlp(16, 32, 8, layers=3, last_norm=True)
+    kinds = [type(m).__name__ for m in projector]
+    assert kinds == ["Linear", "BatchNorm1d", "ReLU", "Linear", "BatchNorm1d", "ReLU", "Linear", "BatchNorm1d"]
+    assert not projector[-1].affine and projector[-2].bias is None
+    out = projector(torch.randn(64, 16))
+    torch.testing.assert_close(out.mean(0), torch.zeros(8), rtol=0, atol=1e-5)
+    torch.testing.assert_close(out.std(0, unbiased=False), torch.ones(8), rtol=1e-3, atol=1e-3)
+    predictor = mlp(8, 4, 8, layers=2)
+    assert [type(m).__name__ for m in predictor] == ["Linear", "BatchNorm1d", "ReLU", "Linear"]
+    assert predictor[-1].bias is not None
+    assert [type(m).__name__ for m in mlp(8, 4, 2, layers=1)] == ["Linear"]
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
+def test_gradients_of_narrow_networks_are_those_of_double_precision(width):
+    """oneDNN's strided 1 x 1 convolution ends the process here, or gives another gradient."""
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 56, 56, dtype=torch.float64)
+    exact = ResNet("resnet10", width, "3x3", 3).double()
+    single = copy.deepcopy(exact).float()
+    exact(images).square().sum().backward()
+    single(images.float().contiguous(memory_format=torch.channels_last)).square().sum().backward()
+    for (name, p), q in zip(exact.named_parameters(), single.parameters(), strict=True):
+        assert (p.grad - q.grad).norm() < 0.05 * p.grad.norm(), f"{name}: but for ReLUs that rounding turns"

@@ -1,0 +1,212 @@
+"""The power spherical distribution against an independent package, Monte Carlo, quadrature and gradcheck."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+import torch
+from power_spherical import HypersphericalUniform as OracleUniform
+from power_spherical import PowerSpherical as Oracle
+
+from vi_simsiam.nn import distributions as D
+
+DIMS = [2, 3, 8, 128, 2048, 4096]
+KAPPAS = [1e-3, 0.1, 1.0, 37.0, 1e3, 1e4, 1e5, 1e6]
+
+
+def unit(*shape, seed=0, dtype=torch.float64):
+    z = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (z / z.norm(dim=-1, keepdim=True)).to(dtype)
+
+
+@pytest.mark.parametrize("d", DIMS)
+@pytest.mark.parametrize("kappa", KAPPAS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_log_prob_entropy_and_kl_agree_with_the_independent_package(d, kappa, dtype):
+    mu, z = unit(5, d), unit(5, d, seed=1)
+    z = torch.nn.functional.normalize(z + torch.linspace(0, 30, 5, dtype=z.dtype)[:, None] * mu, dim=-1)
+    k = torch.full((5,), kappa, dtype=torch.float64)
+    oracle = Oracle(mu, k)
+    ours = D.PowerSpherical(mu.to(dtype), k.to(dtype))
+    # float32: the input's own rounding, 6e-8 of a cosine, times kappa, is all that is allowed
+    atol = 1e-8 * max(1, kappa) if dtype == torch.float64 else 1e-5 + 4e-7 * kappa
+    rtol = 1e-9 if dtype == torch.float64 else 1e-6
+    close = dict(rtol=rtol, atol=atol, check_dtype=False)
+    torch.testing.assert_close(ours.log_prob(z.to(dtype)), oracle.log_prob(z), **close)
+    torch.testing.assert_close(ours.entropy(), oracle.entropy(), **close)
+    kl = torch.distributions.kl_divergence(ours, D.HypersphericalUniform(d))
+    area = math.log(2) + d / 2 * math.log(math.pi) - scipy.special.gammaln(d / 2)
+    torch.testing.assert_close(kl, area - oracle.entropy(), **close)
+    # the package's own KL evaluates lgamma(d / 2) in float32: about d log d times 6e-8
+    packaged = torch.distributions.kl_divergence(oracle, OracleUniform(d, dtype=torch.float64))
+    torch.testing.assert_close(kl, packaged, rtol=rtol, atol=atol + 1e-6 * d, check_dtype=False)
+    assert ours.log_prob(z.to(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("d", [2, 3, 5, 64])
+@pytest.mark.parametrize("kappa", [0.05, 2.0, 40.0])
+def test_density_integrates_to_one_and_expected_cosine_is_its_mean(d, kappa):
+    """Independent of any package: quadrature over t = mu.z, whose density is area(S^(d-2)) (1-t^2)^((d-3)/2) p(t)."""
+    area = 2.0 if d == 2 else math.exp(D.log_sphere_area(d - 1))
+    log_c = D.power_spherical_log_normaliser(torch.tensor(kappa), d).item()
+
+    def density(angle):  # t = cos(angle) removes the singularity at d = 2
+        return area * math.sin(angle) ** (d - 2) * math.exp(log_c + kappa * math.log1p(math.cos(angle)))
+
+    total = scipy.integrate.quad(density, 0, math.pi)[0]
+    mean = scipy.integrate.quad(lambda a: density(a) * math.cos(a), 0, math.pi)[0]
+    assert total == pytest.approx(1, abs=1e-7)
+    assert mean == pytest.approx(D.expected_cosine(torch.tensor(kappa, dtype=torch.float64), d).item(), abs=1e-7)
+
+
+def test_kappa_zero_is_uniform():
+    for d in DIMS:
+        assert D.power_spherical_log_normaliser(torch.zeros(()), d).item() == pytest.approx(-D.log_sphere_area(d))
+        kl = torch.distributions.kl_divergence(
+            D.PowerSpherical(unit(1, d), torch.tensor([1e-9])), D.HypersphericalUniform(d)
+        )
+        assert abs(kl.item()) < 1e-6
+
+
+@pytest.mark.parametrize("d", [2, 3, 16, 512])
+def test_gradients(d):
+    mu, z = unit(3, d).requires_grad_(), unit(3, d, seed=1).requires_grad_()
+    kappa = torch.tensor([0.3, 5.0, 80.0], dtype=torch.float64, requires_grad=True)
+
+    def log_prob(mu, kappa, z):
+        return D.PowerSpherical(mu, kappa, validate_args=False).log_prob(z)
+
+    def entropy(kappa):
+        return D.PowerSpherical(mu.detach(), kappa, validate_args=False).entropy()
+
+    assert torch.autograd.gradcheck(log_prob, (mu, kappa, z))
+    assert torch.autograd.gradcheck(entropy, (kappa,))
+
+
+def test_antipode_is_finite_with_finite_gradient():
+    mu = unit(4, 32, dtype=torch.float32)
+    kappa = torch.full((4,), 50.0, requires_grad=True)
+    for offset in (0.0, 1e-8, 1e-4):
+        z = torch.nn.functional.normalize(-mu + offset * unit(4, 32, seed=3, dtype=torch.float32), dim=-1)
+        z.requires_grad_()
+        log_prob = D.PowerSpherical(mu, kappa).log_prob(z)
+        assert torch.isfinite(log_prob).all()
+        for gradient in torch.autograd.grad(log_prob.sum(), (z, kappa)):
+            assert torch.isfinite(gradient).all()
+    # the floor is log 1e-6, not something milder that would hide disagreement
+    assert D.log1p_cosine(torch.tensor(-1.0)).item() == pytest.approx(math.log(1e-6), rel=1e-6)
+
+
+def test_autocast_does_not_lower_the_precision():
+    mu, z = unit(8, 256, dtype=torch.float32), unit(8, 256, seed=1, dtype=torch.float32)
+    kappa = torch.logspace(0, 4, 8)
+    expected = D.PowerSpherical(mu, kappa).log_prob(z)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(D.PowerSpherical(mu, kappa).log_prob(z), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("d", [2, 3, 10, 200])
+@pytest.mark.parametrize("kappa", [0.5, 20.0, 1e4])
+def test_samples_have_the_distribution_of_the_theory(d, kappa):
+    torch.manual_seed(0)
+    n = 20_000
+    mu = unit(d)
+    z = D.PowerSpherical(mu, torch.tensor(kappa, dtype=torch.float64)).sample((n,))
+    torch.testing.assert_close(z.norm(dim=-1), torch.ones(n, dtype=z.dtype))
+    t = (z @ mu).numpy()
+    marginal = scipy.stats.beta((d - 1) / 2 + kappa, (d - 1) / 2, loc=-1, scale=2)
+    assert scipy.stats.kstest(t, marginal.cdf).pvalue > 1e-3
+    # the tangent direction is uniform: its mean is 0 and its second moment the same in every direction
+    expected = D.expected_cosine(torch.tensor(kappa), d) * mu
+    standard_error = math.sqrt(1 / n)
+    torch.testing.assert_close(z.mean(0), expected.to(z), rtol=0, atol=5 * standard_error)
+    tangent = z - torch.outer(z @ mu, mu)
+    second = (tangent.T @ tangent / n).numpy()
+    projector = np.eye(d) - np.outer(mu, mu)
+    radius = (1 - marginal.mean() ** 2 - marginal.var()) / (d - 1)
+    assert np.abs(second - radius * projector).max() < 6 * radius * math.sqrt(2 / n) + 1e-9
+
+
+def test_entropy_and_kl_match_monte_carlo():
+    torch.manual_seed(1)
+    p = D.PowerSpherical(unit(64), torch.tensor(90.0, dtype=torch.float64))
+    q = D.HypersphericalUniform(64)
+    z = p.sample((40_000,))
+    surprise = -p.log_prob(z)
+    error = surprise.std().item() / 200
+    assert surprise.mean().item() == pytest.approx(p.entropy().item(), abs=4 * error)
+    kl = (p.log_prob(z) - q.log_prob(z)).mean().item()
+    assert kl == pytest.approx(torch.distributions.kl_divergence(p, q).item(), abs=4 * error)
+
+
+@pytest.mark.parametrize("axis", ["e1", "-e1", "near"])
+def test_sampling_around_the_first_axis(axis):
+    """mu = e_1 is where the textbook Householder reflection divides by zero."""
+    mu = torch.zeros(6, dtype=torch.float64)
+    mu[0] = -1.0 if axis == "-e1" else 1.0
+    if axis == "near":
+        mu = torch.nn.functional.normalize(mu + 1e-9 * unit(6), dim=0)
+    torch.manual_seed(2)
+    z = D.PowerSpherical(mu, torch.tensor(1e4, dtype=torch.float64)).sample((1000,))
+    assert (z @ mu).mean().item() == pytest.approx(1e4 / (1e4 + 5), abs=1e-4)
+    assert z[:, 1:].std().item() > 1e-3
+
+
+def test_rsample_carries_gradients():
+    torch.manual_seed(3)
+    kappa = torch.tensor(30.0, dtype=torch.float64, requires_grad=True)
+    mu = unit(16)
+    cosine = (D.PowerSpherical(mu, kappa).rsample((50_000,)) @ mu).mean()
+    (gradient,) = torch.autograd.grad(cosine, kappa)
+    assert gradient.item() == pytest.approx(15 / (30 + 15) ** 2, rel=0.02)  # d/dkappa of kappa / (kappa + d - 1)
+
+
+def test_shapes_and_validation():
+    p = D.PowerSpherical(unit(4, 1, 8), torch.full((3,), 2.0, dtype=torch.float64))
+    assert p.batch_shape == (4, 3) and p.event_shape == (8,)
+    assert p.sample((2,)).shape == (2, 4, 3, 8)
+    assert p.expand((5, 4, 3)).log_prob(unit(8)).shape == (5, 4, 3)
+    assert p.mean.shape == (4, 3, 8) and torch.equal(p.mode, p.loc)
+    torch.testing.assert_close(p.mean.norm(dim=-1), p.expected_cosine)
+    with pytest.raises(ValueError):
+        D.PowerSpherical(2 * unit(8), torch.tensor(1.0))
+    with pytest.raises(ValueError):
+        D.PowerSpherical(unit(8), torch.tensor(-1.0))
+    with pytest.raises(ValueError):
+        D.PowerSpherical(torch.ones(3, 1), torch.tensor(1.0))
+    with pytest.raises(ValueError):
+        torch.distributions.kl_divergence(p, D.HypersphericalUniform(9))
+    z = D.HypersphericalUniform(8, dtype=torch.float64).sample((100,))
+    torch.testing.assert_close(z.norm(dim=-1), torch.ones(100, dtype=z.dtype))
+
+
+@pytest.mark.parametrize("kappa", [0.05, 1.0, 10.0, 300.0, 5e4])
+@pytest.mark.parametrize("d", [2, 3, 16, 64, 120, 122, 2048])
+def test_von_mises_fisher_against_arbitrary_precision(d, kappa):
+    """mpmath's Bessel functions; d = 120 and 122 lie on either side of the change of formula."""
+    mpmath.mp.dps = 40
+    order, k = mpmath.mpf(d) / 2 - 1, mpmath.mpf(kappa)
+    log_c = order * mpmath.log(k) - mpmath.mpf(d) / 2 * mpmath.log(2 * mpmath.pi) - mpmath.log(mpmath.besseli(order, k))
+    cosine = mpmath.besseli(order + 1, k) / mpmath.besseli(order, k)
+    assert D.von_mises_fisher_log_normaliser(kappa, d) == pytest.approx(float(log_c), rel=1e-12, abs=1e-9)
+    assert D.von_mises_fisher_expected_cosine(kappa, d) == pytest.approx(float(cosine), rel=1e-8)
+    area = mpmath.log(2) + mpmath.mpf(d) / 2 * mpmath.log(mpmath.pi) - mpmath.loggamma(mpmath.mpf(d) / 2)
+    kl = D.von_mises_fisher_kl_uniform(kappa, d)
+    assert kl == pytest.approx(float(log_c + k * cosine + area), abs=2e-8 * max(1, kappa))
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(3, 2.0), (16, 30.0), (64, 40.0)])
+def test_von_mises_fisher_against_scipy_and_monte_carlo(d, kappa):
+    mu = np.eye(d)[0]
+    oracle = scipy.stats.vonmises_fisher(mu, kappa, seed=0)
+    z = oracle.rvs(40_000)
+    ours = D.von_mises_fisher_log_normaliser(kappa, d) + kappa * z @ mu
+    np.testing.assert_allclose(ours, oracle.logpdf(z), rtol=1e-8)
+    cosine = D.von_mises_fisher_expected_cosine(kappa, d)
+    assert (z @ mu).mean() == pytest.approx(cosine, abs=5 * (z @ mu).std() / 200)
+    kl = ours - D.HypersphericalUniform(d).log_prob(torch.tensor(z)).numpy()
+    assert D.von_mises_fisher_kl_uniform(kappa, d) == pytest.approx(kl.mean(), abs=5 * kl.std() / 200)

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.probing import linear as linear_probe
+
+
+def data(n=400, dim=12, classes=4):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(classes, (n,), generator=generator)
+    features = torch.randn(n, dim, generator=generator) + torch.eye(classes, dim)[labels]
+    return features * torch.logspace(-2, 2, dim) + 5, labels  # badly scaled, as features are
+
+
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+def test_the_solution_is_scikit_learns(C):
+    features, labels = data()
+    ours = linear_probe.fit(features, labels, 4, C)
+    assert ours.gradient < 1e-5
+    scaled = StandardScaler().fit_transform(features.double().numpy())
+    theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(scaled, labels.numpy())
+    centred = ours.weight.numpy() - ours.weight.numpy().mean(0)  # softmax does not see a shift of all classes
+    np.testing.assert_allclose(centred, theirs.coef_ - theirs.coef_.mean(0), atol=1e-3)
+    probabilities = ours.probabilities(features).numpy()
+    np.testing.assert_allclose(probabilities, theirs.predict_proba(scaled), atol=1e-3)
+
+
+def test_the_solution_on_correlated_features_is_scikit_learns():
+    """Features as an encoder's: eigenvalues of the covariance fall by four orders of magnitude."""
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(5, (600,), generator=generator)
+    hidden = torch.randn(600, 40, generator=generator) + 1.5 * torch.randn(5, 40, generator=generator)[labels]
+    mixing = torch.linalg.qr(torch.randn(40, 40, generator=generator))[0]
+    features = hidden * torch.arange(1, 41) ** -1.5 @ mixing
+    ours = linear_probe.fit(features, labels, 5, C=10.0)
+    scaled = StandardScaler().fit_transform(features.double().numpy())
+    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
+    np.testing.assert_allclose(ours.probabilities(features).numpy(), theirs.predict_proba(scaled), atol=1e-3)
+
+
+def test_more_features_than_images():
+    features, labels = data(n=30, dim=200, classes=3)
+    ours = linear_probe.fit(features, labels, 3, C=1.0)
+    scaled = StandardScaler().fit_transform(features.double().numpy())
+    theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
+    assert ours.gradient < 1e-5
+    np.testing.assert_allclose(ours.probabilities(features).numpy(), theirs.predict_proba(scaled), atol=1e-3)
+
+
+def test_a_constant_feature_is_ignored():
+    features, labels = data()
+    with_constant = torch.cat([features, torch.full((len(features), 1), 7.0)], dim=1)
+    a = linear_probe.fit(features, labels, 4).probabilities(features)
+    b = linear_probe.fit(with_constant, labels, 4).probabilities(with_constant)
+    torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_saved_and_loaded(tmp_path):
+    features, labels = data()
+    probe = linear_probe.fit(features, labels, 4)
+    probe.save(tmp_path / "probe.safetensors")
+    again = linear_probe.LinearProbe.load(tmp_path / "probe.safetensors")
+    torch.testing.assert_close(again.probabilities(features), probe.probabilities(features), rtol=0, atol=0)
+    (tmp_path / "probe.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{broken}")
+    with pytest.raises(Problem, match=r"probe\.safetensors"):
+        linear_probe.LinearProbe.load(tmp_path / "probe.safetensors")

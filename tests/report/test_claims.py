@@ -1,0 +1,235 @@
+"""Claims: the rule of the verdict, intervals over seeds, and what is compared with SimSiam and DINO."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr, t
+
+import closing
+from helpers.plot_inputs import GREY, write_results
+from helpers.project import ROOT
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
+from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.tables import Estimate, over_seeds, summary_table
+from vi_simsiam.training.alarms import DEAD_COSINE
+
+
+def opened(root, **kwargs):
+    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
+
+
+def only(runs, method, seed=0):
+    return next(run for run in runs if (run.method, run.seed) == (method, seed))
+
+
+def verdicts(runs, margin=0.02):
+    return claims_table(findings(runs, margin)).set_index("claim")
+
+
+@pytest.mark.parametrize(
+    "low, high, above, below",
+    [
+        (0.51, 0.60, "supported", "not supported"),
+        (0.40, 0.49, "not supported", "supported"),
+        (0.49, 0.51, "inconclusive", "inconclusive"),
+        (0.50, 0.60, "inconclusive", "inconclusive"),  # the threshold itself lies on neither side
+        (0.40, 0.50, "inconclusive", "inconclusive"),
+        (0.50, 0.50, "inconclusive", "inconclusive"),
+        (math.nextafter(0.5, 1), 0.6, "supported", "not supported"),
+        (0.4, math.nextafter(0.5, 0), "not supported", "supported"),
+    ],
+)
+def test_the_verdict_is_where_the_whole_interval_lies(low, high, above, below):
+    interval = Estimate((low + high) / 2, low, high, 10)
+    assert Claim("a", "probability", 0.5).verdict(interval) == above
+    assert Claim("a", "probability", 0.5, above=False).verdict(interval) == below
+
+
+def test_interval_over_seeds_by_hand():
+    """Three seeds: images .03 below and .05 above on average; s = .02; t(2) = 4.3027."""
+    seeds = [Estimate(0.70, 0.66, 0.75, 100), Estimate(0.72, 0.69, 0.76, 100), Estimate(0.74, 0.72, 0.80, 100)]
+    found = over_seeds(seeds)
+    error = 4.302652729911275 * 0.02 / math.sqrt(3)
+    assert found.estimate == pytest.approx(0.72) and found.n == 100
+    assert found.ci_low == pytest.approx(0.72 - math.sqrt(0.03**2 + error**2))
+    assert found.ci_high == pytest.approx(0.72 + math.sqrt(0.05**2 + error**2))
+
+
+def test_one_seed_keeps_its_interval_and_undefined_ones_are_left_out():
+    one = Estimate(0.7, 0.66, 0.75, 100)
+    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
+    assert over_seeds([one, *undefined]) == pytest.approx(one)
+    assert math.isnan(over_seeds(undefined).estimate)
+
+
+def test_an_interval_beside_its_estimate_takes_nothing_off():
+    found = over_seeds([Estimate(0.5, 0.51, 0.6, 10), Estimate(0.5, 0.52, 0.6, 10)])
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.5, 0.6))
+
+
+@pytest.mark.parametrize("images, seeds", [(1, 0), (0, 1), (1, 1), (1, 0.2), (0.2, 1)])
+@pytest.mark.parametrize("n", [3, 5])
+def test_interval_over_seeds_holds_the_truth_as_often_as_it_says(images, seeds, n):
+    """The images' error is shared by the seeds, each seed adds its own; 4,000 draws: 95 % +- .7 %, or a bit more."""
+    rng = np.random.default_rng(0)
+    shared, own = images * rng.normal(size=(4000, 1)), seeds * rng.normal(size=(4000, n))
+    half, covered, naive = 1.959964 * images, 0, 0
+    for row in shared + own:
+        found = over_seeds([Estimate(value, value - half, value + half, 1) for value in row])
+        covered += found.ci_low <= 0 <= found.ci_high
+        naive += abs(row.mean()) <= t.ppf(0.975, n - 1) * row.std(ddof=1) / math.sqrt(n)
+    assert 0.94 <= covered / 4000 <= 0.99
+    if seeds < 1:
+        assert naive / 4000 < 0.7  # the seeds' spread alone misses what the images do to all of them
+
+
+def test_difference_to_simsiam_against_a_direct_bootstrap(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), images=200)
+    ours, theirs = only(runs, "vi_simsiam"), only(runs, "simsiam")
+    rng = np.random.default_rng(5)
+    for name, column in (("images", "knn_correct"), ("images", "correct"), ("crops", "knn_correct")):
+        found = difference(ours, theirs, name, column)
+        a, b = (getattr(run, name) for run in (ours, theirs))
+        values = []
+        for _ in range(1000):
+            drawn = pd.Series(rng.integers(200, size=200)).value_counts()
+            weight = a["index"].map(drawn).fillna(0).to_numpy()
+            values.append(np.average(a[column], weights=weight) - np.average(b[column], weights=weight))
+        assert found.estimate == pytest.approx(a[column].mean() - b[column].mean())
+        assert (found.ci_low, found.ci_high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.006)
+        assert found.n == 200
+
+
+def test_pairs_make_the_interval_narrower(tmp_path):
+    """Two encoders that fail on the same images, but for two: unpaired the interval would be .17 wide."""
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), images=200)
+    right = np.arange(200) % 5 > 0
+    for method, changed in (("simsiam", 0), ("vi_simsiam", 2)):
+        path = only(runs, method).path("uncertainty", "images.parquet")
+        pd.read_parquet(path).assign(correct=right ^ (np.arange(200) < changed)).to_parquet(path)
+    runs = open_runs([f"digits/{m}/seed0" for m in ("simsiam", "vi_simsiam")], tmp_path / "data", tmp_path / "results")
+    found = difference(only(runs, "vi_simsiam"), only(runs, "simsiam"), "images", "correct")
+    assert found.estimate == 0 and found.ci_high - found.ci_low < 0.04
+    assert verdicts(runs, margin=0.03).loc["competitive_probe", "verdict"] == "supported"
+    assert verdicts(runs, margin=0.001).loc["competitive_probe", "verdict"] == "inconclusive"
+
+
+def test_without_a_difference_the_number_of_images_decides(tmp_path):
+    """397 equal outcomes rule out that 1 % of images differ: 1 - .025^(1/397) = .0093; 40 rule out 8.8 %."""
+    for n, verdict in ((397, "supported"), (40, "inconclusive")):
+        runs = opened(tmp_path / str(n), methods=("simsiam", "vi_simsiam"), images=n)
+        for run in runs:
+            run.images["knn_correct"] = True
+        found = verdicts(runs).loc["competitive_knn"]
+        assert found["estimate"] == 0 and found["verdict"] == verdict
+        assert (1 - found["ci_high"]) ** n == pytest.approx(0.025) and found["ci_low"] == -found["ci_high"]
+
+
+def test_an_interval_stays_in_the_range_of_its_quantity(tmp_path):
+    runs = opened(tmp_path, methods=("vi_simsiam",), seeds=(0, 1))
+    for run, value in zip(runs, (0.6, 1.0), strict=True):
+        run.measures["crop_below_whole/kappa"] = {"estimate": value, "ci_low": value, "ci_high": value, "n": 100}
+    row = verdicts(runs).loc["crops_below_whole"]
+    assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.8, 0, 1)  # .8 +- 12.7 x .2 otherwise
+    assert row["verdict"] == "inconclusive"
+
+
+def test_an_encoder_far_below_is_not_competitive(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), seeds=(0, 1, 2), images=200)
+    for run in runs:
+        if run.method == "vi_simsiam":
+            run.images["knn_correct"] = np.arange(200) % 2 == 0
+    row = verdicts(runs).loc["competitive_knn"]
+    assert row["verdict"] == "not supported" and row["ci_high"] < -0.02
+    expected = [0.5 - run.images["knn_correct"].mean() for run in runs if run.method == "simsiam"]
+    assert row["estimate"] == pytest.approx(np.mean(expected))
+
+
+def test_only_equal_seeds_are_compared(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
+    kept = [run for run in runs if (run.method, run.seed) not in {("simsiam", 0), ("dino", 1)}]
+    found = {finding.claim.name: finding for finding in findings(kept, 0.02)}
+    assert found["competitive_knn"].seeds == [
+        difference(only(runs, "vi_simsiam", 1), only(runs, "simsiam", 1), "images", "knn_correct")
+    ]
+    ours, dino = only(runs, "vi_simsiam"), only(runs, "dino")
+    assert found["kappa_agrees_with_dino"].seeds == [dino_correlation(ours, dino)]
+    expected = spearmanr(ours.images["kappa"], dino.images["negative_entropy"]).statistic
+    assert found["kappa_agrees_with_dino"].estimate.estimate == pytest.approx(expected)
+
+
+def test_runs_of_different_images_are_refused(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"))
+    only(runs, "simsiam").images["label"] = 3
+    with pytest.raises(Problem, match="different test images"):
+        findings(runs, 0.02)
+
+
+def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
+    runs = opened(tmp_path, seeds=(0, 1), images=60)
+    table = verdicts(runs)
+    assert list(claims_table(findings(runs, 0.02)).columns) == [
+        "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
+    ]  # fmt: skip
+    assert set(table["method"]) == {"vi_simsiam"}
+    row = table.loc["crops_below_whole"]
+    assert list(row[["estimate", "ci_low", "ci_high", "verdict"]]) == [
+        *(pytest.approx(value) for value in (0.8, 0.77, 0.83)),
+        "supported",
+    ]
+    assert table.loc["kappa_falls_with_brightness", "verdict"] == "supported"
+    assert table.loc["kappa_falls_with_noise", "verdict"] == "inconclusive"  # -.01 +- .03
+    assert table.loc["kappa_falls_with_occlusion", "verdict"] == "not supported"
+    assert table.loc["kappa_lower_on_clothes", "verdict"] == "not supported"
+    assert table.loc["kappa_follows_human_uncertainty", "verdict"] == "supported"
+    cosines = [run.measures["expected_cosine_mean"]["estimate"] for run in runs if run.method == "vi_simsiam"]
+    assert table.loc["kappa_alive", "estimate"] == pytest.approx(np.mean(cosines))
+
+
+def test_dead_kappa_is_said_to_be_dead(tmp_path):
+    (run,) = opened(tmp_path, methods=("vi_simsiam",))
+    path = run.path("uncertainty", "metrics.json")
+    dead = {"estimate": DEAD_COSINE / 9, "ci_low": DEAD_COSINE / 10, "ci_high": DEAD_COSINE / 8, "n": 100}
+    path.write_text(json.dumps({"expected_cosine_mean": dead}))
+    table = verdicts([run])
+    assert table.index.tolist() == ["kappa_alive"] and table.loc["kappa_alive", "verdict"] == "not supported"
+
+
+def test_claims_without_inputs_do_not_appear(tmp_path):
+    full = set(verdicts(opened(tmp_path / "full")).index)
+    assert {f"kappa_falls_with_{name}" for name in GREY} < full
+    alone = set(verdicts(opened(tmp_path / "alone", methods=("vi_simsiam", "vae"), extra=False)).index)
+    compared = {name for name in full if name.startswith("competitive")} | {"kappa_agrees_with_dino"}
+    assert len(compared) == 5
+    assert alone == full - compared - {"kappa_lower_on_clothes", "kappa_follows_human_uncertainty"}
+    unlabelled = set(verdicts(opened(tmp_path / "unlabelled", labels=False)).index)
+    assert unlabelled == full - compared - {
+        "accuracy_rises_with_kappa", "crop_accuracy_rises_with_kappa", "kappa_finds_wrong_neighbours",
+    } | {"kappa_agrees_with_dino"}  # fmt: skip
+    assert verdicts(opened(tmp_path / "none", methods=("simsiam", "dino"))).empty
+
+
+def test_a_run_ends_with_its_claims(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(closing, "STARTED", 0)
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
+    summary_table(runs).to_csv(tmp_path / "summary.csv", index=False)
+    claims_table(findings(runs, 0.02)).to_csv(tmp_path / "claims.csv", index=False)
+    closing.print_summary(str(tmp_path / "summary.csv"))
+    lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
+    assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
+    assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
+    monkeypatch.setattr(closing, "STARTED", math.inf)  # nothing of an earlier run
+    closing.print_summary(str(tmp_path / "summary.csv"))
+    assert capsys.readouterr().out == ""
+
+
+def test_every_claim_is_explained(tmp_path):
+    page = (ROOT / "docs/claims.md").read_text(encoding="utf-8")
+    names = re.findall(r"`([a-z_]+)(?:<[a-z ]+>)?`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
+    for claim in verdicts(opened(tmp_path)).index:
+        assert any(claim == name or (name.endswith("_") and claim.startswith(name)) for name in names), claim

@@ -1,0 +1,309 @@
+"""The figures of the plot step: what they say, and that they are the same every time."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.plot_inputs import write_results
+from helpers.project import ROOT
+from vi_simsiam.config.schema import PlotParams
+from vi_simsiam.report.figures.certainty import risk_at
+from vi_simsiam.report.figures.embedding import chosen, tsne
+from vi_simsiam.report.figures.gallery import DRAWINGS, draw_figures
+from vi_simsiam.report.figures.grids import kappa_grids
+from vi_simsiam.report.figures.kappa import NO_KAPPA
+from vi_simsiam.report.figures.names import FIGURES
+from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, save
+from vi_simsiam.report.runs import open_runs
+
+PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
+KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")
+FEW = ("untrained", "simsiam", "vi_simsiam")
+
+
+def drawn(root: Path, only: tuple[str, ...] = (), **kwargs) -> Path:
+    """The figures of made-up results, all of them or `only` some."""
+    runs = open_runs(write_results(root, **kwargs), root / "data", root / "results")
+    for name in only:
+        with drawing_style():
+            save(DRAWINGS[name](runs, PARAMS), root / "figures" / name)
+    if not only:
+        draw_figures(runs, PARAMS, root / "figures")
+    return root / "figures"
+
+
+def texts(path: Path) -> list[str]:
+    """Every text of an SVG file, in order."""
+    return ["".join(node.itertext()) for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory) -> Path:
+    """Two data sets, six methods, two seeds."""
+    return drawn(tmp_path_factory.mktemp("many"), datasets=("digits", "colour"), seeds=(0, 1))
+
+
+def test_every_declared_figure_is_drawn_and_nothing_else(figures):
+    assert set(DRAWINGS) == set(FIGURES)
+    assert {path.name for path in figures.iterdir()} == set(FIGURES)
+    assert all(caption.endswith(".") for caption in FIGURES.values())
+
+
+# Some of the texts that each figure must have: axes with units, titles with the number of images and seeds.
+EXPECTED = {
+    "training_curves.svg": """epoch|loss of SimSiam|loss of VI-SimSiam|loss of VAE|cosine of two views|expected from κ|
+        κ, expected cosine|embedding std × √d|k-NN accuracy (leave-one-out, training images)|loss of DINO|
+        loss of SimCLR|AUROC: own score tells whether that k-NN is right|digits: 1,400 training images, 2 seeds""",
+    "kappa_histogram.svg": """κ|expected cosine|% of images per bin|whole images|crops, 10 % of the area|
+        crops, 60 % of the area|colour: VI-SimSiam, 100 test images, 2 seeds""",
+    "accuracy_by_certainty.svg": """accuracy|group by certainty, lowest first (about 20 each)|
+        linear probe, whole images|group by certainty, lowest first (about 220 each)|k-NN, graded crops|
+        VI-SimSiam by κ|DINO by −entropy|SimCLR by k-NN density|VAE by posterior precision|
+        colour: 100 test images, 2 seeds""",
+    "risk_coverage.svg": """coverage|risk (error rate)|whole images|graded crops|VI-SimSiam, κ: AURC 0.100|
+        DINO, −entropy: AURC 0.300|SimSiam, k-NN density: AURC 0.100|ideal order|random order|κ, mean over views""",
+    "claims.svg": """kappa_falls_with_cropping|rank correlation with κ|accuracy of VI-SimSiam − accuracy of SimSiam|
+        AUROC, or share of crops (0.5: chance)|expected cosine|0.80 [0.77, 0.83]|−0.31 [−0.34, −0.28]|supported|
+        not supported|inconclusive|claimed side|digits: claims about VI-SimSiam, 100 test images, 2 seeds""",
+    "kappa_vs_dino.svg": """κ of VI-SimSiam (mean over seeds)|−entropy of DINO (nats)|expected cosine|
+        digits: 100 test images, 2 seeds""",
+    "objective_terms.svg": """J_align: views agree|J_uniform: spread out|J_KL: towards the prior|epoch|not estimated|
+        digits: terms of the objective in nats, 2 seeds""",
+    "crops.svg": """crop area / image area|κ|expected cosine|k-NN accuracy|untrained|SimSiam|VI-SimSiam|VAE|
+        digits: 100 test images per area, 2 seeds""",
+    "augmentations.svg": """crop area / image area|brightness, factor 2^±x|contrast, factor 2^±x|blur, σ in pixels|
+        noise, σ (pixels in [0, 1])|occlusion, share of the area|expected cosine|ρ = +0.50 [+0.47, +0.53]|
+        digits: VI-SimSiam, 100 test images, 2 seeds, one augmentation at a time""",
+    "methods.svg": """k-NN, whole images|probe, graded crops|accuracy|probe right, whole images|κ|feature norm|
+        −entropy|κ, mean over views|neighbour's class (R-AUROC)|
+        posterior precision|true crop area|AUROC (0.5: chance)|
+        digits: 100 test images, 11 graded crops of each, 2 seeds""",
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_axes_and_titles_say_what_is_shown_in_which_unit_and_of_how_many(figures, name):
+    found = texts(figures / name)
+    assert [text for text in map(str.strip, EXPECTED[name].split("|")) if text not in found] == []
+
+
+def test_augmentations_have_a_panel_each_where_there_are_graded_images(figures):
+    found = texts(figures / "augmentations.svg")
+    assert found.count("hue, ± turns") == 1 and found.count("blur, σ in pixels") == 2  # hue: of colour images
+    assert found.count("ρ = −0.31 [−0.34, −0.28]") == 2
+
+
+def test_letters_are_at_least_7_points(figures):
+    for path in figures.glob("*.svg"):
+        sizes = re.findall(r"font-size: ([\d.]+)px", path.read_text())
+        assert sizes and min(map(float, sizes)) >= 7, path.name
+
+
+def test_without_kappa_every_figure_is_there_and_says_so(tmp_path):
+    folder = drawn(tmp_path, methods=("untrained", "simsiam"))
+    for name in KAPPA_FIGURES:
+        if name.endswith(".svg"):
+            assert texts(folder / name) == [NO_KAPPA]
+    assert NO_KAPPA in texts(folder / "crops.svg") and "SimSiam" in texts(folder / "crops.svg")
+    assert matplotlib.image.imread(folder / "kappa_grids.png").min() < 0.5  # the sentence, in black
+    assert texts(folder / "claims.svg") == ["no claim can be decided: no method with kappa in this run"]
+    assert texts(folder / "kappa_vs_dino.svg") == ["needs VI-SimSiam and DINO on the same data, with equal seeds"]
+
+
+def test_the_untrained_encoder_alone_has_no_curves(tmp_path):
+    folder = drawn(tmp_path, ("training_curves.svg", "objective_terms.svg"), methods=("untrained",))
+    assert texts(folder / "training_curves.svg") == ["no method with training in this run"]
+    assert texts(folder / "objective_terms.svg") == ["no method with terms of the objective in this run"]
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"images": 3, "epochs": 1},
+        {"images": 8, "epochs": 1, "seeds": (0, 1)},
+        {"labels": False},
+        {"methods": ("dino",)},
+        {"methods": ("vi_simsiam",), "extra": False, "name": "a class whose name is far too long for any figure"},
+    ],
+    ids=["3 images", "8 images", "no labels", "no kappa", "long names"],
+)
+@pytest.mark.filterwarnings("error")
+def test_unusual_runs_are_drawn_without_a_warning(tmp_path, kwargs):
+    assert {path.name for path in drawn(tmp_path, **kwargs).iterdir()} == set(FIGURES)
+
+
+@pytest.mark.filterwarnings("error")
+def test_measures_and_features_that_are_undefined_are_left_out(tmp_path):
+    names = write_results(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
+    undefined = {"estimate": None, "ci_low": None, "ci_high": None, "n": 0}
+    for name in names:
+        path = tmp_path / "results/uncertainty" / name / "metrics.json"
+        path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), undefined)))
+        np.save(tmp_path / "results/probe" / name / "features_test.npy", np.full((100, 16), 2, np.float32))
+    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    draw_figures(runs, PARAMS, tmp_path / "figures")
+    assert "ρ = not estimated" in texts(tmp_path / "figures/augmentations.svg")
+    found = texts(tmp_path / "figures/claims.svg")
+    assert "competitive_knn" in found and "kappa_alive" not in found
+
+
+def test_without_labels_the_figures_say_so(tmp_path):
+    names = ("accuracy_by_certainty.svg", "risk_coverage.svg", "crops.svg", "methods.svg", "claims.svg")
+    folder = drawn(tmp_path, names, labels=False, methods=("vi_simsiam",))
+    assert texts(folder / "accuracy_by_certainty.svg").count("no labelled images") == 4
+    assert texts(folder / "risk_coverage.svg").count("VI-SimSiam: no labelled images") == 2
+    assert "k-NN accuracy: no labelled images" in texts(folder / "crops.svg")
+    assert texts(folder / "methods.svg").count("no labelled images") == 7  # four accuracies, three AUROCs
+    assert "kappa_alive" in texts(folder / "claims.svg") and "competitive_knn" not in texts(folder / "claims.svg")
+
+
+def test_a_labelled_and_an_unlabelled_data_set_in_one_run(tmp_path):
+    names = write_results(tmp_path, methods=("vi_simsiam",))
+    names += write_results(tmp_path, ("mine",), methods=("vi_simsiam",), labels=False)
+    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    for name, count in (("methods.svg", 7), ("accuracy_by_certainty.svg", 4)):
+        with drawing_style():
+            save(DRAWINGS[name](runs, PARAMS), tmp_path / name)
+        assert texts(tmp_path / name).count("no labelled images") == count
+
+
+def test_names_with_odd_characters_are_text(tmp_path):
+    found = texts(drawn(tmp_path, ("crops.svg",), datasets=("a$b$ & <c>",), methods=("vi_simsiam",)) / "crops.svg")
+    assert "a$b$ & <c>: 100 test images per area, 1 seed" in found
+
+
+def test_risk_by_hand():
+    """Certain and right, certain and wrong, right, wrong: of the highest half one of two is wrong."""
+    score, wrong = [4, 3, 2, 1], [0, 1, 0, 1]
+    assert risk_at([0.25, 0.5, 0.75, 1], score, wrong) == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
+    shuffled = [2, 0, 3, 1]
+    assert risk_at([0.5], np.take(score, shuffled), np.take(wrong, shuffled)) == pytest.approx([1 / 2])
+
+
+def test_risk_of_equal_scores_is_that_of_a_random_order():
+    rng = np.random.default_rng(0)
+    wrong = rng.random(40) < 0.3
+    score = np.repeat([3.0, 2.0, 1.0], [10, 20, 10])
+    shuffled = []
+    for _ in range(4000):
+        order = rng.permutation(40)
+        order = order[np.argsort(-score[order], kind="stable")]
+        shuffled.append(np.cumsum(wrong[order])[[4, 9, 19, 39]] / [5, 10, 20, 40])
+    assert risk_at([5 / 40, 10 / 40, 20 / 40, 1], score, wrong) == pytest.approx(np.mean(shuffled, axis=0), abs=0.01)
+    assert risk_at([0.1, 1], np.zeros(40), wrong) == pytest.approx([wrong.mean()] * 2)
+
+
+def test_the_map_is_the_same_every_time_and_keeps_groups_apart():
+    rng = np.random.default_rng(0)
+    label = np.arange(90) % 3
+    features = 5 * np.eye(8)[label] + rng.normal(0, 0.3, (90, 8))
+    places = tsne(features * rng.uniform(1, 9, (90, 1)))  # lengths do not matter, directions do
+    assert places.shape == (90, 2) and np.array_equal(tsne(features), tsne(features.copy()))
+    centre = np.array([places[label == i].mean(0) for i in range(3)])
+    distance = np.linalg.norm(places[:, None] - centre, axis=-1)
+    assert (distance.argmin(1) == label).all()
+    assert tsne(features[:4]) is None and tsne(np.ones((30, 8))) is None and tsne(features * np.nan) is None
+
+
+def test_the_map_holds_a_part_of_many_images():
+    assert chosen(7).tolist() == list(range(7))
+    rows = chosen(10_000)
+    assert len(set(rows)) == 2000 and 4000 < rows.mean() < 6000
+
+
+def test_grids_hold_the_extremes_and_never_share_an_image(tmp_path):
+    runs = open_runs(
+        write_results(tmp_path, methods=("vi_simsiam",), seeds=(0, 1)), tmp_path / "data", tmp_path / "results"
+    )
+    pixels = runs[0].test_images()
+    order = np.argsort(runs[0].images["kappa"] + runs[1].images["kappa"], kind="stable").to_numpy()
+    for images, shown in ((12, 12), (80, 50)):  # of 100 images
+        with drawing_style():
+            figure = kappa_grids(runs, images)
+        highest, lowest, by_class = figure.subfigs[0].axes
+        for axes, expected in ((highest, order[::-1][:shown]), (lowest, order[:shown])):
+            found = [np.asarray(image.get_array()) for image in axes.get_images()]
+            np.testing.assert_array_equal(found, pixels[expected][..., 0])
+            names = [text.get_text() for text in axes.texts]
+            assert names == [f"class {runs[0].images['label'][i]}" for i in expected]
+        label = runs[0].images["label"].to_numpy()
+        found = np.asarray([np.asarray(image.get_array()) for image in by_class.get_images()])
+        (some,) = (pixels[order[label[order] == 0]][..., 0] for _ in "a")
+        assert len(some) >= 10  # of class 0, five from either end, in pairs
+        np.testing.assert_array_equal(found[:10:2], some[:5])
+        np.testing.assert_array_equal(found[1:10:2], some[::-1][:5])
+        assert [text.get_text() for text in by_class.texts] == [f"class {i}" for i in range(10)]
+
+
+def test_ticks_are_round_few_and_inside():
+    assert log_ticks(15, 620) == [20, 50, 100, 200, 500]
+    assert log_ticks(0.5, 3e6) == [1, 10, 100, 1000, 10000, 100000, 1000000][::2]
+    assert log_ticks(41, 48) and all(41 <= tick <= 48 for tick in log_ticks(41, 48))
+    assert _cosine_ticks(127 * 0.25, 127 * 4, 128) == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+
+
+def test_the_list_of_figures_is_cheap_to_import():
+    heavy = "{'matplotlib', 'pandas', 'torch', 'numpy'}"
+    code = f"import sys, vi_simsiam.report.figures.names; print({heavy} & set(sys.modules))"
+    source = ROOT / "src"
+    assert subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True).stdout == "set()\n"
+
+
+def script(root: Path, runs: list[str], **environment: str) -> subprocess.CompletedProcess:
+    source = ROOT / "src/plot.py"
+    command = [
+        sys.executable,
+        source,
+        "--params",
+        '{"quantiles": 5, "grid_images": 12, "margin": 0.02}',
+        "--runs",
+        *runs,
+    ]
+    command += ["--data", root / "data", "--results", root / "results", "--out", root / "out put"]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+
+
+def test_bytes_depend_on_the_inputs_alone(tmp_path):
+    """Not on the process, its threads, the order of the runs, the user's settings or a HOME that cannot be written."""
+    first = drawn(tmp_path, methods=(*FEW, "vae"))
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\nfont.size: 20\nsvg.fonttype: path\n")
+    names = ["digits/" + name for name in ("vae/seed0", "vi_simsiam/seed0", "simsiam/seed0", "untrained/seed0")]
+    nowhere = {"HOME": str(tmp_path / "matplotlibrc" / "home"), "MATPLOTLIBRC": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = script(tmp_path, names, **nowhere)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out put"
+    for name in FIGURES:
+        assert (out / "figures" / name).read_bytes() == (first / name).read_bytes(), name
+    written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert written == {
+        "summary.csv",
+        "measures.csv",
+        "claims.csv",
+        "quantiles.csv",
+        "ranking.csv",
+        "gallery.html",
+        "metrics.json",
+        "run.json",
+        *(f"figures/{name}" for name in FIGURES),
+    }
+    table = pd.read_csv(out / "summary.csv")
+    assert table["method"].tolist() == ["untrained", "simsiam", "vi_simsiam", "vae"]
+    assert json.loads((out / "run.json").read_text())["params"] == PARAMS.model_dump()
+
+
+def test_the_script_explains_a_missing_input(tmp_path):
+    names = write_results(tmp_path, methods=("simsiam",))
+    (tmp_path / "results/probe" / names[0] / "probe.json").unlink()
+    done = script(tmp_path, names)
+    assert (
+        done.returncode == 1 and done.stderr.startswith("error: ") and "probe.json is missing. Run again" in done.stderr
+    )

@@ -1,0 +1,234 @@
+"""The gallery page: what is in the file, and what a real browser makes of it."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.plot_inputs import write_results
+from vi_simsiam.report import gallery as gallery_page
+from vi_simsiam.report.gallery import write_gallery
+from vi_simsiam.report.runs import open_runs
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+NASTY = "<script>document.title='obeyed'</script><img src=x onerror=alert(1)>&amp;\u2028\"'@SCRIPT@"
+
+
+def page(root, **changes):
+    names = write_results(root, **({"methods": ("untrained", "vi_simsiam", "dino")} | changes))
+    runs = open_runs(names, root / "data", root / "results")
+    write_gallery(runs, root / "gallery.html")
+    return root / "gallery.html", runs
+
+
+def embedded(path):
+    text = re.search(r'type="application/json">(.*?)</script>', path.read_text(encoding="utf-8"), re.S)[1]
+    return json.loads(text)["datasets"]
+
+
+def test_the_page_holds_the_tables(tmp_path):
+    path, runs = page(tmp_path)
+    (found,) = embedded(path)
+    kappa, dino = found["runs"]  # what has no score of its own is left out where another method has one
+    table = next(run for run in runs if run.has_kappa).images
+    assert kappa["score"] == "kappa" and dino["score"] == "negative_entropy"
+    np.testing.assert_allclose(kappa["scores"][0], table["kappa"], rtol=1e-3)
+    assert kappa["correct"] == table["correct"].tolist() and found["label"] == table["label"].tolist()
+    assert found["path"][7] == "test/class/00007.png" and found["sprite"].startswith("data:image/png;base64,")
+    crops = next(run for run in runs if run.has_kappa).crops
+    for row in (0, 57):
+        own = crops[crops["index"] == row].sort_values("kappa")
+        for crop, end in zip(kappa["crops"][row], (own.iloc[0], own.iloc[-1]), strict=True):
+            boxes = end[["top", "left", "height", "width"]].to_numpy(float) / 28
+            np.testing.assert_allclose(crop, [*boxes, end["kappa"]], rtol=1e-3)
+
+
+def test_of_many_images_the_extremes_and_even_steps_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery_page, "MOST_IMAGES", 30)
+    path, runs = page(tmp_path, methods=("vi_simsiam",), images=301)
+    (found,) = embedded(path)
+    rank = runs[0].images["kappa"].rank()[found["index"]].sort_values()
+    assert found["images"] == 301 and len(rank) == 30 and rank.iloc[[0, -1]].tolist() == [1, 301]
+    assert rank.diff().dropna().between(10, 11).all()
+
+
+def test_without_labels_or_own_scores(tmp_path):
+    path, _ = page(tmp_path / "a", labels=False, methods=("vi_simsiam",))
+    run = embedded(path)[0]["runs"][0]
+    assert run["correct"] is None and run["predicted"] is None
+    path, runs = page(tmp_path / "b", methods=("simsiam",))
+    assert embedded(path)[0]["runs"][0]["score"] == "knn_density"
+    for name in ("images", "crops"):  # as of a step that had no probe
+        file = runs[0].path("uncertainty", f"{name}.parquet")
+        missing = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
+        pd.read_parquet(file).drop(columns=missing).to_parquet(file)
+    names = ["digits/simsiam/seed0"]
+    write_gallery(open_runs(names, tmp_path / "b/data", tmp_path / "b/results"), path)
+    run = embedded(path)[0]["runs"][0]
+    assert run["correct"] is None and run["predicted"] is None
+
+
+def test_ten_thousand_images_stay_small(tmp_path):
+    path, _ = page(tmp_path, datasets=("colour",), images=10_000)
+    assert path.stat().st_size < 3e6
+
+
+def test_names_are_never_markup(tmp_path):
+    path, _ = page(tmp_path, name=NASTY)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<script") == 2 and "onerror=alert(1)>" not in text
+    assert embedded(path)[0]["classes"][3] == f"{NASTY} 3"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("no Chromium here: on Debian, `apt-get install chromium chromium-driver`")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The opened page, seen from outside."""
+
+    def __init__(self, driver, path):
+        self.driver = driver
+        driver.set_window_size(1280, 900)
+        driver.get(path.as_uri())
+
+    def js(self, code, *arguments):
+        return self.driver.execute_script(code, *arguments)
+
+    def texts(self, selector):
+        return self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
+
+    def values(self):
+        return [float(text.replace("\u2212", "-")) for text in self.texts(".card .value")]
+
+    def choose(self, select, value):
+        self.js("const e = document.getElementById(arguments[0]); e.value = arguments[1];"
+                "e.dispatchEvent(new Event('change'))", select, value)  # fmt: skip
+
+    def press(self, *keys):
+        from selenium.webdriver import ActionChains
+
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def selected(self):
+        return self.js("return [...document.querySelectorAll('.card')].findIndex(c => c.ariaSelected === 'true')")
+
+    def wide_enough(self):
+        return self.js("return document.documentElement.scrollWidth <= innerWidth")
+
+    def pixels(self, selector):
+        """Number of grey levels in a canvas, once the images are decoded."""
+        return self.driver.execute_async_script(
+            "const done = arguments[1], e = document.querySelector(arguments[0]);"
+            "sprite.then(() => setTimeout(() => done(new Set(e.getContext('2d')"
+            ".getImageData(0, 0, e.width, e.height).data).size), 0))",
+            selector,
+        )
+
+    def photograph(self, name):
+        """A picture for human eyes, where they want one."""
+        if folder := os.environ.get("SCREENSHOTS"):
+            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+@pytest.mark.slow
+def test_a_browser_sorts_filters_and_shows(browser, tmp_path):
+    from selenium.webdriver import Keys
+
+    path, runs = page(tmp_path, methods=("vi_simsiam", "dino"), images=400)
+    table = next(run for run in runs if run.has_kappa).images
+    shown = Page(browser, path)
+    assert shown.texts("#count") == ["400 of 400 images, by κ"]
+    assert shown.pixels(".card canvas") > 20 and shown.pixels("#detail canvas") > 20
+    assert shown.pixels("#detail figure canvas") > 5 and len(shown.texts("figure")) == 2
+    rising = np.sort(table["kappa"])
+    np.testing.assert_allclose(shown.values(), rising[: len(shown.values())], rtol=1e-3)
+    shown.photograph("wide")
+
+    shown.choose("order", "-1")
+    np.testing.assert_allclose(shown.values(), rising[::-1][: len(shown.values())], rtol=1e-3)
+    shown.choose("class", "3")
+    assert set(shown.texts(".card .name")) == {"class 3"} and len(shown.values()) == (table["label"] == 3).sum()
+    shown.choose("class", "")
+    shown.choose("judged", "wrong")
+    assert len(shown.values()) == (~table["correct"]).sum() == len(shown.texts(".card.wrong")) > 0
+    shown.choose("judged", "")
+    shown.choose("run", "0 1")
+    assert shown.texts("#count") == ["400 of 400 images, by −entropy"]
+
+    shown.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert shown.selected() == 2
+    shown.press(Keys.ARROW_DOWN)
+    assert shown.selected() == 2 + shown.js("return perRow()")
+    shown.press(Keys.END)
+    assert shown.selected() == 399 == len(shown.values()) - 1
+    shown.press("s", "w")
+    assert shown.texts("#count")[0].startswith(f"{(~runs[1].images['correct']).sum()} of 400")
+    shown.press("a", "/", "00017")
+    assert len(shown.values()) == 1 and shown.texts("#detail .path") == ["test/class/00017.png"]
+    assert shown.texts("#detail td")[1] == f"class {table['label'][17]}"
+    shown.press("zz")
+    assert shown.values() == [] and shown.texts("#detail *") == []  # nothing found: nothing shown, no error
+    assert shown.wide_enough()
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_a_narrow_window(browser, tmp_path):
+    path, _ = page(tmp_path, datasets=("colour",), methods=("vi_simsiam",))
+    shown = Page(browser, path)
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        shown.driver.refresh()
+        assert shown.pixels(".card canvas") > 20 and shown.js("return innerWidth") == 390 and shown.wide_enough()
+        assert shown.js("return perRow()") >= 3
+        box = shown.js("return document.getElementById('detail').getBoundingClientRect().toJSON()")
+        assert box["left"] == 0 and box["width"] == 390 and box["bottom"] == 800 and box["height"] <= 0.45 * 800
+        shown.press("\ue010")  # End
+        card = shown.js("return document.querySelector('.card:last-child').getBoundingClientRect().toJSON()")
+        assert 0 <= card["top"] < card["bottom"] <= box["top"]  # not under the details
+        shown.photograph("narrow")
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_a_browser_obeys_no_name(browser, tmp_path):
+    path, _ = page(tmp_path, name=NASTY)
+    shown = Page(browser, path)
+    assert browser.title == "Gallery: test images by certainty"
+    assert shown.js("return document.images.length") == 0 and shown.js("return document.scripts.length") == 2
+    assert NASTY in shown.texts("#detail td")[1] and NASTY in shown.texts("#detail .path")[0]
+    assert NASTY in shown.texts("#class option")[1]
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_images_without_labels_in_a_browser(browser, tmp_path):
+    path, _ = page(tmp_path, labels=False, methods=("vi_simsiam",))
+    shown = Page(browser, path)
+    assert set(shown.texts(".card .name")) == {"no label"} and shown.texts("#class option") == ["all", "no label"]
+    assert shown.js("return document.getElementById('judged').disabled")
+    assert browser.get_log("browser") == []

@@ -1,0 +1,238 @@
+"""The tables of the plot step and the statistics that its figures share."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from helpers.plot_inputs import DIMENSION, write_results
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.report.ranking import COLUMNS, ranking_table
+from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.tables import (
+    Estimate,
+    accuracy_in_groups,
+    headline,
+    mean_over_seeds,
+    measures_table,
+    outcomes,
+    own_score,
+    quantile_groups,
+    quantiles_table,
+    sphere_dimension,
+    summary_table,
+    wilson,
+)
+
+
+def opened(root, **kwargs):
+    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
+
+
+def test_summary_has_a_row_per_run_in_an_order_of_its_own(tmp_path):
+    names = write_results(tmp_path, datasets=("b", "a"), methods=("vae", "untrained", "vi_simsiam"), seeds=(10, 2))
+    table = summary_table(open_runs(names[::-1], tmp_path / "data", tmp_path / "results"))
+    order = [("untrained", 2), ("untrained", 10), ("vi_simsiam", 2), ("vi_simsiam", 10), ("vae", 2), ("vae", 10)]
+    assert list(zip(table["dataset"], table["method"], table["seed"], strict=True)) == [
+        (dataset, *rest) for dataset in "ab" for rest in order
+    ]
+    assert list(table.columns[:5]) == ["dataset", "method", "seed", "knn_top1", "probe_top1"]
+    assert list(table.columns[5:]) == sorted(table.columns[5:])
+
+
+def test_summary_values_are_the_estimates_of_the_earlier_steps(tmp_path):
+    runs = opened(tmp_path)
+    table = summary_table(runs).set_index("method")
+    run = next(run for run in runs if run.method == "vi_simsiam")
+    assert table.loc["vi_simsiam", "knn_top1"] == run.images["knn_correct"].mean()
+    assert table.loc["vi_simsiam", "probe_top1"] == run.images["correct"].mean()
+    assert table.loc["vi_simsiam", "auroc_correct/kappa"] == run.measures["auroc_correct/kappa"]["estimate"]
+    assert math.isnan(table.loc["simsiam", "auroc_correct/kappa"])  # blank in the file
+
+
+def test_every_measure_stands_with_its_interval(tmp_path):
+    runs = opened(tmp_path)
+    table = measures_table(runs).set_index(["method", "measure"])
+    right = next(run for run in runs if run.method == "vae").images["knn_correct"]
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, "wilson")
+    row = table.loc[("vae", "knn_top1")]
+    assert list(row[["estimate", "ci_low", "ci_high", "n"]]) == pytest.approx([right.mean(), *interval, len(right)])
+    crops = next(run for run in runs if run.method == "vae").measures["crop_knn_top1"]
+    assert table.loc[("vae", "crop_knn_top1"), "ci_high"] == crops["ci_high"]
+    per_run = table.groupby("method", sort=False).size()
+    assert per_run["vi_simsiam"] > per_run["simsiam"] > 5
+
+
+def test_a_measure_without_estimate_is_blank(tmp_path):
+    (run,) = opened(tmp_path, methods=("simsiam",))
+    path = run.path("uncertainty", "metrics.json")
+    undefined = {"estimate": None, "ci_low": None, "ci_high": None, "n": 0}
+    path.write_text(json.dumps({"auroc_correct/feature_norm": undefined, "crop_knn_top1": None}))
+    table = summary_table([run])
+    assert math.isnan(table.loc[0, "auroc_correct/feature_norm"]) and "crop_knn_top1" not in table
+    assert "crop_knn_top1" not in headline([run])["digits"]["simsiam"]
+
+
+def test_headline_is_the_mean_over_seeds_of_accuracies_and_the_own_score(tmp_path):
+    runs = opened(tmp_path, seeds=(0, 1))
+    figures = headline(runs)["digits"]
+    seeds = [run.probe["knn_top1"] for run in runs if run.method == "simsiam"]
+    assert seeds[0] != seeds[1]
+    assert figures["simsiam"]["knn_top1"] == round(sum(seeds) / 2, 4)
+    common = {"knn_top1", "probe_top1", "crop_knn_top1", "crop_probe_top1"}
+    own = {"auroc_correct/kappa", "auroc_crop_correct/kappa", "spearman_crop_area/kappa", "expected_cosine_mean"}
+    assert set(figures["simsiam"]) == common
+    assert set(figures["vi_simsiam"]) == common | own
+    assert "auroc_correct/posterior_precision" in figures["vae"]
+
+
+@pytest.mark.parametrize("right, n", [(0, 30), (30, 30), (17, 30), (1, 1), (379, 397)])
+def test_wilson_agrees_with_scipy(right, n):
+    correct = np.arange(n) < right
+    expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson(correct) == pytest.approx((right / n, expected.low, expected.high, n), abs=1e-12)
+
+
+def test_wilson_of_copies_is_that_of_the_originals():
+    correct = np.random.default_rng(0).random(400) < 0.7
+    copies = wilson(np.repeat(correct, 5), image=np.repeat(np.arange(400), 5))
+    single = wilson(correct)
+    assert copies.estimate == single.estimate and copies.n == 2000
+    # n_eff is n - 1 here, because the variance over images is the unbiased one
+    assert copies.ci_high - copies.ci_low == pytest.approx(single.ci_high - single.ci_low, rel=2e-3)
+    assert wilson(np.ones(50), image=np.repeat(np.arange(10), 5)).ci_low == wilson(np.ones(10)).ci_low
+
+
+def test_wilson_covers_when_the_rows_of_an_image_are_dependent():
+    rng = np.random.default_rng(1)
+    chance = rng.beta(2, 1, size=(500, 60))  # mean 2/3; an image's own chance makes its 8 rows dependent
+    images = np.repeat(np.arange(60), 8)
+    hits = {"clustered": 0, "naive": 0}
+    for own in chance:
+        correct = rng.random(480) < np.repeat(own, 8)
+        for name, estimate in {"clustered": wilson(correct, images), "naive": wilson(correct)}.items():
+            hits[name] += estimate.ci_low <= 2 / 3 <= estimate.ci_high
+    assert 0.92 <= hits["clustered"] / 500 <= 0.98
+    assert hits["naive"] / 500 < 0.85
+
+
+def test_wilson_of_nothing_is_nan():
+    assert math.isnan(wilson(np.array([])).estimate) and wilson(np.array([])).n == 0
+
+
+def test_mean_over_seeds_leaves_out_what_is_undefined():
+    seeds = [Estimate(0.5, 0.4, 0.7, 10), {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.9, "n": 20}]
+    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
+    assert mean_over_seeds(seeds + undefined) == pytest.approx((0.6, 0.5, 0.8, 15))
+    assert math.isnan(mean_over_seeds(undefined).estimate)
+
+
+def test_accuracy_rises_through_groups_made_so():
+    """100 images of rising kappa; wrong in the lowest fifth, right in every second of the next, then always."""
+    table = pd.DataFrame({"index": range(100), "label": 0, "kappa": np.arange(100.0)})
+    table["correct"] = [i >= 40 or (i >= 20 and i % 2 == 1) for i in range(100)]
+    table = table.sample(frac=1, random_state=0)
+    estimates = accuracy_in_groups(table, "kappa", "correct", 5)
+    assert [e.estimate for e in estimates] == [0, 0.5, 1, 1, 1]
+    assert [e.n for e in estimates] == [20] * 5
+    assert estimates[1] == wilson(np.arange(20) % 2)
+
+
+def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
+    runs = opened(tmp_path, seeds=(0, 1))
+    table = quantiles_table(runs, 4)
+    assert list(table.columns) == [
+        "dataset", "method", "seed", "score", "on", "classifier", "quantile", "accuracy", "ci_low", "ci_high", "n",
+    ]  # fmt: skip
+    common = {"feature_norm", "probe_confidence", "knn_density", "view_agreement"}
+    own = {"vi_simsiam": {"kappa", "kappa_view_mean"}, "dino": {"negative_entropy"}, "vae": {"posterior_precision"}}
+    for method, rows in table.groupby("method"):
+        assert set(rows.loc[rows["on"] == "images", "score"]) == common | own.get(method, set())
+        assert set(rows.loc[rows["on"] == "crops", "score"]) <= set(rows["score"]) - {"view_agreement"}
+    run = next(run for run in runs if (run.method, run.seed) == ("dino", 1))
+    assert own_score(run.images) == "negative_entropy"
+    lowest = run.crops.sort_values("negative_entropy", kind="stable")[: len(run.crops) // 4]
+    chosen = {
+        "method": "dino",
+        "seed": 1,
+        "score": "negative_entropy",
+        "on": "crops",
+        "classifier": "knn",
+        "quantile": 1,
+    }
+    (row,) = table[(table[list(chosen)] == pd.Series(chosen)).all(axis=1)].itertuples()
+    assert (row.accuracy, row.n) == (lowest["knn_correct"].mean(), 275)
+    assert row.ci_low < row.accuracy < row.ci_high
+    assert set(table["quantile"]) == {1, 2, 3, 4}
+
+
+def test_without_labels_there_are_no_quantiles(tmp_path):
+    table = quantiles_table(opened(tmp_path, labels=False, methods=("simsiam",)), 4)
+    assert table.empty and "accuracy" in table
+
+
+def test_quantile_groups_are_equal_and_ordered_even_with_ties():
+    score = np.array([5.0, 1.0, 3.0, 2.0, 4.0, 0.0, 6.0])
+    assert quantile_groups(score, 3).tolist() == [2, 0, 1, 0, 1, 0, 2]
+    assert np.bincount(quantile_groups(np.zeros(103), 5)).tolist() == [21, 21, 20, 21, 20]
+    assert quantile_groups(np.array([]), 5).size == 0
+
+
+def test_only_labelled_rows_have_outcomes():
+    table = pd.DataFrame({"label": [3, -1, 0], "correct": [True, False, False]})
+    assert outcomes(table, "correct").index.tolist() == [0, 2]
+    assert outcomes(table, "knn_correct")["knn_correct"].tolist() == []
+
+
+def test_dimension_is_found_from_kappa_and_its_cosine(tmp_path):
+    (run,) = opened(tmp_path, methods=("vi_simsiam",))
+    assert sphere_dimension(run.images) == DIMENSION
+    assert sphere_dimension(run.images.astype({"kappa": "float32", "expected_cosine": "float32"})) == DIMENSION
+
+
+def test_problems_name_the_run_or_the_file(tmp_path):
+    with pytest.raises(Problem, match="'digits/seed0' does not name a run"):
+        open_runs(["digits/seed0"], tmp_path, tmp_path)
+    (run,) = opened(tmp_path, methods=("simsiam",))
+    run.path("uncertainty", "crops.parquet").unlink()
+    with pytest.raises(Problem, match=r"crops\.parquet does not exist"):
+        _ = run.crops
+    run.path("uncertainty", "images.parquet").write_bytes(b"not a table")
+    with pytest.raises(Problem, match=r"images\.parquet is not readable"):
+        _ = run.images
+
+
+def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
+    table = ranking_table(runs)
+    assert tuple(table.columns) == COLUMNS
+    assert table[["method", "score"]].drop_duplicates().to_numpy().tolist() == [
+        ["vi_simsiam", "kappa"], ["dino", "negative_entropy"],
+    ]  # fmt: skip
+    ours = [run for run in runs if run.method == "vi_simsiam"]
+    kappa = np.mean([run.images["kappa"] for run in ours], axis=0)
+    first = table[table["method"] == "vi_simsiam"]
+    assert (
+        first["rank"].tolist() == list(range(1, len(kappa) + 1)) and first["index"].tolist() == kappa.argsort().tolist()
+    )
+    assert first["certainty"].tolist() == pytest.approx(np.sort(kappa).tolist())
+    row, lowest = first.iloc[0], kappa.argmin()
+    assert row["path"] == f"test/class/{lowest:05}.png"
+    assert row["class"] == f"class {ours[0].images['label'][lowest]}"
+    spread = np.std([run.images["kappa"][lowest] for run in ours], ddof=1)
+    assert row["spread"] == pytest.approx(spread)
+
+
+def test_tables_without_labels(tmp_path):
+    runs = opened(tmp_path, labels=False, methods=("untrained", "vi_simsiam"))
+    summary = summary_table(runs)
+    assert summary[["knn_top1", "probe_top1"]].isna().all(axis=None)
+    assert summary["spearman_crop_area/kappa"].notna().tolist() == [False, True]
+    assert set(measures_table(runs)["measure"]) == set(runs[1].measures)
+    assert headline(runs)["digits"]["vi_simsiam"]["spearman_crop_area/kappa"] == 0.5
+    ranking = ranking_table(runs)
+    assert ranking["class"].isna().all() and ranking["spread"].isna().all() and len(ranking) == len(runs[1].images)
+    assert ranking_table(runs[:1]).empty and tuple(ranking_table(runs[:1]).columns) == COLUMNS

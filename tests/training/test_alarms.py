@@ -1,0 +1,48 @@
+import math
+from itertools import pairwise
+
+import pytest
+
+from vi_simsiam.training.alarms import TrainingAlarm, check_epoch
+from vi_simsiam.training.schedule import learning_rate
+
+ALIVE = {"epoch": 5, "loss": -1.0, "expected_cosine": 0.4, "embedding_std": 0.9}
+
+
+def test_a_living_run_passes():
+    check_epoch(ALIVE, grace=0)
+    check_epoch(ALIVE | {"expected_cosine": None, "embedding_std": None}, grace=0)
+
+
+@pytest.mark.parametrize(
+    "broken, said",
+    [
+        ({"loss": math.nan}, "pretrain.lr"),
+        ({"loss": math.inf}, "diverged"),
+        ({"expected_cosine": 0.009}, "pretrain.vi_simsiam.objective"),
+        ({"embedding_std": 0.04}, "representation has collapsed"),
+    ],
+)
+def test_a_dead_run_is_stopped_with_the_way_out(broken, said):
+    with pytest.raises(TrainingAlarm, match=said) as caught:
+        check_epoch(ALIVE | broken, grace=4)
+    assert "epoch 5" in str(caught.value)
+
+
+def test_in_the_first_epochs_only_nan_counts():
+    check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0}, grace=5)
+    with pytest.raises(TrainingAlarm):
+        check_epoch(ALIVE | {"loss": math.nan}, grace=5)
+
+
+def test_schedule():
+    """Warm-up rises linearly to the peak, then half a cosine: the values at its quarters are known."""
+    rates = [learning_rate(step, steps=104, warmup_steps=4, peak=2.0) for step in range(104)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[4] == 2.0
+    assert rates[29] == pytest.approx(1 + math.sqrt(0.5))
+    assert rates[54] == pytest.approx(1.0)
+    assert rates[79] == pytest.approx(1 - math.sqrt(0.5))
+    assert all(a > b > 0 for a, b in pairwise(rates[4:]))
+    assert learning_rate(0, steps=10, warmup_steps=0, peak=1.0) == 1.0
+    assert learning_rate(9, steps=10, warmup_steps=10, peak=1.0) == 1.0

@@ -1,0 +1,346 @@
+"""Views against torchvision: what is drawn has its distributions, what is applied gives its pixels."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms as tv
+import torchvision.transforms.functional as F
+from scipy import stats
+
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core.randomness import generator
+from vi_simsiam.transforms.spatial import fixed_crops, resize, to_uint8
+from vi_simsiam.transforms.views import ViewParameters, Views
+
+FULL = dict(
+    crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
+    saturation=0.4, hue=0.1, grey=0.2, blur=0.5, blur_sigma=[0.1, 2.0],
+)  # fmt: skip
+NOTHING = FULL | dict(crop_scale=[1.0, 1.0], crop_ratio=[1.0, 1.0], flip=0.0, jitter=0.0, grey=0.0, blur=0.0)
+
+
+def augmentation(base=FULL, **changes):
+    return AugmentationParams.model_validate(base | changes)
+
+
+def photos(n, height, width, channels, *purpose):
+    """Smooth random uint8 images with some flat and some saturated pixels, where hue and clamping are delicate."""
+    noise = torch.rand(n, channels, 6, 6, generator=generator("photos", *purpose))
+    smooth = torch.nn.functional.interpolate(noise, (height, width), mode="bicubic", align_corners=False)
+    images = (smooth * 330 - 30).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    images[:, :2, :2] = 0
+    images[:, 2:4, :2] = 255
+    images[:, 4:6, :2] = 77
+    return images
+
+
+def reference(image, parameters, i, size, kernel):
+    """View i by torchvision's functions on one float image (C, H, W) in [0, 1]."""
+    p = parameters
+    x = F.resized_crop(
+        image, int(p.crop_top[i]), int(p.crop_left[i]), int(p.crop_height[i]), int(p.crop_width[i]),
+        [size, size], F.InterpolationMode.BILINEAR, antialias=True,
+    )  # fmt: skip
+    operations = [
+        lambda x: F.adjust_brightness(x, float(p.brightness[i])),
+        lambda x: F.adjust_contrast(x, float(p.contrast[i])),
+        lambda x: F.adjust_saturation(x, float(p.saturation[i])),
+        lambda x: F.adjust_hue(x, float(p.hue[i])),
+    ]
+    if p.jitter[i]:
+        for operation in p.order[i].tolist():
+            x = operations[operation](x)
+    if p.grey[i]:
+        x = F.rgb_to_grayscale(x, num_output_channels=3)
+    if p.blur_sigma[i] > 0:
+        x = F.gaussian_blur(x, [kernel, kernel], [float(p.blur_sigma[i])] * 2)
+    return F.hflip(x) if p.flip[i] else x
+
+
+def references(images, parameters, views):
+    floats = images.permute(0, 3, 1, 2).float() / 255
+    rows = [reference(floats[i], parameters, i, views.size, views.blur_kernel) for i in range(len(images))]
+    return torch.stack(rows)
+
+
+# --- what is applied ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("height,width,size,channels", [
+    (32, 32, 32, 3), (28, 28, 28, 1), (64, 64, 32, 3), (8, 8, 28, 1), (40, 61, 24, 3), (96, 96, 96, 3),
+])  # fmt: skip
+def test_whole_chain_equals_torchvision(height, width, size, channels):
+    images = photos(64, height, width, channels)
+    views = Views(augmentation(crop_scale=[0.05, 1.0], hue=0.5), size, channels)
+    parameters = views.draw(64, height, width, generator(1))
+    result = views.apply(images, parameters)
+    assert result.shape == (64, channels, size, size) and result.dtype == torch.float32 and result.is_contiguous()
+    torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
+    assert result.min() >= 0 and result.max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("only", [
+    dict(crop_scale=[0.02, 1.0], crop_ratio=[0.3, 3.0]),
+    dict(flip=1.0),
+    dict(jitter=1.0, contrast=0.0, saturation=0.0, hue=0.0, brightness=1.0),
+    dict(jitter=1.0, brightness=0.0, saturation=0.0, hue=0.0, contrast=1.0),
+    dict(jitter=1.0, brightness=0.0, contrast=0.0, hue=0.0, saturation=1.0),
+    dict(jitter=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.5),
+    dict(jitter=0.5, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.0),
+    dict(jitter=0.5, brightness=0.0, contrast=0.4, saturation=0.0, hue=0.2),
+    dict(grey=0.5),
+    dict(blur=0.5, blur_sigma=[0.1, 5.0]),
+], ids=["crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur"])  # fmt: skip
+@pytest.mark.parametrize("channels", [3, 1])
+def test_each_operation_equals_torchvision(only, channels):
+    images = photos(48, 32, 32, channels)
+    views = Views(augmentation(NOTHING, **only), 32, channels)
+    parameters = views.draw(48, 32, 32, generator(2))
+    result = views.apply(images, parameters)
+    torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
+    if "grey" in only and channels == 1:
+        assert torch.equal(to_uint8(result), images)
+
+
+def test_nothing_asked_nothing_changed():
+    images = photos(8, 32, 32, 3)
+    views = Views(augmentation(NOTHING), 32)
+    result = views.apply(images, views.draw(8, 32, 32, generator(0)))
+    assert torch.equal(to_uint8(result), images)
+    torch.testing.assert_close(result, images.permute(0, 3, 1, 2) / 255, rtol=0, atol=1e-6)
+
+
+def test_hue_of_every_colour():
+    """All of a coarse RGB cube incl. greys, black, white and ties of two channels, at turns of every sign."""
+    level = torch.tensor([0, 1, 51, 128, 254, 255], dtype=torch.uint8)
+    cube = torch.cartesian_prod(level, level, level).view(1, 12, 18, 3)
+    shifts = torch.tensor([-0.5, -0.31, -1 / 6, -1e-3, 1e-3, 0.1, 1 / 3, 0.5])
+    views = Views(augmentation(NOTHING), 18)
+    images = cube.expand(8, 12, 18, 3)
+    drawn = views.draw(8, 12, 18, generator(0))
+    whole = torch.full((8,), 12), torch.full((8,), 18)
+    columns = {name: getattr(drawn, name) for name in drawn.__dataclass_fields__}
+    columns |= dict(crop_top=torch.zeros(8, dtype=torch.int64), crop_left=torch.zeros(8, dtype=torch.int64))
+    columns |= dict(crop_height=whole[0], crop_width=whole[1], hue=shifts, jitter=torch.ones(8, dtype=torch.bool))
+    parameters = ViewParameters(**columns)
+    torch.testing.assert_close(
+        views.apply(images, parameters), references(images, parameters, views), rtol=0, atol=1e-5
+    )
+
+
+def test_uint8_and_float_images_give_the_same_views():
+    images = photos(32, 32, 32, 3)
+    views = Views(augmentation(), 32)
+    parameters = views.draw(32, 32, 32, generator(3))
+    torch.testing.assert_close(
+        views.apply(images, parameters), views.apply(images.double() / 255, parameters), rtol=0, atol=1e-6
+    )
+
+
+def test_a_view_does_not_depend_on_the_batch_around_it():
+    images = photos(200, 32, 32, 3)
+    views = Views(augmentation(), 32)
+    parameters = views.draw(200, 32, 32, generator(4))
+    together = views.apply(images, parameters)
+    for i in (0, 17, 199):
+        alone = views.apply(images[i : i + 1], parameters[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], rtol=0, atol=2e-6)
+    mixed = torch.randperm(200, generator=generator(5))
+    torch.testing.assert_close(views.apply(images[mixed], parameters[mixed]), together[mixed], rtol=0, atol=2e-6)
+
+
+def test_same_pixels_for_any_number_of_threads():
+    images, views = photos(300, 32, 32, 3), Views(augmentation(), 32)
+    parameters = views.draw(300, 32, 32, generator(6))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = views.apply(images, parameters)
+        torch.set_num_threads(2)
+        assert torch.equal(one, views.apply(images, parameters))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_pixels():
+    images, views = photos(128, 32, 32, 3), Views(augmentation(), 32)
+    parameters = views.draw(128, 32, 32, generator(7))
+    on_gpu = views.apply(images.cuda(), parameters)
+    assert on_gpu.is_cuda
+    torch.testing.assert_close(on_gpu.cpu(), views.apply(images, parameters), rtol=0, atol=1e-5)
+
+
+def test_autocast_around_it_makes_no_difference():
+    images, views = photos(16, 48, 48, 3), Views(augmentation(), 32)
+    parameters = views.draw(16, 48, 48, generator(8))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = views.apply(images, parameters)
+    assert torch.equal(inside, views.apply(images, parameters))
+
+
+def test_no_images():
+    views = Views(augmentation(), 32, 3)
+    none = views.apply(torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, generator(0)))
+    assert none.shape == (0, 3, 32, 32)
+
+
+def test_images_of_another_kind_are_refused():
+    views = Views(augmentation(), 32, 3)
+    parameters = views.draw(2, 32, 32, generator(0))
+    with pytest.raises(ValueError, match="3 channels"):
+        views.apply(photos(2, 32, 32, 1), parameters)
+    with pytest.raises(ValueError, match="2 views"):
+        views.apply(photos(3, 32, 32, 3), parameters)
+    with pytest.raises(ValueError, match="1 or 3 channels"):
+        Views(augmentation(), 32, 4)
+
+
+# --- what is drawn --------------------------------------------------------------------------------------------
+
+N = 4000
+
+
+def torchvision_crops(height, width, scale, ratio):
+    torch.manual_seed(0)
+    image = torch.empty(3, height, width)
+    rows = [tv.RandomResizedCrop.get_params(image, scale, ratio) for _ in range(N)]
+    return np.array(rows).T
+
+
+@pytest.mark.parametrize("height,width,scale,ratio", [
+    (32, 32, [0.2, 1.0], [3 / 4, 4 / 3]),
+    (28, 28, [0.08, 1.0], [3 / 4, 4 / 3]),
+    (224, 150, [0.08, 1.0], [3 / 4, 4 / 3]),
+    (32, 32, [0.9, 1.0], [0.2, 5.0]),  # most tries do not fit, many end in the fallback
+])  # fmt: skip
+def test_crops_are_distributed_as_torchvisions(height, width, scale, ratio):
+    views = Views(augmentation(crop_scale=scale, crop_ratio=ratio), 32)
+    ours = views.draw(N, height, width, generator("crops"))
+    theirs = torchvision_crops(height, width, scale, ratio)
+    h, w = ours.crop_height, ours.crop_width
+    assert (ours.crop_top >= 0).all() and (ours.crop_left >= 0).all() and (h >= 1).all() and (w >= 1).all()
+    assert (ours.crop_top + h <= height).all() and (ours.crop_left + w <= width).all()
+    torch.testing.assert_close(ours.crop_area, (h * w / (height * width)).float())
+    our_columns = [ours.crop_top, ours.crop_left, h, w, h * w, w.double() / h, ours.crop_top + h // 2]
+    top, left, h, w = theirs
+    for name, a, b in zip(["top", "left", "height", "width", "area", "ratio", "centre"], our_columns,
+                          [top, left, h, w, h * w, w / h, top + h // 2], strict=True):  # fmt: skip
+        assert stats.ks_2samp(a.numpy(), b).pvalue > 0.01, name
+
+
+@pytest.mark.parametrize("height,width,ratio", [(32, 32, [3.0, 3.0]), (32, 32, [0.2, 0.25]), (20, 60, [1.0, 1.0])])
+def test_fallback_crop_is_torchvisions(height, width, ratio):
+    """The area is the whole image's and the ratio is not its own: no try fits."""
+    views = Views(augmentation(crop_scale=[1.0, 1.0], crop_ratio=ratio), 32)
+    ours = views.draw(3, height, width, generator(0))
+    expected = tv.RandomResizedCrop.get_params(torch.empty(3, height, width), [1.0, 1.0], ratio)
+    for i in range(3):
+        assert tuple(int(c[i]) for c in (ours.crop_top, ours.crop_left, ours.crop_height, ours.crop_width)) == expected
+
+
+def test_colours_are_distributed_as_torchvisions():
+    a = augmentation()
+    ours = Views(a, 32).draw(3 * N, 32, 32, generator("colours"))
+    torch.manual_seed(0)
+    jitter = tv.ColorJitter(a.brightness, a.contrast, a.saturation, a.hue)
+    rows = [jitter.get_params(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) for _ in range(N)]
+    on = ours.jitter
+    for k, name in enumerate(["brightness", "contrast", "saturation", "hue"]):
+        theirs = [row[1 + k] for row in rows]
+        assert stats.ks_2samp(getattr(ours, name)[on].numpy(), theirs).pvalue > 0.01, name
+        assert set(getattr(ours, name)[~on].tolist()) == {0.0 if name == "hue" else 1.0}
+    # Orders are uniform over the 24 permutations, for torchvision and for us.
+    code = (ours.order * torch.tensor([64, 16, 4, 1])).sum(1)
+    counts = torch.bincount(code).numpy()
+    counts = counts[counts > 0]
+    assert len(counts) == 24 and stats.chisquare(counts).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name,probability", [("flip", 0.5), ("jitter", 0.8), ("grey", 0.2), ("blur", 0.5)])
+def test_probabilities(name, probability):
+    ours = Views(augmentation(**{name: probability}), 32).draw(N, 32, 32, generator("probability"))
+    applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
+    assert stats.binomtest(int(applied.sum()), N, probability).pvalue > 0.01
+    for never_or_always in (0.0, 1.0):
+        ours = Views(augmentation(**{name: never_or_always}), 32).draw(N, 32, 32, generator("probability"))
+        applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
+        assert (applied == bool(never_or_always)).all()
+
+
+def test_blur_widths_are_uniform():
+    sigma = Views(augmentation(blur=1.0), 32).draw(N, 32, 32, generator("blur")).blur_sigma
+    assert stats.kstest(sigma.numpy(), stats.uniform(0.1, 1.9).cdf).pvalue > 0.01
+
+
+def test_draws_of_different_augmentations_are_independent():
+    p = Views(augmentation(), 32).draw(N, 32, 32, generator("independent"))
+    on = p.jitter
+    columns = [p.crop_area, p.crop_top, p.crop_left, p.flip, p.brightness, p.contrast, p.hue, p.grey, p.blur_sigma]
+    r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
+    assert np.abs(r - np.eye(len(r))).max() < 0.6  # top and left depend on the size; nothing else is strong
+    del columns[1:3]
+    r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
+    assert np.abs(r - np.eye(len(r))).max() < 4 / math.sqrt(int(on.sum()))
+
+
+def test_same_generator_same_draw_and_one_change_leaves_the_others():
+    def draw(**changes):
+        return Views(augmentation(**changes), 32).draw(100, 32, 32, generator(8)).table()
+
+    first, second, without = draw(), draw(), draw(flip=0.0, grey=1.0, hue=0.0)
+    for name in first:
+        assert np.array_equal(first[name], second[name])
+        if name not in ("flip", "grey", "hue"):
+            assert np.array_equal(first[name], without[name]), name
+
+
+def test_one_channel_has_no_saturation_hue_or_grey():
+    p = Views(augmentation(jitter=1.0, grey=1.0), 28, channels=1).draw(50, 28, 28, generator(9))
+    assert (p.saturation == 1).all() and (p.hue == 0).all() and not p.grey.any()
+    assert p.brightness.std() > 0.1 and p.contrast.std() > 0.1
+
+
+def test_table_has_the_columns_and_types_of_the_parameter_table():
+    table = Views(augmentation(), 32).draw(5, 32, 32, generator(0)).table()
+    assert {name: column.dtype.name for name, column in table.items()} == {
+        "crop_top": "int64", "crop_left": "int64", "crop_height": "int64", "crop_width": "int64",
+        "crop_area": "float32", "flip": "bool", "jitter": "bool", "brightness": "float32", "contrast": "float32",
+        "saturation": "float32", "hue": "float32", "grey": "bool", "blur_sigma": "float32",
+    }  # fmt: skip
+    assert all(column.shape == (5,) for column in table.values())
+
+
+@pytest.mark.parametrize("size,kernel", [(28, 3), (32, 3), (64, 7), (96, 9), (224, 23)])
+def test_blur_covers_a_tenth_of_the_side(size, kernel):
+    assert Views(augmentation(), size).blur_kernel == kernel
+
+
+# --- fixed crops and resizing ---------------------------------------------------------------------------------
+
+
+def test_fixed_crops_equal_torchvision():
+    images = photos(4, 30, 50, 3)
+    boxes = torch.tensor([[0, 0, 30, 50], [3, 40, 5, 10], [29, 49, 1, 1], [10, 0, 20, 50]])
+    crops = fixed_crops(images, boxes, 16)
+    for image, box, crop in zip(images, boxes.tolist(), crops, strict=True):
+        expected = F.resized_crop(image.permute(2, 0, 1) / 255, *box, [16, 16], antialias=True)
+        torch.testing.assert_close(crop, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 31, 5], [-1, 0, 5, 5], [0, 46, 5, 5], [0, 0, 0, 5]])
+def test_boxes_outside_are_refused(box):
+    with pytest.raises(ValueError, match="outside the images of 30 x 50"):
+        fixed_crops(photos(1, 30, 50, 3), torch.tensor([box]), 16)
+
+
+def test_resize_takes_the_central_square():
+    images = photos(3, 20, 33, 3)
+    resized = resize(images, 12)
+    assert resized.shape == (3, 12, 12, 3) and resized.dtype == torch.uint8
+    square = images[:, :, 6:26].permute(0, 3, 1, 2)
+    expected = F.resize(square / 255, [12, 12], antialias=True).mul(255).round().to(torch.uint8)
+    assert (resized.permute(0, 3, 1, 2).int() - expected.int()).abs().max() <= 1
+    assert resize(images[:, :, 6:26], 20).data_ptr() == images[:, :, 6:26].data_ptr()  # nothing to do, no copy

@@ -1,0 +1,34 @@
+"""The benchmark runs, and its table is complete; its numbers are for people to read, not for a test."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.project import ROOT
+
+
+@pytest.mark.slow
+def test_the_benchmark_writes_its_table(tmp_path):
+    out = tmp_path / "results.csv"
+    command = [sys.executable, "benchmarks/compare.py", "--quick", "--out", str(out)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = pd.read_csv(out)
+    assert list(found) == ["measure", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_to_limit", "machine"]
+    subjects = [name.split(",")[0] for name in found["measure"]]
+    assert subjects == ["training step"] * 4 + ["augmentation"] * 2 + ["linear probe", "store reading"]
+    assert (found["ours"] > 0).all() and all(name in said for name in found["measure"])
+    for other in ("peer", "limit"):
+        there = found[other].notna()
+        ratio = found["ours"][there] / found[other][there]
+        np.testing.assert_allclose(found[f"ratio_to_{other}"][there], ratio, rtol=0.01)
+        assert found[f"ratio_to_{other}"].notna().equals(there)
+    # scikit-learn and torchvision are always there.
+    assert found.loc[found["measure"].str.contains("torchvision|scikit-learn|JPEG"), "peer"].notna().all()
+
+
+def test_the_recorded_benchmark_has_every_measure():
+    found = pd.read_csv(ROOT / "benchmarks/results.csv")
+    assert len(found) == 8 and found[["ours", "peer", "ratio_to_peer"]].notna().all(axis=None)

@@ -1,0 +1,415 @@
+"""Snakemake and DVC must agree on what is done, and redo exactly what a change affects."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+import job_code
+import pipeline
+from helpers.project import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def run(repo, engine):
+    (repo.repro if engine == "dvc" else repo.snakemake)()
+
+
+def test_copy_needs_nothing(repo):
+    repo.agree()
+
+
+def test_fresh_clone_without_data_makes_everything(finished, tmp_path):
+    """The tables and figures are in git; that must not pass for a finished run."""
+    subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "clone"], check=True)
+    planned = type(finished)(tmp_path / "clone").snakemake("-n")
+    for step, jobs in {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}.items():
+        assert re.search(rf"^{step} +{jobs}$", planned, re.MULTILINE), planned
+
+
+def test_fresh_clone_needs_nothing_after_dvc_pull(finished, tmp_path):
+    subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "clone"], check=True)
+    clone = type(finished)(tmp_path / "clone")
+    clone("dvc", "pull", "-q")
+    clone.ran()
+    clone.agree()
+    clone.snakemake()
+    clone.repro()
+    assert clone.ran() == {}
+
+
+@pytest.mark.parametrize("step", pipeline.stages())
+def test_code_of_a_job_is_what_it_imports(finished, step):
+    """Python's own account of the imports of the finished run, which is in the logs."""
+    for log in finished.path.glob(f"logs/{step}*"):
+        for file in [log] if log.is_file() else log.rglob("*.log"):
+            parts = file.relative_to(finished.path / "logs").with_suffix("").parts  # step, data set, method, seed
+            modules = set(re.findall(r"^import time:.*\| +(vi_simsiam\S*)$", file.read_text(), re.MULTILINE))
+            paths = [ROOT / "src" / name.replace(".", "/") for name in modules - {"vi_simsiam.config.schema"}]
+            files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
+            assert "src/vi_simsiam/core/command.py" in (code := job_code.files(step, *parts[2:3]))
+            assert {file.relative_to(ROOT).as_posix() for file in files} <= set(code)
+            assert len(files) > 3, f"{file} does not hold the imports"
+
+
+@pytest.mark.parametrize(
+    ("first", "key", "value", "expected"),
+    [
+        ("snakemake", "probe.C", 2.0, {"probe": 2, "uncertainty": 2, "plot": 1}),
+        ("dvc", "probe.C", 2.0, {"probe": 2, "uncertainty": 2, "plot": 1}),
+        (
+            "snakemake",
+            "pretrain.lr",
+            0.1,
+            {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1},
+        ),  # not of `untrained`
+        ("dvc", "pretrain.lr", 0.1, {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}),
+        ("snakemake", "seeds", [0, 1], {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}),
+        ("snakemake", "methods", ["vi_simsiam"], {"plot": 1}),
+        ("dvc", "methods", ["vi_simsiam"], {"plot": 1}),
+        ("snakemake", "uncertainty.bootstrap", 120, {"uncertainty": 2, "plot": 1}),
+        ("dvc", "plot.quantiles", 3, {"plot": 1}),
+        ("dvc", "recipes.digits.uncertainty", {"bootstrap": 120}, {"uncertainty": 2, "plot": 1}),
+        ("dvc", "pretrain.vae.sigma", 0.2, {}),  # a method that is not run
+        ("dvc", "recipes.digits_b.pretrain.epochs", 3, {}),  # a data set that is not run
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_parameter_change_reruns_only_the_affected(repo, first, key, value, expected):
+    repo.set(key, value)
+    run(repo, first)
+    assert repo.ran() == expected
+    run(repo, "dvc" if first == "snakemake" else "snakemake")
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_added_data_set_computes_only_its_jobs(repo):
+    before = (repo.path / "results/pretrain/digits/vi_simsiam/seed0/run.json").read_text()
+    repo.set("datasets", ["digits", "digits_b"])
+    repo.snakemake()
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    assert (repo.path / "results/pretrain/digits/vi_simsiam/seed0/run.json").read_text() == before
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_another_data_set_to_compare_with_and_soft_labels(repo):
+    """The other data set is stored, nothing is trained on it; other labels are seen, by the jobs that use them."""
+    labels = np.load(repo.path / "data/cache_views/digits/labels_test.npy")
+    people = 1 + 9 * np.eye(10)[labels] + np.arange(len(labels))[:, None]
+    np.save(repo.path / "people.npy", people)
+    repo.set("recipes.digits.uncertainty", {"ood": ["digits_b"], "soft_labels": "people.npy"})
+    repo.repro()
+    assert repo.ran() == {"download": 1, "cache_views": 1, "uncertainty": 2, "plot": 1}
+    folder = "results/uncertainty/digits/vi_simsiam/seed0"
+    measures = repo.read(f"{folder}/metrics.json")
+    # digits_b holds the same images: nothing tells the two apart
+    assert measures["ood_auroc_digits_b/kappa"]["estimate"] == pytest.approx(0.5, abs=0.01)
+    assert measures["ood_auroc_digits_b/kappa"]["n"] == 96
+    assert {"spearman_label_entropy/kappa", "r_auroc/kappa", "spearman_blur/kappa"} <= set(measures)
+    graded = pd.read_parquet(repo.path / folder / "graded.parquet")
+    steps = graded[["augmentation", "strength"]].drop_duplicates().to_numpy().tolist()
+    assert steps == [["blur", 0], ["blur", 1], ["occlusion", 0], ["occlusion", 0.5]]
+    assert len(pd.read_parquet(repo.path / folder / "ood.parquet")) == 48
+    repo.snakemake()
+    assert repo.ran() == {}
+    repo.agree()
+    np.save(repo.path / "people.npy", people[:, ::-1].argsort(1).argsort(1) + 20 * np.eye(10)[labels])
+    repo.snakemake()
+    assert repo.ran() == {"uncertainty": 2, "plot": 1}
+
+
+def test_reordered_parameters_rerun_nothing(repo):
+    def reordered(value):
+        return {key: reordered(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    repo.write_params(reordered(repo.read("params.yaml")))
+    repo.snakemake()
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("src/pretrain.py", {"pretrain": 2}),  # the same bytes come out: nothing downstream
+        ("src/vi_simsiam/methods/vi_simsiam.py", {"pretrain": 1, "probe": 1, "uncertainty": 1}),
+        ("src/vi_simsiam/methods/vae.py", {}),
+        ("src/vi_simsiam/report/tables.py", {"plot": 1}),
+        ("src/vi_simsiam/config/schema.py", {}),  # what a job is given is compared itself
+    ],
+)
+def test_code_change(repo, file, expected):
+    repo.append(file, "\n# a comment\n")
+    repo.repro()
+    assert repo.ran() == expected
+    repo.snakemake()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_code_change_through_snakemake(repo):
+    repo.append("src/probe.py", "\n# a comment\n")
+    repo.snakemake()
+    assert repo.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}  # planned before the probe's bytes are known
+    repo.repro()
+    assert repo.ran() == {}
+    repo.agree()
+
+
+def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
+    """`git pull` brings other code, `dvc pull` dates the results after it."""
+    repo.append("src/probe.py", "\n# a comment\n")
+    os.utime(repo.path / "src/probe.py", (0, 0))
+    assert re.search(r"^probe +2$", repo.snakemake("-n"), re.MULTILINE)
+    assert "modified:           src/probe.py" in repo("dvc", "status")
+
+
+def test_switching_revisions(repo):
+    repo.set("probe.C", 2.0)
+    repo.snakemake()
+    repo.repro()
+    repo.commit("run 2")
+    for revision in ("main~1", "main", "main~1"):
+        repo("git", "checkout", "-q", revision)
+        repo("dvc", "checkout", "-q")
+        repo.agree()
+
+
+def test_metrics_and_plots(repo):
+    shown = repo("dvc", "metrics", "show", "--json")
+    assert "knn_top1" in shown
+    repo.set("probe.k", 1)
+    repo.repro()
+    assert "knn_top1" in repo("dvc", "metrics", "diff")
+    assert "probe.k" in repo("dvc", "params", "diff")
+    repo("dvc", "plots", "show", "-o", "page")  # of the default run, of which this one has a part
+    page = (repo.path / "page/index.html").read_text()
+    assert "Training loss" in page and "Quantiles of kappa" in page and "kappa_q50" in page
+
+
+def test_report(repo):
+    repo.snakemake("--report", "report.html")
+    page = (repo.path / "report.html").read_text()
+    assert "training_curves.svg" in page and "summary.csv" in page
+
+
+def test_lost_records_are_never_silently_stale(repo):
+    shutil.rmtree(repo.path / ".snakemake")
+    repo.set("recipes.digits.cache_views.size", 14)
+    repo.repro()
+    assert repo.read("data/cache_views/digits/run.json")["params"]["size"] == 14
+    repo.agree()
+
+
+def test_dates_do_not_hide_a_changed_input(repo):
+    repo.set("pretrain.lr", 0.1)
+    repo.repro("pretrain")
+    assert repo.ran() == {"pretrain": 1}
+    for path in (repo.path / "results/probe").rglob("*"):
+        os.utime(path)  # what `dvc unprotect` or a partial checkout does
+    repo.repro()
+    assert repo.ran() == {"probe": 1, "uncertainty": 1, "plot": 1}
+    repo.agree()
+
+
+def test_records_newer_than_the_data(repo):
+    """Run, then take back params and data but not Snakemake's records, then ask for the same parameters again."""
+    repo.set("probe.C", 2.0)
+    repo.snakemake()
+    repo("git", "checkout", "params.yaml")
+    repo("dvc", "checkout", "-f")
+    repo.set("probe.C", 2.0)
+    repo.ran()
+    repo.repro()
+    assert repo.ran()["probe"] == 2
+    repo.agree()
+
+
+def test_results_that_are_not_asked_for_stay(repo):
+    repo.set("methods", ["untrained"])
+    repo.set("pretrain.lr", 0.1)
+    repo.repro()
+    assert repo.ran() == {"plot": 1}
+    repo.set("methods", ["untrained", "vi_simsiam"])
+    repo.repro()
+    assert repo.ran() == {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}
+    repo.agree()
+
+
+def checkpoints(repo):
+    return [path for path in (repo.path / "scratch").rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_training_resumes(repo, kill):
+    repo.set("recipes.digits.pretrain.epochs", 150)
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=repo.path,
+        env=repo.env,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    end = time.monotonic() + 120
+    while not checkpoints(repo):
+        assert time.monotonic() < end and process.poll() is None, "no checkpoint was seen"
+        time.sleep(0.02)
+    os.killpg(process.pid, kill)
+    process.wait(60)
+    with contextlib.suppress(ProcessLookupError):  # until the last of them is gone
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+    assert "pretrain" not in repo.ran(), "the training had already finished"
+    said = repo.repro()
+    assert ("its lock is removed" in said) == (kill == signal.SIGKILL)
+    assert repo.ran()["pretrain"] == 1
+    assert "resumed after epoch" in (repo.path / "logs/pretrain/digits/vi_simsiam/seed0.log").read_text()
+    assert len((repo.path / "results/pretrain/digits/vi_simsiam/seed0/history.csv").read_text().splitlines()) == 151
+    assert not checkpoints(repo)
+    repo.agree()
+
+
+@pytest.mark.parametrize("how", ["workspace", "temp", "queue"])
+def test_experiments(repo, how):
+    if how == "queue":
+        repo("dvc", "exp", "run", "--queue", "-n", "e", "-S", "probe.C=3.0")
+        repo("dvc", "queue", "start")
+        end = time.monotonic() + 240
+        while "e" not in repo("dvc", "exp", "list", "--name-only").split():
+            assert time.monotonic() < end, repo("dvc", "queue", "status")
+            time.sleep(1)
+    else:
+        repo("dvc", "exp", "run", "-n", "e", "-S", "probe.C=3.0", *(["--temp"] if how == "temp" else []))
+    if how != "workspace":
+        repo.agree()  # the workspace itself was left alone
+        assert repo.ran() == {}
+        repo("dvc", "exp", "apply", "e")
+    assert repo.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}
+    assert repo.read("params.yaml")["probe"]["C"] == 3.0
+    assert repo.read("results/probe/digits/vi_simsiam/seed0/run.json")["params"]["C"] == 3.0
+    assert "e" in repo("dvc", "exp", "show", "--csv")
+    repo.agree()
+
+
+def test_experiment_on_another_data_set(repo):
+    repo("dvc", "exp", "run", "-n", "e", "-S", "datasets=[digits_b]", "-S", "methods=[untrained]")
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}
+    assert "digits_b" in repo("dvc", "metrics", "show")
+    repo.agree()
+
+
+def test_odd_path_read_only_home_and_no_activated_environment(finished, tmp_path):
+    """The project in a folder with an awkward name, HOME not a writable folder, `python` not on PATH as ours."""
+    path = tmp_path / "my project's (1) %s & $HOME é"
+    shutil.copytree(finished.path, path, symlinks=True)
+    (path / ".venv").symlink_to(sys.prefix)
+    bare = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != Path(sys.executable).parent)
+    repo = type(finished)(path)
+    repo.env |= {"PATH": bare, "HOME": "/proc/home"}  # nobody can make a folder there, not even root
+    repo.env.pop("VIRTUAL_ENV", None)
+    repo.set("seeds", [0, 1])
+    repo(sys.executable, "-m", "snakemake", "--cores", "2")
+    assert repo.ran() == {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    repo(sys.executable, "-m", "dvc", "repro")
+    assert repo.ran() == {}
+    assert "up to date." in repo(sys.executable, "-m", "dvc", "status")
+
+
+def test_edit_of_params_while_jobs_wait(repo):
+    """Jobs get the parameters the run was planned with, whatever is in params.yaml when they start."""
+    planned = repo.read("params.yaml")
+    planned["plot"]["quantiles"] = 3
+    copy = repo.path / ".snakemake/planned.yaml"
+    copy.write_text(yaml.safe_dump(planned))
+    repo.snakemake(WORKFLOW_PARAMS=str(copy))
+    assert repo.read("results/plot/run.json")["params"]["quantiles"] == 3
+    assert repo.read("params.yaml")["plot"]["quantiles"] == 2
+
+
+def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
+    """A change inside the folder is seen; without the folder the copy serves, and without both nothing starts."""
+    folder = tmp_path / "my images"
+    for i in range(12):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 12), (i, 20 * i, 0)).save(folder / "ab"[i % 2] / f"{i}.png")
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None})
+    blank.set("datasets", ["mine"])
+    blank.snakemake("step_cache_views")
+    assert blank.ran() == {"download": 1, "cache_views": 1}
+    assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
+    for file in folder.rglob("*.png"):
+        os.utime(file)
+    blank.snakemake("step_cache_views")
+    assert blank.ran()["download"] == 1
+    store = (blank.path / "data/cache_views/mine/images_train.npy").read_bytes()
+    Image.new("RGB", (12, 12), (99, 99, 0)).save(folder / "a/new.png")
+    blank.snakemake("step_cache_views")
+    assert blank.ran() == {"download": 1, "cache_views": 1}
+    assert (blank.path / "data/cache_views/mine/images_train.npy").read_bytes() != store
+    shutil.rmtree(folder)
+    assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
+    shutil.rmtree(blank.path / "data/download/mine")
+    said = blank.snakemake("step_cache_views", ok=False)
+    assert f"error: download.path = {folder}: there is no such file or folder" in said and "Traceback" not in said
+
+
+def test_images_without_labels_beside_labelled_ones(blank, tmp_path):
+    """A whole run on a folder of images without classes or splits, with a labelled data set in the same run."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for i in range(60):
+        Image.fromarray(draw.integers(0, 256, (14, 18, 3), np.uint8)).save(folder / f"{i}.png")
+    (folder / "broken.png").write_bytes(b"nothing")
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "left_out": 0.1})
+    blank.set("recipes.mine.uncertainty", {"ood": ["digits"]})
+    blank.set("datasets", ["mine", "digits"])
+    blank.set("methods", ["vi_simsiam"])
+    said = blank.snakemake()
+    assert "mine has no labels: no accuracies. Its images by certainty: results/plot/ranking.csv" in said
+    assert blank.ran() == {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    probe = blank.read("results/probe/mine/vi_simsiam/seed0/probe.json")
+    held_out = probe["n_test"]
+    assert probe["n_train"] + held_out == 60 and probe["n_train_labelled"] == probe["n_test_labelled"] == 0
+    assert not {"knn_top1", "probe_top1"} & set(probe)
+    features = np.load(blank.path / "results/probe/mine/vi_simsiam/seed0/features_train.npy")
+    assert features.shape == (probe["n_train"], probe["dim"]) and np.isfinite(features).all()
+    log = (blank.path / "logs/probe/mine/vi_simsiam/seed0.log").read_text()
+    assert "no labels, so no accuracies: features alone" in log
+    measures = blank.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
+    kept = {
+        "spearman_crop_area/kappa",
+        "spearman_blur/kappa",
+        "spearman_view_agreement/kappa",
+        "ood_auroc_digits/kappa",
+    }
+    assert kept | {"spearman_gradient_energy/kappa", "crop_below_whole/knn_density"} <= set(measures)
+    assert not [name for name in measures if name.startswith(("auroc_", "aurc", "r_auroc", "crop_knn"))]
+    ranking = pd.read_csv(blank.path / "results/plot/ranking.csv")
+    mine = ranking[ranking["dataset"] == "mine"]
+    kappa = pd.read_parquet(blank.path / "results/uncertainty/mine/vi_simsiam/seed0/images.parquet")["kappa"]
+    assert mine["index"].tolist() == kappa.argsort(kind="stable").tolist() and mine["class"].isna().all()
+    assert set(mine["path"]) <= {f"{i}.png" for i in range(60)} and len(mine) == held_out
+    summary = pd.read_csv(blank.path / "results/plot/summary.csv").set_index("dataset")
+    assert np.isnan(summary.loc["mine", "knn_top1"]) and summary.loc["digits", "knn_top1"] > 0

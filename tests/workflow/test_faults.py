@@ -1,0 +1,91 @@
+"""Faults done to a whole run; fault_matrix.py does many more of some, and docs/reliability.md has their counts."""
+
+import json
+import random
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from helpers.fault_matrix import DAMAGES, contents, corrupt, interrupted_matrix, kill, pair_matrix, targets
+
+pytestmark = pytest.mark.slow
+RUN = "digits/vi_simsiam/seed0"
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(finished, tmp_path):
+    counts = interrupted_matrix(tmp_path, kill, times=2, expected=contents(finished), usual=40, seed=1)
+    assert counts["ended"] == 2 and counts["files compared"] == 63 * counts["runs finished"]
+
+
+def test_two_runs_at_once(repo):
+    assert pair_matrix(repo, pairs=1)["pairs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("data/cache_views/digits/images_train.npy", 0),
+        ("results/pretrain/digits/vi_simsiam/seed0/model.safetensors", 1),
+        ("results/probe/digits/untrained/seed0/features_test.npy", 0),
+    ],
+)
+def test_a_damaged_file_is_named_refused_and_made_again(repo, file, damage):
+    assert corrupt(repo, Path(file), DAMAGES[damage], random.Random(0), contents(repo))
+    repo.agree()
+
+
+def test_every_kind_of_file_has_its_turn(finished):
+    """Each step's files, each kind of damage: more than the fifty that the matrix draws."""
+    found = targets(finished)
+    assert {file.parts[1] for file, _ in found} == {
+        "download",
+        "cache_views",
+        "pretrain",
+        "probe",
+        "uncertainty",
+        "plot",
+    }
+    assert len(found) > 150 and {damage for _, damage in found} == set(DAMAGES)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "data/download/digits",
+        "data/cache_views/digits",
+        f"results/pretrain/{RUN}",
+        f"results/probe/{RUN}",
+        f"results/uncertainty/{RUN}",
+        "results/plot",
+    ],
+)
+def test_a_full_disk_is_a_sentence_in_every_step(repo, folder):
+    """A limit on the size of files stands for a disk that is full after so many bytes."""
+    command = json.loads((repo.path / folder / "run.json").read_text())["command"]
+    before = {path.name: path.read_bytes() for path in (repo.path / folder).rglob("*") if path.is_file()}
+    shutil.rmtree(repo.path / folder)
+    done = subprocess.run(
+        ["python", *command], cwd=repo.path, env=repo.env, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
+    )  # fmt: skip
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.startswith("error: ") and "Make room and run again." in done.stderr
+    assert "cannot be written: File too large" in done.stderr or "No space left on device" in done.stderr
+    left = {path.name: path.read_bytes() for path in (repo.path / folder).rglob("*") if path.is_file()}
+    assert "run.json" not in left
+    assert all(before[name] == data for name, data in left.items()), "something half-written has a final name"
+
+
+def test_a_diverging_training_is_stopped_and_leaves_nothing(repo):
+    repo.set("recipes.digits.pretrain.lr", 1e6)
+    for command in (repo.snakemake, repo.repro):
+        said = command(ok=False)
+        assert "error: " in said and "pretrain.lr" in said and "logs/pretrain/digits/vi_simsiam/seed0.log" in said
+        assert not list((repo.path / "results/pretrain" / RUN).glob("*"))
+    repo.set("recipes.digits.pretrain.lr", 0.03)
+    repo.repro()
+    assert repo.ran() == {"pretrain": 1}  # to the same bytes as before, so that nothing else is due
+    repo.agree()

@@ -1,0 +1,158 @@
+"""A run obeys no name, asks no network, and can be made again: in another clone, and from a record alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.fault_matrix import assert_same, contents
+from helpers.project import copy_project
+
+pytestmark = pytest.mark.slow
+# For a shell, for Snakemake's formatting and wildcards, for Python's, for a terminal.
+ODD = "$(touch pwned) `touch pwned` ; touch pwned & 'x' \"y\" {z} {input} %s $HOME \\ \n\x1b[31m*"
+
+
+def pictures(folder, classes, each=12):
+    """A folder of images, whose own names are odd, too."""
+    draw = np.random.default_rng(0)
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for i in range(each):
+            pixels = draw.integers(100 * label, 100 * label + 100, (12, 12, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i} {ODD}.png")
+
+
+def test_names_are_not_commands(blank):
+    """Folders, classes, images and a file of soft labels that are named as commands."""
+    odd = blank.path / ODD
+    pictures(odd / "images", [f"a {ODD}", f"b {ODD}"])
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": f"{ODD}/images"}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "test_fraction": 0.5})
+    blank.set("recipes.mine.pretrain", {"batch_size": 4})
+    blank.set("recipes.mine.uncertainty", {"soft_labels": f"{ODD}/people.npy"})
+    blank.set("datasets", ["mine"])
+    np.save(odd / "people.npy", np.zeros((12, 2)))
+    blank.repro("cache_views")
+    labels = np.load(blank.path / "data/cache_views/mine/labels_test.npy")
+    np.save(odd / "people.npy", np.eye(2)[labels] + np.random.default_rng(0).random((12, 2)) / 2)
+    blank.repro()
+    assert blank.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    measures = blank.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
+    assert "spearman_label_entropy/kappa" in measures
+    store = blank.read("data/cache_views/mine/store.json")
+    assert store["classes"] == [f"a {ODD}", f"b {ODD}"]
+    blank.snakemake("--report", "report.html")
+    assert not list(blank.path.rglob("pwned"))
+    page = (blank.path / "results/plot/gallery.html").read_text(encoding="utf-8")
+    assert "\x1b" not in page and "touch pwned" in page
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config", "datasets=['$(touch pwned)']"],
+        ["--config", "methods=['`touch pwned`']"],
+        ["--config", "recipes={'a; touch pwned': {}}"],
+        ["--config", "probe={C: '$(touch pwned)'}"],
+        ["--config", "pretrain={'$(touch pwned)': 1}"],
+        ["--config", "download={mirrors: ['$(touch pwned)']}"],
+        ["--config", "seeds=['0; touch pwned']"],
+        ["results/pretrain/digits/vi_simsiam/seed0; touch pwned/run.json"],
+        ["results/probe/$(touch pwned)/vi_simsiam/seed0/run.json"],
+        ["results/probe/digits/`touch pwned`/seed0/run.json"],
+    ],
+)
+def test_parameters_and_targets_are_not_commands(blank, arguments):
+    said = blank.snakemake(*arguments, ok=False)
+    assert not list(blank.path.rglob("pwned")) and not (blank.path / "logs").exists(), said
+    assert blank.ran() == {}
+
+
+# Python imports this by itself; every attempt of any process to reach an address leaves a line.
+WATCH = """\
+import os, sys
+def hook(event, arguments):
+    if event == "socket.getaddrinfo" or (event == "socket.connect" and not isinstance(arguments[1], (str, bytes))):
+        with open(os.environ["ATTEMPTS"], "a") as file:
+            file.write(f"{event} {arguments[1:] if event == 'socket.connect' else arguments} {sys.argv}\\n")
+sys.addaudithook(hook)
+"""
+
+
+def test_no_network_at_run_time(blank, tmp_path):
+    """No process of a run, of either engine, looks up a name or connects to anything."""
+    (tmp_path / "watch").mkdir()
+    (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
+    attempts = tmp_path / "attempts"
+    blank.env |= {"PYTHONPATH": str(tmp_path / "watch"), "ATTEMPTS": str(attempts)}
+    blank.env.pop("DVC_NO_ANALYTICS")  # what a user has
+    probing = "import socket; socket.getaddrinfo('localhost', 1)"
+    blank(sys.executable, "-c", probing)
+    assert "localhost" in attempts.read_text(), "attempts are not seen"
+    attempts.unlink()
+    blank.snakemake()
+    blank.repro()
+    blank.snakemake("--report", "report.html")
+    blank("dvc", "plots", "show", "-o", "page", "results/plot/metrics.json", ok=True)
+    assert not attempts.exists(), attempts.read_text()
+
+
+def test_two_clones_in_two_folders_make_the_same_bytes(finished, tmp_path):
+    """Models, features, tables, figures: all but what holds times. In each, all processes have other hash seeds."""
+    subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "an other's folder"], check=True)
+    clone = type(finished)(tmp_path / "an other's folder", PYTHONHASHSEED="7", OMP_NUM_THREADS="1")
+    shutil.rmtree(clone.path / "results/plot")  # tables and figures are in git
+    clone.repro()
+    assert clone.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    found = contents(clone)
+    assert_same(found, contents(finished), "two clones")
+    assert len(found) == 63 and sum(name.endswith(".safetensors") for name in found) == 4
+
+
+def test_a_record_is_enough_to_make_the_result_again(repo):
+    """Though params.yaml and the results it was made from are others by now."""
+    folder = "results/plot"
+    record = json.loads((repo.path / folder / "run.json").read_text())
+    kept = shutil.copytree(repo.path / folder, repo.path.parent / "kept")
+    repo.set("recipes.digits.pretrain.epochs", 1)
+    repo.set("probe.C", 3.0)
+    repo.commit("other parameters")
+    for top in ("data", "results"):
+        shutil.rmtree(repo.path / top)
+    said = repo(sys.executable, "workflow/rerun.py", str(kept / "run.json"), "--cores", "2")
+    assert f"{len(record['outputs'])} files the same byte for byte, 0 not" in said
+    again = repo.path / "scratch/rerun"
+    (made,) = again.glob(f"*/{folder}/run.json")
+    assert json.loads(made.read_text())["outputs"] == record["outputs"]
+    assert repo.read("params.yaml")["probe"]["C"] == 3.0 and not (repo.path / "results").exists()
+
+
+def test_a_record_of_something_else_is_refused(repo):
+    (repo.path / "notes.json").write_text("{}")
+    for wrong in ("notes.json", "nowhere/run.json", "results"):
+        said = repo(sys.executable, "workflow/rerun.py", wrong, ok=False)
+        assert said.startswith("error: ") and "run.json" in said and "Traceback" not in said
+    file = repo.path / "results/plot/run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"git_commit": "0" * 40}))
+    said = repo(sys.executable, "workflow/rerun.py", "results/plot/run.json", ok=False)
+    assert "error: git cat-file" in said
+    assert not (repo.path / "scratch/rerun").exists()
+
+
+def test_images_whose_results_are_made_again(tmp_path):
+    """A record names images of one's own by their path, which is where they are still looked for."""
+    repo = copy_project(tmp_path / "project")
+    pictures(repo.path / "photos", ["a", "b"])
+    repo.set("recipes.mine", {"like": "digits", "download": {"path": "photos"}})
+    repo.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "test_fraction": 0.5})
+    repo.set("datasets", ["mine"])
+    repo.snakemake("--", "step_cache_views")
+    repo("git", "add", "params.yaml")
+    repo("git", "commit", "-qm", "mine")
+    said = repo(sys.executable, "workflow/rerun.py", "data/cache_views/mine", "--cores", "2")
+    assert ", 0 not: " in said
