@@ -2,13 +2,21 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test lint format lock audit report verify benchmark clean help
+.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
-test: .venv/test.stamp  ## all tests
-	$(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup -m 'not recorded'
+PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 10
+
+test: .venv/test.stamp  ## all that proves a change, within ten minutes
+	$(PYTEST) -m 'not slow and not recorded'
+
+test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
+	$(PYTEST) -m 'slow and not recorded'
+
+test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
+	$(PYTEST) -m recorded
 
 lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
 	$(VENV) -m ruff check .
@@ -23,8 +31,12 @@ format: .venv/test.stamp  ## format all code, repair what the linter can
 
 lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 	$(VENV) -m pip install --quiet uv
-	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
+	$(LOCK) --extra workflow --output-file requirements.lock
+	$(LOCK) --extra workflow --extra test --constraint requirements.lock --output-file requirements-test.lock
+	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock
+
+docs: .venv/docs/bin/mkdocs  ## the pages as a site, in site/; a broken link is an error
+	.venv/docs/bin/mkdocs build --strict
 
 audit: .venv/bin/python  ## look the pinned packages up among the known vulnerabilities (needs the network)
 	test -x .venv/audit/bin/pip-audit || $(PYTHON) -m venv .venv/audit
@@ -41,26 +53,34 @@ benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchm
 	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
-	rm -rf logs benchmarks/jobs scratch report.html dvc_plots .pytest_cache .ruff_cache
+	rm -rf logs benchmarks/jobs scratch site report.html dvc_plots .pytest_cache .ruff_cache
 
 help:
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
 LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --quiet --upgrade \
-	--custom-compile-command "make lock"
+	--custom-compile-command "make lock" pyproject.toml
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 
+# The project itself comes last, so that `vi-simsiam` is a command of the environment.
 .venv/run.stamp: requirements.lock | .venv/bin/python
 	$(VENV) -m pip install --disable-pip-version-check -r requirements.lock
+	$(VENV) -m pip install --disable-pip-version-check --quiet --no-deps --editable .
 	touch $@
 
 # The test lock holds all of the run lock, so this serves `make run` too.
 .venv/test.stamp: requirements-test.lock | .venv/bin/python
 	$(VENV) -m pip install --disable-pip-version-check -r requirements-test.lock
+	$(VENV) -m pip install --disable-pip-version-check --quiet --no-deps --editable .
 	touch .venv/run.stamp $@
+
+.venv/docs/bin/mkdocs: requirements-docs.lock | .venv/bin/python
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-docs.lock
+	touch $@
 
 # The other packages come without their dependencies, which the run lock holds.
 .venv/benchmark.stamp: benchmarks/requirements.txt .venv/run.stamp

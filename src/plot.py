@@ -37,7 +37,7 @@ def main() -> None:
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(runs, params, args.out / "figures")
     write_gallery(runs, args.out / "gallery.html")
-    made.write(args.out)
+    made.write(args.out, runs=sorted(args.runs))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
-from vi_simsiam.core.files import read_json, replacing, write_json
+from vi_simsiam.core.files import read_json, replacing, sha256, write_json
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import saved as models
 from vi_simsiam.probing.features import best_device
@@ -47,7 +47,8 @@ def main() -> None:
             table.to_parquet(temporary, index=False)
     measures = measure(tables, params.bootstrap, params.seed)
     write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
-    made.write(args.out, str(device))
+    labels = None if params.soft_labels is None else sha256(Path(params.soft_labels))
+    made.write(args.out, str(device), soft_labels=labels)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,7 @@ def outputs(step: str) -> list[Path]:
 def job_config(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
     """The resolved parameters of one job, as canonical JSON.
 
-    One string, because Snakemake compares a rule's params as a *set of values* (swapping two numbers would go unseen),
-    and sorted, because reordering params.yaml must not rerun anything.
+    One string, which a shell command can hold, and sorted, so that the order in params.yaml does not matter.
     """
     return json.dumps(params_file.resolve(config, step, dataset, method), sort_keys=True)
 

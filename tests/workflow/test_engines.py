@@ -16,9 +16,9 @@ import pytest
 import yaml
 from PIL import Image
 
-import job_code
 import pipeline
 from helpers.project import ROOT
+from vi_simsiam.core import job_code
 
 pytestmark = pytest.mark.slow
 

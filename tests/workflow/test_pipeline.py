@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-import job_code
 import pipeline
 from helpers.project import ROOT, copy_project
+from vi_simsiam.core import job_code
 
 STAGES = pipeline.stages()
 PARAMS = pipeline.params_file.load(ROOT / "params.yaml")

@@ -1,7 +1,5 @@
 rule download:
     """Fetch one data set and verify its checksums."""
-    input:
-        "src/download.py",  # something to be newer than a result whose record is lost
     output:
         multiext("data/download/{dataset}/", "manifest.json", "run.json"),
     log:
@@ -14,7 +12,7 @@ rule download:
     params:
         code=job_code.digest("download"),
         config=lambda w: pipeline.job_config("download", config, w.dataset),
-        images=lambda w: pipeline.images_state(config, w.dataset),
+        images_state=lambda w: pipeline.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
     shell:

@@ -1,4 +1,7 @@
-"""`run.json`: what made a result, and what the result was. Written last, so that its presence means success."""
+"""`run.json`: what made a result, and what the result was. Written last, so that its presence means success.
+
+Snakemake and DVC's stages ask it whether a result is current (`differs`), and nothing else.
+"""
 
 import platform
 import subprocess
@@ -9,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 
@@ -28,23 +32,28 @@ class RunRecord:
             it again (`workflow/rerun.py`).
         identity: what the job is about: dataset, method, seed.
 
+    It also keeps a digest of the job's code, and the SHA-256 of every file in `made_from`.
+
     Raises: Problem when one of `made_from` has no readable record.
     """
 
     def __init__(self, step: str, params: dict[str, Any], made_from: Iterable[Path] = (), **identity: str | int):
         self.started = time.time()
         self.step, self.params, self.identity = step, params, identity
+        self.code = job_code.digest(step, identity.get("method"))
+        self.inputs: dict[str, str] = {}
         self.made_from: dict[str, Any] = {}
         for folder in made_from:
             record = read(folder)
+            self.inputs |= {
+                f"{Path(folder).as_posix()}/{name}": checksum for name, checksum in record["outputs"].items()
+            }
             self.made_from |= record["made_from"]
             self.made_from[Path(folder).as_posix()] = {
                 key: record[key] for key in ("step", *IDENTITY, "params") if key in record
             }
 
-    def write(
-        self, folder: Path, device: str = "cpu", known: Mapping[str, str] | None = None, **more: str | None
-    ) -> None:
+    def write(self, folder: Path, device: str = "cpu", known: Mapping[str, str] | None = None, **more: Any) -> None:
         """Write `folder`/run.json.
 
         Args:
@@ -62,6 +71,7 @@ class RunRecord:
                 **self.identity,
                 **more,
                 "params": self.params,
+                "code": self.code,
                 "git_commit": _git_commit(),
                 "command": sys.argv,
                 "python": platform.python_version(),
@@ -71,6 +81,7 @@ class RunRecord:
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
                 "outputs": outputs,
+                "inputs": dict(sorted(self.inputs.items())),
                 "made_from": dict(sorted(self.made_from.items())),
             },
         )
@@ -80,7 +91,7 @@ def read(folder: Path) -> dict[str, Any]:
     """The record in a result's folder. Raises: Problem when there is none, it is damaged, or of an older version."""
     path = Path(folder) / NAME
     record = read_json(path)
-    parts = {"step": str, "params": dict, "outputs": dict, "made_from": dict}
+    parts = {"step": str, "params": dict, "code": str, "outputs": dict, "inputs": dict, "made_from": dict}
     if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in parts.items()):
         raise Problem(f"{path} is damaged or of an older version. Delete it and run again (`snakemake --cores all`).")
     return record
@@ -101,6 +112,28 @@ def verify(folder: Path, *names: str) -> None:
         if trouble := _trouble(path, outputs.get(name)):
             again = "Run again" if not path.exists() else "Delete it and run again"
             raise Problem(f"{path} {trouble}. {again} (`snakemake --cores all`).")
+
+
+def differs(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
+    """Why a result is not what a job would make now; None when it is. Contents of files are not read again.
+
+    Args:
+        folder: the result's.
+        inputs: files of other results that the job reads. They must be, by the records beside them, those it has read.
+        wanted: entries that the record must have: `params`, `code`, and what else the job writes.
+    """
+    try:
+        done = read(folder)
+        outputs = {parent: read(parent)["outputs"] for parent in {Path(path).parent for path in inputs}}
+    except Problem as problem:
+        return str(problem)
+    for name, value in wanted.items():
+        if done.get(name) != value:
+            return f"other {name}"
+    for path in map(Path, inputs):
+        if done["inputs"].get(path.as_posix()) != outputs[path.parent].get(path.name):
+            return f"other contents of {path}"
+    return None
 
 
 def damaged(folder: Path) -> list[tuple[Path, str]]:

@@ -226,13 +226,22 @@ class HypersphericalUniform(Distribution):
 
     Args:
         dim: d >= 2, dimension of the space the sphere lies in.
-        batch_shape, dtype, device: of the samples.
+        batch_shape: of the samples.
+        dtype: of the samples.
+        device: of the samples.
     """
 
     arg_constraints: dict = {}  # noqa: RUF012 - torch's interface
     support = unit_vector
 
-    def __init__(self, dim: int, batch_shape=(), dtype=None, device=None, validate_args: bool | None = None):
+    def __init__(
+        self,
+        dim: int,
+        batch_shape: tuple[int, ...] = (),
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+        validate_args: bool | None = None,
+    ):
         if dim < 2:
             raise ValueError(f"dim must be >= 2, not {dim}")
         self.dim, self._dtype, self._device = dim, dtype, device

@@ -1,0 +1,52 @@
+"""Which source files a job's result depends on: its script and what that imports."""
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+SRC = Path(__file__).resolve().parents[2]
+
+
+@functools.cache
+def files(step: str, method: str | None = None) -> list[str]:
+    """Source files of a job: its script and every module in src that it imports, at any depth.
+
+    A method is imported by its name, so its module is added by its name.
+    """
+    todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
+    found: set[Path] = set()
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += _imported(file)
+    # params.py says what parameters may be; what a job is given is compared itself (job_config).
+    found.discard(SRC / "vi_simsiam" / "config" / "schema.py")
+    return sorted(file.relative_to(SRC.parent).as_posix() for file in found)
+
+
+def digest(step: str, method: str | None = None) -> str:
+    """A hash of a job's source files, their names included: 16 hexadecimal digits."""
+    names = files(step, method)
+    return hashlib.sha256("".join(name + _sha256(SRC.parent / name) for name in names).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@functools.cache
+def _imported(file: Path) -> list[Path]:
+    names = []
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    paths = [
+        SRC.joinpath(*parts[:n]) for parts in (name.split(".") for name in names) for n in range(1, len(parts) + 1)
+    ]
+    candidates = [path for p in paths for path in (p.with_suffix(".py"), p / "__init__.py")]
+    return [path for path in candidates if path.is_file()]

@@ -1,0 +1,64 @@
+"""The house: which folder may import from which, and how large folders and modules may be."""
+
+import ast
+from collections import Counter
+
+import pytest
+
+from helpers.project import ROOT
+
+SRC = ROOT / "src"
+PACKAGE = SRC / "vi_simsiam"
+FLOORS = [
+    {"core"},
+    {"config", "transforms", "stats", "nn"},
+    {"data", "methods"},
+    {"probing"},
+    {"training", "uncertainty"},
+    {"report"},
+    {"inference"},
+]
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def floor(room):
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imported_rooms(path):
+    """Rooms that a module imports from, anywhere in it."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("vi_simsiam.")}
+    return rooms
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_one_way(path):
+    room = path.relative_to(PACKAGE).parts[0]
+    if room.endswith(".py"):
+        return  # the command, at the top
+    wrong = {other for other in imported_rooms(path) - {room} if floor(other) >= floor(room)}
+    assert not wrong, f"{room} imports from {wrong}, which are not below it"
+
+
+def test_every_folder_is_on_a_floor():
+    rooms = {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_sizes():
+    assert len(list(PACKAGE.glob("*.py"))) <= 5
+    folders = Counter(path.parent.relative_to(SRC) for path in MODULES)
+    assert max(folders.values()) <= 16, folders.most_common(1)
+    long = {path.relative_to(SRC): n for path in MODULES if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_nothing_is_named_utils():
+    assert not [path for path in MODULES if "util" in path.stem or "helper" in path.stem or "misc" in path.stem]
