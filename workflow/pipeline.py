@@ -107,7 +107,7 @@ def stored(config: dict) -> list[str]:
 
 
 def begin(workflow: Any) -> str:
-    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this process's interpreter.
+    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this interpreter on this tree.
 
     What a killed run left behind is cleared away (dead_runs).
 
@@ -124,6 +124,8 @@ def begin(workflow: Any) -> str:
         )
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
     if workflow.is_main_process:
         dead_runs.clear(ROOT)
         if not dead_runs.locked() and not workflow.dryrun:
