@@ -6,28 +6,27 @@ The Snakefile imports this on every call, so it needs nothing heavy.
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from vi_simsiam.config.schema import METHODS, SECTIONS, Section, sentences, shown
+from vi_simsiam.config.schema import (
+    METHOD_SECTIONS,
+    METHODS,
+    PARTS,
+    SECTIONS,
+    Section,
+    brief,
+    forgotten,
+    sentences,
+    without_row,
+)
 from vi_simsiam.core.errors import Problem
 
 STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")
-
-# Parts of `pretrain` that only some methods use. The others' jobs do not get them, so a change does not rerun those.
-_USED_BY = {
-    "projector": {"simsiam", "vi_simsiam", "simclr", "dino"},
-    "predictor": {"simsiam", "vi_simsiam"},
-    "vi_simsiam": {"vi_simsiam"},
-    "simclr": {"simclr"},
-    "dino": {"dino"},
-    "vae": {"vae"},
-}
 
 # A data set's name becomes a folder, a wildcard and a part of commands.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -53,6 +52,8 @@ def load(path: str | Path = "params.yaml") -> dict[str, Any]:
 
 def check(params: Any, source: str = "params.yaml") -> None:
     """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
+    if missing := list(forgotten()):
+        raise Problem("; ".join(missing))
     faults = list(_faults(params)) or list(_ood_faults(params))
     if faults:
         raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
@@ -74,7 +75,8 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
     if step == "pretrain" and method is not None:
         if method == "untrained":
             section = {"backbone": section["backbone"]}
-        section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
+        others = set(METHOD_SECTIONS) - set(PARTS[method])
+        section = {key: value for key, value in section.items() if key not in others}
     if step == "download" and section.get("source") is None:
         # A variant (`like`) has the images of the recipe that it varies.
         section["source"] = next(iter(line), None) if section.get("path") is None else "files"
@@ -83,7 +85,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
 
 def _faults(params: Any) -> Iterator[str]:
     if not isinstance(params, Mapping):
-        yield f"the file must hold keys and values, not {shown(params)}"
+        yield f"the file must hold keys and values, not {brief(params)}"
         return
     known = (*AXES, *SECTIONS, "recipes")
     for key in params:
@@ -94,7 +96,7 @@ def _faults(params: Any) -> Iterator[str]:
             yield f"{key}: missing"
     recipes = params.get("recipes", {})
     if not isinstance(recipes, Mapping):
-        yield f"recipes = {shown(recipes)}: must map data set names to recipes"
+        yield f"recipes = {brief(recipes)}: must map data set names to recipes"
         recipes = {}
     yield from _axis_faults(params, recipes)
     sound = {}
@@ -118,13 +120,14 @@ def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Itera
         if values is None and axis not in params:
             continue
         if not isinstance(values, list) or not values:
-            yield f"{axis} = {shown(values)}: must be a list with at least one entry, each {sentence}"
+            yield f"{axis} = {brief(values)}: must be a list with at least one entry, each {sentence}"
             continue
         for i, value in enumerate(values):
             if not isinstance(value, Hashable) or not accepts(value):
-                yield f"{axis} = {shown(value)}: must be {sentence}"
+                hint = without_row(value) if axis == "methods" else ""
+                yield f"{axis} = {brief(value)}: must be {sentence}{hint}"
             elif value in values[:i]:
-                yield f"{axis} = {shown(value)}: stands in the list twice"
+                yield f"{axis} = {brief(value)}: stands in the list twice"
 
 
 def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[str]:
@@ -132,23 +135,6 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
         kind.model_validate(section)
     except ValidationError as error:
         yield from sentences(error, name)
-        return
-    if name.endswith("download") and section["path"] is not None and section["source"] is not None:
-        yield f"{name}: source and path exclude each other; leave one of them null"
-    if name.endswith("download") and section["classes"] is not None and section["path"] is None:
-        yield f"{name}.classes = {shown(section['classes'])}: chooses among the folders of `path`, which is null"
-    if name.endswith("cache_views"):
-        augmentation = section["augmentation"]
-        for key in ("crop_scale", "crop_ratio", "blur_sigma"):
-            low, high = augmentation[key]
-            if low > high:
-                yield f"{name}.augmentation.{key} = {shown(augmentation[key])}: must rise, lowest value first"
-        if section["per_image"] == 1:
-            yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
-    if name.endswith("uncertainty"):
-        for key, strengths in section["graded"].items():
-            if any(a >= b for a, b in pairwise(strengths)):
-                yield f"{name}.graded.{key} = {shown(strengths)}: must rise, weakest first"
 
 
 def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
@@ -162,11 +148,11 @@ def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
         for i, name in enumerate(names):
             if name not in recipes:
                 known = ", ".join(map(str, recipes))
-                yield f"{where} = {shown(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
+                yield f"{where} = {brief(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
             elif name == dataset:
-                yield f"{where} = {shown(name)}: is the data set itself, which cannot be out of its distribution"
+                yield f"{where} = {brief(name)}: is the data set itself, which cannot be out of its distribution"
             elif name in names[:i]:
-                yield f"{where} = {shown(name)}: stands in the list twice"
+                yield f"{where} = {brief(name)}: stands in the list twice"
 
 
 def _recipe_faults(
@@ -178,7 +164,7 @@ def _recipe_faults(
     if recipe is None:
         return
     if not isinstance(recipe, Mapping):
-        yield f"{where} = {shown(recipe)}: must hold sections ({', '.join(SECTIONS)})"
+        yield f"{where} = {brief(recipe)}: must hold sections ({', '.join(SECTIONS)})"
         return
     try:
         line = _line(recipes, name)
@@ -192,7 +178,7 @@ def _recipe_faults(
             choices = ["like", *(known for known in SECTIONS if known != "plot")]
             yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
         elif override is not None and not isinstance(override, Mapping):
-            yield f"{where}.{step} = {shown(override)}: must hold keys of section {step}"
+            yield f"{where}.{step} = {brief(override)}: must hold keys of section {step}"
         elif sound.get(step):
             section = _inherited(params[step], recipes, line, step)
             yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
@@ -202,7 +188,7 @@ def _line(recipes: Mapping[str, Any], name: Any) -> list[Any]:
     """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
     line = [name]
     while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
-        where = f"recipes.{line[0]}.like = {shown(other)}"
+        where = f"recipes.{line[0]}.like = {brief(other)}"
         if not isinstance(other, str) or other not in recipes:
             known = ", ".join(map(str, recipes))
             raise Problem(f"{where}: no such recipe{_nearest(str(other), map(str, recipes))}; there are {known}")
