@@ -12,21 +12,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from vi_simsiam.config.schema import (
-    METHOD_SECTIONS,
-    METHODS,
-    PARTS,
-    SECTIONS,
-    Section,
-    brief,
-    forgotten,
-    sentences,
-    without_row,
-)
+from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, brief, sentences
 from vi_simsiam.core.errors import Problem
 
 STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")
+
+_METHOD_MODULES = Path(__file__).parents[1] / "methods"
 
 # A data set's name becomes a folder, a wildcard and a part of commands.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -52,7 +44,7 @@ def load(path: str | Path = "params.yaml") -> dict[str, Any]:
 
 def check(params: Any, source: str = "params.yaml") -> None:
     """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
-    if missing := list(forgotten()):
+    if missing := list(_forgotten()):
         raise Problem("; ".join(missing))
     faults = list(_faults(params)) or list(_ood_faults(params))
     if faults:
@@ -81,6 +73,24 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         # A variant (`like`) has the images of the recipe that it varies.
         section["source"] = next(iter(line), None) if section.get("path") is None else "files"
     return section
+
+
+def _forgotten() -> Iterator[str]:
+    """What a method of `PARTS` still needs, a sentence each that names the place."""
+    for method, names in PARTS.items():
+        if not (_METHOD_MODULES / f"{method}.py").is_file():
+            yield f"PARTS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
+        for name in set(names) - set(METHOD_SECTIONS):
+            yield f"PARTS in config/schema.py gives {method} a section {name}: add it to the class PretrainParams there"
+    for name in set(METHOD_SECTIONS).difference(*PARTS.values()):
+        yield f"PretrainParams in config/schema.py has a section {name}: add it to its method's row of PARTS there"
+
+
+def _without_row(method: Any) -> str:
+    """A part of a sentence, where a method has a module and no row in `PARTS`; else empty."""
+    if not str(method).isidentifier() or method in PARTS or not (_METHOD_MODULES / f"{method}.py").is_file():
+        return ""
+    return f" (methods/{method}.py is there: add its row to PARTS in config/schema.py)"
 
 
 def _faults(params: Any) -> Iterator[str]:
@@ -124,7 +134,7 @@ def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Itera
             continue
         for i, value in enumerate(values):
             if not isinstance(value, Hashable) or not accepts(value):
-                hint = without_row(value) if axis == "methods" else ""
+                hint = _without_row(value) if axis == "methods" else ""
                 yield f"{axis} = {brief(value)}: must be {sentence}{hint}"
             elif value in values[:i]:
                 yield f"{axis} = {brief(value)}: stands in the list twice"

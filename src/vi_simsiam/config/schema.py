@@ -4,13 +4,12 @@
 `vi_simsiam.config.loading.resolve` made them and turns them into a frozen class with `parse`.
 
 A new method is a row of `PARTS` and the module of its name in `vi_simsiam/methods`. Parameters of its own are a class
-here, a field of `PretrainParams` and a section in params.yaml. `forgotten` names what of these is missing.
+here, a field of `PretrainParams` and a section in params.yaml. `loading.check` names what of these is missing.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Len
@@ -39,7 +38,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "vae": ("vae",),
 }
 METHODS: tuple[str, ...] = tuple(PARTS)
-_MODULES = Path(__file__).parents[1] / "methods"
 
 AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
@@ -260,24 +258,6 @@ SECTIONS: dict[str, type[Section]] = {
     "uncertainty": UncertaintyParams,
     "plot": PlotParams,
 }
-
-
-def forgotten() -> Iterator[str]:
-    """What a method of `PARTS` still needs, a sentence each that names the place."""
-    for method, names in PARTS.items():
-        if not (_MODULES / f"{method}.py").is_file():
-            yield f"PARTS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
-        for name in set(names) - set(METHOD_SECTIONS):
-            yield f"PARTS in config/schema.py gives {method} a section {name}: add it to the class PretrainParams there"
-    for name in set(METHOD_SECTIONS).difference(*PARTS.values()):
-        yield f"PretrainParams in config/schema.py has a section {name}: add it to its method's row of PARTS there"
-
-
-def without_row(method: Any) -> str:
-    """A part of a sentence, where a method has a module and no row in `PARTS`; else empty."""
-    if not str(method).isidentifier() or method in PARTS or not (_MODULES / f"{method}.py").is_file():
-        return ""
-    return f" (methods/{method}.py is there: add its row to PARTS in config/schema.py)"
 
 
 def parse(step: str, job: Mapping[str, Any], method: str | None = None) -> Any:
