@@ -62,7 +62,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
     """
     section, line = dict(params[step]), []
     if dataset is not None:
-        line = _line(params["recipes"], dataset)
+        line = lineage(params["recipes"], dataset)
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
         if method == "untrained":
@@ -100,7 +100,7 @@ def _faults(params: Any) -> Iterator[str]:
     known = (*AXES, *SECTIONS, "recipes")
     for key in params:
         if key not in known:
-            yield f"{key}: unknown key{_nearest(str(key), known)}; known are {', '.join(known)}"
+            yield f"{key}: unknown key{nearest(str(key), known)}; known are {', '.join(known)}"
     for key in known:
         if key not in params:
             yield f"{key}: missing"
@@ -158,7 +158,7 @@ def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
         for i, name in enumerate(names):
             if name not in recipes:
                 known = ", ".join(map(str, recipes))
-                yield f"{where} = {brief(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
+                yield f"{where} = {brief(name)}: must be one of the recipes {known}{nearest(name, recipes)}"
             elif name == dataset:
                 yield f"{where} = {brief(name)}: is the data set itself, which cannot be out of its distribution"
             elif name in names[:i]:
@@ -177,7 +177,7 @@ def _recipe_faults(
         yield f"{where} = {brief(recipe)}: must hold sections ({', '.join(SECTIONS)})"
         return
     try:
-        line = _line(recipes, name)
+        line = lineage(recipes, name)
     except Problem as problem:
         yield str(problem)
         line = [name]
@@ -186,7 +186,7 @@ def _recipe_faults(
             continue
         if step not in SECTIONS or step == "plot":
             choices = ["like", *(known for known in SECTIONS if known != "plot")]
-            yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
+            yield f"{where}.{step}: unknown section{nearest(str(step), choices)}; known are {', '.join(choices)}"
         elif override is not None and not isinstance(override, Mapping):
             yield f"{where}.{step} = {brief(override)}: must hold keys of section {step}"
         elif sound.get(step):
@@ -194,14 +194,14 @@ def _recipe_faults(
             yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
 
 
-def _line(recipes: Mapping[str, Any], name: Any) -> list[Any]:
+def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
     """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
     line = [name]
     while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
         where = f"recipes.{line[0]}.like = {brief(other)}"
         if not isinstance(other, str) or other not in recipes:
             known = ", ".join(map(str, recipes))
-            raise Problem(f"{where}: no such recipe{_nearest(str(other), map(str, recipes))}; there are {known}")
+            raise Problem(f"{where}: no such recipe{nearest(str(other), map(str, recipes))}; there are {known}")
         if other in line:
             raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
         line.insert(0, other)
@@ -216,7 +216,7 @@ def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: lis
     return dict(section)
 
 
-def _nearest(word: str, choices: Iterable[str]) -> str:
+def nearest(word: str, choices: Iterable[str]) -> str:
     found = get_close_matches(word, list(choices), n=1)
     return f" (did you mean {found[0]}?)" if found else ""
 
