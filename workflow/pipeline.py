@@ -21,8 +21,7 @@ from vi_simsiam.config import loading as params_file  # noqa: E402
 from vi_simsiam.config import origins  # noqa: E402
 from vi_simsiam.core import files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
-from vi_simsiam.data.sources import class_list  # noqa: E402
-from vi_simsiam.data.sources import own as own_files  # noqa: E402
+from vi_simsiam.data.sources import own  # noqa: E402
 from vi_simsiam.report.figures.names import FIGURES  # noqa: E402
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
@@ -170,7 +169,7 @@ def images_state(config: dict, dataset: str) -> str | None:
 
 @functools.cache
 def _state(path: str, classes: str | None) -> str:
-    return own_files.state(own_files.require(path), None if classes is None else class_list.require(classes))
+    return own.state(own.find_images(path), None if classes is None else own.find_classes(classes))
 
 
 def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:

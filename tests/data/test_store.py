@@ -17,7 +17,7 @@ from helpers.stores import AUGMENTATION, params, pictures
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import store_writer as store_writing
-from vi_simsiam.data.sources.registry import ArraySplit, Images
+from vi_simsiam.data.sources.base import ArraySplit, Images
 from vi_simsiam.data.store import SPLITS, Store, file_names
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.probing import features
@@ -130,7 +130,7 @@ def test_images_without_labels(tmp_path):
 
 
 def test_resized_once(tmp_path):
-    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=1))
+    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=2))
     store = Store.open(tmp_path)
     assert store.images("train").shape == (30, 8, 8, 1) and len(store.mean) == 1
     assert store.view_parameters("test")["crop_height"].max() <= 8  # crops are of the stored image

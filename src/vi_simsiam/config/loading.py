@@ -97,11 +97,11 @@ def _faults(params: Any) -> Iterator[str]:
     if not isinstance(params, Mapping):
         yield f"the file must hold keys and values, not {brief(params)}"
         return
-    known = (*AXES, *SECTIONS, "recipes")
+    keys = (*AXES, *SECTIONS, "recipes")
     for key in params:
-        if key not in known:
-            yield f"{key}: unknown key{nearest(str(key), known)}; known are {', '.join(known)}"
-    for key in known:
+        if key not in keys:
+            yield f"{key}: unknown key{nearest(str(key), keys)}; known are {', '.join(keys)}"
+    for key in keys:
         if key not in params:
             yield f"{key}: missing"
     recipes = params.get("recipes", {})
@@ -157,8 +157,8 @@ def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
             continue  # not its own list, and no job that would use it
         for i, name in enumerate(names):
             if name not in recipes:
-                known = ", ".join(map(str, recipes))
-                yield f"{where} = {brief(name)}: must be one of the recipes {known}{nearest(name, recipes)}"
+                choices = ", ".join(map(str, recipes))
+                yield f"{where} = {brief(name)}: must be one of the recipes {choices}{nearest(name, recipes)}"
             elif name == dataset:
                 yield f"{where} = {brief(name)}: is the data set itself, which cannot be out of its distribution"
             elif name in names[:i]:
@@ -185,7 +185,7 @@ def _recipe_faults(
         if step == "like":
             continue
         if step not in SECTIONS or step == "plot":
-            choices = ["like", *(known for known in SECTIONS if known != "plot")]
+            choices = ["like", *(section for section in SECTIONS if section != "plot")]
             yield f"{where}.{step}: unknown section{nearest(str(step), choices)}; known are {', '.join(choices)}"
         elif override is not None and not isinstance(override, Mapping):
             yield f"{where}.{step} = {brief(override)}: must hold keys of section {step}"
@@ -200,8 +200,8 @@ def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
     while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
         where = f"recipes.{line[0]}.like = {brief(other)}"
         if not isinstance(other, str) or other not in recipes:
-            known = ", ".join(map(str, recipes))
-            raise Problem(f"{where}: no such recipe{nearest(str(other), map(str, recipes))}; there are {known}")
+            names = [str(name) for name in recipes]
+            raise Problem(f"{where}: no such recipe{nearest(str(other), names)}; there are {', '.join(names)}")
         if other in line:
             raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
         line.insert(0, other)
@@ -217,8 +217,8 @@ def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: lis
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    found = get_close_matches(word, list(choices), n=1)
-    return f" (did you mean {found[0]}?)" if found else ""
+    matches = get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def committed(path: Path) -> Any:
     """A YAML file as it is in git's last commit; None where there is no such file, no commit or no git."""
     command = ["git", "show", f"HEAD:./{path.name}"]
     try:
-        shown = subprocess.run(command, cwd=path.parent, capture_output=True, check=True).stdout
-        return yaml.load(shown, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = subprocess.run(command, cwd=path.parent, capture_output=True, check=True).stdout
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, subprocess.CalledProcessError, yaml.YAMLError):
         return None
 

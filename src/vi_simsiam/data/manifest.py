@@ -43,8 +43,8 @@ def verified_manifest(folder: Path) -> Manifest:
             raise Problem(f"{folder / NAME}: {path} is not inside the folder. {again}")
         if not (folder / path).is_file():
             raise Problem(f"{folder / path} is missing. {again}")
-        if (found := (folder / path).stat().st_size) != size:
-            raise Problem(f"{folder / path} is damaged: it has {found} bytes, not {size}. {again}")
+        if (actual := (folder / path).stat().st_size) != size:
+            raise Problem(f"{folder / path} is damaged: it has {actual} bytes, not {size}. {again}")
         if sha256(folder / path) != checksum:
             raise Problem(f"{folder / path} is damaged: its SHA-256 is not the one it was downloaded with. {again}")
     return manifest
