@@ -57,7 +57,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
     Args:
         params: the whole (checked) mapping.
         step: name of the step.
-        dataset: name of a recipe; None for the step that is about all data sets (`plot`).
+        dataset: name of a recipe; None for the step with one job for all data sets (`plot`).
         method: for `pretrain`, the method, whose job gets only what it uses.
     """
     section, line = dict(params[step]), []
@@ -148,7 +148,7 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
 
 
 def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
-    """Of otherwise sound params: data sets to compare with that do not exist, or are compared with themselves."""
+    """Data sets to compare with that do not exist, or are compared with themselves. The params are otherwise sound."""
     recipes = params["recipes"]
     for dataset in (None, *recipes):
         where = "uncertainty.ood" if dataset is None else f"recipes.{dataset}.uncertainty.ood"

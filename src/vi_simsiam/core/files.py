@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written to a temporary name and renamed."""
+"""Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON, walks of folders."""
 
 import errno
 import glob
