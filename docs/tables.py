@@ -29,8 +29,9 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from vi_simsiam.report.runs import Run  # noqa: E402
 from vi_simsiam.report.summary import summary_text  # noqa: E402
-from vi_simsiam.report.tables import OWN_SCORES, over_seeds  # noqa: E402
+from vi_simsiam.report.tables import over_seeds  # noqa: E402
 from vi_simsiam.stats.bootstrap import Estimate  # noqa: E402
+from vi_simsiam.uncertainty import scores  # noqa: E402
 
 PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")
 OWN = "own score"
@@ -86,7 +87,7 @@ def results(folder: str, dataset: str) -> str:
         values = Estimate(*(float(row[name]) for name in Estimate._fields))
         measure, _, score = row["measure"].partition("/")
         found.setdefault((row["method"], row["measure"]), []).append(values)
-        if score in OWN_SCORES:
+        if score in scores.OWN:
             found.setdefault((row["method"], f"{measure}/{OWN}"), []).append(values)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
@@ -127,7 +128,7 @@ def quantiles(folder: str, dataset: str) -> str:
         if (row["dataset"], row["on"], row["classifier"]) == (dataset, "images", "probe"):
             values = Estimate(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high", "n")))
             found.setdefault((row["method"], row["score"]), {}).setdefault(row["quantile"], []).append(values)
-    shown = {key: cells for key, cells in found.items() if key[1] in (*OWN_SCORES, "knn_density", "probe_confidence")}
+    shown = {key: cells for key, cells in found.items() if key[1] in (*scores.OWN, "knn_density", "probe_confidence")}
     count = len(next(iter(shown.values())))
     names = [f"{i + 1} of {count}" for i in range(count)]
     lines = [f"| method | score | {' | '.join(names)} |", "|---" * (2 + count) + "|"]

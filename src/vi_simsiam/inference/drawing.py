@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from vi_simsiam.core.text import printable
 from vi_simsiam.report.figures.grids import GAP, ROW, draw_frame, draw_image
-from vi_simsiam.report.figures.style import SCORES, blocks, shortened
+from vi_simsiam.report.figures.style import blocks, shortened
+from vi_simsiam.uncertainty import scores
 
 _TEXT = 0.25  # space below an image for its name, as a share of its side
 
@@ -20,7 +21,7 @@ def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFram
         lowest, highest: the table of each side, most extreme first, and its pixels, uint8 (n, size, size, channels).
         score: column that they are sorted by; the tables also have `path` and `percentile`.
     """
-    label = SCORES[score].label
+    label = scores.score(score).label
     sides = [("most uncertain", *lowest), ("most certain", *highest)]
     depths = [-(-len(table) // ROW) * (1 + GAP + _TEXT) for _, table, _ in sides]
     titles = [f"{title}: {_span(table, score, label)}" for title, table, _ in sides]
