@@ -32,8 +32,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import closing  # noqa: E402
 from vi_simsiam.report.runs import Run  # noqa: E402
-from vi_simsiam.report.tables import over_seeds  # noqa: E402
-from vi_simsiam.stats.bootstrap import Estimate  # noqa: E402
+from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
 PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")

@@ -8,8 +8,10 @@ import pandas as pd
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, over_seeds
-from vi_simsiam.stats.bootstrap import Bootstrap, Estimate
+from vi_simsiam.report.tables import estimate_of
+from vi_simsiam.stats.bootstrap import Bootstrap
+from vi_simsiam.stats.intervals import Estimate, over_seeds
+from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
 from vi_simsiam.uncertainty.measures import outcomes
 
@@ -168,7 +170,7 @@ def dino_correlation(ours: Run, dino: Run) -> Estimate | None:
     kappa, certainty = ours.images["kappa"], dino.images.get("negative_entropy")
     if certainty is None or not (np.isfinite(kappa).all() and np.isfinite(certainty).all()):
         return None
-    return Bootstrap(len(kappa), _RESAMPLES, seed=0).spearman(kappa, certainty)
+    return Bootstrap(len(kappa), _RESAMPLES, seed=0).one(spearman(kappa, certainty))
 
 
 def _same_images(first: Run, second: Run) -> None:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vi_simsiam.stats.bootstrap import Bootstrap, Estimate, Mean, auroc, spearman
-from vi_simsiam.stats.ranks import Ranked
-from vi_simsiam.stats.resamples import Statistic
+from vi_simsiam.stats.bootstrap import Bootstrap, Mean, Statistic
+from vi_simsiam.stats.intervals import Estimate
+from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
 from vi_simsiam.uncertainty import scores
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from vi_simsiam.report.claims import RANGES, Finding, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run
-from vi_simsiam.report.tables import mean_over_seeds
+from vi_simsiam.stats.intervals import mean_over_seeds
 
 _ROW = 0.17  # inches per claim
 _FRAME = 0.45  # inches of a panel's axis and label

@@ -19,7 +19,8 @@ from vi_simsiam.report.figures.style import (
     methods_legend,
 )
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, mean_over_seeds, over_seeds, sphere_dimension, wilson
+from vi_simsiam.report.tables import estimate_of, sphere_dimension
+from vi_simsiam.stats.intervals import mean_over_seeds, over_seeds, wilson
 from vi_simsiam.uncertainty.measures import outcomes
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]

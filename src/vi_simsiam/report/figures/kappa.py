@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from vi_simsiam.report.claims import dino_correlation
 from vi_simsiam.report.figures.style import block_title, blocks, interval_text, kappa_axis, message, method_style
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import over_seeds, sphere_dimension
+from vi_simsiam.report.tables import sphere_dimension
+from vi_simsiam.stats.intervals import over_seeds
 
 NO_KAPPA = "no method with kappa in this run"
 _CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest areas there are

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from vi_simsiam.report.figures.style import block_title, blocks, draw_estimate, method_style, methods_legend
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, wilson
+from vi_simsiam.report.tables import estimate_of
+from vi_simsiam.stats.intervals import wilson
 from vi_simsiam.uncertainty.measures import outcomes
 from vi_simsiam.uncertainty.scores import IN_FIGURES
 from vi_simsiam.uncertainty.scores import score as row_of
