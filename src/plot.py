@@ -6,7 +6,7 @@ from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.report.claims import claims_table, findings
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
-from vi_simsiam.report.gallery import write_gallery
+from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.tables import headline, measures_table, quantiles_table, ranking_table, summary_table
 

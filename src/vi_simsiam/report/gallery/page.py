@@ -1,4 +1,9 @@
-"""The gallery: one HTML file in which test images are looked through by how certain the model is of them."""
+"""The gallery: one HTML file in which test images are looked through by how certain the model is of them.
+
+Markup, style and script are files beside this one; the places @NAME@ in the markup are filled in here. The script
+writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be loaded: a
+class or a file with a name in HTML is shown, not obeyed.
+"""
 
 import base64
 import hashlib
@@ -15,7 +20,6 @@ from PIL import Image
 
 from vi_simsiam.core.files import replacing
 from vi_simsiam.report.figures.style import method_style
-from vi_simsiam.report.gallery_template import PAGE, SCRIPT, STYLE
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.spatial import resize
@@ -30,13 +34,17 @@ _BOX = ("top", "left", "height", "width")
 def write_gallery(runs: Sequence[Run], path: Path) -> None:
     """Write the page of the first seed of every data set and method. The same inputs give the same bytes."""
     data = {"datasets": [_dataset(group) for group in grouped(list(runs), "dataset").values()]}
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    page = PAGE
+    page, style, script = _file("page.html"), "\n" + _file("style.css"), "\n" + _file("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # The data last: what they contain must not be taken for a place to fill.
-    for name, text in {"STYLE": STYLE, "DIGEST": digest, "SCRIPT": SCRIPT, "DATA": _embedded(data)}.items():
+    for name, text in {"STYLE": style, "DIGEST": digest, "SCRIPT": script, "DATA": _embedded(data)}.items():
         page = page.replace(f"@{name}@", text, 1)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _embedded(data: Any) -> str:
