@@ -15,9 +15,7 @@ A table stands between two comments, of which the first says what it shows and w
 training. A test compares the pages with what this script would write.
 """
 
-import contextlib
 import csv
-import io
 import math
 import re
 import sys
@@ -28,10 +26,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-sys.path.insert(0, str(ROOT / "workflow"))
 
-import closing  # noqa: E402
 from vi_simsiam.report.runs import Run  # noqa: E402
+from vi_simsiam.report.summary import summary_text  # noqa: E402
 from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
@@ -76,12 +73,9 @@ def filled(text: str) -> str:
 
 def summary() -> str:
     """What a run prints at its end."""
-    said = io.StringIO()
-    with contextlib.chdir(ROOT), contextlib.redirect_stdout(said):
-        started, closing.STARTED = closing.STARTED, 0
-        closing.print_summary()
-        closing.STARTED = started
-    return f"```text\n{said.getvalue().strip()}\n```"
+    folder = Path("results/plot")
+    summary, claims = (pd.read_csv(ROOT / folder / f"{name}.csv") for name in ("summary", "claims"))
+    return f"```text\n{summary_text(summary, claims, folder).strip()}\n```"
 
 
 def results(folder: str, dataset: str) -> str:

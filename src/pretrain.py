@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -23,8 +22,6 @@ from vi_simsiam.transforms.views import Views
 def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
-    # By name, so that the digest of a training's code does not hold the table of scores, on which it does not depend.
-    import_module("vi_simsiam.uncertainty.scores").require_rows(args.method)
     made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)

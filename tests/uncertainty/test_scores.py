@@ -24,16 +24,14 @@ def test_every_score_of_a_method_has_a_row_of_its_own(method):
 
 
 @pytest.mark.parametrize("name, reason", [("sharpness", "no row"), ("knn_density", "another name")])
-@pytest.mark.parametrize("step", ["pretrain", "uncertainty"])
-def test_a_score_without_a_row_ends_a_step_before_it_reads_anything(step, name, reason, monkeypatch):
+def test_a_score_without_a_row_ends_the_step_before_it_reads_anything(name, reason, monkeypatch):
     monkeypatch.setattr(untrained.METHOD, "certainty_scores", (name,))
-    folders = {"pretrain": ["store", "out", "scratch"], "uncertainty": ["store", "model", "probe", "out"]}[step]
-    options = [part for folder in folders for part in (f"--{folder}", "nowhere")]
-    params = loading.resolve(loading.load(ROOT / "params.yaml"), step, "digits", "untrained")
+    options = [part for folder in ("store", "model", "probe", "out") for part in (f"--{folder}", "nowhere")]
+    params = loading.resolve(loading.load(ROOT / "params.yaml"), "uncertainty", "digits")
     job = ["--dataset", "digits", "--method", "untrained", "--seed", "0", "--params", json.dumps(params)]
-    monkeypatch.setattr(sys, "argv", [f"{step}.py", *job, *options])
+    monkeypatch.setattr(sys, "argv", ["uncertainty.py", *job, *options])
     with pytest.raises(Problem, match="uncertainty/scores") as caught:
-        runpy.run_path(str(ROOT / f"src/{step}.py"))["main"]()
+        runpy.run_path(str(ROOT / "src/uncertainty.py"))["main"]()
     assert repr(name) in str(caught.value) and reason in str(caught.value)
 
 
