@@ -100,9 +100,9 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
     return out
 
 
-def claims_table(found: list[Finding]) -> pd.DataFrame:
+def claims_table(results: list[Finding]) -> pd.DataFrame:
     """A row per finding: claim, dataset, method, estimate, ci_low, ci_high, verdict."""
-    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in found]
+    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in results]
     return pd.DataFrame(rows, columns=["claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict"])
 
 
@@ -129,8 +129,8 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
 
 
 def _measured(runs: list[Run], measure: str) -> list[Estimate]:
-    found = [estimate_of(run, measure) for run in runs]
-    return [estimate for estimate in found if np.isfinite(estimate).all()]
+    estimates = [estimate_of(run, measure) for run in runs]
+    return [estimate for estimate in estimates if np.isfinite(estimate).all()]
 
 
 def _paired(
@@ -138,8 +138,8 @@ def _paired(
 ) -> list[Estimate]:  # fmt: skip
     """Compare the runs of equal seed; no estimate for a seed that only one of the methods has."""
     by_seed = {run.seed: run for run in theirs}
-    found = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
-    return [estimate for estimate in found if estimate is not None]
+    estimates = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
+    return [estimate for estimate in estimates if estimate is not None]
 
 
 def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | None:

@@ -49,12 +49,12 @@ def _function(name: str) -> Callable[..., Figure]:
     row = FIGURES[name]
     module, _, function = row.function.partition(":")
     try:
-        found = getattr(import_module(f"{__package__}.{module}"), function)
+        drawing = getattr(import_module(f"{__package__}.{module}"), function)
     except (ImportError, AttributeError) as error:
         raise Problem(f"{_REGISTRY}: the row of {name} names {row.function}, which is not there ({error}).") from None
     if unknown := set(row.params) - set(PlotParams.model_fields):
         raise Problem(f"{_REGISTRY}: the row of {name} names {', '.join(unknown)}, no parameter of the step plot.")
-    return found
+    return drawing
 
 
 def _draws(function: Callable, module: ModuleType) -> bool:

@@ -55,12 +55,12 @@ def _embedded(data: Any) -> str:
 
 def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     first = [group[0] for group in grouped(list(runs), "method").values()]
-    shown = [run for run in first if own_score(run.images) is not None] or first
+    with_score = [run for run in first if own_score(run.images) is not None] or first
     # VI-SimSiam before the others: the page opens with it.
-    shown.sort(key=lambda run: not run.has_kappa)
-    rows = _rows(shown[0].images[shown_score(shown[0].images)].to_numpy())
-    images, paths = shown[0].test_images(), shown[0].sources["path"].to_numpy()
-    label = shown[0].images["label"].to_numpy()
+    with_score.sort(key=lambda run: not run.has_kappa)
+    rows = _rows(with_score[0].images[shown_score(with_score[0].images)].to_numpy())
+    images, paths = with_score[0].test_images(), with_score[0].sources["path"].to_numpy()
+    label = with_score[0].images["label"].to_numpy()
     tile = min(_TILE, images.shape[1])
     return {
         "name": runs[0].dataset,
@@ -72,7 +72,7 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
         "index": rows.tolist(),
         "path": [str(path) for path in paths[rows]],
         "label": label[rows].tolist(),
-        "runs": [_run(run, rows) for run in shown],
+        "runs": [_run(run, rows) for run in with_score],
     }
 
 
@@ -88,7 +88,7 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
     score, table = shown_score(run.images), run.images.iloc[rows]
     names = [name for name in scores.IN_FIGURES if name in table]
     names.sort(key=lambda name: name != score)
-    known = (table["label"] >= 0).to_numpy()
+    labelled = (table["label"] >= 0).to_numpy()
     judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
     return {
         "name": f"{method_style(run.method).label}, seed {run.seed}",
@@ -96,7 +96,7 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
         "labels": [scores.score(name).label for name in names],
         "scores": [_numbers(table[name]) for name in names],
         "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
-        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], known, strict=True)]
+        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], labelled, strict=True)]
         if "correct" in judged
         else None,
         "crops": _crops(run, score, rows),
