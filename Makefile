@@ -9,7 +9,7 @@ run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 
 PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 10
 
-test: .venv/test.stamp  ## all that proves a change, within ten minutes
+test: .venv/test.stamp  ## all that proves a change, about ten minutes
 	$(PYTEST) -m '(chain or not slow) and not slurm and not recorded'
 
 test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
