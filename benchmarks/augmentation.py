@@ -19,7 +19,7 @@ from torchvision.transforms.functional import to_pil_image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config.schema import AugmentationParams
-from vi_simsiam.core.randomness import generator
+from vi_simsiam.core.randomness import Generators, generator
 from vi_simsiam.transforms import views
 from vi_simsiam.transforms.views import Views
 
@@ -32,7 +32,7 @@ CASES = [(32, 3, 256), (28, 1, 256), (96, 3, 128), (224, 3, 32)]  # pixels of a 
 
 def ours(images: torch.Tensor) -> Callable[[], torch.Tensor]:
     n, size, _, channels = images.shape
-    made, draw = Views(RECIPE, size, channels), generator("benchmark")
+    made, draw = Views(RECIPE, size, channels), Generators("benchmark")
     return lambda: made.apply(images, made.draw(n, size, size, draw))
 
 

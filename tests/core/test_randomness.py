@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vi_simsiam.core.randomness import generator
+from vi_simsiam.core.randomness import Generators, generator
 
 
 def draws(*purpose):
@@ -43,3 +43,16 @@ def test_any_size_of_integer():
 def test_other_types_are_refused(part):
     with pytest.raises(TypeError, match="strings and integers"):
         generator(0, part)
+
+
+def test_generators_by_name_do_not_shift_each_other():
+    def numbers(*names):
+        generators = Generators(3, "views")
+        drawn = {name: [] for name in names}
+        for name in names:
+            drawn[name] += torch.rand(2, generator=generators[name]).tolist()
+        return drawn
+
+    crop = torch.rand(4, generator=generator(3, "views", "crop")).tolist()
+    assert numbers("crop", "flip", "crop")["crop"] == numbers("crop", "crop")["crop"] == pytest.approx(crop)
+    assert numbers("new", "flip")["flip"] == numbers("flip")["flip"] != numbers("new")["new"]

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from torch import nn
 
+from helpers.project import ROOT
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core import distributed as processes
@@ -26,7 +28,6 @@ from vi_simsiam.transforms.views import Views
 
 METHODS = ("simsiam", "vi_simsiam", "simclr", "dino", "vae")
 CPU = torch.device("cpu")
-SRC = Path(training.__file__).parents[1]
 TWO = {"devices": 2, "sync_batchnorm": False}
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
 
@@ -161,14 +162,10 @@ def test_the_end_of_one_process_is_the_end_of_all(how, message):
     assert not torch.multiprocessing.active_children()
 
 
-def children(pid):
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def running(pid):
+def running(process):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -177,11 +174,10 @@ def step(store, folder, **changes):
     params = pretrain_params("vi_simsiam", **changes).model_dump()
     job = {"dataset": "digits", "method": "vi_simsiam", "seed": 0, "params": json.dumps(params), "store": store.folder}
     paths = {"out": folder / "out", "scratch": folder / "scratch"}
-    return [sys.executable, SRC / "pretrain.py", *(f"--{key}={value}" for key, value in (job | paths).items())]
+    return [sys.executable, ROOT / "src/pretrain.py", *(f"--{key}={value}" for key, value in (job | paths).items())]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(store, tmp_path):
     epochs = 60
     command = step(store, tmp_path, epochs=epochs, **TWO)
@@ -194,7 +190,7 @@ def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(st
         while not list(tmp_path.glob("scratch/*/[!.]*.safetensors")) and parent.poll() is None:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
-        workers = children(parent.pid)
+        workers = psutil.Process(parent.pid).children()
         assert len(workers) >= 2
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(30) != 0

@@ -10,7 +10,7 @@ import torchvision.transforms.functional as F
 from scipy import stats
 
 from vi_simsiam.config.schema import AugmentationParams
-from vi_simsiam.core.randomness import generator
+from vi_simsiam.core.randomness import Generators, generator
 from vi_simsiam.transforms.spatial import fixed_crops, resize, to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
 
@@ -74,7 +74,7 @@ def references(images, parameters, views):
 def test_whole_chain_equals_torchvision(height, width, size, channels):
     images = photos(64, height, width, channels)
     views = Views(augmentation(crop_scale=[0.05, 1.0], hue=0.5), size, channels)
-    parameters = views.draw(64, height, width, generator(1))
+    parameters = views.draw(64, height, width, Generators(1))
     result = views.apply(images, parameters)
     assert result.shape == (64, channels, size, size) and result.dtype == torch.float32 and result.is_contiguous()
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
@@ -97,7 +97,7 @@ def test_whole_chain_equals_torchvision(height, width, size, channels):
 def test_each_operation_equals_torchvision(only, channels):
     images = photos(48, 32, 32, channels)
     views = Views(augmentation(NOTHING, **only), 32, channels)
-    parameters = views.draw(48, 32, 32, generator(2))
+    parameters = views.draw(48, 32, 32, Generators(2))
     result = views.apply(images, parameters)
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
     if "grey" in only and channels == 1:
@@ -107,7 +107,7 @@ def test_each_operation_equals_torchvision(only, channels):
 def test_nothing_asked_nothing_changed():
     images = photos(8, 32, 32, 3)
     views = Views(augmentation(NOTHING), 32)
-    result = views.apply(images, views.draw(8, 32, 32, generator(0)))
+    result = views.apply(images, views.draw(8, 32, 32, Generators(0)))
     assert torch.equal(to_uint8(result), images)
     torch.testing.assert_close(result, images.permute(0, 3, 1, 2) / 255, rtol=0, atol=1e-6)
 
@@ -119,7 +119,7 @@ def test_hue_of_every_colour():
     shifts = torch.tensor([-0.5, -0.31, -1 / 6, -1e-3, 1e-3, 0.1, 1 / 3, 0.5])
     views = Views(augmentation(NOTHING), 18)
     images = cube.expand(8, 12, 18, 3)
-    drawn = views.draw(8, 12, 18, generator(0))
+    drawn = views.draw(8, 12, 18, Generators(0))
     whole = torch.full((8,), 12), torch.full((8,), 18)
     columns = {name: getattr(drawn, name) for name in drawn.__dataclass_fields__}
     columns |= dict(crop_top=torch.zeros(8, dtype=torch.int64), crop_left=torch.zeros(8, dtype=torch.int64))
@@ -133,7 +133,7 @@ def test_hue_of_every_colour():
 def test_uint8_and_float_images_give_the_same_views():
     images = photos(32, 32, 32, 3)
     views = Views(augmentation(), 32)
-    parameters = views.draw(32, 32, 32, generator(3))
+    parameters = views.draw(32, 32, 32, Generators(3))
     torch.testing.assert_close(
         views.apply(images, parameters), views.apply(images.double() / 255, parameters), rtol=0, atol=1e-6
     )
@@ -142,7 +142,7 @@ def test_uint8_and_float_images_give_the_same_views():
 def test_a_view_does_not_depend_on_the_batch_around_it():
     images = photos(200, 32, 32, 3)
     views = Views(augmentation(), 32)
-    parameters = views.draw(200, 32, 32, generator(4))
+    parameters = views.draw(200, 32, 32, Generators(4))
     together = views.apply(images, parameters)
     for i in (0, 17, 199):
         alone = views.apply(images[i : i + 1], parameters[i : i + 1])
@@ -153,7 +153,7 @@ def test_a_view_does_not_depend_on_the_batch_around_it():
 
 def test_same_pixels_for_any_number_of_threads():
     images, views = photos(300, 32, 32, 3), Views(augmentation(), 32)
-    parameters = views.draw(300, 32, 32, generator(6))
+    parameters = views.draw(300, 32, 32, Generators(6))
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
@@ -168,7 +168,7 @@ def test_same_pixels_for_any_number_of_threads():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_the_same_pixels():
     images, views = photos(128, 32, 32, 3), Views(augmentation(), 32)
-    parameters = views.draw(128, 32, 32, generator(7))
+    parameters = views.draw(128, 32, 32, Generators(7))
     on_gpu = views.apply(images.cuda(), parameters)
     assert on_gpu.is_cuda
     torch.testing.assert_close(on_gpu.cpu(), views.apply(images, parameters), rtol=0, atol=1e-5)
@@ -176,7 +176,7 @@ def test_a_gpu_gives_the_same_pixels():
 
 def test_autocast_around_it_makes_no_difference():
     images, views = photos(16, 48, 48, 3), Views(augmentation(), 32)
-    parameters = views.draw(16, 48, 48, generator(8))
+    parameters = views.draw(16, 48, 48, Generators(8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = views.apply(images, parameters)
     assert torch.equal(inside, views.apply(images, parameters))
@@ -184,13 +184,13 @@ def test_autocast_around_it_makes_no_difference():
 
 def test_no_images():
     views = Views(augmentation(), 32, 3)
-    none = views.apply(torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, generator(0)))
+    none = views.apply(torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, Generators(0)))
     assert none.shape == (0, 3, 32, 32)
 
 
 def test_images_of_another_kind_are_refused():
     views = Views(augmentation(), 32, 3)
-    parameters = views.draw(2, 32, 32, generator(0))
+    parameters = views.draw(2, 32, 32, Generators(0))
     with pytest.raises(ValueError, match="3 channels"):
         views.apply(photos(2, 32, 32, 1), parameters)
     with pytest.raises(ValueError, match="2 views"):
@@ -219,7 +219,7 @@ def torchvision_crops(height, width, scale, ratio):
 ])  # fmt: skip
 def test_crops_are_distributed_as_torchvisions(height, width, scale, ratio):
     views = Views(augmentation(crop_scale=scale, crop_ratio=ratio), 32)
-    ours = views.draw(N, height, width, generator("crops"))
+    ours = views.draw(N, height, width, Generators("crops"))
     theirs = torchvision_crops(height, width, scale, ratio)
     h, w = ours.crop_height, ours.crop_width
     assert (ours.crop_top >= 0).all() and (ours.crop_left >= 0).all() and (h >= 1).all() and (w >= 1).all()
@@ -236,7 +236,7 @@ def test_crops_are_distributed_as_torchvisions(height, width, scale, ratio):
 def test_fallback_crop_is_torchvisions(height, width, ratio):
     """The area is the whole image's and the ratio is not its own: no try fits."""
     views = Views(augmentation(crop_scale=[1.0, 1.0], crop_ratio=ratio), 32)
-    ours = views.draw(3, height, width, generator(0))
+    ours = views.draw(3, height, width, Generators(0))
     expected = tv.RandomResizedCrop.get_params(torch.empty(3, height, width), [1.0, 1.0], ratio)
     for i in range(3):
         assert tuple(int(c[i]) for c in (ours.crop_top, ours.crop_left, ours.crop_height, ours.crop_width)) == expected
@@ -244,7 +244,7 @@ def test_fallback_crop_is_torchvisions(height, width, ratio):
 
 def test_colours_are_distributed_as_torchvisions():
     a = augmentation()
-    ours = Views(a, 32).draw(3 * N, 32, 32, generator("colours"))
+    ours = Views(a, 32).draw(3 * N, 32, 32, Generators("colours"))
     torch.manual_seed(0)
     jitter = tv.ColorJitter(a.brightness, a.contrast, a.saturation, a.hue)
     rows = [jitter.get_params(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) for _ in range(N)]
@@ -262,22 +262,22 @@ def test_colours_are_distributed_as_torchvisions():
 
 @pytest.mark.parametrize("name,probability", [("flip", 0.5), ("jitter", 0.8), ("grey", 0.2), ("blur", 0.5)])
 def test_probabilities(name, probability):
-    ours = Views(augmentation(**{name: probability}), 32).draw(N, 32, 32, generator("probability"))
+    ours = Views(augmentation(**{name: probability}), 32).draw(N, 32, 32, Generators("probability"))
     applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
     assert stats.binomtest(int(applied.sum()), N, probability).pvalue > 0.01
     for never_or_always in (0.0, 1.0):
-        ours = Views(augmentation(**{name: never_or_always}), 32).draw(N, 32, 32, generator("probability"))
+        ours = Views(augmentation(**{name: never_or_always}), 32).draw(N, 32, 32, Generators("probability"))
         applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
         assert (applied == bool(never_or_always)).all()
 
 
 def test_blur_widths_are_uniform():
-    sigma = Views(augmentation(blur=1.0), 32).draw(N, 32, 32, generator("blur")).blur_sigma
+    sigma = Views(augmentation(blur=1.0), 32).draw(N, 32, 32, Generators("blur")).blur_sigma
     assert stats.kstest(sigma.numpy(), stats.uniform(0.1, 1.9).cdf).pvalue > 0.01
 
 
 def test_draws_of_different_augmentations_are_independent():
-    p = Views(augmentation(), 32).draw(N, 32, 32, generator("independent"))
+    p = Views(augmentation(), 32).draw(N, 32, 32, Generators("independent"))
     on = p.jitter
     columns = [p.crop_area, p.crop_top, p.crop_left, p.flip, p.brightness, p.contrast, p.hue, p.grey, p.blur_sigma]
     r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
@@ -289,7 +289,7 @@ def test_draws_of_different_augmentations_are_independent():
 
 def test_same_generator_same_draw_and_one_change_leaves_the_others():
     def draw(**changes):
-        return Views(augmentation(**changes), 32).draw(100, 32, 32, generator(8)).table()
+        return Views(augmentation(**changes), 32).draw(100, 32, 32, Generators(8)).table()
 
     first, second, without = draw(), draw(), draw(flip=0.0, grey=1.0, hue=0.0)
     for name in first:
@@ -298,14 +298,51 @@ def test_same_generator_same_draw_and_one_change_leaves_the_others():
             assert np.array_equal(first[name], without[name]), name
 
 
+COLUMNS = {
+    "crop": ("crop_top", "crop_left", "crop_height", "crop_width", "crop_area"), "blur": ("blur_sigma",),
+    **{name: (name,) for name in ("flip", "jitter", "brightness", "contrast", "saturation", "hue", "grey", "order")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_an_augmentation_draws_from_the_generator_of_its_name_alone(name):
+    """With another generator under one name, what this name draws is another, and nothing else."""
+    views = Views(augmentation(jitter=1.0, blur=1.0), 32)
+    if name == "jitter":
+        views = Views(augmentation(jitter=0.5, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0), 32)
+    generators = Generators("own name")
+    generators[name] = generator("another")
+    before, after = (views.draw(200, 32, 32, g) for g in (Generators("own name"), generators))
+    changed = {column for column in vars(before) if not torch.equal(getattr(before, column), getattr(after, column))}
+    assert changed == set(COLUMNS[name])
+    assert set(generators) == set(COLUMNS)
+
+
+def test_a_new_augmentation_leaves_the_draws_of_the_others():
+    class More(Views):
+        def draw(self, n, height, width, generators):
+            torch.rand(n, 3, generator=generators["solarize"])
+            parameters = super().draw(n, height, width, generators)
+            torch.rand(n, generator=generators["invert"])
+            return parameters
+
+    batches = []
+    for views in (Views(augmentation(), 32), More(augmentation(), 32)):
+        generators = Generators(3, 17, "views")
+        batches.append([views.draw(n, 32, 32, generators) for n in (64, 64, 7)])
+    for before, after in zip(*batches, strict=True):
+        for column in vars(before):
+            assert torch.equal(getattr(before, column), getattr(after, column)), column
+
+
 def test_one_channel_has_no_saturation_hue_or_grey():
-    p = Views(augmentation(jitter=1.0, grey=1.0), 28, channels=1).draw(50, 28, 28, generator(9))
+    p = Views(augmentation(jitter=1.0, grey=1.0), 28, channels=1).draw(50, 28, 28, Generators(9))
     assert (p.saturation == 1).all() and (p.hue == 0).all() and not p.grey.any()
     assert p.brightness.std() > 0.1 and p.contrast.std() > 0.1
 
 
 def test_table_has_the_columns_and_types_of_the_parameter_table():
-    table = Views(augmentation(), 32).draw(5, 32, 32, generator(0)).table()
+    table = Views(augmentation(), 32).draw(5, 32, 32, Generators(0)).table()
     assert {name: column.dtype.name for name, column in table.items()} == {
         "crop_top": "int64", "crop_left": "int64", "crop_height": "int64", "crop_width": "int64",
         "crop_area": "float32", "flip": "bool", "jitter": "bool", "brightness": "float32", "contrast": "float32",

@@ -35,3 +35,19 @@ def generator(*purpose: str | int) -> "torch.Generator":
     import torch  # here, so that what needs no tensors does not wait for torch
 
     return torch.Generator().manual_seed(seed(*purpose))
+
+
+class Generators(dict[str, "torch.Generator"]):
+    """A generator for each name, `generator(*purpose, name)`, made when it is first asked for and then kept.
+
+    What is drawn under one name depends on the purpose, the name, and what was drawn under this name before. So a new
+    name never shifts the numbers of the others.
+    """
+
+    def __init__(self, *purpose: str | int):
+        super().__init__()
+        self.purpose = purpose
+
+    def __missing__(self, name: str) -> "torch.Generator":
+        self[name] = generator(*self.purpose, name)
+        return self[name]

@@ -18,7 +18,7 @@ import torch
 from vi_simsiam.config.schema import CacheViewsParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
-from vi_simsiam.core.randomness import generator
+from vi_simsiam.core.randomness import Generators
 from vi_simsiam.data.sources.base import Images, Report, Split
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
@@ -123,7 +123,7 @@ def _write_split(
 ) -> None:  # fmt: skip
     size, channels, n = params.size, source.channels, len(rows)
     views = Views(params.augmentation, size, channels)
-    draw = generator(params.seed, "cached views", split)
+    generators = Generators(params.seed, "cached views", split)
     names = [folder / name for name in file_names(split)]
     with ExitStack() as files:
         image_file = files.enter_context(_array_file(names[0], (n, size, size, channels), np.uint8))
@@ -138,7 +138,7 @@ def _write_split(
             paths = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
             sources.add({"index": first + np.arange(len(images)), "path": paths})
             pixels.add(images)
-            parameters = views.draw(len(images) * per_image, size, size, draw)
+            parameters = views.draw(len(images) * per_image, size, size, generators)
             index, view = np.divmod(np.arange(len(parameters)), max(per_image, 1))
             table.add({"index": first + index, "view": view, **parameters.table()})
             most = max(1, _VALUES_AT_ONCE // (size * size * channels))
@@ -176,7 +176,7 @@ class _Table:
 
 
 def _view_columns(views: Views) -> pa.Schema:
-    none = views.draw(0, views.size, views.size, generator()).table()
+    none = views.draw(0, views.size, views.size, Generators()).table()
     integers = {name: np.zeros(0, dtype=np.int64) for name in ("index", "view")}
     return pa.table(integers | none).schema
 

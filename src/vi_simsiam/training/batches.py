@@ -77,27 +77,27 @@ class ViewBatches:
             yield batch()
 
     def _gathered(self, epoch: int) -> Iterator[Gathered]:
-        draw = randomness.generator(self.seed, epoch, "views")
+        generators = randomness.Generators(self.seed, epoch, "views")
         order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
         gather, array = (self._cached, self.views) if self.views.shape[1] else (self._fresh, self.images)
         batch_bytes = max(array[0].nbytes, _READ_AROUND) * self.batch_size
         between = max(1, FORGET_AFTER // batch_bytes)
         for step in range(len(self)):
-            yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], draw)
+            yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], generators)
             if step % between == between - 1:
                 forget(array)
 
-    def _fresh(self, rows: Tensor, draw: torch.Generator) -> Gathered:
+    def _fresh(self, rows: Tensor, generators: randomness.Generators) -> Gathered:
         _, height, width, _ = self.images.shape
-        drawn = [self.augmentation.draw(len(rows), height, width, draw)[self.mine] for _ in range(2)]
+        drawn = [self.augmentation.draw(len(rows), height, width, generators)[self.mine] for _ in range(2)]
         return partial(self._augmented, self._in_memory(self.images[rows[self.mine].numpy()]), drawn)
 
     def _augmented(self, images: Tensor, drawn: list[ViewParameters]) -> Pair:
         images = images.to(self.device, non_blocking=True)
         return tuple(self.augmentation.apply(images, parameters) for parameters in drawn)
 
-    def _cached(self, rows: Tensor, draw: torch.Generator) -> Gathered:
-        count = self.views.shape[1]
+    def _cached(self, rows: Tensor, generators: randomness.Generators) -> Gathered:
+        count, draw = self.views.shape[1], generators["cached"]
         first = torch.randint(count, (len(rows),), generator=draw)
         second = (first + torch.randint(1, count, (len(rows),), generator=draw)) % count  # another view than the first
         mine = rows[self.mine].numpy()

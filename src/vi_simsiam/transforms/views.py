@@ -7,7 +7,7 @@ numbers alone. `cache_views` stores the result of both, training may call them f
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -75,36 +75,41 @@ class Views:
         # SimCLR's rule: a tenth of the image's side; odd, at least 3.
         self.blur_kernel = max(3, 2 * (size // 20) + 1)
 
-    def draw(self, n: int, height: int, width: int, generator: torch.Generator) -> ViewParameters:
+    def draw(self, n: int, height: int, width: int, generators: Mapping[str, torch.Generator]) -> ViewParameters:
         """Parameters of n views of images of `height` x `width` pixels.
 
-        All random numbers are taken from `generator` (on the CPU, so that every device sees the same views)
-        whatever the probabilities are: a change of one augmentation leaves the draws of the others as they were.
+        Each augmentation draws from the generator of its own name (on the CPU, so that every device sees the same
+        views), and as many numbers whatever its probability and range are. So neither a change of one augmentation nor
+        a new one shifts the draws of the others.
+
+        Args:
+            generators: by names, as of `vi_simsiam.core.randomness.Generators`; one that is used again goes on.
         """
         a, colour = self.augmentation, self.channels == 3
-        u = torch.rand(n, 2 * _TRIES + 15, generator=generator, dtype=torch.float64)
-        top, left, h, w = _crops(u[:, : 2 * _TRIES + 2], height, width, a.crop_scale, a.crop_ratio)
-        flip, jitter, *factors = u[:, 2 * _TRIES + 2 : 2 * _TRIES + 8].unbind(1)
-        order = u[:, 2 * _TRIES + 8 : 2 * _TRIES + 12].argsort(1)
-        grey, blur, sigma = u[:, 2 * _TRIES + 12 :].unbind(1)
-        jitter = jitter < a.jitter
 
-        def factor(strength: float, number: Tensor) -> Tensor:
-            drawn = _uniform(max(0.0, 1.0 - strength), 1.0 + strength, number)
+        def uniform(name: str, *shape: int) -> Tensor:
+            return torch.rand(n, *shape, generator=generators[name], dtype=torch.float64)
+
+        def factor(name: str, strength: float) -> Tensor:
+            drawn = _uniform(max(0.0, 1.0 - strength), 1.0 + strength, uniform(name))
             return torch.where(jitter, drawn, 1.0).to(torch.float32)
+
+        top, left, h, w = _crops(uniform("crop", 2 * _TRIES + 2), height, width, a.crop_scale, a.crop_ratio)
+        jitter = uniform("jitter") < a.jitter
+        blur, sigma = uniform("blur", 2).unbind(1)
 
         return ViewParameters(
             crop_top=top, crop_left=left, crop_height=h, crop_width=w,
             crop_area=(h * w / (height * width)).to(torch.float32),
-            flip=flip < a.flip,
+            flip=uniform("flip") < a.flip,
             jitter=jitter,
-            brightness=factor(a.brightness, factors[0]),
-            contrast=factor(a.contrast, factors[1]),
-            saturation=factor(a.saturation if colour else 0.0, factors[2]),
-            hue=torch.where(jitter, _uniform(-a.hue, a.hue, factors[3]), 0.0).to(torch.float32) * colour,
-            grey=(grey < a.grey) & colour,
+            brightness=factor("brightness", a.brightness),
+            contrast=factor("contrast", a.contrast),
+            saturation=factor("saturation", a.saturation if colour else 0.0),
+            hue=torch.where(jitter, _uniform(-a.hue, a.hue, uniform("hue")), 0.0).to(torch.float32) * colour,
+            grey=(uniform("grey") < a.grey) & colour,
             blur_sigma=torch.where(blur < a.blur, _uniform(*a.blur_sigma, sigma), 0.0).to(torch.float32),
-            order=order,
+            order=uniform("order", 4).argsort(1),
         )  # fmt: skip
 
     @torch.no_grad()
