@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from vi_simsiam.core import distributed as processes
+from vi_simsiam.core import distributed
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
     Returns: scalars `j_align`, `j_uniform`, `j_kl`.
     """
     log_mean = torch.logsumexp(log_ratio, dim=1) - math.log(log_ratio.shape[1])
-    own = log_ratio.diagonal(processes.rank() * len(log_ratio))
+    own = log_ratio.diagonal(distributed.rank() * len(log_ratio))
     return {"j_align": own.mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
 
 
@@ -50,7 +50,7 @@ def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`; the last is -KL(q || uniform), exact.
     """
-    everyone = processes.gather(log_p)
+    everyone = distributed.gather(log_p)
     log_mean = torch.logsumexp(everyone, dim=0) - math.log(len(everyone))
     negative_entropy = torch.xlogy(q, q).sum(-1)
     return {
