@@ -9,18 +9,19 @@ run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 
 PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 10
 
-test: .venv/test.stamp  ## all that proves a change, within ten minutes
-	$(PYTEST) -m 'not slow and not recorded'
+test: .venv/test.stamp  ## all that proves a change, about ten minutes
+	$(PYTEST) -m '(chain or not slow) and not slurm and not recorded'
 
 test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
-	$(PYTEST) -m 'slow and not recorded'
+	$(PYTEST) -m '(slow or slurm) and not chain and not recorded'
 
 test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
 	$(PYTEST) -m recorded
 
-lint: .venv/test.stamp  ## linters: ruff, snakefmt, snakemake
+lint: .venv/test.stamp  ## linters and types: ruff, mypy, snakefmt, snakemake
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
 	$(VENV) -m snakefmt --check Snakefile workflow
 	$(VENV) -m pytest -q tests/workflow/test_pipeline.py -k lint
 
@@ -31,9 +32,9 @@ format: .venv/test.stamp  ## format all code, repair what the linter can
 
 lock: .venv/bin/python  ## pin the newest versions that pyproject.toml allows
 	$(VENV) -m pip install --quiet uv
-	$(LOCK) --extra workflow --output-file requirements.lock
-	$(LOCK) --extra workflow --extra test --constraint requirements.lock --output-file requirements-test.lock
-	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock
+	$(LOCK) pyproject.toml --extra workflow --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra workflow --extra test --constraint requirements.lock --output-file requirements-test.lock
+	$(LOCK) --group docs --output-file requirements-docs.lock
 
 docs: .venv/docs/bin/mkdocs  ## the pages as a site, in site/; a broken link is an error
 	.venv/docs/bin/mkdocs build --strict
@@ -53,13 +54,13 @@ benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchm
 	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
-	rm -rf logs benchmarks/jobs scratch site report.html dvc_plots .pytest_cache .ruff_cache
+	rm -rf logs benchmarks/jobs scratch site report.html dvc_plots .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
 LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --quiet --upgrade \
-	--custom-compile-command "make lock" pyproject.toml
+	--custom-compile-command "make lock"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'

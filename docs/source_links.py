@@ -1,6 +1,6 @@
-"""For the site: links from a page to a file of the repository must lead to one, and become the file's name.
+"""For the site: a link from a page to another file of the repository must lead to one, and becomes the file's name.
 
-On the site there are only the pages; where the repository lies on the web, the site cannot know.
+On the site there are only the pages and their pictures; where the repository lies on the web, the site cannot know.
 """
 
 import logging
@@ -8,17 +8,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-_LINK = re.compile(r"(!?)\[([^\]]*)\]\((\.\./[^)#\s]*)(?:#[^)\s]*)?\)")
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called by MkDocs with each page's text."""
 
     def name(link: re.Match) -> str:
-        target = (ROOT / "docs" / link[3]).resolve()
+        picture, text, address = link.groups()
+        target = (DOCS / page.file.src_path).parent.joinpath(address).resolve()
+        if target.is_relative_to(DOCS) and target.suffix in (".md", ".png", ".svg"):
+            return link[0]  # on the site: MkDocs checks it
         if not target.exists() or not target.is_relative_to(ROOT):
-            logging.getLogger("mkdocs").warning(f"{page.file.src_path} leads to {link[3]}, which does not exist")
-        return f"{link[2]} (`{target.relative_to(ROOT)}`)" if not link[1] else f"*{link[2]}*"
+            logging.getLogger("mkdocs").warning(f"{page.file.src_path} leads to {address}, which does not exist")
+            return text
+        return f"*{text}*" if picture else f"{text} (`{target.relative_to(ROOT)}`)"
 
     return _LINK.sub(name, markdown)

@@ -15,9 +15,7 @@ A table stands between two comments, of which the first says what it shows and w
 training. A test compares the pages with what this script would write.
 """
 
-import contextlib
 import csv
-import io
 import math
 import re
 import sys
@@ -28,12 +26,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
-sys.path.insert(0, str(ROOT / "workflow"))
 
-import closing  # noqa: E402
 from vi_simsiam.report.runs import Run  # noqa: E402
-from vi_simsiam.report.tables import OWN_SCORES, over_seeds  # noqa: E402
+from vi_simsiam.report.summary import summary_text  # noqa: E402
+from vi_simsiam.report.tables import over_seeds  # noqa: E402
 from vi_simsiam.stats.bootstrap import Estimate  # noqa: E402
+from vi_simsiam.uncertainty import scores  # noqa: E402
 
 PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")
 OWN = "own score"
@@ -76,12 +74,9 @@ def filled(text: str) -> str:
 
 def summary() -> str:
     """What a run prints at its end."""
-    said = io.StringIO()
-    with contextlib.chdir(ROOT), contextlib.redirect_stdout(said):
-        started, closing.STARTED = closing.STARTED, 0
-        closing.print_summary()
-        closing.STARTED = started
-    return f"```text\n{said.getvalue().strip()}\n```"
+    folder = Path("results/plot")
+    summary, claims = (pd.read_csv(ROOT / folder / f"{name}.csv") for name in ("summary", "claims"))
+    return f"```text\n{summary_text(summary, claims, folder).strip()}\n```"
 
 
 def results(folder: str, dataset: str) -> str:
@@ -92,7 +87,7 @@ def results(folder: str, dataset: str) -> str:
         values = Estimate(*(float(row[name]) for name in Estimate._fields))
         measure, _, score = row["measure"].partition("/")
         found.setdefault((row["method"], row["measure"]), []).append(values)
-        if score in OWN_SCORES:
+        if score in scores.OWN:
             found.setdefault((row["method"], f"{measure}/{OWN}"), []).append(values)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
@@ -133,7 +128,7 @@ def quantiles(folder: str, dataset: str) -> str:
         if (row["dataset"], row["on"], row["classifier"]) == (dataset, "images", "probe"):
             values = Estimate(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high", "n")))
             found.setdefault((row["method"], row["score"]), {}).setdefault(row["quantile"], []).append(values)
-    shown = {key: cells for key, cells in found.items() if key[1] in (*OWN_SCORES, "knn_density", "probe_confidence")}
+    shown = {key: cells for key, cells in found.items() if key[1] in (*scores.OWN, "knn_density", "probe_confidence")}
     count = len(next(iter(shown.values())))
     names = [f"{i + 1} of {count}" for i in range(count)]
     lines = [f"| method | score | {' | '.join(names)} |", "|---" * (2 + count) + "|"]

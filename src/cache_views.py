@@ -5,7 +5,7 @@ import torch
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.record import RunRecord, verify
-from vi_simsiam.data.manifest import NAME, verified_manifest
+from vi_simsiam.data import manifest
 from vi_simsiam.data.sources.registry import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build, write_report
@@ -18,9 +18,9 @@ def main() -> None:
     params = parse("cache_views", args.params)
     torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
-    verify(args.download, NAME)
-    manifest = verified_manifest(args.download)
-    images = find_source(manifest.source).read(args.download, args.threads)
+    verify(args.download, manifest.FILE)
+    source = manifest.verified_manifest(args.download).source
+    images = find_source(source).read(args.download, args.threads)
     build(args.out, args.dataset, images, params)
     write_report(args.out / "report.csv", images.report)
     made.write(args.out, known=Store.open(args.out).sha256)

@@ -5,8 +5,7 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.manifest import write_manifest
-from vi_simsiam.data.sources import class_list
-from vi_simsiam.data.sources import own as own_files
+from vi_simsiam.data.sources import own
 from vi_simsiam.data.sources.registry import find_source
 
 
@@ -19,14 +18,14 @@ def main() -> None:
     if params.path is None:
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
     else:
-        original = own_files.require(params.path)
-        classes = None if params.classes is None else class_list.require(params.classes)
-        more["images_state"] = own_files.state(original, classes)
-        paths = own_files.bring(original, args.out, classes)
-        if own_files.state(original, classes) != more["images_state"]:
+        original = own.find_images(params.path)
+        classes = None if params.classes is None else own.find_classes(params.classes)
+        more["images_state"] = own.state(original, classes)
+        paths = own.bring(original, args.out, classes)
+        if own.state(original, classes) != more["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
-    known = write_manifest(args.out, args.dataset, name, paths)
-    made.write(args.out, known=known, **more)
+    checksums = write_manifest(args.out, args.dataset, name, paths)
+    made.write(args.out, known=checksums, **more)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from vi_simsiam.report.figures.gallery import draw_figures
 from vi_simsiam.report.gallery import write_gallery
 from vi_simsiam.report.ranking import ranking_table
 from vi_simsiam.report.runs import open_runs, verify
+from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import headline, measures_table, quantiles_table, summary_table
 
 
@@ -34,6 +35,9 @@ def main() -> None:
         with replacing(args.out / f"{name}.csv") as temporary:
             # Six digits: more than any interval here can tell apart, and the same on every machine.
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    with replacing(args.out / "summary.txt") as temporary:
+        text = summary_text(tables["summary"], tables["claims"], args.out)
+        temporary.write_text(text, encoding="utf-8")
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(runs, params, args.out / "figures")
     write_gallery(runs, args.out / "gallery.html")

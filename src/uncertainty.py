@@ -13,8 +13,9 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.inference import saved as models
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.probing.linear import LinearProbe
-from vi_simsiam.uncertainty import scorer as certainty
+from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measure
+from vi_simsiam.uncertainty.scorer import Scorer
 from vi_simsiam.uncertainty.tables import evaluate
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--ood", nargs="*", type=Path, default=[], metavar="PATH", help="stores of other data sets")
     args = parser.parse_args()
     params = parse("uncertainty", args.params)
+    scores.require_rows(args.method)
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
@@ -31,7 +33,7 @@ def main() -> None:
     device = best_device()
     model, _ = models.load(args.model, device)
     probed = read_json(args.probe / "probe.json")
-    scorer = certainty.Scorer(
+    scorer = Scorer(
         model,
         LinearProbe.load(args.probe / "classifier.safetensors"),
         torch.from_numpy(np.load(args.probe / "features_train.npy")),

@@ -12,6 +12,16 @@ from filelock import FileLock
 from helpers.project import ROOT, Repo, copy_project
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Before torch is imported: no GPU but for `-m gpu`; one thread for each of pytest-xdist's processes."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # results are the same to the bit on the CPU alone
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)  # this process's alone: commands that tests start choose their own
+
+
 @pytest.fixture
 def blank(tmp_path: Path) -> Repo:
     """The project before its first run."""

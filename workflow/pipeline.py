@@ -18,10 +18,10 @@ sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
 from vi_simsiam.config import loading as params_file  # noqa: E402
+from vi_simsiam.config import origins  # noqa: E402
 from vi_simsiam.core import files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
-from vi_simsiam.data.sources import class_list  # noqa: E402
-from vi_simsiam.data.sources import own as own_files  # noqa: E402
+from vi_simsiam.data.sources import own  # noqa: E402
 from vi_simsiam.report.figures.names import FIGURES  # noqa: E402
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
@@ -107,7 +107,7 @@ def stored(config: dict) -> list[str]:
 
 
 def begin(workflow: Any) -> str:
-    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this process's interpreter.
+    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this interpreter on this tree.
 
     What a killed run left behind is cleared away (dead_runs).
 
@@ -124,6 +124,8 @@ def begin(workflow: Any) -> str:
         )
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
     if workflow.is_main_process:
         dead_runs.clear(ROOT)
         if not dead_runs.locked() and not workflow.dryrun:
@@ -134,11 +136,14 @@ def begin(workflow: Any) -> str:
 def check(config: dict) -> None:
     """Refuse what --config or --configfile made of params.yaml (itself sound: planned_params). Raises: Problem.
 
+    An edit since git's last commit that all recipes override is told: "Nothing to be done" would not explain itself.
     `config` is changed in place: Snakemake leaves what stands in the lists and mappings of --config as text, so that
     seeds=[0,1] would be two strings.
     """
     config.update(_typed(config, params_file.load(planned_params())))
     params_file.check(config, "params.yaml with --config or --configfile")
+    for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
+        print(f"params.yaml: {sentence}", file=sys.stderr)
     for dataset in config["datasets"]:
         images_state(config, dataset)
         soft_labels(config, dataset)
@@ -166,7 +171,7 @@ def images_state(config: dict, dataset: str) -> str | None:
 
 @functools.cache
 def _state(path: str, classes: str | None) -> str:
-    return own_files.state(own_files.require(path), None if classes is None else class_list.require(classes))
+    return own.state(own.find_images(path), None if classes is None else own.find_classes(classes))
 
 
 def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:

@@ -1,6 +1,11 @@
 # What holds for a run as a whole.
-import closing
+import time
+from pathlib import Path
+
 import stopping
+
+STARTED = time.time()
+SUMMARY = Path("results/plot/summary.txt")
 
 
 resource_scopes:
@@ -19,7 +24,11 @@ report: "report/workflow.rst"
 onstart:
     if workflow.local_exec:
         stopping.end_jobs_on_signals()
+    import progress  # only here: it takes a tenth of a second
+
+    progress.show(workflow)
 
 
 onsuccess:
-    closing.print_summary()
+    if SUMMARY.exists() and SUMMARY.stat().st_mtime >= STARTED:  # made by this run
+        print("", SUMMARY.read_text(encoding="utf-8"), sep="\n", end="")

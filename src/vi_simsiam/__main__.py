@@ -4,22 +4,52 @@ import argparse
 import sys
 from importlib import metadata
 
+from vi_simsiam.config import loading, origins
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.command import run
-from vi_simsiam.inference import command as score_command
+from vi_simsiam.core.errors import Problem
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit with its status: 1 after an error, 2 for arguments that are wrong."""
-    parser = argparse.ArgumentParser(prog="vi-simsiam", description="Use a trained model on images of your own.")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="vi-simsiam", description="Use a trained model, look up parameters.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True)
-    score = commands.add_parser("score", help="how certain a model is about images", description=score_command.__doc__)
-    score_command.add_arguments(score)
+    _add_params(commands.add_parser("params", help="what a job's parameters are and where each comes from"))
+    score = commands.add_parser("score", help="how certain a model is about images")
+    if arguments[:1] != ["params"]:  # which need not wait for PyTorch
+        from vi_simsiam.inference import command
+
+        score.description = command.__doc__
+        command.add_arguments(score)
+        score.set_defaults(main=command.score)
     args = parser.parse_args(arguments)
     try:
-        run(lambda: sys.exit(score_command.score(args)))
+        run(lambda: sys.exit(args.main(args)))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _add_params(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print parameters as YAML, each with its origin: a section of params.yaml, or a recipe."
+    parser.add_argument("dataset", nargs="?", help="a recipe; by default, what each recipe changes of the sections")
+    parser.add_argument("method", nargs="?", help="leave out the sections of other methods")
+    parser.add_argument("--params", default="params.yaml", metavar="FILE", help="instead of %(default)s")
+    parser.set_defaults(main=_params)
+
+
+def _params(args: argparse.Namespace) -> int:
+    params = loading.load(args.params)
+    for value, choices, kind in ((args.dataset, params["recipes"], "recipe"), (args.method, METHODS, "method")):
+        if value is not None and value not in choices:
+            names = [str(name) for name in choices]
+            raise Problem(f"{value}: no such {kind}{loading.nearest(value, names)}; there are {', '.join(names)}")
+    if args.dataset is None:
+        print(origins.of_recipes(params), end="")
+    else:
+        print(origins.of_job(params, args.dataset, args.method), end="")
+    return 0
 
 
 def _version() -> str:

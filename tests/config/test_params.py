@@ -7,7 +7,7 @@ import yaml
 
 from helpers.project import ROOT
 from helpers.wrong_parameters import FAULTS, NO_PARAMETERS, broken, put
-from vi_simsiam.config import loading as params_file
+from vi_simsiam.config import loading, schema
 from vi_simsiam.config.schema import METHODS, parse
 from vi_simsiam.core.errors import Problem
 
@@ -16,21 +16,21 @@ FILE = ROOT / "params.yaml"
 
 @pytest.fixture
 def shipped():
-    return params_file.load(FILE)
+    return loading.load(FILE)
 
 
 def test_the_shipped_file_is_sound_and_every_recipe_resolves(shipped):
     for dataset in shipped["recipes"]:
-        for step in params_file.STEPS:
+        for step in loading.STEPS:
             for method in METHODS if step == "pretrain" else [None]:
-                job = params_file.resolve(shipped, step, dataset if step != "plot" else None, method)
+                job = loading.resolve(shipped, step, dataset if step != "plot" else None, method)
                 parse(step, job, method)
 
 
 @pytest.mark.parametrize("key, value, said", FAULTS)
 def test_a_fault_is_named_with_key_value_and_range(shipped, key, value, said):
     with pytest.raises(Problem) as caught:
-        params_file.check(broken(shipped, key, value), "some.yaml")
+        loading.check(broken(shipped, key, value), "some.yaml")
     message = str(caught.value)
     assert message.startswith("some.yaml")
     for words in said:
@@ -43,7 +43,7 @@ def test_every_fault_is_listed_at_once(shipped):
     put(broken, "probe.C", 0)
     del broken["plot"]
     with pytest.raises(Problem) as caught:
-        params_file.check(broken)
+        loading.check(broken)
     for words in ("pretrain.lr", "probe.C", "plot: missing"):
         assert words in str(caught.value)
 
@@ -53,21 +53,21 @@ def test_files_that_are_no_parameter_files(tmp_path, text, said):
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(Problem, match=r"wrong\.yaml") as caught:
-        params_file.load(path)
+        loading.load(path)
     assert said in str(caught.value)
     assert not (tmp_path / "pwned").exists()
 
 
 def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
     with pytest.raises(Problem, match=r"absent\.yaml"):
-        params_file.load(tmp_path / "absent.yaml")
+        loading.load(tmp_path / "absent.yaml")
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Problem, match=r"b\.yaml"):
-        params_file.load(tmp_path / "b.yaml")
+        loading.load(tmp_path / "b.yaml")
 
 
 def test_a_recipe_overrides_single_values_and_nothing_else(shipped):
-    job = params_file.resolve(shipped, "pretrain", "digits", "simsiam")
+    job = loading.resolve(shipped, "pretrain", "digits", "simsiam")
     section, recipe = shipped["pretrain"], shipped["recipes"]["digits"]["pretrain"]
     assert job["epochs"] == recipe["epochs"] != section["epochs"]
     assert job["momentum"] == section["momentum"]
@@ -81,48 +81,48 @@ def test_jobs_get_only_what_they_use(shipped):
     put(changed, "recipes.fashion_mnist.pretrain.epochs", 3)
     put(changed, "seeds", [0, 1])
     for method in METHODS:
-        same = params_file.resolve(shipped, "pretrain", "digits", method) == params_file.resolve(
+        same = loading.resolve(shipped, "pretrain", "digits", method) == loading.resolve(
             changed, "pretrain", "digits", method
         )
         assert same == (method != "vae")
     put(changed, "pretrain.lr", 0.5)
     put(changed, "recipes.digits.pretrain.lr", 0.5)
-    before, after = (params_file.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
+    before, after = (loading.resolve(p, "pretrain", "digits", "untrained") for p in (shipped, changed))
     assert before == after and set(before) == {"backbone"}
 
 
 def test_augmentations_can_be_switched_off_and_others_compared_with(shipped):
     put(shipped, "uncertainty.graded.noise", [])
     put(shipped, "uncertainty.ood", ["fashion_mnist"])  # fashion_mnist itself has no job, so this is no fault
-    params_file.check(shipped)
-    job = parse("uncertainty", params_file.resolve(shipped, "uncertainty", "digits"))
+    loading.check(shipped)
+    job = parse("uncertainty", loading.resolve(shipped, "uncertainty", "digits"))
     assert job.graded.noise == [] and job.ood == ["fashion_mnist"]
 
 
 def test_the_source_of_a_data_set_is_its_own_name_unless_said(shipped):
-    assert params_file.resolve(shipped, "download", "digits")["source"] == "digits"
+    assert loading.resolve(shipped, "download", "digits")["source"] == "digits"
     changed = copy.deepcopy(shipped)
     put(changed, "recipes.mine", {"download": {"source": "digits"}})
-    assert params_file.resolve(changed, "download", "mine")["source"] == "digits"
+    assert loading.resolve(changed, "download", "mine")["source"] == "digits"
 
 
 def test_a_recipe_like_another(shipped):
     """It has all that the other has, also what that one has from a third, but for its own values."""
     put(shipped, "recipes.beta", {"like": "digits", "pretrain": {"vi_simsiam": {"beta": 0.5}}})
     put(shipped, "recipes.gamma", {"like": "beta", "pretrain": {"epochs": 3}, "cache_views": {"size": 12}})
-    params_file.check(shipped)
+    loading.check(shipped)
     digits, beta, gamma = (
-        params_file.resolve(shipped, "pretrain", name, "vi_simsiam") for name in ("digits", "beta", "gamma")
+        loading.resolve(shipped, "pretrain", name, "vi_simsiam") for name in ("digits", "beta", "gamma")
     )
     assert beta == {**digits, "vi_simsiam": {**digits["vi_simsiam"], "beta": 0.5}}
     assert gamma == {**beta, "epochs": 3}
-    stores = [params_file.resolve(shipped, "cache_views", name) for name in ("digits", "beta", "gamma")]
+    stores = [loading.resolve(shipped, "cache_views", name) for name in ("digits", "beta", "gamma")]
     assert stores[0] == stores[1] and stores[2] == {**stores[0], "size": 12}
     for name in ("digits", "beta", "gamma"):
-        assert params_file.resolve(shipped, "download", name)["source"] == "digits"
+        assert loading.resolve(shipped, "download", name)["source"] == "digits"
     put(shipped, "recipes.mine", {"download": {"path": "a.zip"}})
     put(shipped, "recipes.mine_too", {"like": "mine"})
-    assert params_file.resolve(shipped, "download", "mine_too")["source"] == "files"
+    assert loading.resolve(shipped, "download", "mine_too")["source"] == "files"
 
 
 def test_recipes_that_are_like_each_other_in_a_circle(shipped):
@@ -130,7 +130,7 @@ def test_recipes_that_are_like_each_other_in_a_circle(shipped):
     put(shipped, "recipes.b", {"like": "c", "pretrain": {"epochs": 0}})
     put(shipped, "recipes.c", {"like": "a"})
     with pytest.raises(Problem, match="like itself, not even through others") as caught:
-        params_file.check(shipped)
+        loading.check(shipped)
     assert "recipes.b.pretrain.epochs = 0" in str(caught.value)
 
 
@@ -139,4 +139,33 @@ def test_what_a_recipe_inherits_is_checked_with_its_own_values(shipped):
     put(shipped, "recipes.b", {"like": "a", "download": {"path": "x.zip"}})
     put(shipped, "recipes.c", {"like": "b", "download": {"source": "digits"}})
     with pytest.raises(Problem, match=r"recipes.c.download: source and path exclude each other"):
-        params_file.check(shipped)
+        loading.check(shipped)
+
+
+def test_a_method_of_which_a_place_was_forgotten(shipped, monkeypatch):
+    monkeypatch.setitem(schema.PARTS, "toy", ("projector", "toy"))
+    with pytest.raises(Problem, match=r"no methods/toy\.py: write it") as caught:
+        loading.check(shipped)
+    assert "gives toy a section toy: add it to the class PretrainParams" in str(caught.value)
+    monkeypatch.delitem(schema.PARTS, "toy")
+    monkeypatch.delitem(schema.PARTS, "vae")
+    with pytest.raises(Problem, match="has a section vae: add it to its method's row of PARTS"):
+        loading.check(shipped)
+
+
+def test_a_method_without_row_and_a_section_without_class(shipped):
+    put(shipped, "methods", ["base"])  # a module of this name is there
+    with pytest.raises(Problem, match=r"methods/base\.py is there: add its row to PARTS in config/schema\.py"):
+        loading.check(shipped)
+    put(shipped, "methods", ["vae"])
+    put(shipped, "pretrain.toy", {"strength": 1.0})
+    with pytest.raises(Problem, match=r"pretrain\.toy: unknown key, and config/schema\.py has no class"):
+        loading.check(shipped)
+
+
+def test_the_rules_of_a_section_hold_for_a_job_too(shipped):
+    """A job may come from a file that was changed by hand, or from another version."""
+    job = loading.resolve(shipped, "cache_views", "digits")
+    job["augmentation"] = {**job["augmentation"], "blur_sigma": [2.0, 0.1]}
+    with pytest.raises(Problem, match=r"cache_views\.augmentation\.blur_sigma = \[2\.0, 0\.1\]: must rise"):
+        parse("cache_views", job)

@@ -1,17 +1,23 @@
 """Archives from anywhere: what is good in them is read, what is not is refused by name, and nothing is unpacked."""
 
 import gzip
+import os
 import stat
 import struct
 import tarfile
+import tempfile
 import time
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers.archives import tarred, zipped
+from helpers.properties import quickly
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import archives
 from vi_simsiam.data.archives import Unreadable, open_archive, suffix
@@ -182,3 +188,31 @@ def test_two_hundred_thousand_members_of_a_tar_are_listed_in_seconds(tmp_path):
     members = open_archive(path).members
     assert [len(members), members[0].name, members[-1].name] == [200_000, "0000/0.jpg", "0999/99999.jpg"]
     assert time.process_time() - started < 60  # 1 to 9 on an idle machine
+
+
+NAMES = st.text(st.sampled_from("ab.\\/: \nü\udcff"), min_size=1, max_size=12).filter(lambda name: name.strip("/.\n "))
+
+
+@quickly
+@given(st.lists(NAMES, max_size=6), st.booleans())
+def test_whatever_the_names_members_are_sorted_and_none_leads_outside(names, as_zip):
+    entries = [(name, f"{i}".encode()) for i, name in enumerate(names)]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names given twice
+        path = Path(folder, "x.zip" if as_zip else "x.tar")
+        if as_zip:
+            zipped(path, [(name.replace("\udcff", "ÿ"), data) for name, data in entries])
+        else:
+            tarred(path, entries)
+        archive = open_archive(path)
+        listed = [member.name for member in archive.members]
+        assert listed == sorted(listed)
+        good = [member for member in archive.members if member.problem is None]
+        assert len({member.name for member in good}) == len(good)
+        for member in good:
+            member.name.encode()  # can be written anywhere
+            assert "\0" not in member.name
+            inside = os.path.normpath(os.path.join("/top", member.name))
+            assert inside == "/top" or inside.startswith("/top/")
+            assert archive.read(member) in [data for _, data in entries]
+        assert os.listdir(folder) == [path.name]

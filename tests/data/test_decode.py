@@ -7,9 +7,8 @@ import torch
 import torchvision.transforms.functional as F
 from PIL import Image
 
-from vi_simsiam.data import decode as image_decoding
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import decode, is_grey
+from vi_simsiam.data.decode import _load, decode, is_grey
 
 DRAW = np.random.RandomState(0)
 COLOUR = DRAW.randint(0, 256, (12, 12, 3)).astype(np.uint8)
@@ -47,8 +46,8 @@ def test_a_far_larger_jpeg_is_decoded_at_less_than_its_size_and_looks_the_same()
     y, x = np.mgrid[:1600, :2000] / 1600
     smooth = np.stack([128 + 100 * np.sin(7 * x), 255 * y, 128 + 100 * np.cos(5 * x * y)], -1).astype(np.uint8)
     data = encoded(smooth, "JPEG", quality=95)
-    assert image_decoding._load(data, 64).size == (250, 200)  # an eighth: still over 64
-    assert image_decoding._load(data, 500).size == (1000, 800)
+    assert _load(data, 64).size == (250, 200)  # an eighth: still over 64
+    assert _load(data, 500).size == (1000, 800)
     difference = np.abs(decode(data, 32, 3).astype(int) - decode(encoded(smooth), 32, 3)).mean()
     assert difference < 1
 

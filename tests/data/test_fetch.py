@@ -145,7 +145,7 @@ def test_a_complete_rest_is_used(tmp_path):
 
 
 def test_a_full_disk_is_no_fault_of_the_address(tmp_path, monkeypatch):
-    import vi_simsiam.data.fetch as fetching
+    from vi_simsiam.data import fetch as module
 
     class Full:
         name = "part"
@@ -158,7 +158,7 @@ def test_a_full_disk_is_no_fault_of_the_address(tmp_path, monkeypatch):
         with pytest.raises(Problem, match="cannot be written"):
             get(tmp_path, server.base)
         with pytest.raises(Problem, match=r"No space left on device\. Make room"):
-            fetching._write(Full(), b"block")
+            module._write(Full(), b"block")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from helpers.properties import quickly
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.data.splits import split_rows, stratified_sample
@@ -78,3 +81,38 @@ def test_subsets_of_validation():
     left, validation = split_rows(LABELS, LABELS[:30], 0.25, None, None, 0, "validation")
     some, few = split_rows(LABELS, LABELS[:30], 0.25, 60, 20, 0, "validation")
     assert len(some) == 60 and set(some) < set(left) and len(few) == 20 and set(few) < set(validation)
+
+
+@quickly
+@given(st.lists(st.integers(-1, 5), max_size=80), st.floats(0, 1), st.integers(0, 99))
+def test_every_sample_is_stratified(labels, share, seed):
+    labels = np.array(labels, dtype=np.int64)
+    count = round(share * len(labels))
+    rows = stratified_sample(labels, count, generator(seed))
+    assert len(rows) == count and (np.diff(rows) > 0).all() and ((rows >= 0) & (rows < len(labels))).all()
+    for label in np.unique(labels):
+        exact = (labels == label).sum() * count / len(labels)
+        assert abs((labels[rows] == label).sum() - exact) < 1
+
+
+@quickly
+@given(
+    st.lists(st.integers(0, 3), min_size=20, max_size=60),
+    st.one_of(st.none(), st.lists(st.integers(0, 3), min_size=20, max_size=60)),
+    st.floats(0.1, 0.5),
+    st.sampled_from(["test", "validation"]),
+    st.integers(0, 99),
+)
+def test_no_image_is_trained_on_and_tested_on(train_labels, test_labels, share, evaluate_on, seed):
+    train_labels = np.array(train_labels)
+    own_test = None if test_labels is None else np.array(test_labels)
+    train, test = split_rows(train_labels, own_test, share, None, None, seed, evaluate_on)
+    if own_test is not None and evaluate_on == "test":
+        assert len(train) == len(train_labels) and len(test) == len(own_test)
+    else:
+        assert len(set(train) & set(test)) == 0 and set(train) | set(test) <= set(range(len(train_labels)))
+        fewer = split_rows(train_labels, own_test, share, 5, 2, seed, evaluate_on)
+        assert set(fewer[0]) <= set(train) and set(fewer[1]) <= set(test) and list(map(len, fewer)) == [5, 2]
+    if evaluate_on == "validation":  # the test images are never trained on
+        shipped = split_rows(train_labels, own_test, share, None, None, seed)
+        assert set(train) | set(test) == set(shipped[0])

@@ -16,12 +16,12 @@ from helpers.small import digits_store
 from helpers.stores import AUGMENTATION, params, pictures
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data import store_writer as store_writing
-from vi_simsiam.data.sources.registry import ArraySplit, Images
+from vi_simsiam.data import store_writer
+from vi_simsiam.data.sources.base import ArraySplit, Images
 from vi_simsiam.data.store import SPLITS, Store, file_names
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.probing import features
-from vi_simsiam.training import batches as view_batches
+from vi_simsiam.training import batches
 from vi_simsiam.transforms.spatial import fixed_crops
 
 ALL_FILES = [name for split in SPLITS for name in file_names(split)]
@@ -130,7 +130,7 @@ def test_images_without_labels(tmp_path):
 
 
 def test_resized_once(tmp_path):
-    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=1))
+    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=2))
     store = Store.open(tmp_path)
     assert store.images("train").shape == (30, 8, 8, 1) and len(store.mean) == 1
     assert store.view_parameters("test")["crop_height"].max() <= 8  # crops are of the stored image
@@ -145,9 +145,9 @@ def test_constant_images_do_not_divide_by_nothing(tmp_path):
 
 def test_pieces_make_no_difference_to_images(built, tmp_path, monkeypatch):
     """A set larger than a piece, and views that are made one at a time."""
-    monkeypatch.setattr(store_writing, "_PIECE", 7)
-    monkeypatch.setattr(store_writing, "_VALUES_AT_ONCE", 1)
-    monkeypatch.setattr(store_writing, "_ROWS_PER_GROUP", 5)
+    monkeypatch.setattr(store_writer, "_PIECE", 7)
+    monkeypatch.setattr(store_writer, "_VALUES_AT_ONCE", 1)
+    monkeypatch.setattr(store_writer, "_ROWS_PER_GROUP", 5)
     build(tmp_path, "a set", pictures(test=12), params())
     small, whole = Store.open(tmp_path), Store.open(built)
     for split in SPLITS:
@@ -325,7 +325,7 @@ def test_a_pass_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monkey
             yield from features.batches(images.reshape(-1, 32, 32, 3), 500)
             return
         few = SimpleNamespace(images=lambda split: images, views=lambda split: np.empty((len(images), 0), np.uint8))
-        passed = view_batches.ViewBatches(few, None, 1000, 0, torch.device("cpu"))
+        passed = batches.ViewBatches(few, None, 1000, 0, torch.device("cpu"))
         monkeypatch.setattr(passed, "_fresh", lambda rows, draw: lambda: images[rows.numpy()])
         yield from passed.epoch(1)
 

@@ -64,11 +64,11 @@ def commands() -> list[tuple[str, str]]:
 def way(page: str, command: str) -> str:
     """How a command is run here, or the test that runs it."""
     if page == "scoring":
-        return "test_scoring.py"
+        return "inference/test_model.py"
     if page == "clusters" and "--resources" not in command:
-        return "test_slurm.py"
+        return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):
-        return "test_readme.py"
+        return "docs/test_readme.py"
     if command.startswith(("make benchmark", "python benchmarks/")):
         return "small"
     if page == "own_images":
@@ -84,8 +84,12 @@ def chosen(kind: str) -> list[str]:
 
 def test_other_tests_run_what_is_left_to_them():
     others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small"}
-    assert others == {"test_scoring.py", "test_slurm.py", "test_readme.py"}
-    words = {"test_scoring.py": "docs/scoring.md", "test_slurm.py": "profiles/slurm", "test_readme.py": "Every command"}
+    assert others == {"inference/test_model.py", "workflow/test_slurm.py", "docs/test_readme.py"}
+    words = {
+        "inference/test_model.py": "docs/scoring.md",
+        "workflow/test_slurm.py": "profiles/slurm",
+        "docs/test_readme.py": "Every command",
+    }
     for name in others:
         assert words[name] in (ROOT / "tests" / name).read_text(encoding="utf-8")
     assert len(commands()) > 40 and len(chosen("as it is")) == 1 and len(chosen("ten changes")) == len(TEN)

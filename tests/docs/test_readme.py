@@ -7,14 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import picture
 import tables
 from helpers.project import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # What the test of the README cannot do inside itself: install gigabytes again, and run the tests.
-ELSEWHERE = {"python3 -m venv .venv", ".venv/bin/pip install -r requirements.lock"}
+ELSEWHERE = {
+    "python3 -m venv .venv",
+    ".venv/bin/pip install -r requirements.lock",
+    ".venv/bin/pip install --no-deps --editable .",
+}
 
 
 @pytest.fixture
@@ -28,6 +34,9 @@ def checkout(repo):
         (venv / name).symlink_to(Path(sys.prefix) / name)
     for stamp in ("run.stamp", "test.stamp"):
         (venv / stamp).touch()
+    (repo.path / "photos").mkdir()
+    for i in range(3):
+        Image.new("RGB", (30, 20), (80 * i, 0, 255)).save(repo.path / f"photos/{i}.png")
     repo.commit("make")
     return repo
 
@@ -57,6 +66,8 @@ def test_commands(checkout):
             checkout.agree()
         if line == "dvc metrics show":
             assert "knn_top1" in said
+        if line.startswith("vi-simsiam score"):
+            assert "3 images scored" in said and (checkout.path / "extremes.png").exists()
     assert len(done) >= 10 and not ELSEWHERE - set("".join(BLOCKS).splitlines())
 
 
@@ -78,6 +89,12 @@ def test_a_table_shows_the_files_numbers():
     column = table[0].split("|").index(" `vi_simsiam` ")
     cells = next(line for line in table if line.startswith("| `crop_knn_top1`")).split("|")
     assert cells[column].strip().startswith(f"{mean:.3f} [")
+
+
+@pytest.mark.recorded
+def test_the_picture_is_that_of_the_recorded_run():
+    with Image.open(picture.PICTURE) as image:
+        assert image.tobytes() == picture.picture().tobytes(), "run `python docs/picture.py`"
 
 
 def test_links_and_files_exist():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.uncertainty.measures import SCORES
+from vi_simsiam.uncertainty.scores import MEASURED
 
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -103,7 +103,7 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     for table_name, frame in {"images": images, "crops": crops, "graded": graded}.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 
-    scores = [c for c in images.columns if c in SCORES]
+    scores = [c for c in images.columns if c in MEASURED]
     measures = {"auroc_crop_correct/crop_area": _measure(0.8)}
     for i, s in enumerate(scores):
         measures |= {

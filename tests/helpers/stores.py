@@ -3,7 +3,7 @@
 import numpy as np
 
 from vi_simsiam.config.schema import CacheViewsParams
-from vi_simsiam.data.sources.registry import ArraySplit, Images
+from vi_simsiam.data.sources.base import ArraySplit, Images
 
 AUGMENTATION = dict(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,

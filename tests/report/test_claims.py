@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr, t
 
-import closing
 from helpers.plot_inputs import GREY, write_results
 from helpers.project import ROOT
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
 from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import Estimate, over_seeds, summary_table
 from vi_simsiam.training.alarms import DEAD_COSINE
 
@@ -214,18 +214,16 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
     assert verdicts(opened(tmp_path / "none", methods=("simsiam", "dino"))).empty
 
 
-def test_a_run_ends_with_its_claims(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(closing, "STARTED", 0)
+def test_a_run_ends_with_its_claims(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
-    summary_table(runs).to_csv(tmp_path / "summary.csv", index=False)
-    claims_table(findings(runs, 0.02)).to_csv(tmp_path / "claims.csv", index=False)
-    closing.print_summary(str(tmp_path / "summary.csv"))
-    lines = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()]
+    text = summary_text(summary_table(runs), claims_table(findings(runs, 0.02)), tmp_path)
+    lines = [re.split(r"  +", line) for line in text.splitlines()]
     assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
     assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
-    monkeypatch.setattr(closing, "STARTED", math.inf)  # nothing of an earlier run
-    closing.print_summary(str(tmp_path / "summary.csv"))
-    assert capsys.readouterr().out == ""
+    assert "no labels" not in text
+    unlabelled = opened(tmp_path / "unlabelled", methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
+    text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), tmp_path)
+    assert f"digits has no labels: no accuracies. Its images by certainty: {tmp_path / 'ranking.csv'}" in text
 
 
 def test_every_claim_is_explained(tmp_path):

@@ -286,6 +286,7 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert written == {
         "summary.csv",
+        "summary.txt",
         "measures.csv",
         "claims.csv",
         "quantiles.csv",

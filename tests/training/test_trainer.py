@@ -168,8 +168,10 @@ def test_a_diverging_run_is_stopped(store):
 def test_data_that_cannot_be_trained_on(store, tmp_path):
     with pytest.raises(Problem, match="batch_size = 97 is larger than the training set of 96"):
         pretrain("simsiam", store, batch_size=97)
-    with pytest.raises(Problem, match="per_image = 1"):
-        pretrain("simsiam", digits_store(tmp_path, per_image=1))
+    one_view = digits_store(tmp_path, per_image=2)
+    one_view._arrays["views_train.npy"] = one_view.views("train")[:, :1]  # parameters do not let it be made
+    with pytest.raises(Problem, match="per_image = 1: training needs two views"):
+        pretrain("simsiam", one_view)
 
 
 def test_the_loss_at_a_dead_kappa_is_the_uniform_density():

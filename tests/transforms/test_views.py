@@ -164,6 +164,7 @@ def test_same_pixels_for_any_number_of_threads():
         torch.set_num_threads(threads)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_the_same_pixels():
     images, views = photos(128, 32, 32, 3), Views(augmentation(), 32)

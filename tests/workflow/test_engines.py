@@ -27,6 +27,7 @@ def run(repo, engine):
     (repo.repro if engine == "dvc" else repo.snakemake)()
 
 
+@pytest.mark.chain
 def test_copy_needs_nothing(repo):
     repo.agree()
 
@@ -163,6 +164,7 @@ def test_code_change(repo, file, expected):
     repo.agree()
 
 
+@pytest.mark.chain
 def test_code_change_through_snakemake(repo):
     repo.append("src/probe.py", "\n# a comment\n")
     repo.snakemake()
@@ -180,6 +182,7 @@ def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
     assert "modified:           src/probe.py" in repo("dvc", "status")
 
 
+@pytest.mark.chain
 def test_switching_revisions(repo):
     repo.set("probe.C", 2.0)
     repo.snakemake()

@@ -18,7 +18,7 @@ rule plot:
             **ALL,
         ),
     output:
-        multiext("results/plot/", "metrics.json", "run.json"),
+        multiext("results/plot/", "summary.txt", "metrics.json", "run.json"),
         report(
             "results/plot/summary.csv",
             category="Results",

@@ -6,28 +6,19 @@ The Snakefile imports this on every call, so it needs nothing heavy.
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from vi_simsiam.config.schema import METHODS, SECTIONS, Section, sentences, shown
+from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, brief, sentences
 from vi_simsiam.core.errors import Problem
 
 STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")
 
-# Parts of `pretrain` that only some methods use. The others' jobs do not get them, so a change does not rerun those.
-_USED_BY = {
-    "projector": {"simsiam", "vi_simsiam", "simclr", "dino"},
-    "predictor": {"simsiam", "vi_simsiam"},
-    "vi_simsiam": {"vi_simsiam"},
-    "simclr": {"simclr"},
-    "dino": {"dino"},
-    "vae": {"vae"},
-}
+_METHOD_MODULES = Path(__file__).parents[1] / "methods"
 
 # A data set's name becomes a folder, a wildcard and a part of commands.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -53,6 +44,8 @@ def load(path: str | Path = "params.yaml") -> dict[str, Any]:
 
 def check(params: Any, source: str = "params.yaml") -> None:
     """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
+    if missing := list(_forgotten()):
+        raise Problem("; ".join(missing))
     faults = list(_faults(params)) or list(_ood_faults(params))
     if faults:
         raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
@@ -64,37 +57,56 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
     Args:
         params: the whole (checked) mapping.
         step: name of the step.
-        dataset: name of a recipe; None for the step that is about all data sets (`plot`).
+        dataset: name of a recipe; None for the step with one job for all data sets (`plot`).
         method: for `pretrain`, the method, whose job gets only what it uses.
     """
     section, line = dict(params[step]), []
     if dataset is not None:
-        line = _line(params["recipes"], dataset)
+        line = lineage(params["recipes"], dataset)
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
         if method == "untrained":
             section = {"backbone": section["backbone"]}
-        section = {key: value for key, value in section.items() if method in _USED_BY.get(key, {method})}
+        others = set(METHOD_SECTIONS) - set(PARTS[method])
+        section = {key: value for key, value in section.items() if key not in others}
     if step == "download" and section.get("source") is None:
         # A variant (`like`) has the images of the recipe that it varies.
         section["source"] = next(iter(line), None) if section.get("path") is None else "files"
     return section
 
 
+def _forgotten() -> Iterator[str]:
+    """What a method of `PARTS` still needs, a sentence each that names the place."""
+    for method, names in PARTS.items():
+        if not (_METHOD_MODULES / f"{method}.py").is_file():
+            yield f"PARTS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
+        for name in set(names) - set(METHOD_SECTIONS):
+            yield f"PARTS in config/schema.py gives {method} a section {name}: add it to the class PretrainParams there"
+    for name in set(METHOD_SECTIONS).difference(*PARTS.values()):
+        yield f"PretrainParams in config/schema.py has a section {name}: add it to its method's row of PARTS there"
+
+
+def _without_row(method: Any) -> str:
+    """A part of a sentence, where a method has a module and no row in `PARTS`; else empty."""
+    if not str(method).isidentifier() or method in PARTS or not (_METHOD_MODULES / f"{method}.py").is_file():
+        return ""
+    return f" (methods/{method}.py is there: add its row to PARTS in config/schema.py)"
+
+
 def _faults(params: Any) -> Iterator[str]:
     if not isinstance(params, Mapping):
-        yield f"the file must hold keys and values, not {shown(params)}"
+        yield f"the file must hold keys and values, not {brief(params)}"
         return
-    known = (*AXES, *SECTIONS, "recipes")
+    keys = (*AXES, *SECTIONS, "recipes")
     for key in params:
-        if key not in known:
-            yield f"{key}: unknown key{_nearest(str(key), known)}; known are {', '.join(known)}"
-    for key in known:
+        if key not in keys:
+            yield f"{key}: unknown key{nearest(str(key), keys)}; known are {', '.join(keys)}"
+    for key in keys:
         if key not in params:
             yield f"{key}: missing"
     recipes = params.get("recipes", {})
     if not isinstance(recipes, Mapping):
-        yield f"recipes = {shown(recipes)}: must map data set names to recipes"
+        yield f"recipes = {brief(recipes)}: must map data set names to recipes"
         recipes = {}
     yield from _axis_faults(params, recipes)
     sound = {}
@@ -118,13 +130,14 @@ def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Itera
         if values is None and axis not in params:
             continue
         if not isinstance(values, list) or not values:
-            yield f"{axis} = {shown(values)}: must be a list with at least one entry, each {sentence}"
+            yield f"{axis} = {brief(values)}: must be a list with at least one entry, each {sentence}"
             continue
         for i, value in enumerate(values):
             if not isinstance(value, Hashable) or not accepts(value):
-                yield f"{axis} = {shown(value)}: must be {sentence}"
+                hint = _without_row(value) if axis == "methods" else ""
+                yield f"{axis} = {brief(value)}: must be {sentence}{hint}"
             elif value in values[:i]:
-                yield f"{axis} = {shown(value)}: stands in the list twice"
+                yield f"{axis} = {brief(value)}: stands in the list twice"
 
 
 def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[str]:
@@ -132,27 +145,10 @@ def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[st
         kind.model_validate(section)
     except ValidationError as error:
         yield from sentences(error, name)
-        return
-    if name.endswith("download") and section["path"] is not None and section["source"] is not None:
-        yield f"{name}: source and path exclude each other; leave one of them null"
-    if name.endswith("download") and section["classes"] is not None and section["path"] is None:
-        yield f"{name}.classes = {shown(section['classes'])}: chooses among the folders of `path`, which is null"
-    if name.endswith("cache_views"):
-        augmentation = section["augmentation"]
-        for key in ("crop_scale", "crop_ratio", "blur_sigma"):
-            low, high = augmentation[key]
-            if low > high:
-                yield f"{name}.augmentation.{key} = {shown(augmentation[key])}: must rise, lowest value first"
-        if section["per_image"] == 1:
-            yield f"{name}.per_image = 1: must be 0 (fresh views) or at least 2 (training needs two)"
-    if name.endswith("uncertainty"):
-        for key, strengths in section["graded"].items():
-            if any(a >= b for a, b in pairwise(strengths)):
-                yield f"{name}.graded.{key} = {shown(strengths)}: must rise, weakest first"
 
 
 def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
-    """Of otherwise sound params: data sets to compare with that do not exist, or are compared with themselves."""
+    """Data sets to compare with that do not exist, or are compared with themselves. The params are otherwise sound."""
     recipes = params["recipes"]
     for dataset in (None, *recipes):
         where = "uncertainty.ood" if dataset is None else f"recipes.{dataset}.uncertainty.ood"
@@ -161,12 +157,12 @@ def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
             continue  # not its own list, and no job that would use it
         for i, name in enumerate(names):
             if name not in recipes:
-                known = ", ".join(map(str, recipes))
-                yield f"{where} = {shown(name)}: must be one of the recipes {known}{_nearest(name, recipes)}"
+                choices = ", ".join(map(str, recipes))
+                yield f"{where} = {brief(name)}: must be one of the recipes {choices}{nearest(name, recipes)}"
             elif name == dataset:
-                yield f"{where} = {shown(name)}: is the data set itself, which cannot be out of its distribution"
+                yield f"{where} = {brief(name)}: is the data set itself, which cannot be out of its distribution"
             elif name in names[:i]:
-                yield f"{where} = {shown(name)}: stands in the list twice"
+                yield f"{where} = {brief(name)}: stands in the list twice"
 
 
 def _recipe_faults(
@@ -178,10 +174,10 @@ def _recipe_faults(
     if recipe is None:
         return
     if not isinstance(recipe, Mapping):
-        yield f"{where} = {shown(recipe)}: must hold sections ({', '.join(SECTIONS)})"
+        yield f"{where} = {brief(recipe)}: must hold sections ({', '.join(SECTIONS)})"
         return
     try:
-        line = _line(recipes, name)
+        line = lineage(recipes, name)
     except Problem as problem:
         yield str(problem)
         line = [name]
@@ -189,23 +185,23 @@ def _recipe_faults(
         if step == "like":
             continue
         if step not in SECTIONS or step == "plot":
-            choices = ["like", *(known for known in SECTIONS if known != "plot")]
-            yield f"{where}.{step}: unknown section{_nearest(str(step), choices)}; known are {', '.join(choices)}"
+            choices = ["like", *(section for section in SECTIONS if section != "plot")]
+            yield f"{where}.{step}: unknown section{nearest(str(step), choices)}; known are {', '.join(choices)}"
         elif override is not None and not isinstance(override, Mapping):
-            yield f"{where}.{step} = {shown(override)}: must hold keys of section {step}"
+            yield f"{where}.{step} = {brief(override)}: must hold keys of section {step}"
         elif sound.get(step):
             section = _inherited(params[step], recipes, line, step)
             yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
 
 
-def _line(recipes: Mapping[str, Any], name: Any) -> list[Any]:
+def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
     """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
     line = [name]
     while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
-        where = f"recipes.{line[0]}.like = {shown(other)}"
+        where = f"recipes.{line[0]}.like = {brief(other)}"
         if not isinstance(other, str) or other not in recipes:
-            known = ", ".join(map(str, recipes))
-            raise Problem(f"{where}: no such recipe{_nearest(str(other), map(str, recipes))}; there are {known}")
+            names = [str(name) for name in recipes]
+            raise Problem(f"{where}: no such recipe{nearest(str(other), names)}; there are {', '.join(names)}")
         if other in line:
             raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
         line.insert(0, other)
@@ -220,9 +216,9 @@ def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: lis
     return dict(section)
 
 
-def _nearest(word: str, choices: Iterable[str]) -> str:
-    found = get_close_matches(word, list(choices), n=1)
-    return f" (did you mean {found[0]}?)" if found else ""
+def nearest(word: str, choices: Iterable[str]) -> str:
+    matches = get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

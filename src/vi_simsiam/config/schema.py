@@ -1,20 +1,43 @@
-"""Types and ranges of the parameters.
+"""Types, ranges and rules of the parameters.
 
 `params.yaml` is the only home of values; this module is the only home of what they may be. A job gets its parameters as
 `vi_simsiam.config.loading.resolve` made them and turns them into a frozen class with `parse`.
+
+A new method is a row of `PARTS` and the module of its name in `vi_simsiam/methods`. Parameters of its own are a class
+here, a field of `PretrainParams` and a section in params.yaml. `loading.check` names what of these is missing.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Len
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from vi_simsiam.core.errors import Problem
 
-Method = Literal["untrained", "simsiam", "vi_simsiam", "simclr", "dino", "vae"]
-METHODS: tuple[str, ...] = get_args(Method)
+# Each method with the sections of `pretrain` that its jobs get beside what all trainings share. A change of another
+# section does not rerun them.
+PARTS: dict[str, tuple[str, ...]] = {
+    "untrained": (),
+    "simsiam": ("projector", "predictor"),
+    "vi_simsiam": ("projector", "predictor", "vi_simsiam"),
+    "simclr": ("projector", "simclr"),
+    "dino": ("projector", "dino"),
+    "vae": ("vae",),
+}
+METHODS: tuple[str, ...] = tuple(PARTS)
 
 AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
@@ -25,8 +48,26 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
 
 
-def _pair(kind: Any) -> Any:
-    return Annotated[list[kind], Len(2, 2)]
+def _in_order(values: list[float]) -> list[float]:
+    if values[0] > values[1]:
+        raise ValueError("must rise, lowest value first")
+    return values
+
+
+def _rising(values: list[float]) -> list[float]:
+    if any(a >= b for a, b in pairwise(values)):
+        raise ValueError("must rise, weakest first")
+    return values
+
+
+def _range(kind: Any) -> Any:
+    """Two numbers, the second not below the first."""
+    return Annotated[list[kind], Len(2, 2), AfterValidator(_in_order)]
+
+
+def _strengths(kind: Any) -> Any:
+    """Any number of strengths, each above the one before."""
+    return Annotated[list[kind], AfterValidator(_rising)]
 
 
 class Section(BaseModel):
@@ -41,10 +82,23 @@ class DownloadParams(Section):
     mirrors: list[Annotated[str, Field(pattern=r"^(https?://[^/]|file://(localhost)?/)")]]
     retries: Annotated[int, Field(ge=0, le=20)]
 
+    @field_validator("classes")
+    @classmethod
+    def _of_a_path(cls, classes: str | None, others: ValidationInfo) -> str | None:
+        if classes is not None and others.data.get("path", "") is None:
+            raise ValueError("chooses among the folders of `path`, which is null")
+        return classes
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "DownloadParams":
+        if self.path is not None and self.source not in (None, "files"):  # which `resolve` sets
+            raise ValueError("source and path exclude each other; leave one of them null")
+        return self
+
 
 class AugmentationParams(Section):
-    crop_scale: _pair(PositiveShare)
-    crop_ratio: _pair(Positive)
+    crop_scale: _range(PositiveShare)
+    crop_ratio: _range(Positive)
     flip: Share
     jitter: Share
     brightness: Share
@@ -53,7 +107,7 @@ class AugmentationParams(Section):
     hue: Annotated[float, Field(ge=0, le=0.5)]
     grey: Share
     blur: Share
-    blur_sigma: _pair(Positive)
+    blur_sigma: _range(Positive)
 
 
 class CacheViewsParams(Section):
@@ -67,6 +121,13 @@ class CacheViewsParams(Section):
     per_image: AtLeast0
     test_per_image: Annotated[int, Field(ge=2)]
     augmentation: AugmentationParams
+
+    @field_validator("per_image")
+    @classmethod
+    def _two_views(cls, count: int) -> int:
+        if count == 1:
+            raise ValueError("must be 0 (fresh views) or at least 2 (training needs two)")
+        return count
 
 
 class BackboneParams(Section):
@@ -151,14 +212,14 @@ class ProbeParams(Section):
 class GradedParams(Section):
     """Strengths of each graded augmentation; an empty list leaves it out."""
 
-    brightness: list[NonNegative]
-    contrast: list[NonNegative]
-    saturation: list[NonNegative]
-    hue: list[Annotated[float, Field(ge=0, le=0.5)]]
-    grey: list[Share]
-    blur: list[NonNegative]
-    noise: list[NonNegative]
-    occlusion: list[Share]
+    brightness: _strengths(NonNegative)
+    contrast: _strengths(NonNegative)
+    saturation: _strengths(NonNegative)
+    hue: _strengths(Annotated[float, Field(ge=0, le=0.5)])
+    grey: _strengths(Share)
+    blur: _strengths(NonNegative)
+    noise: _strengths(NonNegative)
+    occlusion: _strengths(Share)
 
 
 class UncertaintyParams(Section):
@@ -177,15 +238,16 @@ class PlotParams(Section):
     margin: InnerShare
 
 
-class _PretrainSection(PretrainParams):
-    """In the file every method's part must be there, so that the file shows all there is to change."""
-
-    projector: ProjectorParams
-    predictor: PredictorParams
-    vi_simsiam: ViSimSiamParams
-    simclr: SimClrParams
-    dino: DinoParams
-    vae: VaeParams
+# Sections of `pretrain` that only some methods use.
+METHOD_SECTIONS: tuple[str, ...] = tuple(
+    name for name, field in PretrainParams.model_fields.items() if not field.is_required()
+)
+# In the file each of them must be there, so that the file shows all there is to change.
+_PretrainSection = create_model(
+    "_PretrainSection",
+    __base__=PretrainParams,
+    **{name: (get_args(PretrainParams.model_fields[name].annotation)[0], ...) for name in METHOD_SECTIONS},
+)
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -212,11 +274,16 @@ def sentences(error: ValidationError, where: str) -> Iterator[str]:
     for fault in error.errors():
         key = ".".join([where, *(str(part) for part in fault["loc"])])
         if fault["type"] == "extra_forbidden":
-            yield f"{key}: unknown key"
+            section = isinstance(fault["input"], Mapping)
+            yield f"{key}: unknown key" + section * ", and config/schema.py has no class for such a section"
+        elif fault["type"] == "value_error" and isinstance(fault["input"], Mapping | Section):  # rule of a section
+            yield f"{key}: {fault['ctx']['error']}"
+        elif fault["type"] == "value_error":
+            yield f"{key} = {brief(fault['input'])}: {fault['ctx']['error']}"
         elif fault["type"] == "missing":
             yield f"{key}: missing"
         else:
-            yield f"{key} = {shown(fault['input'])}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(fault)}"
+            yield f"{key} = {brief(fault['input'])}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(fault)}"
 
 
 def _hint(fault: Mapping[str, Any]) -> str:
@@ -226,7 +293,7 @@ def _hint(fault: Mapping[str, Any]) -> str:
     return ""
 
 
-def shown(value: Any) -> str:
-    """A value as messages show it: not longer than a line."""
+def brief(value: Any) -> str:
+    """A value for a message: not longer than a line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -1,5 +1,7 @@
 """The one exception that is meant for the person at the keyboard."""
 
+from vi_simsiam.core.text import printable
+
 
 class Problem(Exception):
     """Something the user can act on. The message names the thing, what is wrong with it, and the way out.
@@ -9,4 +11,4 @@ class Problem(Exception):
 
     def __str__(self) -> str:
         """The message. It may hold names that come from anywhere: what a terminal would obey is shown by its code."""
-        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().__str__())
+        return printable(super().__str__(), keep="\n")

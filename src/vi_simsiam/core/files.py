@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written to a temporary name and renamed."""
+"""Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON, walks of folders."""
 
 import errno
 import glob
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,27 @@ def _error_number(error: Exception) -> int | None:
         return error.errno
     if re.search(r"\d+ requested and \d+ written", str(error)):  # numpy does not say why
         return errno.ENOSPC
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else None
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return int(match[1]) if match else None
+
+
+def files_below(top: Path, on_error: Callable[[OSError], None]) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder, by its path from there; links are followed, but no folder is entered twice.
+
+    Sorted by name in each folder, its files before its folders. `on_error` gets the error of a folder that cannot be
+    listed; unless it raises, that folder is left out.
+    """
+    seen = set()
+    for folder, inside, files in os.walk(top, followlinks=True, onerror=on_error):
+        state = os.stat(folder)
+        if (state.st_dev, state.st_ino) in seen:
+            inside.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        inside.sort()
+        below = os.path.relpath(folder, top)
+        for name in sorted(files):
+            yield (name if below == "." else f"{below}/{name}"), Path(folder, name)
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

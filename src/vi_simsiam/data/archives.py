@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import writable
 
 _COMPRESSED = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
 SUFFIXES = (".zip", ".tar", *_COMPRESSED)
@@ -61,7 +62,7 @@ class Archive(Protocol):
 def suffix(path: Path) -> str | None:
     """The part of SUFFIXES that a file's name ends with, in small letters; None: it is no archive."""
     name = path.name.lower()
-    return next((known for known in SUFFIXES if name.endswith(known) and name != known), None)
+    return next((ending for ending in SUFFIXES if name.endswith(ending) and name != ending), None)
 
 
 def open_archive(path: Path) -> Archive:
@@ -85,7 +86,7 @@ class _Zip:
             # orig_filename: zipfile cuts names at a zero byte.
             name = info.orig_filename.replace("\\", "/") if info.create_system == _DOS else info.orig_filename
             if not name.endswith("/"):
-                yield Member(_text(name), info.file_size, info, self._problem(info))
+                yield Member(writable(name).removeprefix("./"), info.file_size, info, self._problem(info))
 
     @staticmethod
     def _problem(info: zipfile.ZipInfo) -> str | None:
@@ -121,7 +122,7 @@ class _Tar:
                 if not info.isdir():
                     special = not info.isreg() or info.issparse()
                     problem = "a link or special file, not a plain one" if special else None
-                    yield Member(_text(info.name), info.size, info.offset_data, problem)
+                    yield Member(writable(info.name).removeprefix("./"), info.size, info.offset_data, problem)
             # tarfile takes whatever is not a header for the end. The end is zeros, or nothing.
             if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
                 raise tarfile.ReadError(f"damaged at byte {tar.offset}")
@@ -169,9 +170,3 @@ def _name_problem(name: str) -> str | None:
     if name.startswith("/") or re.match(r"[A-Za-z]:[/\\]", name) or ".." in PurePosixPath(name).parts:
         return "its name leads out of the archive"
     return None
-
-
-def _text(name: str) -> str:
-    """A name that can be written anywhere: what is not UTF-8 or ends texts elsewhere is shown by its code."""
-    plain = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    return plain.removeprefix("./")

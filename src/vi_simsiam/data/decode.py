@@ -1,4 +1,4 @@
-"""One image file, of any kind that is about, as a square of 8-bit pixels."""
+"""One image file, of any common format, as a square of 8-bit pixels."""
 
 import re
 from io import BytesIO

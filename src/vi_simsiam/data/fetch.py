@@ -34,7 +34,7 @@ class RemoteFile:
     """A file to fetch.
 
     name: its name, at the addresses and here; no folders.
-    sha256: the checksums that are accepted, several where the same content is about in several compressions.
+    sha256: the checksums that are accepted, several where the same content is offered in several compressions.
     md5: the same, of files for which no SHA-256 is published. It tells damage, not forgery.
     """
 
@@ -51,10 +51,12 @@ class RemoteFile:
     def fault(self, path: Path) -> str | None:
         """What is wrong with the file at `path`, as a part of a sentence; None: it has one of the checksums."""
         if self.sha256:
-            kind, found, accepted = "SHA-256", sha256(path), self.sha256
+            kind, checksum, accepted = "SHA-256", sha256(path), self.sha256
         else:
-            kind, found, accepted = "MD5", md5(path), self.md5
-        return None if found in accepted else f"wrong checksum ({kind} is {found}, should be {' or '.join(accepted)})"
+            kind, checksum, accepted = "MD5", md5(path), self.md5
+        if checksum in accepted:
+            return None
+        return f"wrong checksum ({kind} is {checksum}, should be {' or '.join(accepted)})"
 
 
 class _Failed(Exception):

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 
-NAME = "manifest.json"
+FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Manifest:
 def write_manifest(folder: Path, dataset: str, source: str, paths: list[str]) -> dict[str, str]:
     """Write manifest.json for raw files of `folder` (paths relative to it), which are whole; returns their SHA-256."""
     files = [{"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)} for path in paths]
-    write_json(folder / NAME, {"dataset": dataset, "source": source, "files": files})
+    write_json(folder / FILE, {"dataset": dataset, "source": source, "files": files})
     return {file["path"]: file["sha256"] for file in files}
 
 
@@ -30,21 +30,21 @@ def verified_manifest(folder: Path) -> Manifest:
 
     Raises: Problem naming the manifest or the file that is missing, damaged, or not inside the folder.
     """
-    written = read_json(folder / NAME)
+    written = read_json(folder / FILE)
     again = f"Delete the folder {folder} and run again (`snakemake --cores all`)."
     try:
         entries = [(file["path"], file["bytes"], file["sha256"]) for file in written["files"]]
         manifest = Manifest(written["dataset"], written["source"], tuple(path for path, _, _ in entries))
     except (KeyError, TypeError) as error:
-        raise Problem(f"{folder / NAME} is not a manifest of a download ({error!r}). {again}") from None
+        raise Problem(f"{folder / FILE} is not a manifest of a download ({error!r}). {again}") from None
     for path, size, checksum in entries:
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts or not (folder / path).resolve().is_relative_to(folder.resolve()):
-            raise Problem(f"{folder / NAME}: {path} is not inside the folder. {again}")
+            raise Problem(f"{folder / FILE}: {path} is not inside the folder. {again}")
         if not (folder / path).is_file():
             raise Problem(f"{folder / path} is missing. {again}")
-        if (found := (folder / path).stat().st_size) != size:
-            raise Problem(f"{folder / path} is damaged: it has {found} bytes, not {size}. {again}")
+        if (actual := (folder / path).stat().st_size) != size:
+            raise Problem(f"{folder / path} is damaged: it has {actual} bytes, not {size}. {again}")
         if sha256(folder / path) != checksum:
             raise Problem(f"{folder / path} is damaged: its SHA-256 is not the one it was downloaded with. {again}")
     return manifest

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 ARCHIVE = "images"  # name in the download folder, before its suffix, of the archive of one's own images
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 _JUNK = ("thumbs.db", "desktop.ini", "__macosx")
 
 
@@ -15,4 +15,4 @@ def is_hidden(name: str) -> bool:
 
 def is_image(name: str) -> bool:
     """Whether a path is of an image, and not hidden."""
-    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
+    return name.lower().endswith(IMAGES) and not is_hidden(name)

@@ -69,12 +69,12 @@ class Store:
 
         Raises: Problem naming the file that is missing or does not fit.
         """
-        about = read_json(folder / DESCRIPTION)
+        entries = read_json(folder / DESCRIPTION)
         try:
-            size, channels, classes = about["size"], about["channels"], tuple(about["classes"])
+            size, channels, classes = entries["size"], entries["channels"], tuple(entries["classes"])
             arrays = {}
             for split in SPLITS:
-                n, v = about[split], about["views"][split]
+                n, v = entries[split], entries["views"][split]
                 images, labels, views, table, sources = file_names(split)
                 arrays[images] = _mapped(folder / images, (n, size, size, channels), np.uint8)
                 arrays[views] = _mapped(folder / views, (n, v, size, size, channels), np.uint8)
@@ -86,8 +86,8 @@ class Store:
                 if (rows := _parquet(folder / sources).num_rows) != n:
                     raise _damaged(folder / sources, f"it has {rows} rows for {n} images")
             return cls(
-                folder, about["dataset"], classes, size, channels, tuple(about["mean"]), tuple(about["std"]),
-                about["augmentation"], about["sha256"], arrays,
+                folder, entries["dataset"], classes, size, channels, tuple(entries["mean"]), tuple(entries["std"]),
+                entries["augmentation"], entries["sha256"], arrays,
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise _damaged(folder / DESCRIPTION, f"{error!r}") from None

@@ -52,10 +52,10 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     per_image = params.per_image, params.test_per_image
     try:
         (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
-        about = {name: _Pixels(images.train.channels) for name in SPLITS}
+        pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
-            _write_split(folder, split, source, rows, views, params, about[split])
-        mean, std = about["train"].mean_and_std()
+            _write_split(folder, split, source, rows, views, params, pixels[split])
+        mean, std = pixels["train"].mean_and_std()
         description = {
             "dataset": dataset,
             "classes": list(images.classes),
@@ -135,8 +135,8 @@ def _write_split(
         for first in range(0, n, _PIECE):
             images = source.decode(rows[first : first + _PIECE], size)
             image_file.write(images.tobytes())
-            known = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
-            sources.add({"index": first + np.arange(len(images)), "path": known})
+            paths = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
+            sources.add({"index": first + np.arange(len(images)), "path": paths})
             pixels.add(images)
             parameters = views.draw(len(images) * per_image, size, size, draw)
             index, view = np.divmod(np.arange(len(parameters)), max(per_image, 1))

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
+from vi_simsiam.core.text import printable, writable
 from vi_simsiam.inference.extremes import Extremes
-from vi_simsiam.inference.images import shown
 from vi_simsiam.inference.model import Model, load
 
 SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
@@ -137,7 +137,7 @@ def _say(line: str) -> None:
 
 def _one_line(text: str) -> str:
     """Names of files come from anywhere: a terminal must not take them for commands."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown(text))
+    return printable(writable(text))
 
 
 def _positive(text: str) -> int:

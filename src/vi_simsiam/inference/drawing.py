@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from vi_simsiam.core.text import printable
 from vi_simsiam.report.figures.grids import GAP, ROW, draw_frame, draw_image
-from vi_simsiam.report.figures.style import SCORES, blocks, shortened
+from vi_simsiam.report.figures.style import blocks, shortened
+from vi_simsiam.uncertainty import scores
 
 _TEXT = 0.25  # space below an image for its name, as a share of its side
 
@@ -19,7 +21,7 @@ def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFram
         lowest, highest: the table of each side, most extreme first, and its pixels, uint8 (n, size, size, channels).
         score: column that they are sorted by; the tables also have `path` and `percentile`.
     """
-    label = SCORES[score].label
+    label = scores.score(score).label
     sides = [("most uncertain", *lowest), ("most certain", *highest)]
     depths = [-(-len(table) // ROW) * (1 + GAP + _TEXT) for _, table, _ in sides]
     titles = [f"{title}: {_span(table, score, label)}" for title, table, _ in sides]
@@ -29,8 +31,8 @@ def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFram
         for i, (path, image) in enumerate(zip(table["path"], pixels, strict=True)):
             left, top = (i % ROW) * (1 + GAP), (i // ROW) * (1 + GAP + _TEXT)
             draw_image(axes, image, left, top)
-            name = shortened(PurePosixPath(path).name, 13)
-            axes.text(left + 0.5, top + 1.04, _printable(name), ha="center", va="top", fontsize=6)
+            name = shortened(printable(PurePosixPath(path).name), 13)
+            axes.text(left + 0.5, top + 1.04, name, ha="center", va="top", fontsize=6)
         draw_frame(axes, 0, depth)
     return figure
 
@@ -38,7 +40,3 @@ def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFram
 def _span(table: pd.DataFrame, score: str, label: str) -> str:
     (low, high), (first, last) = ((table[name].min(), table[name].max()) for name in (score, "percentile"))
     return f"{label} {low:.3g} to {high:.3g} (percentile {first:.1f} to {last:.1f})".replace("-", "−")
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data import decode as image_decoding
+from vi_simsiam.core.files import files_below
+from vi_simsiam.core.text import writable
 from vi_simsiam.data.archives import Archive, Member, Unreadable, open_archive, suffix
+from vi_simsiam.data.decode import decode
 from vi_simsiam.data.names import is_hidden, is_image
 
 _MOST_BYTES = 1 << 30  # of one file, which is read into memory as a whole
@@ -58,7 +61,7 @@ class Stream:
         self.inputs = [Path(path) for path in self.inputs]
         for path in self.inputs:
             if not path.exists():
-                raise Problem(f"{shown(path)}: there is no such file or folder.")
+                raise Problem(f"{writable(path)}: there is no such file or folder.")
 
     def __iter__(self) -> Iterator[Picture]:
         """The pictures in the order of the inputs, within a folder or archive in the order of their names."""
@@ -77,7 +80,7 @@ class Stream:
 
     def _decode(self, path: str, read: Callable[[], bytes]) -> Picture:
         try:
-            return Picture(path, image_decoding.decode(read(), self.size, self.channels))
+            return Picture(path, decode(read(), self.size, self.channels))
         except Unreadable as error:
             return Picture(path, None, str(error))
 
@@ -88,48 +91,33 @@ class Stream:
             elif suffix(path) is not None:
                 yield from self._archive(path)
             else:
-                yield shown(path), partial(_read, path)
+                yield writable(path), partial(_read, path)
 
     def _folder(self, top: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        """Links are followed, but no folder is entered twice."""
-        seen, failed = set(), []
-        for folder, inside, files in os.walk(top, followlinks=True, onerror=failed.append):
-            while failed:  # a folder that cannot be listed is a problem too
-                error = failed.pop()
-                yield shown(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
-            about = os.stat(folder)
-            if (about.st_dev, about.st_ino) in seen:
-                inside.clear()
-                continue
-            seen.add((about.st_dev, about.st_ino))
-            inside.sort()
-            for name in sorted(files):
-                path = Path(folder, name)
-                if self._wanted(path.relative_to(top).as_posix()):
-                    yield shown(path), partial(_read, path)
-        for error in failed:
-            yield shown(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+        """Its images, and its folders that cannot be listed, which are a problem too."""
+        errors: list[OSError] = []
+        for name, path in chain(files_below(top, errors.append), [(None, top)]):
+            while errors:
+                error = errors.pop()
+                yield writable(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+            if name is not None and self._wanted(name):
+                yield writable(path), partial(_read, path)
 
     def _archive(self, path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         try:
             archive = open_archive(path)
         except Problem as problem:
-            yield shown(path), partial(_fail, str(problem))
+            yield writable(path), partial(_fail, str(problem))
             return
         for member in archive.members:
             if self._wanted(member.name):
-                yield f"{shown(path)}/{member.name}", partial(_read_member, archive, member)
+                yield f"{writable(path)}/{member.name}", partial(_read_member, archive, member)
 
     def _wanted(self, name: str) -> bool:
         if is_image(name):
             return True
         self.ignored["hidden" if is_hidden(name) else "no images by their names"] += 1
         return False
-
-
-def shown(path: str | os.PathLike) -> str:
-    """A path that can be written anywhere: bytes that are not UTF-8 are shown by their codes."""
-    return os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read(path: Path) -> bytes:

@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 
 from vi_simsiam.core.files import replacing
-from vi_simsiam.report.figures.style import SCORES, method_style
+from vi_simsiam.report.figures.style import method_style
 from vi_simsiam.report.gallery_template import PAGE, SCRIPT, STYLE
 from vi_simsiam.report.runs import Run, grouped
+from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.uncertainty import scores
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
 _TILE = 48  # pixels of a thumbnail's side, at most
 _MOST_PNG = 1 << 20  # bytes of all thumbnails up to which they are stored without loss
-_OWN = ("kappa", "negative_entropy", "posterior_precision")
-_WITHOUT = "knn_density"  # what the images are sorted by where a method has no score of its own
 _BOX = ("top", "left", "height", "width")
 
 
@@ -47,10 +47,10 @@ def _embedded(data: Any) -> str:
 
 def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     first = [group[0] for group in grouped(list(runs), "method").values()]
-    shown = [run for run in first if _own(run) is not None] or first
+    shown = [run for run in first if own_score(run.images) is not None] or first
     # VI-SimSiam before the others: the page opens with it.
     shown.sort(key=lambda run: not run.has_kappa)
-    rows = _rows(shown[0].images[_own(shown[0]) or _WITHOUT].to_numpy())
+    rows = _rows(shown[0].images[shown_score(shown[0].images)].to_numpy())
     images, paths = shown[0].test_images(), shown[0].sources["path"].to_numpy()
     label = shown[0].images["label"].to_numpy()
     tile = min(_TILE, images.shape[1])
@@ -68,10 +68,6 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _own(run: Run) -> str | None:
-    return next((name for name in _OWN if name in run.images), None)
-
-
 def _rows(score: np.ndarray) -> np.ndarray:
     """Which images are shown: rising row numbers."""
     if len(score) <= MOST_IMAGES:
@@ -81,15 +77,15 @@ def _rows(score: np.ndarray) -> np.ndarray:
 
 
 def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
-    score, table = _own(run) or _WITHOUT, run.images.iloc[rows]
-    names = [name for name in (*SCORES, "expected_cosine") if name in table]
+    score, table = shown_score(run.images), run.images.iloc[rows]
+    names = [name for name in scores.IN_FIGURES if name in table]
     names.sort(key=lambda name: name != score)
     known = (table["label"] >= 0).to_numpy()
     judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
     return {
         "name": f"{method_style(run.method).label}, seed {run.seed}",
         "score": score,
-        "labels": [SCORES[name].label if name in SCORES else name.replace("_", " ") for name in names],
+        "labels": [scores.score(name).label for name in names],
         "scores": [_numbers(table[name]) for name in names],
         "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
         "correct": [bool(value) if k else None for value, k in zip(judged["correct"], known, strict=True)]

@@ -9,11 +9,9 @@ from scipy.stats import norm, t
 
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.bootstrap import Estimate
-from vi_simsiam.uncertainty.measures import SCORES, outcomes
+from vi_simsiam.uncertainty import scores
+from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
-# The certainty score that is a method's own, in the order of preference: what its latent distribution offers.
-OWN_SCORES = ("kappa", "negative_entropy", "posterior_precision")
-COMMON_SCORE = "knn_density"  # stands in for it where a method has none of its own
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
 
 
@@ -59,7 +57,7 @@ def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
     rows = []
     for run in runs:
         for on, table in (("images", run.images), ("crops", run.crops)):
-            for score in [name for name in SCORES if name in table]:
+            for score in measured_scores(table):
                 for classifier, column in (("probe", "correct"), ("knn", "knn_correct")):
                     for i, found in enumerate(accuracy_in_groups(table, score, column, quantiles), start=1):
                         if found.n:
@@ -77,7 +75,7 @@ def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
     """
     table = summary_table(runs)
     kept = ["knn_top1", "probe_top1", *(name for name in table.columns[5:] if "/" not in name)]
-    kept += [f"{measure}/{score}" for score in OWN_SCORES for measure in _SCORED if f"{measure}/{score}" in table]
+    kept += [f"{measure}/{score}" for score in scores.OWN for measure in _SCORED if f"{measure}/{score}" in table]
     out: dict[str, dict[str, dict[str, float]]] = {}
     for (dataset, method), rows in table.groupby(["dataset", "method"], sort=False):
         means = rows[kept].mean()
@@ -165,7 +163,12 @@ def estimate_of(run: Run, measure: str) -> Estimate:
 
 def own_score(images: pd.DataFrame) -> str | None:
     """The method's own certainty score, if the table of its images has one."""
-    return next((score for score in OWN_SCORES if score in images), None)
+    return next((score for score in scores.OWN if score in images), None)
+
+
+def shown_score(images: pd.DataFrame) -> str:
+    """The score by which images are grouped and sorted: the method's own, or the common one where it has none."""
+    return own_score(images) or scores.COMMON
 
 
 def accuracy_in_groups(table: pd.DataFrame, score: str, correct: str, quantiles: int) -> list[Estimate]:

@@ -9,14 +9,10 @@ from vi_simsiam.stats.bootstrap import Bootstrap, Estimate, Mean, auroc, spearma
 from vi_simsiam.stats.ranks import Ranked
 from vi_simsiam.stats.resamples import Statistic
 from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
+from vi_simsiam.uncertainty import scores
 
 # What is drawn for an augmented view. Those that do not vary in the data give no measure.
 AUGMENTATIONS = ("crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma")
-# Scores by the names of their columns; a method has some of them.
-SCORES = (
-    "kappa", "negative_entropy", "posterior_precision", "feature_norm", "view_agreement", "kappa_view_mean",
-    "knn_density", "probe_confidence",
-)  # fmt: skip
 # Properties of a whole image that its score is ranked against, where they are known.
 PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 
@@ -61,15 +57,16 @@ def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
 
 
-def _scores(table: pd.DataFrame) -> list[str]:
-    return [score for score in SCORES if score in table]
+def measured_scores(table: pd.DataFrame) -> list[str]:
+    """The certainty scores among the columns of a table, without those that are not measured."""
+    return [name for name in scores.MEASURED if name in table]
 
 
 def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
     out: dict[str, Statistic | None] = {}
     properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
     judged = outcomes(images, "correct")
-    for score in _scores(images):
+    for score in measured_scores(images):
         ranked = Ranked(images[score])
         if len(judged):
             known = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
@@ -97,7 +94,7 @@ def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic 
             "auroc_crop_correct/crop_area": auroc(known_area, judged["correct"]),
         }
     parts = crops[crops["area"] < 1]
-    for score in _scores(crops):
+    for score in measured_scores(crops):
         ranked = Ranked(crops[score], image)
         if len(judged):
             known = ranked if complete else Ranked(judged[score], judged["index"])
@@ -115,7 +112,7 @@ def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
     out: dict[str, Statistic | None] = {}
     for augmentation, rows in graded.groupby("augmentation", sort=False):
         strength = Ranked(rows["strength"], rows["index"])
-        for score in _scores(rows):
+        for score in measured_scores(rows):
             out[f"spearman_{augmentation}/{score}"] = spearman(Ranked(rows[score], rows["index"]), strength)
     return out
 
@@ -137,7 +134,7 @@ def _of_other_images(dataset: str, images: pd.DataFrame, others: pd.DataFrame) -
     """Telling the test images, the positives, from those of another data set."""
     inside = np.arange(len(images) + len(others)) < len(images)
     out: dict[str, Statistic | None] = {}
-    for score in _scores(others):
+    for score in measured_scores(others):
         ranked = Ranked(np.concatenate([images[score], others[score]]))
         out[f"ood_auroc_{dataset}/{score}"] = auroc(ranked, inside)
         out[f"ood_fpr95_{dataset}/{score}"] = auroc(ranked, inside, fpr95=True)

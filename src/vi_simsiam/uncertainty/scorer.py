@@ -28,20 +28,18 @@ class Scorer:
         self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
         self.bank = bank.to(self.device)
-        known = None if labels is None else (labels >= 0).to(self.device)
-        self.labels = labels.to(self.device)[known] if known is not None and known.any() else None
+        labelled = None if labels is None else (labels >= 0).to(self.device)
+        self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
         # The images that vote; None: all of them do.
-        self.voters = self.bank[known] if self.labels is not None and len(self.labels) < len(bank) else None
+        self.voters = self.bank[labelled] if self.labels is not None and len(self.labels) < len(bank) else None
 
     def score(self, images) -> dict[str, np.ndarray]:
         """Score batches (B, C, H, W) of images in [0, 1].
 
-        Returns: columns of n values:
-            `feature_norm`: length of the features;
-            `knn_density`: mean cosine to the k nearest training images, in [-1, 1];
-            the method's own scores (`kappa` in (0, inf), `expected_cosine` in (0, 1), `negative_entropy`,
-                `posterior_precision`);
-            with labels also `predicted`, `knn_predicted` and `probe_confidence`, the probe's largest probability.
+        Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
+            `predicted`, `knn_predicted` and `probe_confidence`. `scores.SCORES` says what each score is.
+
+        Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
         """
         named = extract(self.model, images, self._read)
         return {
@@ -52,7 +50,13 @@ class Scorer:
     def _read(self, features: Tensor) -> dict[str, Tensor]:
         features = features.float()
         cosines, indices = knn.neighbours(features, self.bank, self.k)
-        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **self.model.certainty(features)}
+        own = self.model.certainty(features)
+        if set(own) != set(self.model.certainty_scores):
+            raise ValueError(
+                f"{type(self.model).__name__}.certainty gives {sorted(own)}, but its certainty_scores name "
+                f"{sorted(self.model.certainty_scores)}"
+            )
+        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
         if self.labels is not None:
             classes = int(self.labels.max()) + 1
             if self.voters is not None:
@@ -84,11 +88,11 @@ def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
         features: (N, dim). labels: (N,); -1: no label, for which the result is False and means nothing.
     """
     same = torch.zeros(len(labels), dtype=torch.bool)
-    known = labels >= 0
-    if known.sum() > 1:
-        features, labels = features[known], labels[known]
+    labelled = labels >= 0
+    if labelled.sum() > 1:
+        features, labels = features[labelled], labels[labelled]
         nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
-        same[known] = labels[nearest] == labels
+        same[labelled] = labels[nearest] == labels
     return same.numpy()
 
 

@@ -1,4 +1,4 @@
-"""The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say about test images."""
+"""The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say rows test images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ import torch
 from vi_simsiam.config.schema import UncertaintyParams
 from vi_simsiam.data.store import Store
 from vi_simsiam.probing.features import batches
-from vi_simsiam.uncertainty import graded
-from vi_simsiam.uncertainty import scorer as certainty
+from vi_simsiam.uncertainty import graded, scores
 from vi_simsiam.uncertainty.human_labels import label_entropy
-from vi_simsiam.uncertainty.measures import SCORES, Tables
+from vi_simsiam.uncertainty.measures import Tables
 from vi_simsiam.uncertainty.ood import matched
 from vi_simsiam.uncertainty.salience import salience
+from vi_simsiam.uncertainty.scorer import Scorer, neighbour_correct, view_agreement, view_mean
 
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}
 
 
 def evaluate(
-    scorer: certainty.Scorer, store: Store, features: np.ndarray, others: Sequence[Store], params: UncertaintyParams
+    scorer: Scorer, store: Store, features: np.ndarray, others: Sequence[Store], params: UncertaintyParams
 ) -> Tables:
     """Score everything that the store's test split and other data sets offer.
 
@@ -43,11 +43,11 @@ def evaluate(
 
     whole = scorer.score(batches(pictures, size))
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
-    images["view_agreement"] = certainty.view_agreement(scorer.model, store.views("test"), size)
+    images["view_agreement"] = view_agreement(scorer.model, store.views("test"), size)
     if "kappa" in views:
-        images["kappa_view_mean"] = certainty.view_mean(views["kappa"].to_numpy(), views["index"].to_numpy())
+        images["kappa_view_mean"] = view_mean(views["kappa"].to_numpy(), views["index"].to_numpy())
     if (truth >= 0).any():
-        images["neighbour_correct"] = certainty.neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
+        images["neighbour_correct"] = neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
     images = images.assign(**salience(pictures))
     if entropy is not None:
         images["label_entropy"] = entropy
@@ -58,40 +58,38 @@ def evaluate(
     return Tables(images, crops, _graded(scorer, store, whole, params), views, _others(scorer, store, others, size))
 
 
-def _graded(
-    scorer: certainty.Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams
-) -> pd.DataFrame:
+def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
     """A row per image, augmentation and strength; strength 0 of each is the untouched image, scored once."""
     pictures, truth = store.images("test"), np.array(store.labels("test"))
     augmentations = graded.Augmentations(pictures, params.seed)
     steps = graded.steps(params.graded.model_dump(), store.channels)
-    about = {"index": np.arange(len(truth)), "label": truth}
+    rows = {"index": np.arange(len(truth)), "label": truth}
     parts = []
     for name in dict.fromkeys(name for name, _ in steps):
-        parts.append(_judged(pd.DataFrame(about | {"augmentation": name, "strength": 0.0}), whole))
+        parts.append(_judged(pd.DataFrame(rows | {"augmentation": name, "strength": 0.0}), whole))
         for strength in (strength for other, strength in steps if other == name):
-            scores = scorer.score(augmentations.batches(name, strength, params.batch_size))
-            parts.append(_judged(pd.DataFrame(about | {"augmentation": name, "strength": strength}), scores))
+            changed = scorer.score(augmentations.batches(name, strength, params.batch_size))
+            parts.append(_judged(pd.DataFrame(rows | {"augmentation": name, "strength": strength}), changed))
     if not parts:
-        empty = pd.DataFrame(about | {"augmentation": "", "strength": 0.0})
+        empty = pd.DataFrame(rows | {"augmentation": "", "strength": 0.0})
         return _judged(empty, whole).iloc[:0]
     return pd.concat(parts, ignore_index=True)
 
 
-def _others(scorer: certainty.Scorer, store: Store, others: Sequence[Store], batch_size: int) -> pd.DataFrame:
+def _others(scorer: Scorer, store: Store, others: Sequence[Store], batch_size: int) -> pd.DataFrame:
     """A row per test image of each other data set: its scores."""
     parts = [pd.DataFrame(_NO_IMAGES)]
     for other in others:
         pictures = matched(other.images("test"), store.size, store.channels)
-        found = scorer.score(batches(pictures, batch_size))
-        scores = {name: values for name, values in found.items() if name in SCORES}
-        parts.append(pd.DataFrame({"dataset": other.dataset, "index": np.arange(len(pictures)), **scores}))
+        columns = scorer.score(batches(pictures, batch_size))
+        columns = {name: values for name, values in columns.items() if name in scores.MEASURED}
+        parts.append(pd.DataFrame({"dataset": other.dataset, "index": np.arange(len(pictures)), **columns}))
     return pd.concat(parts[1:], ignore_index=True) if others else parts[0]
 
 
-def _judged(table: pd.DataFrame, scores: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The table with the scores' columns, and whether the predictions among them are right (if there are any)."""
-    table = table.assign(**scores)
+def _judged(table: pd.DataFrame, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The table with the columns of `Scorer.score`, and whether the predictions among them are right, if any are."""
+    table = table.assign(**columns)
     for column, prediction in (("correct", "predicted"), ("knn_correct", "knn_predicted")):
         if prediction in table:
             table[column] = table[prediction] == table["label"]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.stores import params
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.sources import own as own_files
+from vi_simsiam.data.sources import own
 from vi_simsiam.data.sources.registry import find_source
 from vi_simsiam.data.store import SPLITS, Store
 from vi_simsiam.data.store_writer import build
@@ -182,7 +182,7 @@ def test_a_folder_into_the_store(script, tree, tmp_path):
     about = json.loads((out / "store.json").read_text())
     assert about["left_out"] == 1 and about["ignored"] == {}
     record = json.loads((tmp_path / "raw/run.json").read_text())
-    assert record["images_state"] == own_files.state(tree)
+    assert record["images_state"] == own.state(tree)
     assert json.loads((tmp_path / "raw/manifest.json").read_text())["files"][0]["path"] == "images.zip"
 
 
@@ -194,7 +194,7 @@ def test_too_many_bad_images_stop_the_step(script, tree, tmp_path):
 
 
 def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
-    own_files.bring(tree, tmp_path)
+    own.bring(tree, tmp_path)
     os.chmod(tmp_path / "images.zip", 0o444)
     out, said = steps(script, tmp_path / "images.zip", tmp_path)
     assert said == "" and Store.open(out).images("train").shape == (20, 10, 10, 3)
@@ -206,7 +206,7 @@ def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
     packed = []
     for i in range(2):
         (tmp_path / str(i)).mkdir()
-        assert own_files.bring(tree, tmp_path / str(i)) == ["images.zip"]
+        assert own.bring(tree, tmp_path / str(i)) == ["images.zip"]
         packed.append((tmp_path / str(i) / "images.zip").read_bytes())
         for file in tree.rglob("*.png"):
             os.utime(file, (1e9, 1e9))
@@ -214,8 +214,8 @@ def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
 
 
 def test_state_follows_the_images(tree):
-    seen = {own_files.state(tree)}
-    assert own_files.state(tree) in seen
+    seen = {own.state(tree)}
+    assert own.state(tree) in seen
     changes = [
         lambda: (tree / "train/dog/new.png").write_bytes(b"1"),
         lambda: (tree / "train/dog/new.png").write_bytes(b"22"),
@@ -225,7 +225,7 @@ def test_state_follows_the_images(tree):
     ]
     for i, change in enumerate(changes):
         change()
-        seen.add(own_files.state(tree))
+        seen.add(own.state(tree))
         assert len(seen) == min(i + 2, 5)  # the last takes back what the first did
 
 
@@ -233,7 +233,7 @@ def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
     (tree / "train/linked").symlink_to(tree / "train/dog")  # the class dog again: one of the two
     (tree / "train/dog/round").symlink_to(tree)
     (tree / "train/dog/link.png").symlink_to(tree / "test/dog/0.png")
-    own_files.bring(tree, tmp_path)
+    own.bring(tree, tmp_path)
     names = zipfile.ZipFile(tmp_path / "images.zip").namelist()
     assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
 
@@ -263,9 +263,9 @@ def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
     assert len(zipfile.ZipFile(tmp_path / "raw/images.zip").namelist()) == 14
     files = json.loads((tmp_path / "raw/manifest.json").read_text())["files"]
     assert [file["path"] for file in files] == ["images.zip", "classes.txt"]
-    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own_files.state(tree)
+    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own.state(tree)
 
-    own_files.bring(tree, tmp_path)  # an archive of all
+    own.bring(tree, tmp_path)  # an archive of all
     out, said = steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "one.txt"))
     assert said == "" and np.array_equal(Store.open(out).images("test"), store.images("test"))
     about = json.loads((out / "store.json").read_text())
@@ -289,5 +289,5 @@ def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
         (tmp_path / "list.txt").write_text(text)
     assert words in steps(script, tree, tmp_path, str(tmp_path / "list.txt"))[1]
     if text == "dog\nfox\n":
-        own_files.bring(tree, tmp_path)
+        own.bring(tree, tmp_path)
         assert words in steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "list.txt"))[1]

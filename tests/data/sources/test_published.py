@@ -17,8 +17,7 @@ from torchvision import datasets
 from helpers.file_server import FileServer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
-from vi_simsiam.data.sources import catalogue as published_sets
-from vi_simsiam.data.sources.base import Images
+from vi_simsiam.data.sources.base import Images, Published
 from vi_simsiam.data.sources.binary import Cifar
 from vi_simsiam.data.sources.published import PublishedArchive
 from vi_simsiam.data.sources.registry import SOURCES
@@ -61,12 +60,12 @@ def unpacked(data, folder):
         tar.extractall(folder, filter="data")
 
 
-def known(source, **files):
-    """The source with files of other contents: field -> bytes."""
-    return replace(source, **{
-        field: RemoteFile(getattr(source, field).name, (hashlib.sha256(data).hexdigest(),))
-        for field, data in files.items()
-    })  # fmt: skip
+def with_files(source, *contents):
+    """The source with files of other contents."""
+    pairs = zip(source.files, contents, strict=True)
+    return replace(
+        source, files=tuple(RemoteFile(file.name, (hashlib.sha256(data).hexdigest(),)) for file, data in pairs)
+    )
 
 
 def everything(split, size):
@@ -88,8 +87,8 @@ def test_cifar_is_torchvisions(name, tmp_path):
     """The same numbers in the layout of the pickles that torchvision reads."""
     source: Cifar = SOURCES[name]
     members = cifar_members(source)
-    source, data = known(source, file=tgz(members)), tgz(members)
-    (tmp_path / source.file.name).write_bytes(data)
+    source, data = with_files(source, tgz(members)), tgz(members)
+    (tmp_path / source.files[0].name).write_bytes(data)
     images = source.read(tmp_path)
     assert images.classes[:2] == ("class 0", "class 1") and len(images.classes) == (10 if name == "cifar10" else 100)
 
@@ -129,8 +128,8 @@ def stl10_members():
 
 def test_stl10_is_torchvisions(tmp_path):
     data = tgz(stl10_members())
-    source = known(published_sets.STL10, file=data)
-    (tmp_path / source.file.name).write_bytes(data)
+    source = with_files(SOURCES["stl10"], data)
+    (tmp_path / source.files[0].name).write_bytes(data)
     images = source.read(tmp_path)
     unpacked(data, tmp_path)
 
@@ -158,10 +157,10 @@ def mat(count, labels=None):
 
 
 def test_svhn_is_torchvisions(tmp_path):
-    files = {"train": mat(12), "test": mat(11)}
-    source = known(published_sets.SVHN, **files)
-    for field, data in files.items():
-        (tmp_path / getattr(source, field).name).write_bytes(data)
+    contents = mat(12), mat(11)
+    source = with_files(SOURCES["svhn"], *contents)
+    for file, data in zip(source.files, contents, strict=True):
+        (tmp_path / file.name).write_bytes(data)
     images = source.read(tmp_path)
 
     class Theirs(datasets.SVHN):
@@ -176,7 +175,7 @@ def test_svhn_is_torchvisions(tmp_path):
 
 
 def imagenette_members(source):
-    top = source.file.name.removesuffix(".tgz")
+    top = source.files[0].name.removesuffix(".tgz")
     members = {f"{top}/noisy_{top}.csv": b"path\n"}
     for wnid in source.names:
         for split, count in (("train", 2), ("val", 1)):
@@ -189,12 +188,12 @@ def imagenette_members(source):
 def test_imagenette_is_torchvisions(name, tmp_path):
     source: PublishedArchive = SOURCES[name]
     data = tgz(imagenette_members(source))
-    source = known(source, file=data)
-    (tmp_path / source.file.name).write_bytes(data)
+    source = with_files(source, data)
+    (tmp_path / source.files[0].name).write_bytes(data)
     images = source.read(tmp_path, threads=2)
     unpacked(data, tmp_path)
     for folder, split in (("train", images.train), ("val", images.test)):
-        expected = datasets.ImageFolder(tmp_path / source.file.name.removesuffix(".tgz") / folder)
+        expected = datasets.ImageFolder(tmp_path / source.files[0].name.removesuffix(".tgz") / folder)
         assert split.labels.tolist() == expected.targets
         assert images.classes == tuple(source.names[wnid] for wnid in expected.classes)
         assert np.array_equal(everything(split, 20), [np.array(image) for image, _ in expected])
@@ -224,8 +223,8 @@ def tiny_members():
 def test_tiny_imagenet(tmp_path):
     members = tiny_members()
     data = zipped(members)
-    source = known(published_sets.TINY_IMAGENET, file=data)
-    (tmp_path / source.file.name).write_bytes(data)
+    source = with_files(SOURCES["tiny_imagenet"], data)
+    (tmp_path / source.files[0].name).write_bytes(data)
     images = source.read(tmp_path)
     assert images.classes == ("goldfish", "great white shark")
     assert images.train.labels.tolist() == [0, 0, 1, 1] and images.test.labels.tolist() == [1, 0]
@@ -236,7 +235,7 @@ def test_tiny_imagenet(tmp_path):
         assert np.array_equal(everything(split, 20), [np.array(Image.open(io.BytesIO(members[p]))) for p in paths])
     assert images.report.ignored["images that are not asked for"] == (1, f"{top}/test/images/test_0.JPEG")
     del members[f"{top}/val/val_annotations.txt"]
-    (tmp_path / source.file.name).write_bytes(zipped(members))
+    (tmp_path / source.files[0].name).write_bytes(zipped(members))
     with pytest.raises(Problem, match=r"it has no val/val_annotations\.txt"):
         source.read(tmp_path)
 
@@ -252,13 +251,13 @@ def made(name):
         "imagewoof": lambda: tgz(imagenette_members(source)),
         "tiny_imagenet": lambda: zipped(tiny_members()),
     }[name]()
-    return replace(known(source, file=data), addresses=()), data
+    return replace(with_files(source, data), addresses=()), data
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "imagenette", "imagewoof", "tiny_imagenet"])
 def test_from_a_server_that_breaks_off_or_has_something_else(name, tmp_path):
     source, data = made(name)
-    file = source.file.name
+    file = source.files[0].name
     with FileServer({file: data}, {file: [("cut", len(data) // 2)]}) as server:
         assert source.download(tmp_path / "raw", [server.base], 1) == [file]
         assert server.requests == [(file, None), (file, f"bytes={len(data) // 2}-")]
@@ -274,20 +273,20 @@ def test_from_a_server_that_breaks_off_or_has_something_else(name, tmp_path):
 def test_a_truncated_archive_is_named(name, tmp_path):
     """Whatever its checksum: the reader does not take a part for the whole."""
     source, data = made(name)
-    (tmp_path / source.file.name).write_bytes(data[: len(data) // 2])
-    with pytest.raises(Problem, match=re.escape(source.file.name)):
+    (tmp_path / source.files[0].name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(Problem, match=re.escape(source.files[0].name)):
         source.read(tmp_path)
 
 
 def test_svhn_from_a_server(tmp_path):
-    files = {"train": mat(12), "test": mat(11)}
-    source = replace(known(published_sets.SVHN, **files), addresses=())
-    names = [source.train.name, source.test.name]
-    contents = dict(zip(names, files.values(), strict=True))
+    files = mat(12), mat(11)
+    source = replace(with_files(SOURCES["svhn"], *files), addresses=())
+    names = [file.name for file in source.files]
+    contents = dict(zip(names, files, strict=True))
     with FileServer(contents, {names[0]: [("cut", 100)]}) as server:
         assert source.download(tmp_path, [server.base], 1) == names
     assert len(source.read(tmp_path).test.labels) == 11
-    for data, words in ((files["train"][:200], "train_32x32.mat cannot be read"), (b"", "cannot be read")):
+    for data, words in ((files[0][:200], "train_32x32.mat cannot be read"), (b"", "cannot be read")):
         (tmp_path / names[0]).write_bytes(data)
         with pytest.raises(Problem, match=words):
             source.read(tmp_path)
@@ -310,7 +309,7 @@ def test_cifar_archives_that_are_not_what_they_should_be(member, data, words, tm
     members = {name: content for name, content in cifar_members(source).items() if name != member or data is not None}
     if data is not None:
         members[member] = data
-    (tmp_path / source.file.name).write_bytes(tgz(members))
+    (tmp_path / source.files[0].name).write_bytes(tgz(members))
     with pytest.raises(Problem, match=re.escape(words)):
         source.read(tmp_path)
 
@@ -320,23 +319,21 @@ def test_members_are_taken_by_name_and_never_unpacked(tmp_path):
     members = cifar_members(source)
     raw = tmp_path / "raw"
     raw.mkdir()
-    (raw / source.file.name).write_bytes(tgz({"../outside.bin": b"x", "/tmp/outside.bin": b"x", **members}))
+    (raw / source.files[0].name).write_bytes(tgz({"../outside.bin": b"x", "/tmp/outside.bin": b"x", **members}))
     assert len(source.read(raw).test.labels) == 4
-    assert [path.name for path in raw.iterdir()] == [source.file.name] and not (tmp_path / "outside.bin").exists()
+    assert [path.name for path in raw.iterdir()] == [source.files[0].name] and not (tmp_path / "outside.bin").exists()
 
 
 def test_checksums_are_well_formed_and_of_known_files():
     for name, source in SOURCES.items():
-        for field in ("file", "train", "test"):
-            file = getattr(source, field, None)
-            for one in file if isinstance(file, tuple) else (file,):
-                if isinstance(one, RemoteFile):
-                    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in one.sha256), name
-                    assert all(re.fullmatch(r"[0-9a-f]{32}", value) for value in one.md5), name
-    svhn = datasets.SVHN.split_list
-    assert [published_sets.SVHN.train.name, published_sets.SVHN.test.name] == [svhn["train"][1], svhn["test"][1]]
-    assert published_sets.SVHN.addresses[0] + published_sets.SVHN.train.name == svhn["train"][0]
-    stl10 = published_sets.STL10
-    assert stl10.addresses[0] + stl10.file.name == datasets.STL10.url
-    imagenette = published_sets.IMAGENETTE
-    assert imagenette.addresses[0] + imagenette.file.name == datasets.Imagenette._ARCHIVES["160px"][0]
+        assert isinstance(source, Published) or name in ("digits", "files")
+        for file in source.files if isinstance(source, Published) else ():
+            assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in file.sha256), name
+            assert all(re.fullmatch(r"[0-9a-f]{32}", value) for value in file.md5), name
+    ours, svhn = SOURCES["svhn"], datasets.SVHN.split_list
+    assert [file.name for file in ours.files] == [svhn["train"][1], svhn["test"][1]]
+    assert ours.addresses[0] + ours.files[0].name == svhn["train"][0]
+    stl10 = SOURCES["stl10"]
+    assert stl10.addresses[0] + stl10.files[0].name == datasets.STL10.url
+    imagenette = SOURCES["imagenette"]
+    assert imagenette.addresses[0] + imagenette.files[0].name == datasets.Imagenette._ARCHIVES["160px"][0]

@@ -13,7 +13,11 @@ from torchvision.datasets import FashionMNIST
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
-from vi_simsiam.data.sources.registry import FASHION_MNIST, SOURCES, ArraySplit, Digits, find_source
+from vi_simsiam.data.sources.base import ArraySplit
+from vi_simsiam.data.sources.digits import Digits
+from vi_simsiam.data.sources.registry import SOURCES, find_source
+
+FASHION_MNIST = SOURCES["fashion_mnist"]
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -33,11 +37,11 @@ def small(tmp_path):
     mirror = tmp_path / "a mirror"
     mirror.mkdir()
     files = []
-    for file, array in zip((*FASHION_MNIST.train, *FASHION_MNIST.test), arrays, strict=True):
+    for file, array in zip(FASHION_MNIST.files, arrays, strict=True):
         data = idx(array)
         (mirror / file.name).write_bytes(data)
         files.append(RemoteFile(file.name, (hashlib.sha256(data).hexdigest(),)))
-    source = dataclasses.replace(FASHION_MNIST, addresses=(), train=tuple(files[:2]), test=tuple(files[2:]))
+    source = dataclasses.replace(FASHION_MNIST, addresses=(), files=tuple(files))
     return source, mirror, arrays
 
 
@@ -66,7 +70,7 @@ def test_images_are_resized_antialiased(tmp_path):
 def test_fashion_mnist_from_a_mirror(small, tmp_path):
     source, mirror, (train, train_labels, test, test_labels) = small
     names = source.download(tmp_path / "out", [(tmp_path / "none").as_uri(), mirror.as_uri()], 0)
-    assert names == [file.name for file in (*source.train, *source.test)]
+    assert names == [file.name for file in source.files]
     images = source.read(tmp_path / "out")
     assert images.classes[9] == "Ankle boot"
     assert np.array_equal(images.train.decode(np.arange(7), 28)[..., 0], train)
@@ -87,7 +91,7 @@ def test_fashion_mnist_from_a_mirror(small, tmp_path):
 ])  # fmt: skip
 def test_files_that_are_not_what_they_should_be(small, file, damage, said):
     source, folder, _ = small
-    path = folder / (*source.train, *source.test)[file].name
+    path = folder / source.files[file].name
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(Problem) as caught:
         source.read(folder)
@@ -109,9 +113,7 @@ def test_names_and_official_files():
     assert find_source("digits") is SOURCES["digits"]
     with pytest.raises(Problem, match=r"'fashon' is not a known source of images; known are digits, fashion_mnist"):
         find_source("fashon")
-    assert [file.name for file in (*FASHION_MNIST.train, *FASHION_MNIST.test)] == [
-        name for name, _ in FashionMNIST.resources
-    ]
+    assert [file.name for file in FASHION_MNIST.files] == [name for name, _ in FashionMNIST.resources]
 
 
 def test_array_split_of_colour_images():
@@ -136,7 +138,7 @@ def test_accepted_checksums_are_of_one_content():
     """Debian's packing took name and date out of the gzip headers. Put back, the files are the official ones."""
     dates = {"train": 1504176606, "t10k": 1504176627}  # 31 August 2017, when they were packed
     md5 = dict(FashionMNIST.resources)
-    for file in (*FASHION_MNIST.train, *FASHION_MNIST.test):
+    for file in FASHION_MNIST.files:
         debian = (DEBIAN / file.name).read_bytes()
         date = struct.pack("<I", dates[file.name[: file.name.index("-")]])
         name = file.name.removesuffix(".gz").encode() + b"\0"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.fetch import RemoteFile, fetch
 from vi_simsiam.transforms.spatial import resize
 
 
@@ -71,7 +72,7 @@ class Images:
 
 
 class Source(Protocol):
-    """A place that images come from."""
+    """Where images come from: how its raw files are brought here, and how they are read."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         """Bring the raw files into `folder`; returns their paths, relative to it."""
@@ -80,6 +81,20 @@ class Source(Protocol):
     def read(self, folder: Path, threads: int = 1) -> Images:
         """Read what `download` left in `folder`, with so many threads. Its checksums have been verified."""
         ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """What sources share whose files can be fetched by anyone; their classes add `read`.
+
+    files: in the order in which `read` takes them. addresses: official ones, tried after the mirrors.
+    """
+
+    files: tuple[RemoteFile, ...]
+    addresses: tuple[str, ...]
+
+    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
+        return [fetch(file, folder, (*mirrors, *self.addresses), retries).name for file in self.files]
 
 
 def unreadable(path: Path, why: object) -> Problem:

@@ -18,8 +18,7 @@ import torch
 from scipy.io import loadmat
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.fetch import RemoteFile, fetch
-from vi_simsiam.data.sources.base import ArraySplit, Images, unreadable
+from vi_simsiam.data.sources.base import ArraySplit, Images, Published, unreadable
 from vi_simsiam.transforms.spatial import resize
 
 _BLOCK = 1 << 20
@@ -50,69 +49,60 @@ class PlanarSplit:
 
 
 @dataclass(frozen=True)
-class Cifar:
+class Cifar(Published):
     """CIFAR-10 or CIFAR-100, binary version: a record is its labels, a byte each, the last of which counts, and 3 x 32
     x 32 values.
 
-    file: the archive. addresses: official ones, tried after the mirrors. names: member with the classes' names, a line
-    each. train, test: members with records. labels: label bytes in a record.
+    files: the archive. names: its member with the classes' names, a line each. train, test: members with records.
+    labels: label bytes in a record.
     """
 
-    file: RemoteFile
-    addresses: tuple[str, ...]
     names: str
     train: tuple[str, ...]
     test: tuple[str, ...]
     labels: int
 
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        return [fetch(self.file, folder, (*mirrors, *self.addresses), retries).name]
-
     def read(self, folder: Path, threads: int = 1) -> Images:
-        path = folder / self.file.name
-        found = _members(path, (self.names, *self.train, *self.test))
-        classes = _lines(found[self.names])
+        path = folder / self.files[0].name
+        contents = _members(path, (self.names, *self.train, *self.test))
+        classes = _lines(contents[self.names])
         splits = []
         for members in (self.train, self.test):
-            records = [_records(path, name, found[name], self.labels + 3 * 32 * 32) for name in members]
+            records = [_records(path, name, contents[name], self.labels + 3 * 32 * 32) for name in members]
             joined = records[0] if len(records) == 1 else np.concatenate(records)
             labels = joined[:, self.labels - 1].astype(np.int64)
-            splits.append(PlanarSplit(joined, _known(path, labels, classes), 32))
+            splits.append(PlanarSplit(joined, _checked(path, labels, classes), 32))
         return Images(classes, *splits)
 
 
 @dataclass(frozen=True)
-class Stl10:
+class Stl10(Published):
     """STL-10: 5,000 labelled and 100,000 unlabelled images to train on, 8,000 labelled to test on, 3 x 96 x 96.
 
     Both parts of the training set are trained on, labels aside; the labelled ones come first. A probe has the labels
     of those that have one.
-    """
 
-    file: RemoteFile
-    addresses: tuple[str, ...]
+    files: the archive.
+    """
 
     _SIDE = 96
 
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        return [fetch(self.file, folder, (*mirrors, *self.addresses), retries).name]
-
     def read(self, folder: Path, threads: int = 1) -> Images:
-        path, top = folder / self.file.name, "stl10_binary"
+        path, top = folder / self.files[0].name, "stl10_binary"
         members = [f"{top}/{name}" for name in ("class_names.txt", "train_X.bin", "train_y.bin", "unlabeled_X.bin",
                                                  "test_X.bin", "test_y.bin")]  # fmt: skip
-        found = _members(path, members)
-        classes = _lines(found[members[0]])
-        images = {name: _records(path, name, found[name], 3 * self._SIDE**2) for name in members if "_X" in name}
-        labels = {name: found[name].astype(np.int64) - 1 for name in members if "_y" in name}
+        contents = _members(path, members)
+        classes = _lines(contents[members[0]])
+        images = {name: _records(path, name, contents[name], 3 * self._SIDE**2) for name in members if "_X" in name}
+        labels = {name: contents[name].astype(np.int64) - 1 for name in members if "_y" in name}
         for part in ("train", "test"):
-            known, count = labels[f"{top}/{part}_y.bin"], len(images[f"{top}/{part}_X.bin"])
-            if len(known) != count:
-                raise unreadable(path, f"{part}_y.bin has {len(known)} labels for {count} images")
-            _known(path, known, classes)
+            numbers, count = labels[f"{top}/{part}_y.bin"], len(images[f"{top}/{part}_X.bin"])
+            if len(numbers) != count:
+                raise unreadable(path, f"{part}_y.bin has {len(numbers)} labels for {count} images")
+            _checked(path, numbers, classes)
         train = _Chained(tuple(
-            PlanarSplit(images[f"{top}/{part}_X.bin"], known, self._SIDE, columnwise=True)
-            for part, known in (
+            PlanarSplit(images[f"{top}/{part}_X.bin"], numbers, self._SIDE, columnwise=True)
+            for part, numbers in (
                 ("train", labels[f"{top}/train_y.bin"]),
                 ("unlabeled", np.full(len(images[f"{top}/unlabeled_X.bin"]), -1)),
             )
@@ -150,27 +140,20 @@ class _Chained:
 
 
 @dataclass(frozen=True)
-class Svhn:
+class Svhn(Published):
     """Street View House Numbers, cropped digits: 73,257 + 26,032 images, 3 x 32 x 32, in MATLAB 5 files.
 
-    train, test: the files; the label of the digit 0 is written 10.
+    files: of training, of testing; the label of the digit 0 is written 10.
     """
-
-    train: RemoteFile
-    test: RemoteFile
-    addresses: tuple[str, ...]
-
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        return [fetch(file, folder, (*mirrors, *self.addresses), retries).name for file in (self.train, self.test)]
 
     def read(self, folder: Path, threads: int = 1) -> Images:
         classes = tuple("0123456789")
-        return Images(classes, *(self._split(folder / file.name, classes) for file in (self.train, self.test)))
+        return Images(classes, *(self._split(folder / file.name, classes) for file in self.files))
 
     def _split(self, path: Path, classes: tuple[str, ...]) -> ArraySplit:
         try:
-            found = loadmat(path, variable_names=["X", "y"])  # numbers alone are read, nothing is run
-            images, labels = found["X"], found["y"].ravel()
+            arrays = loadmat(path, variable_names=["X", "y"])  # numbers alone are read, nothing is run
+            images, labels = arrays["X"], arrays["y"].ravel()
         except Exception as error:  # scipy's reader raises anything over a damaged file
             raise unreadable(path, error) from None
         if (
@@ -184,25 +167,25 @@ class Svhn:
             raise unreadable(path, f"{len(labels)} labels ({labels.dtype}) for {images.shape[3]} images")
         labels = labels.astype(np.int64)
         labels[labels == len(classes)] = 0
-        return ArraySplit(np.ascontiguousarray(images.transpose(3, 0, 1, 2)), _known(path, labels, classes))
+        return ArraySplit(np.ascontiguousarray(images.transpose(3, 0, 1, 2)), _checked(path, labels, classes))
 
 
 def _members(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """The bytes of members of a .tar.gz, by exact name, each a memory map of a file that goes when it does."""
-    found: dict[str, np.ndarray] = {}
+    contents: dict[str, np.ndarray] = {}
     try:
         with gzip.open(path) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
             for info in tar:
                 name = info.name.removeprefix("./")
-                if name in names and name not in found and info.isreg():
-                    found[name] = _mapped(tar.extractfile(info), info.size, path.parent)
-                if len(found) == len(names):
+                if name in names and name not in contents and info.isreg():
+                    contents[name] = _mapped(tar.extractfile(info), info.size, path.parent)
+                if len(contents) == len(names):
                     break
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise unreadable(path, error) from None
-    if missing := sorted(set(names) - set(found)):
+    if missing := sorted(set(names) - set(contents)):
         raise unreadable(path, f"it has no {missing[0]}")
-    return found
+    return contents
 
 
 def _mapped(source, size: int, folder: Path) -> np.ndarray:
@@ -231,7 +214,8 @@ def _lines(content: np.ndarray) -> tuple[str, ...]:
     return tuple(line.strip() for line in content.tobytes().decode("utf-8", "replace").splitlines() if line.strip())
 
 
-def _known(path: Path, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+def _checked(path: Path, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """The labels, each of which must be the number of a class."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         wrong = labels.min() if labels.min() < 0 else labels.max()
         raise unreadable(path, f"label {wrong} of {len(classes)} classes")

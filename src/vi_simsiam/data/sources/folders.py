@@ -8,30 +8,29 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data import decode as image_decoding
 from vi_simsiam.data.archives import SUFFIXES, Archive, Member, Unreadable, open_archive
-from vi_simsiam.data.names import ARCHIVE, is_hidden, is_image
-from vi_simsiam.data.names import SUFFIXES as IMAGE_SUFFIXES
-from vi_simsiam.data.sources import class_list
+from vi_simsiam.data.decode import decode, is_grey
+from vi_simsiam.data.names import ARCHIVE, IMAGES, is_hidden, is_image
+from vi_simsiam.data.sources import own
 from vi_simsiam.data.sources.base import Images, Report
 
 _TRAIN, _TEST, _VAL = "train", "test", "val"
 _AT_ONCE = 32  # images a thread takes at a time
 
 
-class ImageFiles:
-    """Images in a .zip or .tar that `own_files.bring` has put into the download folder."""
+class OwnImages:
+    """Images in a .zip or .tar that `own.bring` has put into the download folder."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         raise Problem("the source `files` is images of your own: set download.path to their folder or archive.")
 
     def read(self, folder: Path, threads: int = 1) -> Images:
         archive = open_archive(_archive_in(folder))
-        chosen = class_list.read(folder / class_list.NAME)
+        chosen = own.read_classes(folder / own.CLASSES)
         if chosen is None:
             return read_archive(archive, folder, threads)
-        images = read_archive(archive, folder, threads, class_list.placer(chosen))
-        class_list.require_all(chosen, images.classes, f"the archive in {folder}")
+        images = read_archive(archive, folder, threads, own.only(chosen))
+        own.require_all(chosen, images.classes, f"the archive in {folder}")
         return images
 
 
@@ -70,12 +69,12 @@ def read_archive(
             left_out.append((member.name, f"outside {' and '.join(f'{name}/' for name in layout.splits)}"))
     pool = _Pool(threads)
     grey = True
-    for split, found in members.items():
-        kinds = list(pool.map(lambda member: _inspect(archive, member), found))
-        left_out += [(m.name, kind) for m, kind in zip(found, kinds, strict=True) if isinstance(kind, str)]
-        members[split] = [m for m, kind in zip(found, kinds, strict=True) if not isinstance(kind, str)]
+    for split, listed in members.items():
+        kinds = list(pool.map(lambda member: _inspect(archive, member), listed))
+        left_out += [(m.name, kind) for m, kind in zip(listed, kinds, strict=True) if isinstance(kind, str)]
+        members[split] = [m for m, kind in zip(listed, kinds, strict=True) if not isinstance(kind, str)]
         grey = grey and all(kind is not False for kind in kinds)
-    names = {split: [placed[member.name] for member in found] for split, found in members.items()}
+    names = {split: [placed[member.name] for member in readable] for split, readable in members.items()}
     classes = layout.classes(names)
     splits = [
         FileSplit(archive, tuple(members[split]), layout.labels(names[split], classes), 1 if grey else 3, pool)
@@ -105,7 +104,7 @@ class FileSplit:
 
     def _decode(self, member: Member, size: int) -> np.ndarray:
         try:
-            return image_decoding.decode(self.archive.read(member), size, self.channels)
+            return decode(self.archive.read(member), size, self.channels)
         except Unreadable as error:
             raise Problem(f"{member.name} could be read before and cannot now: {error}. Run again.") from None
 
@@ -152,7 +151,7 @@ def _count(ignored: dict[str, tuple[int, str]], kind: str, name: str) -> None:
 def _inspect(archive: Archive, member: Member) -> bool | str:
     """Whether an image is grey; its problem where it cannot be decoded."""
     try:
-        return image_decoding.is_grey(archive.read(member))
+        return is_grey(archive.read(member))
     except Unreadable as error:
         return str(error)
 
@@ -173,8 +172,7 @@ class _Layout:
     def of(cls, paths: Sequence[str], folder: Path) -> "_Layout":
         names = [PurePosixPath(path).parts for path in paths]
         if not names:
-            known = ", ".join(IMAGE_SUFFIXES)
-            raise Problem(f"the archive in {folder} has no file with a name of an image ({known}).")
+            raise Problem(f"the archive in {folder} has no file with a name of an image ({', '.join(IMAGES)}).")
         top, splits = 0, ("",)
         while len(firsts := {parts[top] for parts in names if len(parts) > top + 1}) == 1:
             if firsts & {_TRAIN, _TEST, _VAL} or any(len(parts) == top + 1 for parts in names):
@@ -182,8 +180,8 @@ class _Layout:
             top += 1
         if _TRAIN in firsts:
             splits = (_TRAIN, *[name for name in (_TEST, _VAL) if name in firsts][:1])
-        elif found := sorted(name for name in firsts if name.lower() in (_TRAIN, _TEST, _VAL)):
-            raise Problem(f"the images have a folder {found[0]}/ but no train/: name the folders train/ and test/.")
+        elif others := sorted(name for name in firsts if name.lower() in (_TRAIN, _TEST, _VAL)):
+            raise Problem(f"the images have a folder {others[0]}/ but no train/: name the folders train/ and test/.")
         depth = top + (splits != ("",))
         inside = [parts for parts in names if splits == ("",) or (len(parts) > top + 1 and parts[top] in splits)]
         outside = ["/".join(parts) for parts in inside if len(parts) == depth + 1]
@@ -204,7 +202,7 @@ class _Layout:
     def classes(self, names: dict[str, list[str]]) -> tuple[str, ...]:
         if not self.labelled:
             return ()
-        train, *test = [{self._class(name) for name in found} for found in names.values()]
+        train, *test = [{self._class(name) for name in of_split} for of_split in names.values()]
         if unknown := sorted(set().union(*test) - train):
             raise Problem(
                 f"class {unknown[0]} is in {self.splits[1]}/ and not in train/: nothing could be learnt of it."
@@ -213,5 +211,5 @@ class _Layout:
 
     def labels(self, names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
         number = {name: i for i, name in enumerate(classes)}
-        known = (number[self._class(name)] if self.labelled else -1 for name in names)
-        return np.fromiter(known, np.int64, len(names))
+        labels = (number[self._class(name)] if self.labelled else -1 for name in names)
+        return np.fromiter(labels, np.int64, len(names))

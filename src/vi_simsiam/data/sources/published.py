@@ -1,55 +1,45 @@
 """Data sets published as archives of image files: Imagenette, Imagewoof, Tiny ImageNet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from vi_simsiam.data.archives import Archive, Unreadable, open_archive
-from vi_simsiam.data.fetch import RemoteFile, fetch
-from vi_simsiam.data.sources.base import Images, unreadable
+from vi_simsiam.data.sources.base import Images, Published, unreadable
 from vi_simsiam.data.sources.folders import read_archive
 
 
 @dataclass(frozen=True)
-class PublishedArchive:
+class PublishedArchive(Published):
     """Images in train/<class>/... and val/<class>/... of one archive, the classes being WordNet's numbers.
 
-    file: the archive. addresses: official ones, tried after the mirrors. names: the classes' names by their folders.
+    files: the archive. names: the classes' names by their folders.
     """
 
-    file: RemoteFile
-    addresses: tuple[str, ...]
     names: Mapping[str, str]
 
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        return [fetch(self.file, folder, (*mirrors, *self.addresses), retries).name]
-
     def read(self, folder: Path, threads: int = 1) -> Images:
-        images = read_archive(open_archive(folder / self.file.name), folder, threads)
+        images = read_archive(open_archive(folder / self.files[0].name), folder, threads)
         return replace(images, classes=tuple(self.names.get(name, name) for name in images.classes))
 
 
 @dataclass(frozen=True)
-class TinyImageNet:
+class TinyImageNet(Published):
     """Tiny ImageNet: 100,000 + 10,000 images of 200 classes, 64 x 64.
 
     The labels of the validation images, which are tested on, are in a table. The images of test/ have no labels that
     are published, and are not used.
-    """
 
-    file: RemoteFile
-    addresses: tuple[str, ...]
+    files: the archive.
+    """
 
     _LABELS = "val/val_annotations.txt"
     _NAMES = "words.txt"
 
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        return [fetch(self.file, folder, (*mirrors, *self.addresses), retries).name]
-
     def read(self, folder: Path, threads: int = 1) -> Images:
-        path = folder / self.file.name
+        path = folder / self.files[0].name
         archive = open_archive(path)
-        known = {row[0]: row[1] for row in _table(archive, path, self._LABELS)}
+        validation = {row[0]: row[1] for row in _table(archive, path, self._LABELS)}
         names = {row[0]: row[1].split(",")[0] for row in _table(archive, path, self._NAMES)}
 
         def place(name: str) -> str | None:
@@ -58,9 +48,9 @@ class TinyImageNet:
                 if part == "train":
                     return "/".join(parts[i:])
                 if part == "val":
-                    if parts[-1] not in known:
+                    if parts[-1] not in validation:
                         raise unreadable(path, f"{self._LABELS} has no label of {name}")
-                    return f"val/{known[parts[-1]]}/{parts[-1]}"
+                    return f"val/{validation[parts[-1]]}/{parts[-1]}"
             return None
 
         images = read_archive(archive, folder, threads, place)

@@ -1,148 +1,135 @@
-"""Where images come from: how each source is downloaded and read.
+"""The sources of images by name.
 
-A source knows how to bring its raw files into a folder (`download`) and how to read them from there (`read`).
-What it gives is decoded piece by piece, so that a source larger than memory is no different. To add one, write
-its class and name it in SOURCES.
+A source brings its raw files into a folder (`download`) and reads them from there (`read`); what it gives is decoded
+piece by piece, so that a source larger than memory is no different. A data set of a format that is here already is a
+row of SOURCES and a recipe in params.yaml; another format is a class in a module beside this one.
+
+SHA-256: of CIFAR, STL-10, SVHN and Imagenette as TensorFlow Datasets lists them (url_checksums), of Imagewoof as
+FastAI.jl does. Of Tiny ImageNet, only an MD5 is published that several libraries agree on.
 """
 
-import gzip
-import shutil
-import tempfile
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
-
-import numpy as np
-import torch
-from torchvision.datasets import FashionMNIST, mnist
+from torchvision.datasets import FashionMNIST
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import replacing
-from vi_simsiam.data.fetch import RemoteFile, fetch
-from vi_simsiam.data.sources import catalogue as published_sets
-from vi_simsiam.data.sources.base import ArraySplit, Images, Source, unreadable
-from vi_simsiam.data.sources.folders import ImageFiles
+from vi_simsiam.data.fetch import RemoteFile
+from vi_simsiam.data.sources.base import Source
+from vi_simsiam.data.sources.binary import Cifar, Stl10, Svhn
+from vi_simsiam.data.sources.digits import Digits
+from vi_simsiam.data.sources.folders import OwnImages
+from vi_simsiam.data.sources.idx import IdxImages
+from vi_simsiam.data.sources.published import PublishedArchive, TinyImageNet
 
-
-class Digits:
-    """1,797 handwritten digits, 8 x 8 grey, from the test set of the UCI Optical Recognition data.
-
-    The file is part of scikit-learn (`sklearn.datasets.load_digits`), so nothing is downloaded.
-    """
-
-    _FILE = "digits.csv.gz"
-
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        inside = resources.files("sklearn.datasets.data") / self._FILE
-        with inside.open("rb") as source, replacing(folder / self._FILE) as temporary, open(temporary, "wb") as sink:
-            shutil.copyfileobj(source, sink)
-        return [self._FILE]
-
-    def read(self, folder: Path, threads: int = 1) -> Images:
-        try:
-            table = np.loadtxt(folder / self._FILE, delimiter=",", ndmin=2)  # as scikit-learn; it unpacks .gz
-            pixels, labels = table[:, :64], table[:, 64].astype(np.int64)
-        except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
-            raise unreadable(folder / self._FILE, error) from None
-        # 8 x 8 pixels that count 0..16 points of ink.
-        images = np.rint(pixels.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-        return Images(tuple("0123456789"), ArraySplit(images, labels), None)
-
-
-@dataclass(frozen=True)
-class IdxImages:
-    """Grey images and labels in gzipped IDX files, as MNIST and its relatives come.
-
-    classes: names of labels 0, 1, ... addresses: official ones, tried after the mirrors. train, test: the files of
-    images and labels.
-    """
-
-    classes: tuple[str, ...]
-    addresses: tuple[str, ...]
-    train: tuple[RemoteFile, RemoteFile]
-    test: tuple[RemoteFile, RemoteFile]
-
-    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        files = (*self.train, *self.test)
-        return [fetch(file, folder, (*mirrors, *self.addresses), retries).name for file in files]
-
-    def read(self, folder: Path, threads: int = 1) -> Images:
-        return Images(self.classes, *(self._split(folder, *files) for files in (self.train, self.test)))
-
-    def _split(self, folder: Path, images: RemoteFile, labels: RemoteFile) -> ArraySplit:
-        pixels = _idx(folder / images.name, mnist.read_image_file).unsqueeze(3).numpy()
-        known = _idx(folder / labels.name, mnist.read_label_file).numpy()
-        if len(pixels) != len(known):
-            raise unreadable(folder / labels.name, f"{len(known)} labels for {len(pixels)} images")
-        if len(known) and known.max() >= len(self.classes):
-            raise unreadable(folder / labels.name, f"label {known.max()} of {len(self.classes)} classes")
-        return ArraySplit(pixels, known)
-
-
-def _idx(path: Path, read) -> torch.Tensor:
-    """Unpack and read an IDX file by one of torchvision's functions, which want it unpacked."""
-    with tempfile.TemporaryDirectory() as unpacked:
-        plain = Path(unpacked) / "idx"
-        try:
-            with gzip.open(path) as source, open(plain, "wb") as sink:
-                shutil.copyfileobj(source, sink)
-            return read(str(plain))
-        except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, AssertionError, RuntimeError) as error:
-            raise unreadable(path, error) from None
+_TORONTO = ("https://www.cs.toronto.edu/~kriz/",)
+_FASTAI = ("https://s3.amazonaws.com/fast-ai-imageclas/",)
 
 
 def _gz(name: str, *checksums: str) -> RemoteFile:
     return RemoteFile(f"{name}.gz", checksums)
 
 
-# 60,000 + 10,000 articles of clothing, 28 x 28 grey (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747), MIT licence.
-# Each file's first checksum is the official one (the file whose MD5 torchvision lists), the second that of Debian's
-# package dataset-fashion-mnist, whose gzip headers lack name and date; the content is the same.
-FASHION_MNIST = IdxImages(
-    classes=tuple(FashionMNIST.classes),
-    addresses=(
-        "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
-        *FashionMNIST.mirrors,
-    ),
-    train=(
-        _gz(
-            "train-images-idx3-ubyte",
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-        ),
-        _gz(
-            "train-labels-idx1-ubyte",
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
-        ),
-    ),
-    test=(
-        _gz(
-            "t10k-images-idx3-ubyte",
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
-        ),
-        _gz(
-            "t10k-labels-idx1-ubyte",
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
-        ),
-    ),
-)
-
 SOURCES: dict[str, Source] = {
     "digits": Digits(),
-    "fashion_mnist": FASHION_MNIST,
-    "cifar10": published_sets.CIFAR10,
-    "cifar100": published_sets.CIFAR100,
-    "stl10": published_sets.STL10,
-    "svhn": published_sets.SVHN,
-    "imagenette": published_sets.IMAGENETTE,
-    "imagewoof": published_sets.IMAGEWOOF,
-    "tiny_imagenet": published_sets.TINY_IMAGENET,
-    "files": ImageFiles(),
+    # 60,000 + 10,000 articles of clothing, 28 x 28 grey (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747), MIT licence.
+    # Each file's first checksum is the official one (the file whose MD5 torchvision lists), the second that of Debian's
+    # package dataset-fashion-mnist, whose gzip headers lack name and date; the content is the same.
+    "fashion_mnist": IdxImages(
+        classes=tuple(FashionMNIST.classes),
+        addresses=(
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            *FashionMNIST.mirrors,
+        ),
+        files=(
+            _gz(
+                "train-images-idx3-ubyte",
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+            ),
+            _gz(
+                "train-labels-idx1-ubyte",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+            ),
+            _gz(
+                "t10k-images-idx3-ubyte",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+            ),
+            _gz(
+                "t10k-labels-idx1-ubyte",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+            ),
+        ),
+    ),
+    # 50,000 + 10,000 photographs, 32 x 32, 10 or 100 classes (Krizhevsky 2009).
+    "cifar10": Cifar(
+        (RemoteFile("cifar-10-binary.tar.gz", ("c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",)),),
+        _TORONTO,
+        names="cifar-10-batches-bin/batches.meta.txt",
+        train=tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)),
+        test=("cifar-10-batches-bin/test_batch.bin",),
+        labels=1,
+    ),
+    "cifar100": Cifar(
+        (RemoteFile("cifar-100-binary.tar.gz", ("58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",)),),
+        _TORONTO,
+        names="cifar-100-binary/fine_label_names.txt",
+        train=("cifar-100-binary/train.bin",),
+        test=("cifar-100-binary/test.bin",),
+        labels=2,  # the superclass, then the class
+    ),
+    # Coates, Lee, Ng 2011.
+    "stl10": Stl10(
+        (RemoteFile("stl10_binary.tar.gz", ("f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",)),),
+        ("http://ai.stanford.edu/~acoates/stl10/",),
+    ),
+    # Netzer et al. 2011.
+    "svhn": Svhn(
+        (
+            RemoteFile("train_32x32.mat", ("435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",)),
+            RemoteFile("test_32x32.mat", ("cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",)),
+        ),
+        ("http://ufldl.stanford.edu/housenumbers/",),
+    ),
+    # Ten easy and ten hard classes of ImageNet (Howard, fast.ai), shorter side 160 pixels.
+    "imagenette": PublishedArchive(
+        (RemoteFile("imagenette2-160.tgz", ("88daccb09b6fce93f45e6c09ddeb269cce705549e6bff322092a2a5a11489863",)),),
+        _FASTAI,
+        names={
+            "n01440764": "tench",
+            "n02102040": "English springer",
+            "n02979186": "cassette player",
+            "n03000684": "chain saw",
+            "n03028079": "church",
+            "n03394916": "French horn",
+            "n03417042": "garbage truck",
+            "n03425413": "gas pump",
+            "n03445777": "golf ball",
+            "n03888257": "parachute",
+        },
+    ),
+    "imagewoof": PublishedArchive(
+        (RemoteFile("imagewoof2-160.tgz", ("663c22f69c2802d85e2a67103c017e047096702ffddf9149a14011b7002539bf",)),),
+        _FASTAI,
+        names={
+            "n02086240": "Shih-Tzu",
+            "n02087394": "Rhodesian ridgeback",
+            "n02088364": "beagle",
+            "n02089973": "English foxhound",
+            "n02093754": "Border terrier",
+            "n02096294": "Australian terrier",
+            "n02099601": "golden retriever",
+            "n02105641": "Old English sheepdog",
+            "n02111889": "Samoyed",
+            "n02115641": "dingo",
+        },
+    ),
+    # Stanford's course CS231n.
+    "tiny_imagenet": TinyImageNet(
+        (RemoteFile("tiny-imagenet-200.zip", md5=("90528d7ca1a48142e341f4ef8d21d0de",)),),
+        ("http://cs231n.stanford.edu/",),
+    ),
+    "files": OwnImages(),
 }
 
 

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from vi_simsiam.report.figures.style import (
-    SCORES,
     block_title,
     blocks,
     draw_estimate,
@@ -19,15 +18,15 @@ from vi_simsiam.report.figures.style import (
 )
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import (
-    COMMON_SCORE,
     Estimate,
     accuracy_in_groups,
     estimate_of,
     mean_over_seeds,
     own_score,
+    shown_score,
 )
-from vi_simsiam.uncertainty.measures import SCORES as NAMES
-from vi_simsiam.uncertainty.measures import outcomes
+from vi_simsiam.uncertainty import scores
+from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
 _COLUMNS = 3  # methods beside each other
 _POINTS, _FEWEST = 100, 20  # points of a risk-coverage curve, and inputs at its first one
@@ -41,7 +40,9 @@ def accuracy_by_certainty(runs: list[Run], quantiles: int) -> Figure:
     datasets = list(grouped(runs, "dataset").values())
     titles = [block_title(group, f"{len(group[0].images):,} test images") for group in datasets]
     figure, legend, parts = blocks(titles, [4.0] * len(datasets), legend=0.42)
-    names = {run.method: f"{method_style(run.method).label} by {SCORES[_shown(run)].label}" for run in runs}
+    names = {
+        run.method: f"{method_style(run.method).label} by {scores.score(shown_score(run.images)).label}" for run in runs
+    }
     methods_legend(legend, runs, names=names)
     for part, group in zip(parts, datasets, strict=True):
         grid = part.subplots(2, 2, sharex="row")
@@ -52,16 +53,12 @@ def accuracy_by_certainty(runs: list[Run], quantiles: int) -> Figure:
     return figure
 
 
-def _shown(run: Run) -> str:
-    return own_score(run.images) or COMMON_SCORE
-
-
 def _by_quantile(axes: Axes, runs: Sequence[Run], name: str, column: str, quantiles: int) -> None:
     methods = grouped(list(runs), "method")
     step = 0.7 / max(len(methods), 2)
     for i, (method, members) in enumerate(methods.items()):
         tables = [getattr(run, name) for run in members]
-        per_seed = [accuracy_in_groups(table, _shown(members[0]), column, quantiles) for table in tables]
+        per_seed = [accuracy_in_groups(table, shown_score(members[0].images), column, quantiles) for table in tables]
         places = 1 + np.arange(quantiles) + step * (i - (len(methods) - 1) / 2)
         for g, place in enumerate(places):
             draw_estimate(axes, place, [estimates[g] for estimates in per_seed], method, markersize=3)
@@ -83,7 +80,7 @@ def risk_coverage(runs: list[Run]) -> Figure:
     titles = [block_title(group, f"{len(group[0].images):,} test images") for group in groups]
     rows = [-(-len(methods) // _COLUMNS) for methods in datasets]
     figure, legend, parts = blocks(titles, [0.2 + 2 * (0.2 + 1.55 * count) for count in rows], legend=0.42)
-    _legend(legend, [score for score in NAMES if any(score in run.images for run in runs)])
+    _legend(legend, [name for name in scores.MEASURED if any(name in run.images for run in runs)])
     for part, methods, count in zip(parts, datasets, rows, strict=True):
         halves = part.subfigures(2, 1)
         for half, (name, title) in zip(halves, _TABLES.items(), strict=True):
@@ -98,9 +95,9 @@ def _curves(part: FigureBase, methods: dict[str, list[Run]], name: str, rows: in
     for axes, (method, runs) in zip(grid.flat, methods.items(), strict=False):
         tables = [outcomes(getattr(run, name), "correct") for run in runs]
         _method(axes, tables)
-        shown = _shown(runs[0])
-        area = mean_over_seeds(estimate_of(run, f"aurc{suffix}/{shown}") for run in runs)
-        axes.set(title=f"{method_style(method).label}{_area(area, shown)}", xlim=(0, 1), xlabel="coverage")
+        score = shown_score(runs[0].images)
+        area = mean_over_seeds(estimate_of(run, f"aurc{suffix}/{score}") for run in runs)
+        axes.set(title=f"{method_style(method).label}{_area(area, score)}", xlim=(0, 1), xlabel="coverage")
         if not len(tables[0]):
             axes.set(title=f"{method_style(method).label}: no labelled images", ylim=(0, 1))
     for axes in grid.flat[len(methods) :]:
@@ -112,7 +109,7 @@ def _curves(part: FigureBase, methods: dict[str, list[Run]], name: str, rows: in
 def _area(area: Estimate, score: str) -> str:
     if np.isnan(area.estimate):
         return ""
-    return f", {SCORES[score].label}: AURC {area.estimate:.3f}"
+    return f", {scores.score(score).label}: AURC {area.estimate:.3f}"
 
 
 def _method(axes: Axes, tables: Sequence[pd.DataFrame]) -> None:
@@ -126,10 +123,10 @@ def _method(axes: Axes, tables: Sequence[pd.DataFrame]) -> None:
     wrong = [1 - table["correct"].to_numpy(dtype=float) for table in tables]
     axes.axhline(np.mean([w.mean() for w in wrong]), **_RANDOM)
     axes.plot(coverage, np.mean([risk_at(coverage, -w, w) for w in wrong], axis=0), **_IDEAL)
-    for score in [name for name in NAMES if name in tables[0]]:
-        curves = [risk_at(coverage, table[score], w) for table, w in zip(tables, wrong, strict=True)]
-        style = SCORES[score]
-        width = 1.6 if score == own else 0.9
+    for name in measured_scores(tables[0]):
+        curves = [risk_at(coverage, table[name], w) for table, w in zip(tables, wrong, strict=True)]
+        style = scores.score(name)
+        width = 1.6 if name == own else 0.9
         axes.plot(coverage, np.mean(curves, axis=0), color=style.colour, linestyle=style.line, linewidth=width)
     axes.set_ylim(bottom=0)
 
@@ -150,8 +147,8 @@ def risk_at(coverage: ArrayLike, score: ArrayLike, wrong: ArrayLike) -> NDArray[
     return errors / taken
 
 
-def _legend(part: FigureBase, scores: Sequence[str]) -> None:
-    styles = [SCORES[score] for score in scores]
+def _legend(part: FigureBase, names: Sequence[str]) -> None:
+    styles = [scores.score(name) for name in names]
     handles = [Line2D([], [], color=s.colour, linestyle=s.line, label=s.label) for s in styles]
     handles += [Line2D([], [], label="random order", **_RANDOM), Line2D([], [], label="ideal order", **_IDEAL)]
     part.legend(handles=handles, loc="center", ncols=-(-len(handles) // 2))

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vi_simsiam.report.figures.style import SCORES, block_title, blocks, draw_estimate, method_style, methods_legend
+from vi_simsiam.report.figures.style import block_title, blocks, draw_estimate, method_style, methods_legend
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of, wilson
 from vi_simsiam.uncertainty.measures import outcomes
+from vi_simsiam.uncertainty.scores import IN_FIGURES
+from vi_simsiam.uncertainty.scores import score as row_of
 
 _STEP = 0.12  # inches between two methods' estimates
 _PANELS = {
@@ -46,7 +48,7 @@ def _sizes(run: Run) -> str:
 def _score_rows(members: dict[str, list[Run]]) -> list[tuple[str, str, float]]:
     """(score, method, place) of every estimate there is, from the top down; a gap between scores."""
     rows, place = [], 0.0
-    for score in SCORES:
+    for score in IN_FIGURES:
         for method, runs in members.items():
             if any(f"{measure}/{score}" in run.measures for run in runs for measure in _PANELS):
                 rows.append((score, method, place))
@@ -86,7 +88,7 @@ def _aurocs(
         axes.set_xlim(0, 1)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
-    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score].label for score in places])
+    axes.set_yticks([sum(p) / len(p) for p in places.values()], [row_of(score).label for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")
 

@@ -53,28 +53,6 @@ _METHODS = {
 }
 
 
-@dataclass(frozen=True)
-class ScoreStyle:
-    """A certainty score looks the same in every figure that shows several; a method's own has the method's colour."""
-
-    label: str
-    colour: str
-    line: str | tuple
-
-
-SCORES = {
-    "kappa": ScoreStyle("κ", "#D55E00", "-"),
-    "kappa_view_mean": ScoreStyle("κ, mean over views", "#E69F00", (0, (5, 1))),
-    "negative_entropy": ScoreStyle("−entropy", "#CC79A7", "-"),
-    "posterior_precision": ScoreStyle("posterior precision", "#009E73", "-"),
-    "probe_confidence": ScoreStyle("probe confidence", "#222222", (0, (3, 1))),
-    "view_agreement": ScoreStyle("view agreement", "#0072B2", (0, (1, 1))),
-    "knn_density": ScoreStyle("k-NN density", "#56B4E9", (0, (5, 1, 1, 1))),
-    "feature_norm": ScoreStyle("feature norm", "#999999", (0, (2, 1))),
-    "crop_area": ScoreStyle("true crop area", "#000000", "-"),  # no score: known of a crop, for comparison
-}
-
-
 def method_style(method: str) -> MethodStyle:
     """The style of a method; one that is not known here gets the palette's spare colour."""
     return _METHODS.get(method, MethodStyle(method, "#E69F00", "X", "-"))

@@ -1,0 +1,14 @@
+"""Text that comes from anywhere, names of files above all, made safe to store and to print."""
+
+import os
+
+
+def writable(name: str | os.PathLike) -> str:
+    """A name that every file and table can hold: bytes that are not UTF-8, and zeros, are shown by their codes."""
+    text = os.fsdecode(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text.replace("\0", "\\x00")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text that a terminal prints and never obeys: what is not printable, nor in `keep`, is shown by its code."""
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,111 @@
+"""The one table of certainty scores: what each is, who states it, and how figures show it.
+
+A new score of a method takes two places: the method's module (`certainty_scores` and `certainty`), and a row here.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from vi_simsiam.core.errors import Problem
+
+_SPARE_COLOUR = "#444444"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A certainty score: larger always means more certain.
+
+    Args:
+        name: its column in the tables of the step `uncertainty`.
+        meaning: what it is, for readers of this table.
+        range: what values it can have, with the unit if there is one.
+        method: the method that states it as its own; None: the step computes it for every method that allows it.
+        measured: whether the measures of docs/metrics.md are taken of it, and whether it can be the method's own score.
+        label: for people; by default the name in words.
+        colour, line: how figures that compare scores draw it. A method's own score has the method's colour.
+        place: in figures and the gallery, smallest first; rows of equal place in the order of the table.
+    """
+
+    name: str
+    meaning: str
+    range: str
+    method: str | None = None
+    measured: bool = True
+    label: str = ""
+    colour: str = _SPARE_COLOUR
+    line: str | tuple = "-"
+    place: int = 5  # after the other methods' own scores, before those of all methods
+
+    def __post_init__(self):
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
+
+
+# The order is that of tables, and that in which a method's own score is chosen (see `own`).
+_ROWS = (
+    Score(
+        "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
+        label="κ", colour="#D55E00", place=1,
+    ),
+    Score(
+        "negative_entropy", "minus the entropy of the categorical output", "[-ln K, 0] nats", method="dino",
+        label="−entropy", colour="#CC79A7", place=3,
+    ),
+    Score(
+        "posterior_precision", "minus the mean log sigma of the posterior", "[-7, 7] nats", method="vae",
+        colour="#009E73", place=4,
+    ),
+    Score("feature_norm", "length of the features", "[0, inf)", colour="#999999", line=(0, (2, 1)), place=9),
+    Score(
+        "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",
+        colour="#0072B2", line=(0, (1, 1)), place=7,
+    ),
+    Score(
+        "kappa_view_mean", "geometric mean of kappa over an image's views", "(0, inf)",
+        label="κ, mean over views", colour="#E69F00", line=(0, (5, 1)), place=2,
+    ),
+    Score(
+        "knn_density", "mean cosine to the k nearest training images", "[-1, 1]",
+        label="k-NN density", colour="#56B4E9", line=(0, (5, 1, 1, 1)), place=8,
+    ),
+    Score(
+        "probe_confidence", "largest probability of the linear probe", "[1/classes, 1]",
+        colour="#222222", line=(0, (3, 1)), place=6,
+    ),
+    Score(
+        "expected_cosine", "kappa / (kappa + d - 1): it ranks as kappa does, so it is not measured again", "(0, 1)",
+        method="vi_simsiam", measured=False, place=10,
+    ),
+    Score(
+        "crop_area", "no score: the true area of a graded crop, for comparison", "(0, 1]",
+        measured=False, label="true crop area", colour="#000000", place=11,
+    ),
+)  # fmt: skip
+SCORES: dict[str, Score] = {row.name: row for row in _ROWS}
+MEASURED: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured)
+OWN: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured and row.method is not None)
+IN_FIGURES: tuple[str, ...] = tuple(row.name for row in sorted(_ROWS, key=lambda row: row.place))
+COMMON = "knn_density"  # stands in for a method's own score where it has none
+
+
+def score(name: str) -> Score:
+    """The row of a score; for one without a row, such as an old model's, a row with a plain label and colour."""
+    return SCORES.get(name) or Score(name, meaning="", range="")
+
+
+def require_rows(method: str) -> None:
+    """Check that every certainty score that a method states has a row in this table.
+
+    Raises: Problem naming the score and this file.
+    """
+    for name in import_module(f"vi_simsiam.methods.{method}").METHOD.certainty_scores:
+        row = SCORES.get(name)
+        if row is None:
+            raise Problem(
+                f"method {method} states the certainty score {name!r}, which has no row in the table of "
+                "src/vi_simsiam/uncertainty/scores.py. Add one."
+            )
+        if row.method is None:
+            raise Problem(
+                f"method {method} states the certainty score {name!r}, which src/vi_simsiam/uncertainty/scores.py "
+                "has as a score of all methods. Give the method's own another name."
+            )

@@ -1,0 +1,116 @@
+"""What holds for every set of recipes: sections, overrides and chains of `like`."""
+
+import copy
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.project import ROOT
+from helpers.properties import quickly
+from vi_simsiam.config import loading, origins
+from vi_simsiam.config.schema import METHODS
+
+SHIPPED = loading.load(ROOT / "params.yaml")
+# Values of several depths, each of which is sound whatever the others are.
+VALUES = {
+    ("cache_views", "size"): st.integers(8, 99),
+    ("cache_views", "augmentation", "flip"): st.floats(0, 1),
+    ("cache_views", "augmentation", "crop_scale"): st.sampled_from([[0.1, 1.0], [0.5, 0.5]]),
+    ("pretrain", "epochs"): st.integers(1, 99),
+    ("pretrain", "backbone", "width"): st.integers(4, 99),
+    ("pretrain", "vi_simsiam", "beta"): st.floats(0, 1),
+    ("probe", "k"): st.integers(1, 99),
+    ("uncertainty", "graded", "blur"): st.sampled_from([[], [1.0], [1.0, 2.0]]),
+}
+NAMES = ["a", "b", "c", "d"]
+
+
+def nested(values):
+    mapping = {}
+    for (*parents, last), value in values.items():
+        place = mapping
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return mapping
+
+
+def looked_up(mapping, keys):
+    return reduce(lambda place, key: place[key], keys, mapping)
+
+
+@st.composite
+def lines(draw):
+    """Recipes, each like the one before, as a mapping of keys to values each; and params that have them."""
+    overrides = [draw(st.fixed_dictionaries({}, optional=VALUES)) for _ in NAMES[: draw(st.integers(1, 4))]]
+    params = copy.deepcopy(SHIPPED)
+    for i, values in enumerate(overrides):
+        params["recipes"][NAMES[i]] = nested(values) | ({"like": NAMES[i - 1]} if i else {})
+    return overrides, params
+
+
+@quickly
+@given(lines())
+def test_the_last_recipe_of_a_line_that_sets_a_value_decides(case):
+    overrides, params = case
+    before = copy.deepcopy(params)
+    loading.check(params)
+    for i, name in enumerate(NAMES[: len(overrides)]):
+        for step, *keys in VALUES:
+            setters = [j for j in range(i + 1) if (step, *keys) in overrides[j]]
+            expected = overrides[setters[-1]][(step, *keys)] if setters else looked_up(params[step], keys)
+            assert looked_up(loading.resolve(params, step, name), keys) == expected
+            value, origin = origins.origins(params, step, name)[tuple(keys)]
+            recipe = NAMES[setters[-1]] if setters else None
+            words = "section" if recipe is None else f"recipes.{recipe}" + " (like)" * (recipe != name)
+            assert (value, origin) == (expected, words)
+    assert params == before
+
+
+@quickly
+@given(lines())
+def test_a_value_that_no_recipe_sets_is_the_sections(case):
+    overrides, params = case
+    name = NAMES[len(overrides) - 1]
+    mentioned = {keys for values in overrides for keys in values}
+    for step in ("cache_views", "pretrain", "probe", "uncertainty"):
+        plain, resolved = origins.origins(params, step), origins.origins(params, step, name)
+        assert list(plain) == list(resolved)
+        for keys, (value, _) in resolved.items():
+            assert (step, *keys) in mentioned or value == plain[keys][0]
+
+
+@quickly
+@given(lines())
+def test_a_recipe_that_repeats_what_it_inherits_changes_nothing(case):
+    """Merging twice is merging once, and a recipe without anything of its own is the one that it is like."""
+    overrides, params = case
+    name = NAMES[len(overrides) - 1]
+    for own in (nested(overrides[-1]), {}):
+        params["recipes"]["again"] = {"like": name, **own}
+        for step in ("download", "cache_views", "probe", "uncertainty"):
+            assert loading.resolve(params, step, "again") == loading.resolve(params, step, name)
+        for method in METHODS:
+            jobs = [loading.resolve(params, "pretrain", recipe, method) for recipe in ("again", name)]
+            assert jobs[0] == jobs[1]
+
+
+@quickly
+@given(st.lists(st.sampled_from(NAMES), min_size=4, max_size=4))
+def test_a_line_ends_or_is_refused(likes):
+    """Whichever recipe each is like: those that never end are in a circle, and are refused, not followed."""
+    recipes = {name: {"like": other} for name, other in zip(NAMES, likes, strict=True)}
+    recipes["root"] = {}
+    recipes["a"] = {"like": "root"}
+    for name in NAMES:
+        seen, place = [], name
+        while place not in seen and place != "root":
+            seen.append(place)
+            place = recipes[place]["like"]
+        if place == "root":
+            assert loading.lineage(recipes, name) == ["root", *reversed(seen)]
+        else:
+            with pytest.raises(loading.Problem, match="like itself, not even through others"):
+                loading.lineage(recipes, name)

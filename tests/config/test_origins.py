@@ -1,0 +1,137 @@
+"""Printed parameters are those of the jobs, each with its origin; an edit without effect is told."""
+
+import copy
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import pipeline
+from helpers.project import ROOT
+from helpers.wrong_parameters import put
+from vi_simsiam.__main__ import main
+from vi_simsiam.config import loading, origins
+from vi_simsiam.config.schema import METHODS
+
+SHIPPED = loading.load(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def params():
+    return copy.deepcopy(SHIPPED)
+
+
+def printed(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["params", "--params", str(ROOT / "params.yaml"), *arguments])
+    out, err = capsys.readouterr()
+    return (out, err) if end.value.code else out
+
+
+@pytest.mark.parametrize("method", [None, *METHODS])
+@pytest.mark.parametrize("dataset", SHIPPED["recipes"])
+def test_what_is_printed_is_what_the_jobs_get(capsys, dataset, method):
+    lines = printed(capsys, dataset, *[method] * (method is not None))
+    jobs = {step: loading.resolve(SHIPPED, step, None if step == "plot" else dataset, method) for step in loading.STEPS}
+    assert yaml.safe_load(lines) == jobs
+    assert all("  # " in line for line in lines.splitlines() if not line.endswith(":"))
+
+
+def test_each_value_has_its_origin(capsys):
+    lines = printed(capsys, "digits", "vi_simsiam").splitlines()
+    for line in (
+        "  source: digits  # name of recipes.digits",
+        "  lr: 0.3  # recipes.digits",
+        "  momentum: 0.9  # section",
+    ):
+        assert line in lines
+    assert "    hidden: 256  # recipes.digits" in lines and "    layers: 2  # section" in lines
+    lines = printed(capsys, "cifar100").splitlines()
+    assert "  batch_size: 512  # recipes.cifar10 (like)" in lines and "  epochs: 1000  # recipes.cifar100" in lines
+    assert "  source: cifar100  # recipes.cifar100" in lines
+    assert "  source: files  # because path is set" in printed(capsys, "cifar10_200").splitlines()
+
+
+def test_of_chains_the_recipe_that_sets_a_value_is_named(params):
+    put(params, "recipes.beta", {"like": "digits", "pretrain": {"epochs": 3}})
+    put(params, "recipes.gamma", {"like": "beta"})
+    values = origins.origins(params, "pretrain", "gamma")
+    assert values["epochs",] == (3, "recipes.beta (like)") and values["lr",] == (0.3, "recipes.digits (like)")
+    assert origins.origins(params, "download", "gamma")["source",] == ("digits", "name of recipes.digits")
+
+
+def test_without_a_data_set_only_what_recipes_change(capsys):
+    changes = yaml.safe_load(printed(capsys))
+    assert list(changes) == list(SHIPPED["recipes"])
+    assert changes["digits"] == SHIPPED["recipes"]["digits"]
+    assert changes["cifar100"]["pretrain"] == {"epochs": 1000, "batch_size": 512}
+
+
+def test_names_that_there_are_not(capsys):
+    assert "digts: no such recipe (did you mean digits?)" in printed(capsys, "digts")[1]
+    assert "vea: no such method (did you mean vae?)" in printed(capsys, "digits", "vea")[1]
+
+
+def test_params_are_printed_without_waiting_for_pytorch():
+    script = "import runpy, sys\nsys.argv[1:] = ['params']\ntry: runpy.run_module('vi_simsiam', run_name='__main__')\n"
+    script += "finally: print({'torch', 'pandas', 'PIL'} & set(sys.modules), file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "set()\n")
+
+
+def test_an_edit_that_every_chosen_recipe_overrides_has_no_effect(params):
+    assert origins.without_effect(params, SHIPPED) == []
+    put(params, "pretrain.lr", 0.05)
+    put(params, "pretrain.momentum", 0.8)  # which no recipe sets
+    put(params, "recipes.digits.pretrain.epochs", 3)
+    told = ["pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3 for all of datasets"]
+    assert origins.without_effect(params, SHIPPED) == told
+    params["datasets"] = ["digits", "fashion_mnist"]
+    told = ["pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3, recipes.fashion_mnist sets 0.1"]
+    assert origins.without_effect(params, SHIPPED) == [f"{told[0]} for all of datasets"]
+    params["datasets"] = ["digits", "cifar10"]  # which has the section's value
+    assert origins.without_effect(params, SHIPPED) == []
+
+
+def test_an_edit_has_an_effect_on_images_that_are_compared_with(params):
+    put(params, "cache_views.augmentation.flip", 0.25)
+    assert len(origins.without_effect(params, SHIPPED)) == 1
+    put(params, "recipes.digits.uncertainty", {"ood": ["fashion_mnist"]})
+    assert origins.without_effect(params, SHIPPED) == []
+
+
+@pytest.mark.parametrize("before", [None, "text", {}, {"pretrain": 3}, {"pretrain": {"lr": {"a": 1}}}])
+def test_without_anything_to_compare_with_nothing_is_told(params, before):
+    put(params, "pretrain.lr", 0.05)
+    assert origins.without_effect(params, before) == []
+
+
+def test_a_run_tells_an_edit_without_effect_until_it_is_committed(tmp_path, monkeypatch, capsys, params):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], cwd=tmp_path, check=True)
+
+    def told(**options):
+        monkeypatch.setenv("WORKFLOW_PARAMS", str(file))
+        pipeline.check({**copy.deepcopy(loading.load(file)), **options})
+        return capsys.readouterr().err
+
+    file = tmp_path / "params.yaml"
+    file.write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
+    assert told() == ""  # no repository
+    git("init", "-q")
+    assert told() == ""  # no commit
+    git("add", "params.yaml")
+    git("commit", "-q", "-m", "x")
+    assert told() == ""
+    put(params, "pretrain.lr", 0.05)
+    file.write_text(yaml.safe_dump(params, sort_keys=False))
+    line = "params.yaml: pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3 for all of datasets\n"
+    assert told() == line == told()
+    assert told(datasets=["cifar10"]) == ""
+    git("commit", "-qam", "y")
+    assert told() == ""
+    assert told(pretrain={**params["pretrain"], "lr": "0.07"}).startswith("params.yaml: pretrain.lr = 0.07")

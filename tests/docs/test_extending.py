@@ -1,0 +1,54 @@
+"""docs/extending.md is carried out: a toy method by touching three places runs through the whole pipeline."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from helpers.extending import carry_out
+from helpers.project import ROOT
+
+pytestmark = pytest.mark.slow
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+METHOD = ["src/vi_simsiam/methods/simsiam_weighted.py", "src/vi_simsiam/config/schema.py", "params.yaml"]
+
+
+def test_the_toy_method_runs_and_is_in_the_tables(blank):
+    tiny = blank.read("params.yaml")
+    (blank.path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert carry_out(PAGE, blank.path) == [*METHOD, "src/vi_simsiam/data/sources/registry.py"]
+    added = blank.read("params.yaml")
+    assert added["recipes"]["kmnist"] == {"like": "fashion_mnist"}
+    tiny["pretrain"]["simsiam_weighted"] = added["pretrain"]["simsiam_weighted"]
+    blank.write_params(tiny | {"methods": ["simsiam", "simsiam_weighted"]})
+    blank.snakemake()
+    assert blank.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    summary = pd.read_csv(blank.path / "results/plot/summary.csv").set_index("method")
+    assert 0 <= summary.loc["simsiam_weighted", "knn_top1"] <= 1
+    history = {
+        name: pd.read_csv(blank.path / f"results/pretrain/digits/{name}/seed0/history.csv")
+        for name in ("simsiam", "simsiam_weighted")
+    }
+    # The same first batch and the same first weights: half the loss (a mean over the epoch's batches, so nearly).
+    ratio = history["simsiam_weighted"]["loss"][0] / history["simsiam"]["loss"][0]
+    assert ratio == pytest.approx(0.5, abs=0.1)
+    record = json.loads((blank.path / "results/pretrain/digits/simsiam_weighted/seed0/run.json").read_text())
+    assert record["params"]["simsiam_weighted"] == {"weight": 0.5}
+    # Only the toy's jobs depend on its parameter.
+    blank.set("pretrain.simsiam_weighted.weight", 0.25)
+    planned = blank.snakemake("-n")
+    assert "pretrain digits/simsiam_weighted/seed0" in planned and "pretrain digits/simsiam/seed0" not in planned
+
+
+def test_a_forgotten_place_is_named_at_the_start(blank):
+    tiny = blank.read("params.yaml")
+    (blank.path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    carry_out(PAGE, blank.path)
+    blank.write_params(tiny | {"methods": ["simsiam_weighted"]})  # the section of params.yaml is forgotten
+    said = blank.snakemake("-n", ok=False)
+    assert "simsiam_weighted" in said and "params.yaml" in said and "Traceback" not in said
+    tiny["pretrain"]["simsiam_weighted"] = {"weight": 0.5}
+    blank.write_params(tiny | {"methods": ["simsiam_weighted"]})
+    (blank.path / METHOD[0]).unlink()
+    said = blank.snakemake("-n", ok=False)
+    assert "methods/simsiam_weighted.py" in said and "Traceback" not in said

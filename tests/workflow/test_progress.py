@@ -1,0 +1,108 @@
+"""What a run shows while it lasts: from Snakemake's events and the logs of trainings."""
+
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+import progress
+from progress import Progress, duration, past_seconds
+
+
+def event(handler, kind, **values):
+    record = logging.makeLogRecord({"event": kind, **values})
+    handler.handle(record)
+
+
+def start(handler, jobid, rule, log, message="a job"):
+    event(handler, "job_info", jobid=jobid, rule_name=rule, rule_msg=message, log=[str(log)])
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def text(handler):
+    console = Console(file=StringIO(), width=80)
+    console.print(handler)
+    return console.file.getvalue().splitlines()
+
+
+def test_nothing_is_said_of_the_end_while_a_rule_is_unknown(clock, tmp_path):
+    handler = Progress({"pretrain": 3, "probe": 2}, cores=2, past={})
+    start(handler, 1, "pretrain", tmp_path / "1.log", "pretrain digits/vae/seed0")
+    clock[0] = 7
+    assert handler.seconds_left() is None
+    assert text(handler) == ["  pretrain digits/vae/seed0  7 s", "0 of 5 jobs done"]
+
+
+def test_the_end_from_epochs_past_runs_and_jobs_that_have_ended(clock, tmp_path):
+    handler = Progress({"pretrain": 3, "probe": 2}, cores=2, past={"probe": [4.0, 6.0]})
+    log = tmp_path / "1.log"
+    log.write_text("epoch 1/40  loss 1.0  2.00 s/epoch, 78 s left\nepoch 2/40  loss 0.9  2.00 s/epoch, 76 s left\n")
+    start(handler, 1, "pretrain", log, "pretrain digits/vae/seed0")
+    clock[0] = 4
+    # This training needs 76 s more, two others 80 s each, two probes 5 s each; two cores.
+    assert handler.seconds_left() == pytest.approx((76 + 2 * 80 + 2 * 5) / 2)
+    assert text(handler) == ["  pretrain digits/vae/seed0  epoch 2/40", "0 of 5 jobs done, about 2 min left"]
+    clock[0] = 100
+    event(handler, "job_finished", job_id=1)
+    assert handler.seconds_left() == pytest.approx((2 * 100 + 2 * 5) / 2)
+    start(handler, 2, "probe", tmp_path / "2.log")
+    event(handler, "job_error", jobid=2)  # it is still to be done
+    assert text(handler) == ["1 of 5 jobs done, about 2 min left"]
+    for jobid, rule in enumerate(["pretrain", "pretrain", "probe", "probe"], 3):
+        start(handler, jobid, rule, tmp_path / "no.log")
+        event(handler, "job_finished", job_id=jobid)
+    assert handler.seconds_left() == 0 and text(handler) == ["5 of 5 jobs done, about 0 s left"]
+
+
+def test_events_of_other_kinds_change_nothing(tmp_path):
+    handler = Progress({"plot": 1}, cores=1, past={})
+    handler.handle(logging.makeLogRecord({"msg": "a line of text"}))
+    event(handler, "job_info", jobid=1, rule_name="all", rule_msg="everything is up to date", log=[])
+    event(handler, "job_finished", job_id=1)
+    assert text(handler) == ["0 of 1 jobs done"]
+
+
+def test_past_seconds(tmp_path):
+    (tmp_path / "probe/digits").mkdir(parents=True)
+    (tmp_path / "probe/digits/a.tsv").write_text("s\th:m:s\n1.5\t0:00:01\n")
+    (tmp_path / "plot.tsv").write_text("s\th:m:s\n20\t0:00:20\n")
+    assert past_seconds("probe", tmp_path) == [1.5] and past_seconds("plot", tmp_path) == [20.0]
+    assert past_seconds("download", tmp_path) == []
+
+
+def test_durations():
+    assert [duration(s) for s in (0.4, 89, 90, 720, 5340, 11100)] == [
+        "0 s", "89 s", "2 min", "12 min", "89 min", "3 h 05 min"
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_it_and_a_pipe_does_not(blank):
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--", "step_cache_views"]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, cwd=blank.path, env=blank.env | {"TERM": "xterm"}, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    assert process.wait() == 0, said.decode()
+    assert re.search(rb"of 2 jobs done", said) and b"download digits" in said
+    assert said.rindex(b"\x1b[?25h") > said.rindex(b"\x1b[?25l"), "the cursor stays hidden"
+    again = [*command[:-2], "--forceall", *command[-2:]]
+    done = subprocess.run(again, cwd=blank.path, env=blank.env, capture_output=True, text=True)
+    assert done.returncode == 0 and "jobs done" not in done.stderr and "\x1b" not in done.stderr

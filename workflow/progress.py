@@ -1,0 +1,115 @@
+"""The last lines of a terminal while a run lasts: which jobs run, how far each training is, how long all will take.
+
+In a pipe nothing is added to the lines in which Snakemake says what starts and what ends.
+"""
+
+import atexit
+import csv
+import logging
+import re
+import statistics
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+_EPOCH = re.compile(rb"epoch (\d+)/(\d+) .* (\d+) s left")  # in the log of a training, after each epoch
+
+
+class Job(NamedTuple):
+    rule: str
+    name: str
+    log: Path
+    started: float  # s, of time.monotonic
+
+    def state(self) -> tuple[str, float | None]:
+        """For people: `epoch 3/40`, or the seconds so far; and the seconds left, where the log tells them."""
+        epochs = _EPOCH.findall(self.log.read_bytes()[-4000:]) if self.log.is_file() else []
+        if not epochs:
+            return f"{time.monotonic() - self.started:.0f} s", None
+        epoch, total, left = map(int, epochs[-1])
+        return f"epoch {epoch}/{total}", float(left)
+
+
+class Progress(logging.Handler):
+    """Follows Snakemake's log events.
+
+    Args:
+        jobs: number of jobs of each rule that are to run.
+        cores: number of jobs that run at the same time.
+        past: seconds that jobs of a rule took in earlier runs; they count until one has ended in this run.
+    """
+
+    def __init__(self, jobs: dict[str, int], cores: int, past: dict[str, list[float]]):
+        super().__init__()
+        self.jobs, self.cores, self.past = Counter(jobs), cores, past
+        self.total = self.jobs.total()
+        self.running: dict[int, Job] = {}
+        self.seconds: dict[str, list[float]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "event", None)
+        if event == "job_info" and record.log:
+            name = record.rule_msg or record.rule_name
+            self.running[record.jobid] = Job(record.rule_name, name, Path(record.log[0]), time.monotonic())
+        elif event == "job_error":
+            self.running.pop(record.jobid, None)
+        elif event == "job_finished" and (job := self.running.pop(record.job_id, None)):
+            self.jobs[job.rule] -= 1
+            self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
+
+    def seconds_left(self) -> float | None:
+        """Of the whole run; None while nothing is known of a rule that is still to run."""
+        now, left = time.monotonic(), 0.0
+        for rule, count in (+self.jobs).items():
+            running = [(now - job.started, job.state()[1]) for job in self.running.values() if job.rule == rule]
+            told = [age + rest for age, rest in running if rest is not None]
+            durations = self.seconds.get(rule) or told or self.past.get(rule)
+            if not durations:
+                return None
+            usual = statistics.mean(durations)
+            left += sum(max(0.0, usual - age) if rest is None else rest for age, rest in running)
+            left += usual * (count - len(running))
+        return left / max(1, min(self.cores, self.jobs.total()))
+
+    def __rich__(self) -> Group:
+        lines = [Text(f"  {job.name}  {job.state()[0]}", no_wrap=True) for job in list(self.running.values())]
+        left = self.seconds_left()
+        end = "" if left is None else f", about {duration(left)} left"
+        return Group(*lines, Text(f"{self.total - self.jobs.total()} of {self.total} jobs done{end}", style="bold"))
+
+
+def show(workflow: Any) -> None:
+    """Show the progress of a run at the foot of the terminal until the process ends; in a pipe do nothing."""
+    if not sys.stderr.isatty():
+        return
+    from snakemake.logging import logger
+
+    jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.log)
+    progress = Progress(jobs, workflow.cores or 1, {rule: past_seconds(rule) for rule in jobs})
+    logger.addHandler(progress)
+    live = Live(progress, console=Console(stderr=True), refresh_per_second=1, transient=True)
+    live.start()
+    atexit.register(live.stop)  # which shows the cursor again
+    for handler in logger.handlers:
+        if type(handler).__name__ == "ColorizingTextHandler":
+            handler.setStream(sys.stderr)  # which now writes above the last lines
+
+
+def past_seconds(rule: str, folder: Path = Path("benchmarks/jobs")) -> list[float]:
+    """How long jobs of a rule took in earlier runs, in seconds."""
+    files = [*folder.glob(f"{rule}.tsv"), *folder.glob(f"{rule}/**/*.tsv")]
+    return [float(row["s"]) for path in files for row in csv.DictReader(path.open(), delimiter="\t")]
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min` or `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
