@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
 from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
@@ -12,7 +11,6 @@ from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log_sphere_area
 from vi_simsiam.nn.sphere import HypersphericalUniform, PointMass, VonMisesFisher, dot_products
 
 
@@ -48,13 +46,14 @@ class SimClr(Method):
         own = row.unsqueeze(1) == views.flatten()
         others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=1)
         uniform = (others - math.log(2 * n - 1)).mean()
-        detached = [v.detach() for v in z]
-        monitors = {"mean_cosine": (detached[0] * detached[1]).sum(-1).mean(), "embedding": detached[0]}
-        p = VonMisesFisher(everyone[0].detach(), self.kappa, validate_args=False)
-        constant = p.log_normaliser + log_sphere_area(self.d)
-        kl = kl_divergence(p, HypersphericalUniform(self.d, validate_args=False)).mean().to(align.dtype)
-        monitors |= objective.spherical_terms(constant + self.kappa * dot_products(detached[1], p.loc).double(), kl)
-        return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=monitors)
+        return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=self.monitors(*z))
+
+    @torch.no_grad()
+    def monitors(self, mu: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """What `Losses.monitors` holds, from the embeddings of the two views."""
+        p = VonMisesFisher(mu, self.kappa, validate_args=False)
+        terms = objective.spherical_terms(p, z, self.prior(self.d, validate_args=False))
+        return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
 
 
 METHOD = SimClr

@@ -1,16 +1,15 @@
 """SimSiam: Chen and He, "Exploring Simple Siamese Representation Learning" (2021), arXiv 2011.10566."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
 from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
-from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log_sphere_area
 from vi_simsiam.nn.sphere import HypersphericalUniform, OnSphere, PointMass, VonMisesFisher
 
 
@@ -24,7 +23,7 @@ class SimSiam(Method):
     """
 
     latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass
-    certainty_scores = ()
+    certainty_scores: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)
@@ -41,31 +40,31 @@ class SimSiam(Method):
         features = [self.features(view) for view in views]
         projections = [self.projector(f) for f in features]
         # sg(z), the embeddings as targets: no gradient reaches them.
-        z = [normalize(p.detach().float(), dim=-1) for p in projections]
-        mu = [normalize(self.predictor(p).float(), dim=-1) for p in projections]
-        predicted = [self.p(*each) for each in zip(mu, features, projections, strict=True)]
+        z = [normalize(projection.detach().float(), dim=-1) for projection in projections]
+        p = [self.p(*each) for each in zip(features, projections, strict=True)]
         # Each prediction against the other view's embedding.
-        cosines = [(mu[0] * z[1]).sum(-1), (mu[1] * z[0]).sum(-1)]
-        align = sum(self.align(p, c, progress).mean() for p, c in zip(predicted, cosines, strict=True)) / 2
-        monitors = {"mean_cosine": sum(c.detach().mean() for c in cosines) / 2, "embedding": z[0]}
-        with torch.no_grad():
-            log_ratio = predicted[0].mapped(distributed.gather).pairwise(z[1]) + log_sphere_area(self.d)
-            kl = kl_divergence(predicted[0], HypersphericalUniform(self.d, validate_args=False))
-            monitors |= objective.spherical_terms(log_ratio, kl)
+        align = (self.align(p[0], z[1], progress).mean() + self.align(p[1], z[0], progress).mean()) / 2
         zero = align.new_zeros(())
-        return Losses(align=align, uniform=zero, kl=zero, monitors=monitors | self.monitors(predicted))
+        return Losses(align=align, uniform=zero, kl=zero, monitors=self.monitors(p, z))
 
-    def p(self, mu: Tensor, features: Tensor, projection: Tensor) -> OnSphere:
-        """p(z | x) of B images, from (B, d) predictions, (B, dim) features and (B, d) projections."""
-        return VonMisesFisher(mu, self.constant_kappa, validate_args=False)
+    def p(self, features: Tensor, projection: Tensor) -> OnSphere:
+        """p(z | x) of B images, from (B, dim) features and their (B, d) projections."""
+        return VonMisesFisher(self.mu(projection), self.constant_kappa, validate_args=False)
 
-    def align(self, p: OnSphere, cosine: Tensor, progress: float) -> Tensor:
-        """-J_align of each image, (B,), from mu_i.sg(z_j), (B,): here minus the cosine, SimSiam's eq. 1."""
-        return -cosine
+    def mu(self, projection: Tensor) -> Tensor:
+        """Mean direction of p(z | x): (B, d) projections to unit vectors (B, d), float32."""
+        return normalize(self.predictor(projection).float(), dim=-1)
 
-    def monitors(self, predicted: list[OnSphere]) -> dict[str, Tensor]:
-        """More for the history, from the two views' distributions."""
-        return {}
+    def align(self, p: OnSphere, z: Tensor, progress: float) -> Tensor:
+        """-J_align of each image, (B,), of targets z, (B, d): here minus the cosine mu.z, SimSiam's eq. 1."""
+        return -(p.loc * z).sum(-1)
+
+    @torch.no_grad()
+    def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
+        """What `Losses.monitors` holds, from the distributions and the targets of the two views."""
+        mean_cosine = ((p[0].loc * z[1]).sum(-1).mean() + (p[1].loc * z[0]).sum(-1).mean()) / 2
+        terms = objective.spherical_terms(p[0], z[1], self.prior(self.d, validate_args=False))
+        return {"mean_cosine": mean_cosine, "embedding": z[0], **terms}
 
 
 METHOD = SimSiam

@@ -11,7 +11,7 @@ from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log1p_cosine
+from vi_simsiam.nn.distributions import expected_cosine, log1p_cosine
 from vi_simsiam.nn.sphere import PowerSpherical
 
 
@@ -57,18 +57,19 @@ class ViSimSiam(SimSiam):
         return (self.d - 1) * torch.exp(logit.double())
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
-        logit = self.expected_cosine_logit(features, self.projector(features))
-        return {"kappa": self.kappa(logit).float(), "expected_cosine": torch.sigmoid(logit)}
+        p = self.p(features, self.projector(features))
+        return {"kappa": p.concentration.float(), "expected_cosine": p.expected_cosine.float()}
 
-    def p(self, mu: Tensor, features: Tensor, projection: Tensor) -> PowerSpherical:
+    def p(self, features: Tensor, projection: Tensor) -> PowerSpherical:
         kappa = self.kappa(self.expected_cosine_logit(features, projection))
-        return PowerSpherical(mu, kappa, validate_args=False)
+        return PowerSpherical(self.mu(projection), kappa, validate_args=False)
 
-    def align(self, p: PowerSpherical, cosine: Tensor, progress: float) -> Tensor:
-        """-log PS(z; mu, kappa) / d of mu.z = cosine, all (B,); the gradient to the cosine is the objective's.
+    def align(self, p: PowerSpherical, z: Tensor, progress: float) -> Tensor:
+        """-log p(z) / d of each image, (B,); the gradient to the cosine mu.z is the objective's.
 
         The division by d keeps the learning rates of SimSiam.
         """
+        cosine = (p.loc * z).sum(-1)
         objective = self.vi.objective
         if objective == "warmup":
             objective = "decoupled" if progress < self.vi.warmup else "likelihood"
@@ -82,9 +83,10 @@ class ViSimSiam(SimSiam):
             for_mu = -weight * log1p_cosine(cosine)
         return for_kappa + (for_mu - for_mu.detach())
 
-    def monitors(self, predicted: list[PowerSpherical]) -> dict[str, Tensor]:
-        kappa = torch.cat([p.concentration for p in predicted]).detach()
-        return {"kappa": kappa, "expected_cosine": torch.cat([p.expected_cosine for p in predicted]).detach().mean()}
+    @torch.no_grad()
+    def monitors(self, p: list[PowerSpherical], z: list[Tensor]) -> dict[str, Tensor]:
+        kappa = torch.cat([each.concentration for each in p])
+        return {**super().monitors(p, z), "kappa": kappa, "expected_cosine": expected_cosine(kappa, self.d).mean()}
 
 
 METHOD = ViSimSiam
