@@ -17,9 +17,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam.stats.bootstrap import Bootstrap, auroc, spearman
-from vi_simsiam.stats.ranks import Ranked
-from vi_simsiam.stats.resamples import Statistic
+from vi_simsiam.stats.bootstrap import Bootstrap, Statistic
+from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 from vi_simsiam.stats.risk_coverage import Aurc
 
 CROPS = 11

@@ -29,8 +29,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from vi_simsiam.report.runs import Run  # noqa: E402
 from vi_simsiam.report.summary import summary_text  # noqa: E402
-from vi_simsiam.report.tables import over_seeds  # noqa: E402
-from vi_simsiam.stats.bootstrap import Estimate  # noqa: E402
+from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
 PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")

@@ -5,12 +5,11 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.report.claims import claims_table, findings
-from vi_simsiam.report.figures.gallery import draw_figures
-from vi_simsiam.report.gallery import write_gallery
-from vi_simsiam.report.ranking import ranking_table
+from vi_simsiam.report.figures.draw import draw_figures, figure_functions
+from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.summary import summary_text
-from vi_simsiam.report.tables import headline, measures_table, quantiles_table, summary_table
+from vi_simsiam.report.tables import headline, measures_table, quantiles_table, ranking_table, summary_table
 
 
 def main() -> None:
@@ -18,6 +17,7 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", required=True, metavar="DATASET/METHOD/seedK", help="what to show")
     args = parser.parse_args()
     params = parse("plot", args.params)
+    figures = figure_functions()  # before any work: it finds what the table of figures lacks
 
     runs = open_runs(args.runs, args.data, args.results)
     verify(runs)
@@ -39,7 +39,7 @@ def main() -> None:
         text = summary_text(tables["summary"], tables["claims"], args.out)
         temporary.write_text(text, encoding="utf-8")
     write_json(args.out / "metrics.json", headline(runs))
-    draw_figures(runs, params, args.out / "figures")
+    draw_figures(figures, runs, params, args.out / "figures")
     write_gallery(runs, args.out / "gallery.html")
     made.write(args.out, runs=sorted(args.runs))
 

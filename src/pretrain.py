@@ -11,8 +11,7 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import remove_unfinished, replacing, sha256
 from vi_simsiam.core.record import IDENTITY, RunRecord
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import reference as training_scores
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import reference, saved
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import trainer as training
 from vi_simsiam.training.history import HISTORY
@@ -27,7 +26,7 @@ def main() -> None:
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args)}.safetensors"
     model, history = training.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
-    description = models.describe(
+    description = saved.describe(
         args.method,
         args.params,
         training.image_spec(store),
@@ -35,8 +34,8 @@ def main() -> None:
         seed=args.seed,
         classes=store.classes,
     )
-    models.save(args.out, model, description)
-    training_scores.write(args.out, model, store)
+    saved.save(args.out, model, description)
+    reference.write(args.out, model, store)
     with replacing(args.out / "history.csv") as temporary:
         pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"

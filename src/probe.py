@@ -8,7 +8,7 @@ from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import saved
 from vi_simsiam.probing.classify import classify
 from vi_simsiam.probing.features import batches, best_device, extract
 
@@ -19,9 +19,9 @@ def main() -> None:
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("probe", args.params, (args.store, args.model), **identity)
     store = Store.open_verified(args.store)
-    record.verify(args.model, *models.FILES)
+    record.verify(args.model, *saved.FILES)
     device = best_device()
-    model, _ = models.load(args.model, device)
+    model, _ = saved.load(args.model, device)
     features, labels = {}, {}
     for split in ("train", "test"):
         found = extract(model, batches(store.images(split), params.batch_size))["features"]

@@ -10,7 +10,7 @@ from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import read_json, replacing, sha256, write_json
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import saved
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.probing.linear import LinearProbe
 from vi_simsiam.uncertainty import scores
@@ -28,10 +28,10 @@ def main() -> None:
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
-    record.verify(args.model, *models.FILES)
+    record.verify(args.model, *saved.FILES)
     record.verify(args.probe, "probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy")
     device = best_device()
-    model, _ = models.load(args.model, device)
+    model, _ = saved.load(args.model, device)
     probed = read_json(args.probe / "probe.json")
     scorer = Scorer(
         model,

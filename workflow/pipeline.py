@@ -22,7 +22,7 @@ from vi_simsiam.config import origins  # noqa: E402
 from vi_simsiam.core import files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data.sources import own  # noqa: E402
-from vi_simsiam.report.figures.names import FIGURES  # noqa: E402
+from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
@@ -220,7 +220,7 @@ def sentences() -> Iterator[None]:
 def caption(figure: str) -> str:
     """Path of the caption that the report shows with a figure (Snakemake takes captions only from files)."""
     path = ROOT / ".snakemake" / "captions" / f"{figure}.rst"
-    if not path.exists() or path.read_text(encoding="utf-8") != FIGURES[figure]:
+    if not path.exists() or path.read_text(encoding="utf-8") != FIGURES[figure].caption:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(FIGURES[figure], encoding="utf-8")
+        path.write_text(FIGURES[figure].caption, encoding="utf-8")
     return str(path)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 STAND_IN = """\
 import json, sys
 from pathlib import Path
-from vi_simsiam.report.figures.names import FIGURES
+from vi_simsiam.report.figures.registry import FIGURES
 from vi_simsiam.core.record import RunRecord
 
 step = Path(sys.argv[0]).stem

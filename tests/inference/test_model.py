@@ -27,8 +27,7 @@ from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.inference import reference as training_scores
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import reference, saved
 from vi_simsiam.inference.extremes import Extremes
 from vi_simsiam.inference.images import Stream
 from vi_simsiam.inference.model import load
@@ -44,22 +43,22 @@ def store(tmp_path_factory):
     return digits_store(tmp_path_factory.mktemp("store"))
 
 
-def saved(folder, store, method="vi_simsiam"):
+def untaught(folder, store, method="vi_simsiam"):
     """The folder of a network that nothing has been taught."""
     torch.manual_seed(0)
     params = merged(resolve(SHIPPED, "pretrain", "digits", method), {} if method == "untrained" else TINY)
     model = build(method, parse("pretrain", params, method), image_spec(store)).eval()
     if method == "vi_simsiam":
         torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
-    models.save(folder, model, models.describe(method, params, image_spec(store), dataset="digits"))
-    training_scores.write(folder, model, store)
+    saved.save(folder, model, saved.describe(method, params, image_spec(store), dataset="digits"))
+    reference.write(folder, model, store)
     RunRecord("pretrain", params).write(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, store):
-    return saved(tmp_path_factory.mktemp("model"), store)
+    return untaught(tmp_path_factory.mktemp("model"), store)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def pictures(tmp_path_factory, store):
 
 
 def expected(folder, images):
-    model, _ = models.load(folder)
+    model, _ = saved.load(folder)
     with torch.no_grad():
         features = model.features(next(batches(images, len(images))))
         return features.numpy(), {name: values.numpy() for name, values in model.certainty(features).items()}
@@ -111,22 +110,22 @@ def test_files_folders_and_archives_give_the_scores_of_the_store(folder, picture
 
 def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypatch, tmp_path):
     _, scores = expected(folder, store.images("train"))
-    training = training_scores.read(folder)
+    training = reference.read(folder)
     assert training.name == "kappa" and training.images == 96
     np.testing.assert_allclose(training.values, np.sort(scores["kappa"]), rtol=1e-5)
     new = np.concatenate([training.values[::7], training.values[::5] * 1.01, [0, 1e9]]).astype(np.float32)
     known = [percentileofscore(training.values, value, kind="mean") for value in new]
     np.testing.assert_allclose(training.percentile(new), known)
     assert training.percentile(np.array([0, 1e9])).tolist() == [0, 100]
-    monkeypatch.setattr(training_scores, "_MOST", 20)
-    fewer = training_scores.read(saved(tmp_path, store))
+    monkeypatch.setattr(reference, "_MOST", 20)
+    fewer = reference.read(untaught(tmp_path, store))
     assert len(fewer.values) == 20 and fewer.images == 96
     assert np.abs(fewer.percentile(new) - known).max() <= 100 / 20
 
 
 @pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])
 def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
-    model = load(saved(tmp_path, store, method), "cpu")
+    model = load(untaught(tmp_path, store, method), "cpu")
     table = model.score(pictures)
     assert table.columns.tolist() == ["path", score, "percentile"]
     np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
@@ -134,7 +133,7 @@ def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
 
 
 def test_a_method_without_a_score_says_so_and_embeds(store, pictures, tmp_path, capsys):
-    saved(tmp_path / "m", store, "untrained")
+    untaught(tmp_path / "m", store, "untrained")
     assert command(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
     assert "untrained has no certainty score of its own" in capsys.readouterr().err
     assert not (tmp_path / "s.csv").exists()

@@ -8,7 +8,7 @@ import torch
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.training import checkpoint as checkpoints
 
@@ -38,15 +38,15 @@ def step(model, optimizer, seed):
 
 
 @pytest.fixture
-def saved(tmp_path):
+def written(tmp_path):
     model = network()
-    models.save(tmp_path, model, models.describe("vi_simsiam", PARAMS, IMAGES, dataset="x"))
+    saved.save(tmp_path, model, saved.describe("vi_simsiam", PARAMS, IMAGES, dataset="x"))
     return tmp_path, model
 
 
-def test_a_model_comes_back(saved):
-    folder, model = saved
-    again, description = models.load(folder)
+def test_a_model_comes_back(written):
+    folder, model = written
+    again, description = saved.load(folder)
     images = torch.rand(3, 3, 16, 16)
     features = model.eval().features(images)
     torch.testing.assert_close(again.features(images), features)
@@ -55,8 +55,8 @@ def test_a_model_comes_back(saved):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "pickle", "other network"])
-def test_a_damaged_model_is_named(saved, damage):
-    folder, _ = saved
+def test_a_damaged_model_is_named(written, damage):
+    folder, _ = written
     path = folder / "model.safetensors"
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
@@ -71,7 +71,7 @@ def test_a_damaged_model_is_named(saved, damage):
         description["params"]["backbone"]["width"] = 8
         (folder / "model.json").write_text(json.dumps(description))
     with pytest.raises(Problem, match=r"model\.safetensors.*pretrain"):
-        models.load(folder)
+        saved.load(folder)
 
 
 class Bomb:
@@ -80,10 +80,10 @@ class Bomb:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}'])
-def test_a_damaged_description_is_named(saved, text):
-    (saved[0] / "model.json").write_text(text)
+def test_a_damaged_description_is_named(written, text):
+    (written[0] / "model.json").write_text(text)
     with pytest.raises(Problem, match=r"model\.json"):
-        models.load(saved[0])
+        saved.load(written[0])
 
 
 def test_a_checkpoint_continues_bit_for_bit(tmp_path):

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.probing import linear as linear_probe
+from vi_simsiam.probing import linear
 
 
 def data(n=400, dim=12, classes=4):
@@ -18,7 +18,7 @@ def data(n=400, dim=12, classes=4):
 @pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
 def test_the_solution_is_scikit_learns(C):
     features, labels = data()
-    ours = linear_probe.fit(features, labels, 4, C)
+    ours = linear.fit(features, labels, 4, C)
     assert ours.gradient < 1e-5
     scaled = StandardScaler().fit_transform(features.double().numpy())
     theirs = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(scaled, labels.numpy())
@@ -35,7 +35,7 @@ def test_the_solution_on_correlated_features_is_scikit_learns():
     hidden = torch.randn(600, 40, generator=generator) + 1.5 * torch.randn(5, 40, generator=generator)[labels]
     mixing = torch.linalg.qr(torch.randn(40, 40, generator=generator))[0]
     features = hidden * torch.arange(1, 41) ** -1.5 @ mixing
-    ours = linear_probe.fit(features, labels, 5, C=10.0)
+    ours = linear.fit(features, labels, 5, C=10.0)
     scaled = StandardScaler().fit_transform(features.double().numpy())
     theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
     np.testing.assert_allclose(ours.probabilities(features).numpy(), theirs.predict_proba(scaled), atol=1e-3)
@@ -43,7 +43,7 @@ def test_the_solution_on_correlated_features_is_scikit_learns():
 
 def test_more_features_than_images():
     features, labels = data(n=30, dim=200, classes=3)
-    ours = linear_probe.fit(features, labels, 3, C=1.0)
+    ours = linear.fit(features, labels, 3, C=1.0)
     scaled = StandardScaler().fit_transform(features.double().numpy())
     theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=100_000).fit(scaled, labels.numpy())
     assert ours.gradient < 1e-5
@@ -53,17 +53,17 @@ def test_more_features_than_images():
 def test_a_constant_feature_is_ignored():
     features, labels = data()
     with_constant = torch.cat([features, torch.full((len(features), 1), 7.0)], dim=1)
-    a = linear_probe.fit(features, labels, 4).probabilities(features)
-    b = linear_probe.fit(with_constant, labels, 4).probabilities(with_constant)
+    a = linear.fit(features, labels, 4).probabilities(features)
+    b = linear.fit(with_constant, labels, 4).probabilities(with_constant)
     torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
 def test_saved_and_loaded(tmp_path):
     features, labels = data()
-    probe = linear_probe.fit(features, labels, 4)
+    probe = linear.fit(features, labels, 4)
     probe.save(tmp_path / "probe.safetensors")
-    again = linear_probe.LinearProbe.load(tmp_path / "probe.safetensors")
+    again = linear.LinearProbe.load(tmp_path / "probe.safetensors")
     torch.testing.assert_close(again.probabilities(features), probe.probabilities(features), rtol=0, atol=0)
     (tmp_path / "probe.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{broken}")
     with pytest.raises(Problem, match=r"probe\.safetensors"):
-        linear_probe.LinearProbe.load(tmp_path / "probe.safetensors")
+        linear.LinearProbe.load(tmp_path / "probe.safetensors")

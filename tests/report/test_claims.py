@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr, t
+from scipy.stats import spearmanr
 
 from helpers.plot_inputs import GREY, write_results
 from helpers.project import ROOT
@@ -15,7 +15,8 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.summary import summary_text
-from vi_simsiam.report.tables import Estimate, over_seeds, summary_table
+from vi_simsiam.report.tables import summary_table
+from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.training.alarms import DEAD_COSINE
 
 
@@ -48,44 +49,6 @@ def test_the_verdict_is_where_the_whole_interval_lies(low, high, above, below):
     interval = Estimate((low + high) / 2, low, high, 10)
     assert Claim("a", "probability", 0.5).verdict(interval) == above
     assert Claim("a", "probability", 0.5, above=False).verdict(interval) == below
-
-
-def test_interval_over_seeds_by_hand():
-    """Three seeds: images .03 below and .05 above on average; s = .02; t(2) = 4.3027."""
-    seeds = [Estimate(0.70, 0.66, 0.75, 100), Estimate(0.72, 0.69, 0.76, 100), Estimate(0.74, 0.72, 0.80, 100)]
-    found = over_seeds(seeds)
-    error = 4.302652729911275 * 0.02 / math.sqrt(3)
-    assert found.estimate == pytest.approx(0.72) and found.n == 100
-    assert found.ci_low == pytest.approx(0.72 - math.sqrt(0.03**2 + error**2))
-    assert found.ci_high == pytest.approx(0.72 + math.sqrt(0.05**2 + error**2))
-
-
-def test_one_seed_keeps_its_interval_and_undefined_ones_are_left_out():
-    one = Estimate(0.7, 0.66, 0.75, 100)
-    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
-    assert over_seeds([one, *undefined]) == pytest.approx(one)
-    assert math.isnan(over_seeds(undefined).estimate)
-
-
-def test_an_interval_beside_its_estimate_takes_nothing_off():
-    found = over_seeds([Estimate(0.5, 0.51, 0.6, 10), Estimate(0.5, 0.52, 0.6, 10)])
-    assert (found.ci_low, found.ci_high) == pytest.approx((0.5, 0.6))
-
-
-@pytest.mark.parametrize("images, seeds", [(1, 0), (0, 1), (1, 1), (1, 0.2), (0.2, 1)])
-@pytest.mark.parametrize("n", [3, 5])
-def test_interval_over_seeds_holds_the_truth_as_often_as_it_says(images, seeds, n):
-    """The images' error is shared by the seeds, each seed adds its own; 4,000 draws: 95 % +- .7 %, or a bit more."""
-    rng = np.random.default_rng(0)
-    shared, own = images * rng.normal(size=(4000, 1)), seeds * rng.normal(size=(4000, n))
-    half, covered, naive = 1.959964 * images, 0, 0
-    for row in shared + own:
-        found = over_seeds([Estimate(value, value - half, value + half, 1) for value in row])
-        covered += found.ci_low <= 0 <= found.ci_high
-        naive += abs(row.mean()) <= t.ppf(0.975, n - 1) * row.std(ddof=1) / math.sqrt(n)
-    assert 0.94 <= covered / 4000 <= 0.99
-    if seeds < 1:
-        assert naive / 4000 < 0.7  # the seeds' spread alone misses what the images do to all of them
 
 
 def test_difference_to_simsiam_against_a_direct_bootstrap(tmp_path):

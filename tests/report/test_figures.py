@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +13,22 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from helpers.plot_inputs import write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import PlotParams
+from vi_simsiam.core import job_code
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.report.figures import kappa
 from vi_simsiam.report.figures.certainty import risk_at
+from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.figures.embedding import chosen, tsne
-from vi_simsiam.report.figures.gallery import DRAWINGS, draw_figures
 from vi_simsiam.report.figures.grids import kappa_grids
 from vi_simsiam.report.figures.kappa import NO_KAPPA
-from vi_simsiam.report.figures.names import FIGURES
-from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, save
-from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.figures.registry import FIGURES, FigureRow
+from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks
+from vi_simsiam.report.runs import Run, open_runs
 
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
 KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")
@@ -33,11 +38,8 @@ FEW = ("untrained", "simsiam", "vi_simsiam")
 def drawn(root: Path, only: tuple[str, ...] = (), **kwargs) -> Path:
     """The figures of made-up results, all of them or `only` some."""
     runs = open_runs(write_results(root, **kwargs), root / "data", root / "results")
-    for name in only:
-        with drawing_style():
-            save(DRAWINGS[name](runs, PARAMS), root / "figures" / name)
-    if not only:
-        draw_figures(runs, PARAMS, root / "figures")
+    functions = {name: function for name, function in figure_functions().items() if not only or name in only}
+    draw_figures(functions, runs, PARAMS, root / "figures")
     return root / "figures"
 
 
@@ -53,9 +55,41 @@ def figures(tmp_path_factory) -> Path:
 
 
 def test_every_declared_figure_is_drawn_and_nothing_else(figures):
-    assert set(DRAWINGS) == set(FIGURES)
     assert {path.name for path in figures.iterdir()} == set(FIGURES)
-    assert all(caption.endswith(".") for caption in FIGURES.values())
+    assert all(row.caption.endswith(".") for row in FIGURES.values())
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        (FigureRow("kappa:kappa_of_nothing", "."), "new.svg names kappa:kappa_of_nothing, which is not there"),
+        (FigureRow("nowhere:kappa_histogram", "."), "new.svg names nowhere:kappa_histogram, which is not there"),
+        (FigureRow("kappa:kappa_histogram", ".", ("bins",)), "new.svg names bins, no parameter of the step plot"),
+    ],
+)
+def test_a_row_without_its_function_is_named(monkeypatch, row, said):
+    monkeypatch.setitem(FIGURES, "new.svg", row)
+    with pytest.raises(Problem, match=r"report/figures/registry\.py") as caught:
+        figure_functions()
+    assert said in str(caught.value)
+
+
+def test_the_digest_of_the_plot_job_holds_every_module_of_figures():
+    code = set(job_code.files("plot"))
+    assert {f"src/vi_simsiam/report/figures/{row.function.split(':')[0]}.py" for row in FIGURES.values()} <= code
+
+
+def test_a_figure_without_a_row_is_named_before_any_work(monkeypatch, tmp_path):
+    def kappa_of_today(runs: list[Run]) -> Figure:
+        raise AssertionError
+
+    monkeypatch.setattr(kappa_of_today, "__module__", kappa.__name__)
+    monkeypatch.setattr(kappa, "kappa_of_today", kappa_of_today, raising=False)
+    arguments = ["--params", PARAMS.model_dump_json(), "--runs", "digits/simsiam/seed0"]
+    arguments += [part for name in ("data", "results", "out") for part in (f"--{name}", str(tmp_path / name))]
+    monkeypatch.setattr(sys, "argv", ["plot.py", *arguments])
+    with pytest.raises(Problem, match="the figure kappa:kappa_of_today has no row"):
+        runpy.run_path(str(ROOT / "src/plot.py"))["main"]()
 
 
 # Some of the texts that each figure must have: axes with units, titles with the number of images and seeds.
@@ -150,7 +184,7 @@ def test_measures_and_features_that_are_undefined_are_left_out(tmp_path):
         path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), undefined)))
         np.save(tmp_path / "results/probe" / name / "features_test.npy", np.full((100, 16), 2, np.float32))
     runs = open_runs(names, tmp_path / "data", tmp_path / "results")
-    draw_figures(runs, PARAMS, tmp_path / "figures")
+    draw_figures(figure_functions(), runs, PARAMS, tmp_path / "figures")
     assert "ρ = not estimated" in texts(tmp_path / "figures/augmentations.svg")
     found = texts(tmp_path / "figures/claims.svg")
     assert "competitive_knn" in found and "kappa_alive" not in found
@@ -171,8 +205,7 @@ def test_a_labelled_and_an_unlabelled_data_set_in_one_run(tmp_path):
     names += write_results(tmp_path, ("mine",), methods=("vi_simsiam",), labels=False)
     runs = open_runs(names, tmp_path / "data", tmp_path / "results")
     for name, count in (("methods.svg", 7), ("accuracy_by_certainty.svg", 4)):
-        with drawing_style():
-            save(DRAWINGS[name](runs, PARAMS), tmp_path / name)
+        draw_figures({name: figure_functions()[name]}, runs, PARAMS, tmp_path)
         assert texts(tmp_path / name).count("no labelled images") == count
 
 
@@ -253,7 +286,7 @@ def test_ticks_are_round_few_and_inside():
 
 def test_the_list_of_figures_is_cheap_to_import():
     heavy = "{'matplotlib', 'pandas', 'torch', 'numpy'}"
-    code = f"import sys, vi_simsiam.report.figures.names; print({heavy} & set(sys.modules))"
+    code = f"import sys, vi_simsiam.report.figures.registry; print({heavy} & set(sys.modules))"
     source = ROOT / "src"
     assert subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True).stdout == "set()\n"
 

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pandas as pd
 import pytest
 
 from helpers.plot_inputs import write_results
-from vi_simsiam.report import gallery as gallery_page
-from vi_simsiam.report.gallery import write_gallery
+from helpers.project import ROOT
+from vi_simsiam.core import job_code
+from vi_simsiam.report.gallery import page as gallery_page
+from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.runs import open_runs
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -46,6 +50,16 @@ def test_the_page_holds_the_tables(tmp_path):
         for crop, end in zip(kappa["crops"][row], (own.iloc[0], own.iloc[-1]), strict=True):
             boxes = end[["top", "left", "height", "width"]].to_numpy(float) / 28
             np.testing.assert_allclose(crop, [*boxes, end["kappa"]], rtol=1e-3)
+
+
+def test_markup_style_and_script_are_in_the_digest_and_in_the_package():
+    folder = "src/vi_simsiam/report/gallery"
+    files = {f"{folder}/{name}" for name in ("page.html", "style.css", "script.js")}
+    assert files <= set(job_code.files("plot")) and not files & set(job_code.files("uncertainty", "vae"))
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = packaged["package-data"]["vi_simsiam.report.gallery"]
+    others = [path.name for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py"]
+    assert others and all(any(fnmatch(name, pattern) for pattern in patterns) for name in others)
 
 
 def test_of_many_images_the_extremes_and_even_steps_are_shown(tmp_path, monkeypatch):

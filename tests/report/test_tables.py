@@ -10,22 +10,21 @@ from scipy.stats import binomtest
 
 from helpers.plot_inputs import DIMENSION, write_results
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.report.ranking import COLUMNS, ranking_table
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import (
-    Estimate,
+    RANKING_COLUMNS,
     accuracy_in_groups,
     headline,
-    mean_over_seeds,
     measures_table,
     outcomes,
     own_score,
     quantile_groups,
     quantiles_table,
+    ranking_table,
     sphere_dimension,
     summary_table,
-    wilson,
 )
+from vi_simsiam.stats.intervals import wilson
 
 
 def opened(root, **kwargs):
@@ -87,47 +86,6 @@ def test_headline_is_the_mean_over_seeds_of_accuracies_and_the_own_score(tmp_pat
     assert set(figures["simsiam"]) == common
     assert set(figures["vi_simsiam"]) == common | own
     assert "auroc_correct/posterior_precision" in figures["vae"]
-
-
-@pytest.mark.parametrize("right, n", [(0, 30), (30, 30), (17, 30), (1, 1), (379, 397)])
-def test_wilson_agrees_with_scipy(right, n):
-    correct = np.arange(n) < right
-    expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    assert wilson(correct) == pytest.approx((right / n, expected.low, expected.high, n), abs=1e-12)
-
-
-def test_wilson_of_copies_is_that_of_the_originals():
-    correct = np.random.default_rng(0).random(400) < 0.7
-    copies = wilson(np.repeat(correct, 5), image=np.repeat(np.arange(400), 5))
-    single = wilson(correct)
-    assert copies.estimate == single.estimate and copies.n == 2000
-    # n_eff is n - 1 here, because the variance over images is the unbiased one
-    assert copies.ci_high - copies.ci_low == pytest.approx(single.ci_high - single.ci_low, rel=2e-3)
-    assert wilson(np.ones(50), image=np.repeat(np.arange(10), 5)).ci_low == wilson(np.ones(10)).ci_low
-
-
-def test_wilson_covers_when_the_rows_of_an_image_are_dependent():
-    rng = np.random.default_rng(1)
-    chance = rng.beta(2, 1, size=(500, 60))  # mean 2/3; an image's own chance makes its 8 rows dependent
-    images = np.repeat(np.arange(60), 8)
-    hits = {"clustered": 0, "naive": 0}
-    for own in chance:
-        correct = rng.random(480) < np.repeat(own, 8)
-        for name, estimate in {"clustered": wilson(correct, images), "naive": wilson(correct)}.items():
-            hits[name] += estimate.ci_low <= 2 / 3 <= estimate.ci_high
-    assert 0.92 <= hits["clustered"] / 500 <= 0.98
-    assert hits["naive"] / 500 < 0.85
-
-
-def test_wilson_of_nothing_is_nan():
-    assert math.isnan(wilson(np.array([])).estimate) and wilson(np.array([])).n == 0
-
-
-def test_mean_over_seeds_leaves_out_what_is_undefined():
-    seeds = [Estimate(0.5, 0.4, 0.7, 10), {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.9, "n": 20}]
-    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
-    assert mean_over_seeds(seeds + undefined) == pytest.approx((0.6, 0.5, 0.8, 15))
-    assert math.isnan(mean_over_seeds(undefined).estimate)
 
 
 def test_accuracy_rises_through_groups_made_so():
@@ -208,7 +166,7 @@ def test_problems_name_the_run_or_the_file(tmp_path):
 def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
     table = ranking_table(runs)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == RANKING_COLUMNS
     assert table[["method", "score"]].drop_duplicates().to_numpy().tolist() == [
         ["vi_simsiam", "kappa"], ["dino", "negative_entropy"],
     ]  # fmt: skip
@@ -235,4 +193,4 @@ def test_tables_without_labels(tmp_path):
     assert headline(runs)["digits"]["vi_simsiam"]["spearman_crop_area/kappa"] == 0.5
     ranking = ranking_table(runs)
     assert ranking["class"].isna().all() and ranking["spread"].isna().all() and len(ranking) == len(runs[1].images)
-    assert ranking_table(runs[:1]).empty and tuple(ranking_table(runs[:1]).columns) == COLUMNS
+    assert ranking_table(runs[:1]).empty and tuple(ranking_table(runs[:1]).columns) == RANKING_COLUMNS

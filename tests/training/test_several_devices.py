@@ -18,8 +18,7 @@ from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core import distributed as processes
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import reference as training_scores
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import reference, saved
 from vi_simsiam.training import checkpoint as checkpoints
 from vi_simsiam.training import trainer as training
 from vi_simsiam.training.batches import ViewBatches
@@ -220,5 +219,5 @@ def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(st
     assert table["epoch"].tolist() == list(range(1, epochs + 1))
     assert table["loss"][:done].to_numpy() == pytest.approx([row["loss"] for row in history[:done]], rel=1e-12)
     assert not checkpoint.exists()
-    models.load(tmp_path / "out")
-    assert len(training_scores.read(tmp_path / "out").values) == 96
+    saved.load(tmp_path / "out")
+    assert len(reference.read(tmp_path / "out").values) == 96

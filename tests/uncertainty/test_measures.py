@@ -9,10 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing import knn
-from vi_simsiam.probing import linear as linear_probe
+from vi_simsiam.probing import knn, linear
 from vi_simsiam.probing.features import batches, extract
-from vi_simsiam.uncertainty import scorer as certainty
+from vi_simsiam.uncertainty import scorer
 from vi_simsiam.uncertainty.measures import Tables, measure
 
 
@@ -40,8 +39,8 @@ def test_scores(model):
     train, test = images(40), images(9, seed=1)
     labels = torch.arange(40) % 3
     bank = extract(model, batches(train, 40))["features"]
-    probe = linear_probe.fit(bank, labels, 3)
-    scores = certainty.Scorer(model, probe, bank, labels, k=5, temperature=0.1).score(batches(test, 4))
+    probe = linear.fit(bank, labels, 3)
+    scores = scorer.Scorer(model, probe, bank, labels, k=5, temperature=0.1).score(batches(test, 4))
     features = extract(model, batches(test, 9))["features"]
     np.testing.assert_allclose(scores["feature_norm"], features.norm(dim=-1), rtol=1e-4)
     cosines = torch.nn.functional.cosine_similarity(features[:, None], bank[None], dim=-1)
@@ -50,21 +49,21 @@ def test_scores(model):
     np.testing.assert_allclose(scores["probe_confidence"], probabilities.max(-1).values, rtol=1e-3)
     np.testing.assert_array_equal(scores["predicted"], probabilities.argmax(-1))
     np.testing.assert_array_equal(scores["knn_predicted"], knn.predict(features, bank, labels, 5, 0.1))
-    unlabelled = certainty.Scorer(model, None, bank, None, k=5, temperature=0.1).score(batches(test, 4))
+    unlabelled = scorer.Scorer(model, None, bank, None, k=5, temperature=0.1).score(batches(test, 4))
     assert set(unlabelled) == {"feature_norm", "knn_density"}
-    none = linear_probe.LinearProbe(torch.zeros(0, 6), torch.zeros(0), torch.zeros(6), torch.ones(6))
-    same = certainty.Scorer(model, none, bank, torch.full((40,), -1), k=5, temperature=0.1).score(batches(test, 4))
+    none = linear.LinearProbe(torch.zeros(0, 6), torch.zeros(0), torch.zeros(6), torch.ones(6))
+    same = scorer.Scorer(model, none, bank, torch.full((40,), -1), k=5, temperature=0.1).score(batches(test, 4))
     assert set(same) == set(unlabelled)
     # Some without a label: all count for the density, only the others vote.
     some = torch.where(torch.arange(40) < 25, labels, -1)
-    mixed = certainty.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
+    mixed = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
     np.testing.assert_array_equal(mixed["knn_predicted"], knn.predict(features, bank[:25], labels[:25], 5, 0.1))
     np.testing.assert_array_equal(mixed["knn_density"], scores["knn_density"])
 
 
 def test_view_agreement_is_the_mean_pairwise_cosine(model):
     views = np.stack([images(6, seed) for seed in range(4)], axis=1)
-    agreement = certainty.view_agreement(model, views, batch_size=5)
+    agreement = scorer.view_agreement(model, views, batch_size=5)
     for i in range(6):
         z = extract(model, batches(views[i], 4))["features"]
         z = torch.nn.functional.normalize(z, dim=-1)
@@ -74,13 +73,13 @@ def test_view_agreement_is_the_mean_pairwise_cosine(model):
 
 def test_identical_views_agree_fully(model):
     views = np.repeat(images(3)[:, None], 4, axis=1)
-    np.testing.assert_allclose(certainty.view_agreement(model, views, 12), 1, atol=1e-5)
+    np.testing.assert_allclose(scorer.view_agreement(model, views, 12), 1, atol=1e-5)
 
 
 def test_neighbour_correct_by_brute_force():
     rng = np.random.default_rng(0)
     features, labels = torch.from_numpy(rng.normal(size=(30, 5))), torch.from_numpy(rng.integers(0, 3, 30))
-    found = certainty.neighbour_correct(features, labels)
+    found = scorer.neighbour_correct(features, labels)
     for i in range(30):
         cosines = torch.nn.functional.cosine_similarity(features[i], features, dim=-1)
         cosines[i] = -2
@@ -89,7 +88,7 @@ def test_neighbour_correct_by_brute_force():
 
 def test_view_mean_is_geometric():
     index = np.array([0, 1, 0, 1, 2])
-    np.testing.assert_allclose(certainty.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
+    np.testing.assert_allclose(scorer.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
 
 
 def tables(n, areas, rng):

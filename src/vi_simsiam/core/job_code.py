@@ -6,21 +6,24 @@ import hashlib
 from pathlib import Path
 
 SRC = Path(__file__).resolve().parents[2]
+_DATA = (".html", ".css", ".js")  # files beside a module that it reads: templates
 
 
 @functools.cache
 def files(step: str, method: str | None = None) -> list[str]:
-    """Source files of a job: its script and every module in src that it imports, at any depth.
+    """Source files of a job: its script and every module in src that it imports, at any depth, with their data files.
 
-    A method is imported by its name, so its module is added by its name.
+    A method is imported by its name, so its module is added by its name. So are the modules of figures.
     """
     todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
+    todo += (SRC / "vi_simsiam" / "report" / "figures").glob("*.py") if step == "plot" else []
     found: set[Path] = set()
     while todo:
         file = todo.pop()
         if file not in found:
             found.add(file)
             todo += _imported(file)
+    found |= {path for folder in {file.parent for file in found} for path in folder.iterdir() if path.suffix in _DATA}
     # params.py says what parameters may be; what a job is given is compared itself (job_config).
     found.discard(SRC / "vi_simsiam" / "config" / "schema.py")
     return sorted(file.relative_to(SRC.parent).as_posix() for file in found)

@@ -122,11 +122,11 @@ class Stream:
 
 def _read(path: Path) -> bytes:
     try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise Unreadable("no plain file")
-        if about.st_size > _MOST_BYTES:
-            raise Unreadable(f"{about.st_size} bytes, more than {_MOST_BYTES}")
+        if status.st_size > _MOST_BYTES:
+            raise Unreadable(f"{status.st_size} bytes, more than {_MOST_BYTES}")
         return path.read_bytes()
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from None

@@ -20,15 +20,14 @@ from torch import Tensor
 
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import reference as training_scores
-from vi_simsiam.inference import saved as models
+from vi_simsiam.inference import reference, saved
 from vi_simsiam.inference.images import Picture, Stream
 from vi_simsiam.inference.reference import TrainingScores
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
 
 Inputs = Iterable[str | os.PathLike]
-Report = Callable[[str, str], None]
+OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read
 
 
 def load(folder: str | os.PathLike, device: torch.device | str | None = None) -> "Model":
@@ -44,9 +43,9 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     folder = Path(folder)
     if not folder.is_dir():
         raise Problem(f"{folder} is no folder of a model, such as results/pretrain/digits/vi_simsiam/seed0.")
-    scores = training_scores.read(folder)
-    record.verify(folder, *models.FILES, training_scores.NAME)
-    network, description = models.load(folder, best_device() if device is None else device)
+    scores = reference.read(folder)
+    record.verify(folder, *saved.FILES, reference.FILE)
+    network, description = saved.load(folder, best_device() if device is None else device)
     return Model(network, description, scores)
 
 
@@ -80,7 +79,7 @@ class Model:
         return Stream(inputs, images["size"], images["channels"], threads or _cores())
 
     def scored(
-        self, pictures: Iterable[Picture], report: Report | None = None, batch_size: int = 256
+        self, pictures: Iterable[Picture], report: OnUnreadable | None = None, batch_size: int = 256
     ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         """Score a stream batch by batch, in memory that does not grow with it.
 
@@ -97,17 +96,17 @@ class Model:
         """
         names = self.columns[1:-1]
         for paths, pixels in _readable(pictures, report, batch_size):
-            found = extract(self.network, batches(pixels, batch_size), self.network.certainty)
-            table = pd.DataFrame({"path": paths} | {name: found[name].double().numpy() for name in names})
-            table["percentile"] = self.training.percentile(found[self.training.name].numpy())
+            scores = extract(self.network, batches(pixels, batch_size), self.network.certainty)
+            table = pd.DataFrame({"path": paths} | {name: scores[name].double().numpy() for name in names})
+            table["percentile"] = self.training.percentile(scores[self.training.name].numpy())
             yield table, pixels
 
-    def score(self, inputs: Inputs, report: Report | None = None, threads: int | None = None) -> pd.DataFrame:
+    def score(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> pd.DataFrame:
         """The scores of all images of files, folders and archives, a row per image; columns as of `scored`."""
         tables = [table for table, _ in self.scored(self.stream(inputs, threads), report)]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(self.columns))
 
-    def embed(self, inputs: Inputs, report: Report | None = None, threads: int | None = None) -> np.ndarray:
+    def embed(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> np.ndarray:
         """(n, dim) float32 representations, those that probes and k-NN read, in the order of `score`'s rows."""
         pictures = self.stream(inputs, threads)
         parts = [_features(self.network, pixels) for _, pixels in _readable(pictures, report, 256)]
@@ -120,7 +119,7 @@ def _features(network: Method, pixels: np.ndarray) -> np.ndarray:
 
 
 def _readable(
-    pictures: Iterable[Picture], report: Report | None, batch_size: int
+    pictures: Iterable[Picture], report: OnUnreadable | None, batch_size: int
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Paths and pixels of the pictures that could be read, in batches; the others are reported."""
 
@@ -133,8 +132,8 @@ def _readable(
             else:
                 report(picture.path, picture.problem)
 
-    found = readable()
-    while batch := list(islice(found, batch_size)):
+    pictures_read = readable()
+    while batch := list(islice(pictures_read, batch_size)):
         yield [picture.path for picture in batch], np.stack([picture.pixels for picture in batch])
 
 

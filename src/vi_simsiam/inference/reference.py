@@ -1,7 +1,7 @@
-"""What the training images got from a model's own certainty score: the scale on which new images are read.
+"""How certain a model is of its training images: the scale on which its scores of new images are read.
 
-It lies in the model's folder as scoring.json, with what else a model needs to be used far from its data: the rule by
-which images are resized, and the versions it was made with.
+The scores lie in the model's folder as scoring.json. Beside them stand the rule by which images are resized and the
+versions of the packages, so that the folder can be used without the data.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
 
-NAME = "scoring.json"
+FILE = "scoring.json"
 FORMAT = 2
-RESIZE = "central square, bilinear, antialiased"  # what vi_simsiam.resampling.resize does, the only rule there is
+RESIZE = "central square, bilinear, antialiased"  # what transforms.spatial.resize does, the only rule there is
 _MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
 _BATCH = 500
 
@@ -53,12 +53,12 @@ def write(folder: Path, model: Method, store: Store) -> None:
     name = model.certainty_scores[0] if model.certainty_scores else None
     images, values = store.images("train"), np.empty(0, np.float32)
     if name is not None:
-        found = extract(model.to(best_device()), batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})
-        values = np.sort(found[name].numpy())
+        scores = extract(model.to(best_device()), batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})
+        values = np.sort(scores[name].numpy())
         if len(values) > _MOST:
             values = np.quantile(values, (np.arange(_MOST) + 0.5) / _MOST, method="nearest")
     write_json(
-        folder / NAME,
+        folder / FILE,
         {
             "format": FORMAT,
             "score": name,
@@ -72,18 +72,18 @@ def write(folder: Path, model: Method, store: Store) -> None:
 
 def read(folder: Path) -> TrainingScores:
     """Read `folder`/scoring.json. Raises: Problem when it is missing or damaged."""
-    path = folder / NAME
+    path = folder / FILE
     if not path.exists():
         raise Problem(
-            f"{folder} has no {NAME}: it is no folder of a model, only a part of one, or was made before models knew "
+            f"{folder} has no {FILE}: it is no folder of a model, only a part of one, or was made before models knew "
             "the scores of their training images. Run the step `pretrain` again (`snakemake --cores all`)."
         )
-    about = read_json(path)
+    content = read_json(path)
     try:
-        if about["format"] != FORMAT or about["resize"] != RESIZE:
+        if content["format"] != FORMAT or content["resize"] != RESIZE:
             raise Problem(f"{path} was written by another version of this package: run the step `pretrain` again.")
-        values = np.array(about["train_scores"], dtype=np.float32)
-        scores = TrainingScores(about["score"], int(about["train_images"]), values)
+        values = np.array(content["train_scores"], dtype=np.float32)
+        scores = TrainingScores(content["score"], int(content["train_images"]), values)
         whole = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
     except (KeyError, TypeError, ValueError) as error:
         raise Problem(f"{path} is damaged ({error!r}): copy the folder anew, or run `pretrain` again.") from None

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.config.schema import ProbeParams
-from vi_simsiam.probing import knn
-from vi_simsiam.probing import linear as linear_probe
+from vi_simsiam.probing import knn, linear
 from vi_simsiam.probing.linear import LinearProbe
 
 
@@ -27,8 +26,13 @@ def classify(
         label and, with a probe, predicted, correct, confidence, knn_predicted, knn_correct); counts and parameters,
         and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`.
     """
-    known = labels["train"] >= 0
-    bank, y, test, truth = features["train"][known], labels["train"][known], features["test"], labels["test"].cpu()
+    labelled = labels["train"] >= 0
+    bank, y, test, truth = (
+        features["train"][labelled],
+        labels["train"][labelled],
+        features["test"],
+        labels["test"].cpu(),
+    )
     table = pd.DataFrame({"index": np.arange(len(truth)), "label": truth})
     results = {
         "n_train": len(labels["train"]),
@@ -41,7 +45,7 @@ def classify(
     }
     if not len(y):
         return _no_classes(features["train"]), table, results
-    probe = linear_probe.fit(bank, y, classes, params.C)
+    probe = linear.fit(bank, y, classes, params.C)
     confidence, predicted = (t.cpu() for t in probe.probabilities(test).max(-1))
     neighbours = knn.predict(test, bank, y, params.k, params.temperature).cpu()
     table = table.assign(

@@ -8,8 +8,10 @@ import pandas as pd
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, over_seeds
-from vi_simsiam.stats.bootstrap import Bootstrap, Estimate
+from vi_simsiam.report.tables import estimate_of
+from vi_simsiam.stats.bootstrap import Bootstrap
+from vi_simsiam.stats.intervals import Estimate, over_seeds
+from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
 from vi_simsiam.uncertainty.measures import outcomes
 
@@ -98,9 +100,9 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
     return out
 
 
-def claims_table(found: list[Finding]) -> pd.DataFrame:
+def claims_table(results: list[Finding]) -> pd.DataFrame:
     """A row per finding: claim, dataset, method, estimate, ci_low, ci_high, verdict."""
-    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in found]
+    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in results]
     return pd.DataFrame(rows, columns=["claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict"])
 
 
@@ -127,8 +129,8 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
 
 
 def _measured(runs: list[Run], measure: str) -> list[Estimate]:
-    found = [estimate_of(run, measure) for run in runs]
-    return [estimate for estimate in found if np.isfinite(estimate).all()]
+    estimates = [estimate_of(run, measure) for run in runs]
+    return [estimate for estimate in estimates if np.isfinite(estimate).all()]
 
 
 def _paired(
@@ -136,8 +138,8 @@ def _paired(
 ) -> list[Estimate]:  # fmt: skip
     """Compare the runs of equal seed; no estimate for a seed that only one of the methods has."""
     by_seed = {run.seed: run for run in theirs}
-    found = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
-    return [estimate for estimate in found if estimate is not None]
+    estimates = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
+    return [estimate for estimate in estimates if estimate is not None]
 
 
 def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | None:
@@ -168,7 +170,7 @@ def dino_correlation(ours: Run, dino: Run) -> Estimate | None:
     kappa, certainty = ours.images["kappa"], dino.images.get("negative_entropy")
     if certainty is None or not (np.isfinite(kappa).all() and np.isfinite(certainty).all()):
         return None
-    return Bootstrap(len(kappa), _RESAMPLES, seed=0).spearman(kappa, certainty)
+    return Bootstrap(len(kappa), _RESAMPLES, seed=0).one(spearman(kappa, certainty))
 
 
 def _same_images(first: Run, second: Run) -> None:

@@ -1,17 +1,16 @@
-"""The tables of the `plot` step, and the statistics that its figures share."""
+"""The tables of the `plot` step, and what its figures share with them."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
 
-from vi_simsiam.report.runs import Run
-from vi_simsiam.stats.bootstrap import Estimate
+from vi_simsiam.report.runs import Run, grouped
+from vi_simsiam.stats.intervals import Estimate, wilson
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
+RANKING_COLUMNS = ("dataset", "method", "rank", "path", "index", "class", "score", "certainty", "spread")
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
 
 
@@ -42,8 +41,8 @@ def measures_table(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         accuracies = {"knn_top1": "knn_correct", "probe_top1": "correct"}
         right = {name: outcomes(run.images, column)[column] for name, column in accuracies.items()}
-        found = {name: wilson(correct)._asdict() for name, correct in right.items() if len(correct)}
-        for name, measure in (found | run.measures).items():
+        shares = {name: wilson(correct)._asdict() for name, correct in right.items() if len(correct)}
+        for name, measure in (shares | run.measures).items():
             rows.append({"dataset": run.dataset, "method": run.method, "seed": run.seed, "measure": name} | measure)
     return pd.DataFrame(rows, columns=["dataset", "method", "seed", "measure", "estimate", "ci_low", "ci_high", "n"])
 
@@ -59,11 +58,48 @@ def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
         for on, table in (("images", run.images), ("crops", run.crops)):
             for score in measured_scores(table):
                 for classifier, column in (("probe", "correct"), ("knn", "knn_correct")):
-                    for i, found in enumerate(accuracy_in_groups(table, score, column, quantiles), start=1):
-                        if found.n:
-                            rows.append((run.dataset, run.method, run.seed, score, on, classifier, i, *found))
+                    for i, accuracy in enumerate(accuracy_in_groups(table, score, column, quantiles), start=1):
+                        if accuracy.n:
+                            rows.append((run.dataset, run.method, run.seed, score, on, classifier, i, *accuracy))
     columns = ["dataset", "method", "seed", "score", "on", "classifier", "quantile", "accuracy", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=[*columns, "n"])
+
+
+def ranking_table(runs: list[Run]) -> pd.DataFrame:
+    """A row per test image of every method that has a certainty score of its own, the least certain first.
+
+    Columns: dataset, method; rank, 1 for the least certain; path of the image in its archive (its number in a data set
+    that is no archive of files); index, its row in the tables of the runs; class, blank without a label; score, the
+    name of the method's own score; certainty, its mean over the seeds; spread, its standard deviation over them (NaN
+    of one seed).
+    """
+    parts = []
+    for (dataset, method), members in grouped(runs, "dataset", "method").items():
+        score = own_score(members[0].images)
+        if score is None:
+            continue
+        images, classes = members[0].images[["index", "label"]], members[0].store["classes"]
+        values = np.array([run.images[score] for run in members], float)
+        table = pd.DataFrame(
+            {
+                "dataset": dataset,
+                "method": method,
+                "path": members[0].sources.set_index("index")["path"].reindex(images["index"]).to_numpy(),
+                "index": images["index"].to_numpy(),
+                "class": [classes[label] if label >= 0 else None for label in images["label"]],
+                "score": score,
+                "certainty": values.mean(0),
+                "spread": values.std(0, ddof=1) if len(values) > 1 else np.nan,
+            }
+        )
+        table = table.sort_values("certainty", kind="stable")
+        table["rank"] = np.arange(1, len(table) + 1)
+        parts.append(table)
+    return (
+        pd.concat(parts, ignore_index=True)[list(RANKING_COLUMNS)]
+        if parts
+        else pd.DataFrame(columns=list(RANKING_COLUMNS))
+    )
 
 
 def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
@@ -83,82 +119,10 @@ def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
     return out
 
 
-def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
-    """A proportion with its 95 % Wilson score interval, which stays inside [0, 1] and keeps a width at 0 and 1.
-
-    Args:
-        correct: (n,) bool or 0/1.
-        image: (n,) which image each observation comes from. Observations of one image are not independent;
-            the interval then uses the effective sample size n / design effect, the design effect being estimated
-            from the images' totals (Franco et al. 2019, J. Survey Statistics and Methodology 7:334). None: all
-            observations are independent, and the interval is scipy's `binomtest(...).proportion_ci("wilson")`.
-
-    Returns: the estimate; `n` is the number of observations. NaN for n = 0.
-    """
-    correct = np.asarray(correct, dtype=float)
-    n = len(correct)
-    if n == 0:
-        return Estimate(math.nan, math.nan, math.nan, 0)
-    p = float(correct.mean())
-    size = float(n) if image is None else _effective_size(correct, np.asarray(image), p)
-    z = float(norm.ppf(0.975))
-    centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
-    half = z / (1 + z**2 / size) * math.sqrt(p * (1 - p) / size + z**2 / (4 * size**2))
-    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
-
-
-def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
-    n = len(correct)
-    _, which = np.unique(image, return_inverse=True)
-    residuals = np.bincount(which, weights=correct - p)
-    clusters = len(residuals)
-    if clusters == n:
-        return float(n)
-    # No spread (all right, all wrong, or one image) shows no design effect: count the images, which is cautious.
-    variance = clusters / max(clusters - 1, 1) * float(residuals @ residuals) / n**2
-    return min(n, p * (1 - p) / variance) if variance > 0 and clusters > 1 else float(clusters)
-
-
-def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
-    """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
-
-    The interval says how far the test images determine one seed's result, and nothing about the spread over seeds,
-    which is to be shown beside it; `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
-    """
-    values = _estimated(estimates)
-    return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
-
-
-def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
-    """Mean over seeds with a 95 % interval for the two errors it has: the test images and the training's randomness.
-
-    All seeds are tested on the same images, so the images' error does not shrink with more seeds: it is the mean
-    distance from the estimate to its bound. The seeds' error is that of a mean, t s / sqrt(n) with Student's t for n
-    seeds and their standard deviation s; it is zero, that is unknown, with one seed. The two are added in quadrature,
-    each side for itself. Estimates that are NaN or None are left out; n is the mean of their sizes.
-    """
-    values = _estimated(estimates)
-    if not len(values):
-        return Estimate(math.nan, math.nan, math.nan, 0)
-    estimate, n = values[:, 0].mean(), len(values)
-    seeds = t.ppf(0.975, n - 1) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
-    # A bootstrap interval may lie beside its estimate: that side's distance is then 0.
-    low, high = (max(0.0, distance) for distance in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
-    low, high = estimate - math.hypot(low, seeds), estimate + math.hypot(high, seeds)
-    return Estimate(float(estimate), float(low), float(high), float(values[:, 3].mean()))
-
-
-def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:
-    """Those that have an estimate: (seeds, 4)."""
-    rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
-    values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
-    return values[~np.isnan(values[:, 0])]
-
-
 def estimate_of(run: Run, measure: str) -> Estimate:
     """A measure of a run by its name in metrics.json; NaN where the run lacks it."""
-    found = run.measures.get(measure, {})
-    return Estimate(*(math.nan if found.get(field) is None else found[field] for field in Estimate._fields))
+    fields = run.measures.get(measure, {})
+    return Estimate(*(math.nan if fields.get(name) is None else fields[name] for name in Estimate._fields))
 
 
 def own_score(images: pd.DataFrame) -> str | None:

@@ -1,30 +1,95 @@
-"""Measures of certainty scores, each with a bootstrap interval over images.
+"""Bootstrap over images: resamples, and the intervals of any statistic of them.
 
-The bootstrap draws images with replacement; an image's crops or views stay together. What is computed is in
-`rank_statistics` and `risk_coverage`; this module draws the resamples and makes intervals of the results.
+The bootstrap draws images with replacement; an image's crops or views stay together. A resample is written as counts:
+how often each image was drawn. Every statistic is computed from values that are sorted once and from such counts, so
+that repeated images are treated exactly as ties and thousands of resamples are a few array operations. Resamples are
+drawn in blocks, each with random numbers of its own, so that the blocks can be worked on by any number of threads with
+the same result. The statistics are here (`Mean`), in `ranks` and in `risk_coverage`.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vi_simsiam.stats.ranks import Auroc, FalsePositiveRate, Ranked, Spearman
-from vi_simsiam.stats.resamples import Draws, Resamples, Statistic
+from vi_simsiam.core import randomness
+from vi_simsiam.stats.intervals import Estimate
 
 _LEVEL = 0.95
+_COUNTS = 1 << 18  # counts of a block
+_VALUES = 1 << 17  # values worked on at once: they stay in the processor's cache
 
 
-class Estimate(NamedTuple):
-    """A quantity with its 95 % interval; NaN where it could not be estimated. Here n is the number of images."""
+class Resamples:
+    """Some resamples, and what statistics have derived from them and can share.
 
-    estimate: float
-    ci_low: float
-    ci_high: float
-    n: float
+    Attributes:
+        counts: (r, n) int32, how often each of the n images was drawn in each of the r resamples.
+    """
+
+    def __init__(self, counts: NDArray[np.int32]):
+        self.counts = counts
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` returns, called only when `key` is asked for the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def parts(self, width: int) -> Iterator["Resamples"]:
+        """The same resamples in pieces, so small that an array of `width` values for each fits the cache."""
+        rows = max(1, _VALUES // width)
+        for start in range(0, len(self.counts), rows):
+            yield Resamples(self.counts[start : start + rows])
+
+
+class Statistic(Protocol):
+    """A quantity of the images, and of any resample of them.
+
+    Attributes:
+        point: its value on the images themselves.
+        width: number of table rows that it looks at.
+    """
+
+    point: float
+    width: int
+
+    def resampled(self, resamples: Resamples) -> NDArray:
+        """Its value on each resample: (r,) float64, NaN where it is undefined."""
+        ...
+
+
+class Draws:
+    """Blocks of resamples of one or more sets of images, each set with replacement from itself.
+
+    Args:
+        sizes: number of images of each set; the counts of the first set's images come first.
+        resamples: number of resamples in all blocks together.
+        seed: of the draws.
+    """
+
+    def __init__(self, sizes: Sequence[int], resamples: int, seed: int):
+        self.sizes, self.resamples, self.seed = tuple(sizes), resamples, seed
+        self._rows = max(1, _COUNTS // sum(self.sizes))
+
+    def __len__(self) -> int:
+        return -(-self.resamples // self._rows)
+
+    def block(self, number: int) -> Resamples:
+        """Block `number` of len(self), a function of that number and the arguments above alone."""
+        rng = np.random.default_rng(randomness.seed(self.seed, "bootstrap", number))
+        rows = min(self._rows, self.resamples - number * self._rows)
+        counts = np.empty((rows, sum(self.sizes)), np.int32)
+        first = 0
+        for n in self.sizes:
+            drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n
+            counts[:, first : first + n] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            first += n
+        return Resamples(counts)
 
 
 class Bootstrap:
@@ -48,23 +113,25 @@ class Bootstrap:
 
         Every resample is drawn once for all of them, and statistics of the same `Ranked` share its work.
         """
-        known = {name: statistic for name, statistic in statistics.items() if statistic is not None}
+        defined = {name: statistic for name, statistic in statistics.items() if statistic is not None}
         by_width: dict[int, list[str]] = {}
-        for name, statistic in known.items():
+        for name, statistic in defined.items():
             by_width.setdefault(statistic.width, []).append(name)
 
         def resampled(number: int) -> dict[str, NDArray]:
             block = self.draws.block(number)
-            out: dict[str, list[NDArray]] = {name: [] for name in known}
+            out: dict[str, list[NDArray]] = {name: [] for name in defined}
             for width, names in by_width.items():
                 for part in block.parts(width):
                     for name in names:
-                        out[name].append(known[name].resampled(part))
+                        out[name].append(defined[name].resampled(part))
             return {name: np.concatenate(values) for name, values in out.items()}
 
         with ThreadPoolExecutor(self.threads) as pool:
             blocks = list(pool.map(resampled, range(len(self.draws))))
-        return {name: self._estimate(statistic, [block[name] for block in blocks]) for name, statistic in known.items()}
+        return {
+            name: self._estimate(statistic, [block[name] for block in blocks]) for name, statistic in defined.items()
+        }
 
     def _estimate(self, statistic: Statistic, blocks: list[NDArray]) -> Estimate:
         tail = (1 - _LEVEL) / 2
@@ -74,14 +141,6 @@ class Bootstrap:
     def one(self, statistic: Statistic | None) -> Estimate | None:
         """The estimate of a single statistic; None of None."""
         return self.estimates({"": statistic}).get("")
-
-    def auroc(self, scores: ArrayLike, positive: ArrayLike, image: ArrayLike | None = None) -> Estimate | None:
-        """Estimate of `auroc`, see there."""
-        return self.one(auroc(scores, positive, image))
-
-    def spearman(self, x: ArrayLike, y: ArrayLike, image: ArrayLike | None = None) -> Estimate | None:
-        """Estimate of `spearman`, see there."""
-        return self.one(spearman(x, y, image))
 
     def mean(self, values: ArrayLike, image: ArrayLike | None = None) -> Estimate:
         """Estimate of `Mean`, see there."""
@@ -100,25 +159,6 @@ class Mean:
     def resampled(self, resamples: Resamples) -> NDArray:
         counts = resamples.counts[:, : len(self._rows)]
         return np.einsum("ij,j->i", counts, self._sums) / np.einsum("ij,j->i", counts, self._rows)
-
-
-def auroc(
-    scores: ArrayLike | Ranked, positive: ArrayLike, image: ArrayLike | None = None, fpr95: bool = False
-) -> Auroc | FalsePositiveRate | None:
-    """AUROC of (m,) scores against (m,) booleans, or FPR95. `image`: as of `Ranked`.
-
-    Returns: None where it is undefined, because all rows are positive or none is.
-    """
-    positive = np.asarray(positive, bool)
-    if positive.all() or not positive.any():
-        return None
-    return (FalsePositiveRate if fpr95 else Auroc)(Ranked.of(scores, image), positive)
-
-
-def spearman(x: ArrayLike | Ranked, y: ArrayLike | Ranked, image: ArrayLike | None = None) -> Spearman | None:
-    """Spearman's rank correlation of x and y, both (m,); `image`: as of `Ranked`. None if either is constant."""
-    x, y = Ranked.of(x, image), Ranked.of(y, image)
-    return None if min(len(x.first), len(y.first)) < 2 else Spearman(x, y)
 
 
 def _cores() -> int:

@@ -1,4 +1,4 @@
-"""Statistics that only look at the order of values, on all resamples of a `Resamples` at once.
+"""Statistics that only look at the order of values (AUROC, FPR95, Spearman), on all resamples of a `Resamples` at once.
 
 Ranks are those of the resampled rows: a row whose image was drawn w times stands there w times, and equal values share
 the mean of their ranks. A centred rank here is twice the mean rank, less (number of rows + 1): it is whole and its
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from vi_simsiam.stats.resamples import Resamples
+from vi_simsiam.stats.bootstrap import Resamples
 
 _PASSED = (19, 20)  # the share of positives that FPR95 lets pass, as whole numbers: 0.95 is not one in floating point
 
@@ -158,3 +158,22 @@ class FalsePositiveRate:
         negatives = below[:, -1] - positives
         with np.errstate(invalid="ignore"):  # 0/0: a resample without negatives
             return 1 - negatives_below / negatives
+
+
+def auroc(
+    scores: ArrayLike | Ranked, positive: ArrayLike, image: ArrayLike | None = None, fpr95: bool = False
+) -> Auroc | FalsePositiveRate | None:
+    """AUROC of (m,) scores against (m,) booleans, or FPR95. `image`: as of `Ranked`.
+
+    Returns: None where it is undefined, because all rows are positive or none is.
+    """
+    positive = np.asarray(positive, bool)
+    if positive.all() or not positive.any():
+        return None
+    return (FalsePositiveRate if fpr95 else Auroc)(Ranked.of(scores, image), positive)
+
+
+def spearman(x: ArrayLike | Ranked, y: ArrayLike | Ranked, image: ArrayLike | None = None) -> Spearman | None:
+    """Spearman's rank correlation of x and y, both (m,); `image`: as of `Ranked`. None if either is constant."""
+    x, y = Ranked.of(x, image), Ranked.of(y, image)
+    return None if min(len(x.first), len(y.first)) < 2 else Spearman(x, y)

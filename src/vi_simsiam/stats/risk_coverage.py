@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from vi_simsiam.stats.bootstrap import Resamples
 from vi_simsiam.stats.ranks import Ranked
-from vi_simsiam.stats.resamples import Resamples
 
 
 class Aurc:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vi_simsiam.stats.bootstrap import Bootstrap, Estimate, Mean, auroc, spearman
-from vi_simsiam.stats.ranks import Ranked
-from vi_simsiam.stats.resamples import Statistic
+from vi_simsiam.stats.bootstrap import Bootstrap, Mean, Statistic
+from vi_simsiam.stats.intervals import Estimate
+from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
 from vi_simsiam.uncertainty import scores
 
@@ -69,10 +69,10 @@ def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
     for score in measured_scores(images):
         ranked = Ranked(images[score])
         if len(judged):
-            known = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
-            aurc = Aurc(known, judged["correct"])
-            out[f"auroc_correct/{score}"] = auroc(known, judged["correct"])
-            out[f"r_auroc/{score}"] = auroc(known, judged["neighbour_correct"])
+            of_judged = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
+            aurc = Aurc(of_judged, judged["correct"])
+            out[f"auroc_correct/{score}"] = auroc(of_judged, judged["correct"])
+            out[f"r_auroc/{score}"] = auroc(of_judged, judged["neighbour_correct"])
             out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
         for name, values in properties.items():
             out[f"spearman_{name}/{score}"] = spearman(ranked, values)
@@ -87,19 +87,19 @@ def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic 
     complete = len(judged) == len(crops)
     out: dict[str, Statistic | None] = {}
     if len(judged):
-        known_area = area if complete else Ranked(judged["area"], judged["index"])
+        area_of_judged = area if complete else Ranked(judged["area"], judged["index"])
         out = {
             "crop_knn_top1": Mean(judged["knn_correct"], judged["index"]),
             "crop_probe_top1": Mean(judged["correct"], judged["index"]),
-            "auroc_crop_correct/crop_area": auroc(known_area, judged["correct"]),
+            "auroc_crop_correct/crop_area": auroc(area_of_judged, judged["correct"]),
         }
     parts = crops[crops["area"] < 1]
     for score in measured_scores(crops):
         ranked = Ranked(crops[score], image)
         if len(judged):
-            known = ranked if complete else Ranked(judged[score], judged["index"])
-            aurc = Aurc(known, judged["correct"])
-            out[f"auroc_crop_correct/{score}"] = auroc(known, judged["correct"])
+            of_judged = ranked if complete else Ranked(judged[score], judged["index"])
+            aurc = Aurc(of_judged, judged["correct"])
+            out[f"auroc_crop_correct/{score}"] = auroc(of_judged, judged["correct"])
             out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
         out[f"spearman_crop_area/{score}"] = spearman(ranked, area)
         if len(parts):

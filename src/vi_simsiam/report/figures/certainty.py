@@ -18,13 +18,12 @@ from vi_simsiam.report.figures.style import (
 )
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import (
-    Estimate,
     accuracy_in_groups,
     estimate_of,
-    mean_over_seeds,
     own_score,
     shown_score,
 )
+from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 

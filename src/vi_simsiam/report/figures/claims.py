@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from vi_simsiam.report.claims import RANGES, Finding, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run
-from vi_simsiam.report.tables import mean_over_seeds
+from vi_simsiam.stats.intervals import mean_over_seeds
 
 _ROW = 0.17  # inches per claim
 _FRAME = 0.45  # inches of a panel's axis and label
@@ -38,16 +38,16 @@ def claims(runs: list[Run], margin: float) -> Figure:
     if not groups:
         return message("no claim can be decided: no method with kappa in this run")
     panels = [
-        [found for scale in _SCALES if (found := [f for f in group if f.claim.scale == scale])]
+        [panel for scale in _SCALES if (panel := [f for f in group if f.claim.scale == scale])]
         for group in groups.values()
     ]
-    heights = [[_FRAME + _ROW * len(found) for found in group] for group in panels]
+    heights = [[_FRAME + _ROW * len(panel) for panel in group] for group in panels]
     figure, legend, parts = blocks(_titles(runs, groups), [0.25 + sum(rows) for rows in heights])
     _legend(legend)
     for part, group, ratios in zip(parts, panels, heights, strict=True):
         grid = part.subplots(len(group), 1, squeeze=False, height_ratios=ratios)[:, 0]
-        for axes, found in zip(grid, group, strict=True):
-            _forest(axes, found)
+        for axes, panel in zip(grid, group, strict=True):
+            _forest(axes, panel)
     return figure
 
 
@@ -60,10 +60,10 @@ def _titles(runs: list[Run], groups: dict[tuple[str, str], list[Finding]]) -> li
     return titles
 
 
-def _forest(axes: Axes, found: Sequence[Finding]) -> None:
-    scale = found[0].claim.scale
-    limits = _limits(found) if scale == "difference" else RANGES[scale]
-    for place, finding in enumerate(found):
+def _forest(axes: Axes, panel: Sequence[Finding]) -> None:
+    scale = panel[0].claim.scale
+    limits = _limits(panel) if scale == "difference" else RANGES[scale]
+    for place, finding in enumerate(panel):
         claim, total = finding.claim, finding.estimate
         end = limits[claim.above]
         axes.barh(place, end - claim.threshold, left=claim.threshold, height=1, color=_CLAIMED, zorder=0)
@@ -83,16 +83,16 @@ def _forest(axes: Axes, found: Sequence[Finding]) -> None:
                 words, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(column, 0),
                 textcoords="offset points", va="center", fontsize=7, color=colour, annotation_clip=False,
             )  # fmt: skip
-    for threshold in {finding.claim.threshold for finding in found}:
+    for threshold in {finding.claim.threshold for finding in panel}:
         axes.axvline(threshold, color="black", linewidth=0.6)
-    axes.set_yticks(range(len(found)), [finding.claim.name for finding in found])
-    axes.set(xlabel=_SCALES[scale], ylim=(len(found) - 0.5, -0.5), xlim=limits)
+    axes.set_yticks(range(len(panel)), [finding.claim.name for finding in panel])
+    axes.set(xlabel=_SCALES[scale], ylim=(len(panel) - 0.5, -0.5), xlim=limits)
     axes.grid(visible=False, axis="y")
 
 
-def _limits(found: Sequence[Finding]) -> tuple[float, float]:
+def _limits(panel: Sequence[Finding]) -> tuple[float, float]:
     """Of differences: all intervals and seeds, the threshold and 0."""
-    values = [value for f in found for value in (*f.estimate[:3], *(s.estimate for s in f.seeds), f.claim.threshold)]
+    values = [value for f in panel for value in (*f.estimate[:3], *(s.estimate for s in f.seeds), f.claim.threshold)]
     low, high = min([*values, 0.0]), max([*values, 0.0])
     space = 0.05 * (high - low)
     return float(low - space), float(np.nextafter(high + space, 1))

@@ -62,19 +62,19 @@ def _maps(part: FigureBase, run: Run) -> None:
 
 
 def _by_class(axes: Axes, places: NDArray, label: NDArray, classes: list[str]) -> None:
-    known = [int(name) for name in np.unique(label) if name >= 0]
-    if not known:
+    labels = [int(name) for name in np.unique(label) if name >= 0]
+    if not labels:
         axes.scatter(*places.T, color="#777777", s=5, linewidth=0)
         axes.set_title("by class: no labelled images")
         return
     axes.scatter(*places[label < 0].T, color="#cccccc", s=5, linewidth=0)
     colours = colormaps["tab10" if len(classes) <= 10 else "tab20" if len(classes) <= _NAMED else "hsv"]
     scale = 1 if len(classes) <= _NAMED else 256 / len(classes)
-    for name in known:
+    for name in labels:
         colour = [colours(int(name * scale))]
         axes.scatter(*places[label == name].T, color=colour, s=5, linewidth=0, label=shortened(classes[name], 16))
-    axes.set_title("by class" if len(known) <= _NAMED else f"by class ({len(known)} classes)")
-    if len(known) <= _NAMED:
+    axes.set_title("by class" if len(labels) <= _NAMED else f"by class ({len(labels)} classes)")
+    if len(labels) <= _NAMED:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2, handletextpad=0.1, borderpad=0)
 
 

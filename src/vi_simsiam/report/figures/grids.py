@@ -31,8 +31,8 @@ def kappa_grids(runs: list[Run], images: int) -> Figure:
         rows = -(-min(images, len(table) // 2) // ROW)
         label = table.loc[table["label"] >= 0, "label"]
         classes.append([name for name, count in label.value_counts().sort_index().items() if count > 1])
-        shown = len(classes[-1][:_CLASSES])
-        heights.append([0.3 + 0.8 * rows] * 2 + [0.3 + 0.68 * shown] * (shown > 0))
+        count = len(classes[-1][:_CLASSES])
+        heights.append([0.3 + 0.8 * rows] * 2 + [0.3 + 0.68 * count] * (count > 0))
     titles = [kappa_title(group) for group in groups]
     figure, _, parts = blocks(titles, [0.25 + sum(ratios) for ratios in heights], legend=0)
     for part, group, table, ratios, names in zip(parts, groups, tables, heights, classes, strict=True):

@@ -19,11 +19,12 @@ from vi_simsiam.report.figures.style import (
     methods_legend,
 )
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, mean_over_seeds, over_seeds, sphere_dimension, wilson
+from vi_simsiam.report.tables import estimate_of, sphere_dimension
+from vi_simsiam.stats.intervals import mean_over_seeds, over_seeds, wilson
 from vi_simsiam.uncertainty.measures import outcomes
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
-# What the strength of each augmentation of vi_simsiam.graded counts.
+# What the strength of each augmentation of uncertainty.graded counts.
 _STRENGTHS = {
     "brightness": "brightness, factor 2^±x",
     "contrast": "contrast, factor 2^±x",
@@ -92,11 +93,11 @@ def augmentations(runs: list[Run]) -> Figure:
     groups = kappa_groups(runs)
     if not groups:
         return message(NO_KAPPA)
-    shown = [list(dict.fromkeys(group[0].graded["augmentation"])) for group in groups]
-    rows = [-(-(1 + len(names)) // _COLUMNS) for names in shown]
+    augmented = [list(dict.fromkeys(group[0].graded["augmentation"])) for group in groups]
+    rows = [-(-(1 + len(names)) // _COLUMNS) for names in augmented]
     titles = [f"{kappa_title(group)}, one augmentation at a time" for group in groups]
     figure, _, parts = blocks(titles, [0.2 + 1.7 * count for count in rows], legend=0)
-    for part, group, names, count in zip(parts, groups, shown, rows, strict=True):
+    for part, group, names, count in zip(parts, groups, augmented, rows, strict=True):
         grid = part.subplots(count, _COLUMNS, sharey=True, squeeze=False)
         method = group[0].method
         panels = iter(grid.flat)
@@ -119,5 +120,5 @@ def augmentations(runs: list[Run]) -> Figure:
 
 
 def _correlation(runs: Sequence[Run], name: str) -> str:
-    found = over_seeds(estimate_of(run, f"spearman_{name}/kappa") for run in runs)
-    return f"ρ = {interval_text(found)}"
+    rho = over_seeds(estimate_of(run, f"spearman_{name}/kappa") for run in runs)
+    return f"ρ = {interval_text(rho)}"

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from vi_simsiam.report.claims import dino_correlation
 from vi_simsiam.report.figures.style import block_title, blocks, interval_text, kappa_axis, message, method_style
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import over_seeds, sphere_dimension
+from vi_simsiam.report.tables import sphere_dimension
+from vi_simsiam.stats.intervals import over_seeds
 
 NO_KAPPA = "no method with kappa in this run"
 _CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest areas there are
@@ -40,9 +41,9 @@ def kappa_histogram(runs: list[Run]) -> Figure:
 def _histogram(axes: Axes, runs: Sequence[Run]) -> None:
     areas = np.unique(runs[0].crops["area"])
     areas = areas[areas < 1]
-    shown = sorted({float(areas[np.abs(areas - area).argmin()]) for area in _CROP_AREAS}) if len(areas) else []
+    nearest = sorted({float(areas[np.abs(areas - area).argmin()]) for area in _CROP_AREAS}) if len(areas) else []
     sets = [("whole images", [run.images["kappa"] for run in runs])]
-    for area in shown:
+    for area in nearest:
         crops = [run.crops.loc[run.crops["area"] == area, "kappa"] for run in runs]
         sets.append((f"crops, {100 * area:g} % of the area", crops))
     pooled = np.concatenate([kappa for _, columns in sets for kappa in columns])
@@ -67,13 +68,13 @@ def _histogram(axes: Axes, runs: Sequence[Run]) -> None:
 def kappa_vs_dino(runs: list[Run]) -> Figure:
     """Kappa against minus the entropy of DINO's categorical output, of the same test images."""
     pairs = [_pairs(group) for group in grouped(runs, "dataset").values()]
-    pairs = [found for found in pairs if found]
+    pairs = [group for group in pairs if group]
     if not pairs:
         return message("needs VI-SimSiam and DINO on the same data, with equal seeds")
     titles = [block_title([ours for ours, _ in p], f"{len(p[0][0].images):,} test images") for p in pairs]
     figure, _, parts = blocks(titles, [2.9] * len(pairs), legend=0)
-    for part, found in zip(parts, pairs, strict=True):
-        _against(part.subplots(), found)
+    for part, group in zip(parts, pairs, strict=True):
+        _against(part.subplots(), group)
     return figure
 
 
@@ -95,8 +96,8 @@ def _against(axes: Axes, pairs: Sequence[tuple[Run, Run]]) -> None:
     else:
         axes.scatter(kappa, certainty, s=6, color=colour, alpha=0.5, linewidth=0)
     per_seed = [(ours.seed, dino_correlation(ours, dino)) for ours, dino in pairs]
-    seeds = ", ".join(f"{found.estimate:+.2f} (seed {seed})" for seed, found in per_seed).replace("-", "−")
-    total = interval_text(over_seeds(found for _, found in per_seed))
+    seeds = ", ".join(f"{rho.estimate:+.2f} (seed {seed})" for seed, rho in per_seed).replace("-", "−")
+    total = interval_text(over_seeds(rho for _, rho in per_seed))
     axes.set_title(f"Spearman's ρ = {total}" + (f"; {seeds}" if len(per_seed) > 1 else ""))
     mean = " (mean over seeds)" if len(pairs) > 1 else ""
     axes.set(xlabel=f"κ of VI-SimSiam{mean}", ylabel="−entropy of DINO (nats)")

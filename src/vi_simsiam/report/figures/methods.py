@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 
 from vi_simsiam.report.figures.style import block_title, blocks, draw_estimate, method_style, methods_legend
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, wilson
+from vi_simsiam.report.tables import estimate_of
+from vi_simsiam.stats.intervals import wilson
 from vi_simsiam.uncertainty.measures import outcomes
-from vi_simsiam.uncertainty.scores import IN_FIGURES
-from vi_simsiam.uncertainty.scores import score as row_of
+from vi_simsiam.uncertainty.scores import IN_FIGURES, SCORES
 
 _STEP = 0.12  # inches between two methods' estimates
 _PANELS = {
@@ -88,7 +88,7 @@ def _aurocs(
         axes.set_xlim(0, 1)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
-    axes.set_yticks([sum(p) / len(p) for p in places.values()], [row_of(score).label for score in places])
+    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score].label for score in places])
     axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
     axes.grid(visible=False, axis="y")
 

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 
 from vi_simsiam.core.files import replacing
 from vi_simsiam.report.runs import Run
-from vi_simsiam.report.tables import Estimate, mean_over_seeds
+from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
 
 WIDTH = 7.0  # inches: two columns of a paper
 

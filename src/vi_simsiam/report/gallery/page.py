@@ -1,4 +1,9 @@
-"""The gallery: one HTML file in which test images are looked through by how certain the model is of them."""
+"""The gallery: one HTML file in which test images are looked through by how certain the model is of them.
+
+Markup, style and script are files beside this one; the places @NAME@ in the markup are filled in here. The script
+writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be loaded: a
+class or a file with a name in HTML is shown, not obeyed.
+"""
 
 import base64
 import hashlib
@@ -15,7 +20,6 @@ from PIL import Image
 
 from vi_simsiam.core.files import replacing
 from vi_simsiam.report.figures.style import method_style
-from vi_simsiam.report.gallery_template import PAGE, SCRIPT, STYLE
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.spatial import resize
@@ -30,13 +34,17 @@ _BOX = ("top", "left", "height", "width")
 def write_gallery(runs: Sequence[Run], path: Path) -> None:
     """Write the page of the first seed of every data set and method. The same inputs give the same bytes."""
     data = {"datasets": [_dataset(group) for group in grouped(list(runs), "dataset").values()]}
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    page = PAGE
+    page, style, script = _file("page.html"), "\n" + _file("style.css"), "\n" + _file("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # The data last: what they contain must not be taken for a place to fill.
-    for name, text in {"STYLE": STYLE, "DIGEST": digest, "SCRIPT": SCRIPT, "DATA": _embedded(data)}.items():
+    for name, text in {"STYLE": style, "DIGEST": digest, "SCRIPT": script, "DATA": _embedded(data)}.items():
         page = page.replace(f"@{name}@", text, 1)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _embedded(data: Any) -> str:
@@ -47,12 +55,12 @@ def _embedded(data: Any) -> str:
 
 def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     first = [group[0] for group in grouped(list(runs), "method").values()]
-    shown = [run for run in first if own_score(run.images) is not None] or first
+    with_score = [run for run in first if own_score(run.images) is not None] or first
     # VI-SimSiam before the others: the page opens with it.
-    shown.sort(key=lambda run: not run.has_kappa)
-    rows = _rows(shown[0].images[shown_score(shown[0].images)].to_numpy())
-    images, paths = shown[0].test_images(), shown[0].sources["path"].to_numpy()
-    label = shown[0].images["label"].to_numpy()
+    with_score.sort(key=lambda run: not run.has_kappa)
+    rows = _rows(with_score[0].images[shown_score(with_score[0].images)].to_numpy())
+    images, paths = with_score[0].test_images(), with_score[0].sources["path"].to_numpy()
+    label = with_score[0].images["label"].to_numpy()
     tile = min(_TILE, images.shape[1])
     return {
         "name": runs[0].dataset,
@@ -64,7 +72,7 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
         "index": rows.tolist(),
         "path": [str(path) for path in paths[rows]],
         "label": label[rows].tolist(),
-        "runs": [_run(run, rows) for run in shown],
+        "runs": [_run(run, rows) for run in with_score],
     }
 
 
@@ -80,7 +88,7 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
     score, table = shown_score(run.images), run.images.iloc[rows]
     names = [name for name in scores.IN_FIGURES if name in table]
     names.sort(key=lambda name: name != score)
-    known = (table["label"] >= 0).to_numpy()
+    labelled = (table["label"] >= 0).to_numpy()
     judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
     return {
         "name": f"{method_style(run.method).label}, seed {run.seed}",
@@ -88,7 +96,7 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
         "labels": [scores.score(name).label for name in names],
         "scores": [_numbers(table[name]) for name in names],
         "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
-        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], known, strict=True)]
+        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], labelled, strict=True)]
         if "correct" in judged
         else None,
         "crops": _crops(run, score, rows),

@@ -1,91 +1,3 @@
-"""Markup, style and script of the gallery page; `gallery_page` fills in the places @NAME@.
-
-The script writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be
-loaded: a class or a file with a name in HTML is shown, not obeyed.
-"""
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-@DIGEST@'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Gallery: test images by certainty</title>
-<style>@STYLE@</style>
-</head>
-<body>
-<header>
-<h1>Test images by certainty</h1>
-<form id="controls">
-<label>Data and model <select id="run"></select></label>
-<label>Sort <select id="order"><option value="1">least certain first</option>
-<option value="-1">most certain first</option></select></label>
-<label>Class <select id="class"></select></label>
-<label>Prediction <select id="judged"><option value="">right and wrong</option><option value="right">right</option>
-<option value="wrong">wrong</option></select></label>
-<label>Path contains <input id="search" type="search"></label>
-</form>
-<p id="count" role="status"></p>
-<p class="hint">Keys: arrows, Home, End move; <kbd>s</kbd> turns the order; <kbd>r</kbd> right, <kbd>w</kbd> wrong,
-<kbd>a</kbd> all; <kbd>/</kbd> search.</p>
-</header>
-<main>
-<div id="grid" role="listbox" aria-label="images"></div>
-<aside id="detail" aria-live="polite"></aside>
-</main>
-<noscript>This page needs JavaScript.</noscript>
-<script id="data" type="application/json">@DATA@</script>
-<script>@SCRIPT@</script>
-</body>
-</html>
-"""
-
-STYLE = """
-* { box-sizing: border-box; }
-body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; }
-header { position: sticky; top: 0; z-index: 1; padding: 8px 14px; background: #f4f4f4; border-bottom: 1px solid #ccc; }
-h1 { margin: 0 0 6px; font-size: 17px; }
-form { display: flex; flex-wrap: wrap; gap: 6px 14px; }
-label { display: flex; gap: 5px; align-items: center; color: #444; }
-select, input { font: inherit; max-width: 240px; }
-header p { margin: 6px 0 0; } .hint { color: #666; font-size: 12px; }
-main { display: flex; align-items: flex-start; }
-#grid { flex: 1; display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 6px; padding: 12px; }
-.card { display: block; padding: 4px; border: 2px solid #ddd; border-radius: 5px; background: #fff; font: inherit;
-  font-size: 12px; text-align: center; cursor: pointer; min-width: 0; scroll-margin: 150px 0 40px; }
-.card canvas { width: 100%; max-width: 96px; aspect-ratio: 1; image-rendering: pixelated; display: block;
-  margin: 0 auto 2px; }
-.card span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.card.wrong { border-color: #d55e00; } .card.wrong .name::after { content: " \\2717"; color: #b34f00; }
-.card[aria-selected=true] { background: #dcecf7; border-color: #0072b2; }
-.card:focus-visible { outline: 3px solid #0072b2; }
-.value { color: #555; font-variant-numeric: tabular-nums; }
-#detail { width: 330px; position: sticky; top: 120px; padding: 12px; border-left: 1px solid #ddd;
-  max-height: calc(100vh - 125px); overflow: auto; }
-#detail canvas { image-rendering: pixelated; border: 1px solid #ccc; }
-#detail h2 { margin: 0 0 6px; font-size: 15px; overflow-wrap: anywhere; }
-#detail p { overflow-wrap: anywhere; }
-#detail table { border-collapse: collapse; width: 100%; margin: 8px 0; }
-#detail td { padding: 1px 6px 1px 0; border-bottom: 1px solid #eee; } #detail td + td { text-align: right; }
-.pictures { display: grid; grid-template-columns: 192px 1fr; gap: 4px 10px; align-items: start; }
-.pictures > canvas { grid-row: span 2; }
-figure { margin: 0; } figcaption { font-size: 11px; line-height: 1.25; color: #555; }
-@media (max-width: 700px) {
-  header { position: static; }
-  .card { scroll-margin: 20px 0 46vh; }
-  main { display: block; }
-  #grid { padding-bottom: 46vh; }
-  #detail { position: fixed; left: 0; right: 0; top: auto; bottom: 0; width: auto; max-height: 44vh; background: #fff;
-    border-left: 0; border-top: 2px solid #888; }
-  #detail:empty { display: none; }
-  .hint { display: none; }
-  .pictures { grid-template-columns: repeat(3, minmax(0, 110px)); }
-  .pictures canvas { width: 100%; } .pictures > canvas { grid-row: auto; }
-}
-"""
-
-SCRIPT = """
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = id => document.getElementById(id);
@@ -97,7 +9,7 @@ function element(tag, properties, ...children) {
   made.append(...children);
   return made;
 }
-const number = value => value === null ? "\\u2013" : String(value).replace("-", "\\u2212");
+const number = value => value === null ? "\u2013" : String(value).replace("-", "\u2212");
 const named = label => label === null || label < 0 ? "no label" : set.classes[label] ?? String(label);
 
 function picture(item, side, box) {
@@ -241,4 +153,3 @@ at("controls").addEventListener("submit", event => event.preventDefault());
 ["order", "class", "judged"].forEach(id => at(id).addEventListener("change", filter));
 at("search").addEventListener("input", filter);
 choose();
-"""

@@ -1,0 +1,92 @@
+"""Estimates with their 95 % intervals: of a proportion, and over the seeds of a run."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm, t
+
+
+class Estimate(NamedTuple):
+    """A quantity with its 95 % interval; NaN where it could not be estimated.
+
+    `n` is the number of images, or of observations, that it was estimated from.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    n: float
+
+
+def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
+    """A proportion with its 95 % Wilson score interval, which stays inside [0, 1] and keeps a width at 0 and 1.
+
+    Args:
+        correct: (n,) bool or 0/1.
+        image: (n,) which image each observation comes from. Observations of one image are not independent;
+            the interval then uses the effective sample size n / design effect, the design effect being estimated
+            from the images' totals (Franco et al. 2019, J. Survey Statistics and Methodology 7:334). None: all
+            observations are independent, and the interval is scipy's `binomtest(...).proportion_ci("wilson")`.
+
+    Returns: the estimate; `n` is the number of observations. NaN for n = 0.
+    """
+    correct = np.asarray(correct, dtype=float)
+    n = len(correct)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    p = float(correct.mean())
+    size = float(n) if image is None else _effective_size(correct, np.asarray(image), p)
+    z = float(norm.ppf(0.975))
+    centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * math.sqrt(p * (1 - p) / size + z**2 / (4 * size**2))
+    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
+    n = len(correct)
+    _, which = np.unique(image, return_inverse=True)
+    residuals = np.bincount(which, weights=correct - p)
+    clusters = len(residuals)
+    if clusters == n:
+        return float(n)
+    # No spread (all right, all wrong, or one image) shows no design effect: count the images, which is cautious.
+    variance = clusters / max(clusters - 1, 1) * float(residuals @ residuals) / n**2
+    return min(n, p * (1 - p) / variance) if variance > 0 and clusters > 1 else float(clusters)
+
+
+def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+    """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
+
+    The interval says how far the test images determine one seed's result, and nothing about the spread over seeds,
+    which is to be shown beside it; `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
+    """
+    values = _estimated(estimates)
+    return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+    """Mean over seeds with a 95 % interval for the two errors it has: the test images and the training's randomness.
+
+    All seeds are tested on the same images, so the images' error does not shrink with more seeds: it is the mean
+    distance from the estimate to its bound. The seeds' error is that of a mean, t s / sqrt(n) with Student's t for n
+    seeds and their standard deviation s; it is zero, that is unknown, with one seed. The two are added in quadrature,
+    each side for itself. Estimates that are NaN or None are left out; n is the mean of their sizes.
+    """
+    values = _estimated(estimates)
+    if not len(values):
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    estimate, n = values[:, 0].mean(), len(values)
+    seeds = t.ppf(0.975, n - 1) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
+    # A bootstrap interval may lie beside its estimate: that side's distance is then 0.
+    low, high = (max(0.0, distance) for distance in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
+    low, high = estimate - math.hypot(low, seeds), estimate + math.hypot(high, seeds)
+    return Estimate(float(estimate), float(low), float(high), float(values[:, 3].mean()))
+
+
+def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:
+    """Those that have an estimate: (seeds, 4)."""
+    rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
+    values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
+    return values[~np.isnan(values[:, 0])]
