@@ -13,8 +13,9 @@ from torch.nn.functional import normalize
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.methods.vae import gaussian_kl
-from vi_simsiam.nn import objective as elbo
 from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_expected_cosine
+from vi_simsiam.nn.objective import categorical_terms, spherical_terms
+from vi_simsiam.nn.sphere import HypersphericalUniform, PowerSpherical, VonMisesFisher
 
 D = 16
 BACKBONE = {"name": "resnet10", "width": 4, "stem": "3x3"}
@@ -94,7 +95,10 @@ def test_every_objective_has_the_likelihood_as_its_value(objective, views):
 def objective_gradients(objective, cosine, kappa, progress=0.0, **vi):
     net = model("vi_simsiam", objective=objective, **vi)
     cosine, kappa = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (cosine, kappa))
-    return torch.autograd.grad(net.align(cosine, kappa, progress).sum(), (cosine, kappa))
+    mu = torch.nn.functional.pad(torch.stack([cosine, torch.sqrt(1 - cosine.detach() ** 2)], dim=-1), (0, D - 2))
+    z = torch.eye(D, dtype=torch.float64)[:1]  # mu.z = cosine
+    loss = net.align(PowerSpherical(mu, kappa, validate_args=False), z, progress)
+    return torch.autograd.grad(loss.sum(), (cosine, kappa))
 
 
 COSINE, KAPPA = [-0.3, 0.1, 0.9], [0.5, 12.0, 90.0]
@@ -206,7 +210,7 @@ def test_posterior_precision_is_higher_for_a_narrower_posterior(views):
 @pytest.mark.parametrize("name", ["untrained", "simsiam", "vi_simsiam", "simclr", "dino", "vae"])
 def test_what_every_method_states(name, views):
     net = model(name).eval()
-    assert net.latent and net.target
+    assert len({part is None for part in (net.latent, net.prior, net.target)}) == 1  # all three, or a method without
     features = net.features(views[0])
     assert features.shape == (8, net.backbone.dim) == (8, 32)
     torch.testing.assert_close(net.embedding(features).norm(dim=-1), torch.ones(8))
@@ -265,7 +269,7 @@ def test_simsiam_has_the_gradient_of_a_von_mises_fisher_likelihood_over_kappa(vi
     net.zero_grad()
     _, _, z, mu = embeddings(net, views)
     kappa = net.constant_kappa
-    log_p = [net.log_prob((mu[i] * z[1 - i].detach()).sum(-1), torch.tensor(kappa)) for i in (0, 1)]
+    log_p = [VonMisesFisher(mu[i], kappa).log_density((mu[i] * z[1 - i].detach()).sum(-1)) for i in (0, 1)]
     (-(log_p[0].mean() + log_p[1].mean()) / 2).backward()
     for n, p in net.named_parameters():
         torch.testing.assert_close(ours[n], p.grad / kappa, rtol=1e-3, atol=1e-6)
@@ -349,7 +353,7 @@ def test_the_three_terms_are_logged_in_nats(name, views):
         z = [net.embedding(f).detach() for f in features]
         mu = z[0] if name == "simclr" else normalize(net.predictor(net.projector(features[0])), dim=-1).detach()
         if name == "vi_simsiam":
-            kappa = net.concentration(features[0], net.projector(features[0])).detach()
+            kappa = net.p(features[0], net.projector(features[0])).concentration.detach()
             ps = Oracle(mu.double(), kappa)
             log_p = torch.stack([ps.log_prob(row.double().expand(8, -1)) for row in z[1]]).numpy()
             kl = (-ps.entropy() + log_sphere_area(D)).mean().item()
@@ -367,10 +371,14 @@ def test_the_three_terms_are_logged_in_nats(name, views):
 
 def test_the_terms_of_known_distributions():
     """All predictions the same: the views agree no better than chance. All apart: J_align + J_uniform = log B."""
-    same = elbo.spherical_terms(torch.full((32, 32), -3.0), torch.tensor(0.5))
-    assert (same["j_align"] + same["j_uniform"]).item() == pytest.approx(0, abs=1e-5) and same["j_kl"] == -0.5
-    apart = elbo.spherical_terms(torch.eye(32) * 60, torch.zeros(32))
+    prior, places = HypersphericalUniform(32), torch.eye(32, dtype=torch.float64)
+    p = PowerSpherical(places[:1].expand(32, 32), torch.tensor(9.0, dtype=torch.float64))
+    same = spherical_terms(p, torch.nn.functional.normalize(places + 0.2, dim=-1), prior)
+    assert (same["j_align"] + same["j_uniform"]).item() == pytest.approx(0, abs=1e-5)
+    assert same["j_kl"].item() == pytest.approx(p.entropy()[0].item() - log_sphere_area(32))
+    apart = spherical_terms(VonMisesFisher(places, 60.0), places, prior)
     assert (apart["j_align"] + apart["j_uniform"]).item() == pytest.approx(math.log(32))
+    assert apart["j_kl"].item() == pytest.approx(VonMisesFisher(places, 60.0).entropy()[0].item() - log_sphere_area(32))
     q = torch.eye(4).repeat(2, 1)
-    terms = elbo.categorical_terms(q.clamp(min=1e-30).log(), q)
+    terms = categorical_terms(q.clamp(min=1e-30).log(), q)
     assert [float(v) for v in terms.values()] == pytest.approx([0, math.log(4), -math.log(4)], abs=1e-6)

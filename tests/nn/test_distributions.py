@@ -13,6 +13,7 @@ from power_spherical import HypersphericalUniform as OracleUniform
 from power_spherical import PowerSpherical as Oracle
 
 from vi_simsiam.nn import distributions as D
+from vi_simsiam.nn import sphere as S
 
 DIMS = [2, 3, 8, 128, 2048, 4096]
 KAPPAS = [1e-3, 0.1, 1.0, 37.0, 1e3, 1e4, 1e5, 1e6]
@@ -31,14 +32,14 @@ def test_log_prob_entropy_and_kl_agree_with_the_independent_package(d, kappa, dt
     z = torch.nn.functional.normalize(z + torch.linspace(0, 30, 5, dtype=z.dtype)[:, None] * mu, dim=-1)
     k = torch.full((5,), kappa, dtype=torch.float64)
     oracle = Oracle(mu, k)
-    ours = D.PowerSpherical(mu.to(dtype), k.to(dtype))
+    ours = S.PowerSpherical(mu.to(dtype), k.to(dtype))
     # float32: the input's own rounding, 6e-8 of a cosine, times kappa, is all that is allowed
     atol = 1e-8 * max(1, kappa) if dtype == torch.float64 else 1e-5 + 4e-7 * kappa
     rtol = 1e-9 if dtype == torch.float64 else 1e-6
     close = dict(rtol=rtol, atol=atol, check_dtype=False)
     torch.testing.assert_close(ours.log_prob(z.to(dtype)), oracle.log_prob(z), **close)
     torch.testing.assert_close(ours.entropy(), oracle.entropy(), **close)
-    kl = torch.distributions.kl_divergence(ours, D.HypersphericalUniform(d))
+    kl = torch.distributions.kl_divergence(ours, S.HypersphericalUniform(d))
     area = math.log(2) + d / 2 * math.log(math.pi) - scipy.special.gammaln(d / 2)
     torch.testing.assert_close(kl, area - oracle.entropy(), **close)
     # the package's own KL evaluates lgamma(d / 2) in float32: about d log d times 6e-8
@@ -67,7 +68,7 @@ def test_kappa_zero_is_uniform():
     for d in DIMS:
         assert D.power_spherical_log_normaliser(torch.zeros(()), d).item() == pytest.approx(-D.log_sphere_area(d))
         kl = torch.distributions.kl_divergence(
-            D.PowerSpherical(unit(1, d), torch.tensor([1e-9])), D.HypersphericalUniform(d)
+            S.PowerSpherical(unit(1, d), torch.tensor([1e-9])), S.HypersphericalUniform(d)
         )
         assert abs(kl.item()) < 1e-6
 
@@ -78,10 +79,10 @@ def test_gradients(d):
     kappa = torch.tensor([0.3, 5.0, 80.0], dtype=torch.float64, requires_grad=True)
 
     def log_prob(mu, kappa, z):
-        return D.PowerSpherical(mu, kappa, validate_args=False).log_prob(z)
+        return S.PowerSpherical(mu, kappa, validate_args=False).log_prob(z)
 
     def entropy(kappa):
-        return D.PowerSpherical(mu.detach(), kappa, validate_args=False).entropy()
+        return S.PowerSpherical(mu.detach(), kappa, validate_args=False).entropy()
 
     assert torch.autograd.gradcheck(log_prob, (mu, kappa, z))
     assert torch.autograd.gradcheck(entropy, (kappa,))
@@ -93,7 +94,7 @@ def test_antipode_is_finite_with_finite_gradient():
     for offset in (0.0, 1e-8, 1e-4):
         z = torch.nn.functional.normalize(-mu + offset * unit(4, 32, seed=3, dtype=torch.float32), dim=-1)
         z.requires_grad_()
-        log_prob = D.PowerSpherical(mu, kappa).log_prob(z)
+        log_prob = S.PowerSpherical(mu, kappa).log_prob(z)
         assert torch.isfinite(log_prob).all()
         for gradient in torch.autograd.grad(log_prob.sum(), (z, kappa)):
             assert torch.isfinite(gradient).all()
@@ -104,9 +105,9 @@ def test_antipode_is_finite_with_finite_gradient():
 def test_autocast_does_not_lower_the_precision():
     mu, z = unit(8, 256, dtype=torch.float32), unit(8, 256, seed=1, dtype=torch.float32)
     kappa = torch.logspace(0, 4, 8)
-    expected = D.PowerSpherical(mu, kappa).log_prob(z)
+    expected = S.PowerSpherical(mu, kappa).log_prob(z)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(D.PowerSpherical(mu, kappa).log_prob(z), expected, rtol=0, atol=0)
+        torch.testing.assert_close(S.PowerSpherical(mu, kappa).log_prob(z), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("d", [2, 3, 10, 200])
@@ -115,7 +116,7 @@ def test_samples_have_the_distribution_of_the_theory(d, kappa):
     torch.manual_seed(0)
     n = 20_000
     mu = unit(d)
-    z = D.PowerSpherical(mu, torch.tensor(kappa, dtype=torch.float64)).sample((n,))
+    z = S.PowerSpherical(mu, torch.tensor(kappa, dtype=torch.float64)).sample((n,))
     torch.testing.assert_close(z.norm(dim=-1), torch.ones(n, dtype=z.dtype))
     t = (z @ mu).numpy()
     marginal = scipy.stats.beta((d - 1) / 2 + kappa, (d - 1) / 2, loc=-1, scale=2)
@@ -133,8 +134,8 @@ def test_samples_have_the_distribution_of_the_theory(d, kappa):
 
 def test_entropy_and_kl_match_monte_carlo():
     torch.manual_seed(1)
-    p = D.PowerSpherical(unit(64), torch.tensor(90.0, dtype=torch.float64))
-    q = D.HypersphericalUniform(64)
+    p = S.PowerSpherical(unit(64), torch.tensor(90.0, dtype=torch.float64))
+    q = S.HypersphericalUniform(64)
     z = p.sample((40_000,))
     surprise = -p.log_prob(z)
     error = surprise.std().item() / 200
@@ -151,7 +152,7 @@ def test_sampling_around_the_first_axis(axis):
     if axis == "near":
         mu = torch.nn.functional.normalize(mu + 1e-9 * unit(6), dim=0)
     torch.manual_seed(2)
-    z = D.PowerSpherical(mu, torch.tensor(1e4, dtype=torch.float64)).sample((1000,))
+    z = S.PowerSpherical(mu, torch.tensor(1e4, dtype=torch.float64)).sample((1000,))
     assert (z @ mu).mean().item() == pytest.approx(1e4 / (1e4 + 5), abs=1e-4)
     assert z[:, 1:].std().item() > 1e-3
 
@@ -160,27 +161,27 @@ def test_rsample_carries_gradients():
     torch.manual_seed(3)
     kappa = torch.tensor(30.0, dtype=torch.float64, requires_grad=True)
     mu = unit(16)
-    cosine = (D.PowerSpherical(mu, kappa).rsample((50_000,)) @ mu).mean()
+    cosine = (S.PowerSpherical(mu, kappa).rsample((50_000,)) @ mu).mean()
     (gradient,) = torch.autograd.grad(cosine, kappa)
     assert gradient.item() == pytest.approx(15 / (30 + 15) ** 2, rel=0.02)  # d/dkappa of kappa / (kappa + d - 1)
 
 
 def test_shapes_and_validation():
-    p = D.PowerSpherical(unit(4, 1, 8), torch.full((3,), 2.0, dtype=torch.float64))
+    p = S.PowerSpherical(unit(4, 1, 8), torch.full((3,), 2.0, dtype=torch.float64))
     assert p.batch_shape == (4, 3) and p.event_shape == (8,)
     assert p.sample((2,)).shape == (2, 4, 3, 8)
     assert p.expand((5, 4, 3)).log_prob(unit(8)).shape == (5, 4, 3)
     assert p.mean.shape == (4, 3, 8) and torch.equal(p.mode, p.loc)
     torch.testing.assert_close(p.mean.norm(dim=-1), p.expected_cosine)
     with pytest.raises(ValueError):
-        D.PowerSpherical(2 * unit(8), torch.tensor(1.0))
+        S.PowerSpherical(2 * unit(8), torch.tensor(1.0))
     with pytest.raises(ValueError):
-        D.PowerSpherical(unit(8), torch.tensor(-1.0))
+        S.PowerSpherical(unit(8), torch.tensor(-1.0))
     with pytest.raises(ValueError):
-        D.PowerSpherical(torch.ones(3, 1), torch.tensor(1.0))
+        S.PowerSpherical(torch.ones(3, 1), torch.tensor(1.0))
     with pytest.raises(ValueError):
-        torch.distributions.kl_divergence(p, D.HypersphericalUniform(9))
-    z = D.HypersphericalUniform(8, dtype=torch.float64).sample((100,))
+        torch.distributions.kl_divergence(p, S.HypersphericalUniform(9))
+    z = S.HypersphericalUniform(8, dtype=torch.float64).sample((100,))
     torch.testing.assert_close(z.norm(dim=-1), torch.ones(100, dtype=z.dtype))
 
 
@@ -208,5 +209,18 @@ def test_von_mises_fisher_against_scipy_and_monte_carlo(d, kappa):
     np.testing.assert_allclose(ours, oracle.logpdf(z), rtol=1e-8)
     cosine = D.von_mises_fisher_expected_cosine(kappa, d)
     assert (z @ mu).mean() == pytest.approx(cosine, abs=5 * (z @ mu).std() / 200)
-    kl = ours - D.HypersphericalUniform(d).log_prob(torch.tensor(z)).numpy()
+    kl = ours - S.HypersphericalUniform(d).log_prob(torch.tensor(z)).numpy()
     assert D.von_mises_fisher_kl_uniform(kappa, d) == pytest.approx(kl.mean(), abs=5 * kl.std() / 200)
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(2, 0.5), (3, 2.0), (16, 30.0), (64, 40.0)])
+def test_von_mises_fisher_object_against_scipy(d, kappa):
+    mu = unit(d)
+    oracle = scipy.stats.vonmises_fisher(mu.numpy(), kappa, seed=0)
+    z = torch.from_numpy(oracle.rvs(20))
+    p = S.VonMisesFisher(mu, kappa)
+    assert p.expand((3, 1)).log_prob(z).shape == (3, 20) and p.expand((3, 1)).kappa == kappa
+    np.testing.assert_allclose(p.log_prob(z), oracle.logpdf(z.numpy()), rtol=1e-8, atol=1e-8)
+    assert p.entropy().item() == pytest.approx(oracle.entropy(), rel=1e-7, abs=1e-7)
+    cosine = (z @ mu).requires_grad_()
+    assert torch.autograd.gradcheck(p.log_density, (cosine,))

@@ -39,7 +39,7 @@ class Losses(NamedTuple):
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
         kl: KL(q || prior), up to a constant; 0 where q is a point.
         monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d), and
-            estimates of the three terms in nats whatever the method optimises (scalars; see vi_simsiam.elbo).
+            estimates of the three terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
     """
 
     align: Tensor
@@ -52,22 +52,19 @@ class Losses(NamedTuple):
         return self.align + self.uniform + self.kl
 
 
-def dot_products(a: Tensor, b: Tensor) -> Tensor:
-    """a.b of every pair: (B, d) and (C, d) to (B, C), float32 also under autocast.
-
-    Autocast would multiply in bfloat16, which tells cosines near 1 apart to .004; divided by a temperature of .04, or
-    times a kappa of hundreds, that is no small error.
-    """
-    with torch.autocast(a.device.type, enabled=False):
-        return a.float() @ b.float().T
-
-
 class Method(nn.Module):
     """Base of all methods: a backbone that standardises its images, and what is stated about the latent."""
 
-    latent: ClassVar[str]  # the latent space and p_theta(z | x)
-    target: ClassVar[str]  # q(z | x)
-    certainty_scores: ClassVar[tuple[str, ...]] = ()  # the method's own; larger = more certain
+    latent: ClassVar[type | None]  # class of p_theta(z | x); None: the method has no latent
+    prior: ClassVar[type | None]  # class of p(z)
+    target: ClassVar[type | None]  # class of q(z | x)
+    certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        stated = ("latent", "prior", "target", "certainty_scores")
+        if missing := [name for name in stated if not hasattr(cls, name)]:
+            raise TypeError(f"method {cls.__name__} does not state {', '.join(missing)}: set them on the class.")
 
     def __init__(self, backbone: BackboneParams, images: ImageSpec):
         super().__init__()

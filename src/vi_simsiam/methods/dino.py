@@ -5,13 +5,15 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical
 from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import DinoParams, PretrainParams
-from vi_simsiam.core import distributed as processes
-from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
-from vi_simsiam.nn import objective as elbo
+from vi_simsiam.core import distributed
+from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
+from vi_simsiam.nn.sphere import dot_products
 
 
 class Head(nn.Module):
@@ -43,8 +45,7 @@ class Dino(Method):
     methods here see the same views.
     """
 
-    latent = "simplex, categorical over K prototypes (student)"
-    target = "categorical of the other view (teacher, centred and sharpened)"
+    latent = prior = target = Categorical
     certainty_scores = ("negative_entropy",)
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
@@ -81,9 +82,9 @@ class Dino(Method):
         align = -((q[1] * log_p[0]).sum(-1).mean() + (q[0] * log_p[1]).sum(-1).mean()) / 2
         if self.training:
             mean = (logits[0].mean(0) + logits[1].mean(0)) / 2
-            self.centre.lerp_(processes.mean(mean), 1 - self.dino.centre_momentum)
+            self.centre.lerp_(distributed.mean(mean), 1 - self.dino.centre_momentum)
         monitors = {"mean_cosine": (z[0] * z[1]).sum(-1).mean(), "embedding": z[0]}
-        monitors |= elbo.categorical_terms(log_p[0].detach(), q[1])
+        monitors |= objective.categorical_terms(log_p[0].detach(), q[1])
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors)
 

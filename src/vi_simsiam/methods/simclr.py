@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
-from vi_simsiam.core import distributed as processes
-from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
-from vi_simsiam.nn import objective as elbo
+from vi_simsiam.core import distributed
+from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
+from vi_simsiam.nn.sphere import HypersphericalUniform, PointMass, VonMisesFisher, dot_products
 
 
 class SimClr(Method):
@@ -22,8 +22,8 @@ class SimClr(Method):
     The normaliser log C cancels between the two terms, and align + uniform = NT-Xent - log(2B - 1).
     """
 
-    latent = "S^(d-1), von Mises-Fisher with constant concentration 1 / temperature"
-    target = "point at the other view's embedding"
+    latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass
+    certainty_scores = ()
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)
@@ -37,23 +37,23 @@ class SimClr(Method):
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         z = [self.embedding(self.features(view)) for view in views]
-        everyone = [processes.gather(v) for v in z]  # the negatives are those of the whole batch, with their gradient
+        everyone = [distributed.gather(v) for v in z]  # the negatives are those of the whole batch, with their gradient
         n = len(everyone[0])
         log_p = self.kappa * dot_products(torch.cat(z), torch.cat(everyone))  # up to log C
         views = torch.arange(2 * n, device=log_p.device).view(2, n)
-        row = torch.cat([processes.own_slice(view) for view in views])  # places of this process's views among all
+        row = torch.cat([distributed.own_slice(view) for view in views])  # places of this process's views among all
         align = -log_p.gather(1, ((row + n) % (2 * n)).unsqueeze(1)).mean()
         own = row.unsqueeze(1) == views.flatten()
         others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=1)
         uniform = (others - math.log(2 * n - 1)).mean()
-        detached = [v.detach() for v in z]
-        monitors = {"mean_cosine": (detached[0] * detached[1]).sum(-1).mean(), "embedding": detached[0]}
-        constant = von_mises_fisher_log_normaliser(self.kappa, self.d) + log_sphere_area(self.d)
-        kl = align.new_tensor(von_mises_fisher_kl_uniform(self.kappa, self.d))
-        monitors |= elbo.spherical_terms(
-            constant + self.kappa * dot_products(detached[1], everyone[0].detach()).double(), kl
-        )
-        return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=monitors)
+        return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=self.monitors(*z))
+
+    @torch.no_grad()
+    def monitors(self, mu: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """What `Losses.monitors` holds, from the embeddings of the two views."""
+        p = VonMisesFisher(mu, self.kappa, validate_args=False)
+        terms = objective.spherical_terms(p, z, self.prior(self.d, validate_args=False))
+        return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
 
 
 METHOD = SimClr

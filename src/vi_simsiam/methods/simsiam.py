@@ -1,15 +1,16 @@
 """SimSiam: Chen and He, "Exploring Simple Siamese Representation Learning" (2021), arXiv 2011.10566."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
-from vi_simsiam.core import distributed as processes
-from vi_simsiam.methods.base import ImageSpec, Losses, Method, dot_products
-from vi_simsiam.nn import objective as elbo
+from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_kl_uniform, von_mises_fisher_log_normaliser
+from vi_simsiam.nn.sphere import HypersphericalUniform, OnSphere, PointMass, VonMisesFisher
 
 
 class SimSiam(Method):
@@ -21,8 +22,8 @@ class SimSiam(Method):
     1/2 (Banerjee et al. 2005, eq. 4.4), where VI-SimSiam's starts.
     """
 
-    latent = "S^(d-1), von Mises-Fisher with constant concentration"
-    target = "point at the other view's embedding, stop-gradient"
+    latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass
+    certainty_scores: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)
@@ -39,40 +40,31 @@ class SimSiam(Method):
         features = [self.features(view) for view in views]
         projections = [self.projector(f) for f in features]
         # sg(z), the embeddings as targets: no gradient reaches them.
-        z = [normalize(p.detach().float(), dim=-1) for p in projections]
-        mu = [normalize(self.predictor(p).float(), dim=-1) for p in projections]
-        kappas = [self.concentration(f, p) for f, p in zip(features, projections, strict=True)]
+        z = [normalize(projection.detach().float(), dim=-1) for projection in projections]
+        p = [self.p(*each) for each in zip(features, projections, strict=True)]
         # Each prediction against the other view's embedding.
-        cosines = [(mu[0] * z[1]).sum(-1), (mu[1] * z[0]).sum(-1)]
-        align = sum(self.align(c, k, progress).mean() for c, k in zip(cosines, kappas, strict=True)) / 2
-        monitors = {"mean_cosine": sum(c.detach().mean() for c in cosines) / 2, "embedding": z[0]}
-        with torch.no_grad():
-            log_ratio = self.log_prob(
-                dot_products(z[1], processes.gather(mu[0])), processes.gather(kappas[0])
-            ) + log_sphere_area(self.d)
-            monitors |= elbo.spherical_terms(log_ratio, self.kl(kappas[0]))
+        align = (self.align(p[0], z[1], progress).mean() + self.align(p[1], z[0], progress).mean()) / 2
         zero = align.new_zeros(())
-        return Losses(align=align, uniform=zero, kl=zero, monitors=monitors | self.monitors(kappas))
+        return Losses(align=align, uniform=zero, kl=zero, monitors=self.monitors(p, z))
 
-    def concentration(self, features: Tensor, projection: Tensor) -> Tensor:
-        """kappa of p(z | x), (B,), from (B, dim) features and (B, d) projections: here a constant."""
-        return features.new_full((len(features),), self.constant_kappa, dtype=torch.float64)
+    def p(self, features: Tensor, projection: Tensor) -> OnSphere:
+        """p(z | x) of B images, from (B, dim) features and their (B, d) projections."""
+        return VonMisesFisher(self.mu(projection), self.constant_kappa, validate_args=False)
 
-    def align(self, cosine: Tensor, kappa: Tensor, progress: float) -> Tensor:
-        """-J_align of each image, (B,), from mu_i.sg(z_j), (B,): here minus the cosine, SimSiam's eq. 1."""
-        return -cosine
+    def mu(self, projection: Tensor) -> Tensor:
+        """Mean direction of p(z | x): (B, d) projections to unit vectors (B, d), float32."""
+        return normalize(self.predictor(projection).float(), dim=-1)
 
-    def log_prob(self, cosine: Tensor, kappa: Tensor) -> Tensor:
-        """log p(z | x) in nats from mu.z and kappa, which broadcast; float64."""
-        return von_mises_fisher_log_normaliser(self.constant_kappa, self.d) + kappa * cosine.double()
+    def align(self, p: OnSphere, z: Tensor, progress: float) -> Tensor:
+        """-J_align of each image, (B,), of targets z, (B, d): here minus the cosine mu.z, SimSiam's eq. 1."""
+        return -(p.loc * z).sum(-1)
 
-    def kl(self, kappa: Tensor) -> Tensor:
-        """KL(p(z | x) || uniform) in nats, of kappa's shape, float64."""
-        return torch.full_like(kappa, von_mises_fisher_kl_uniform(self.constant_kappa, self.d))
-
-    def monitors(self, kappas: list[Tensor]) -> dict[str, Tensor]:
-        """More for the history, from the two views' concentrations."""
-        return {}
+    @torch.no_grad()
+    def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
+        """What `Losses.monitors` holds, from the distributions and the targets of the two views."""
+        mean_cosine = ((p[0].loc * z[1]).sum(-1).mean() + (p[1].loc * z[0]).sum(-1).mean()) / 2
+        terms = objective.spherical_terms(p[0], z[1], self.prior(self.d, validate_args=False))
+        return {"mean_cosine": mean_cosine, "embedding": z[0], **terms}
 
 
 METHOD = SimSiam

@@ -7,8 +7,8 @@ from vi_simsiam.methods.base import ImageSpec, Method
 class Untrained(Method):
     """A randomly initialised encoder. On easy images it scores high, so no accuracy speaks without it."""
 
-    latent = "none"
-    target = "none"
+    latent = prior = target = None
+    certainty_scores = ()
 
     def __init__(self, params: UntrainedParams, images: ImageSpec):
         super().__init__(params.backbone, images)

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal
 
 from vi_simsiam.config.schema import PretrainParams
-from vi_simsiam.core import distributed as processes
+from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
 
@@ -19,8 +20,7 @@ class Vae(Method):
     and the learning rates of the other methods carry over.
     """
 
-    latent = "R^d, Gaussian with predicted mean and variance"
-    target = "the image itself, through a decoder"
+    latent = prior = target = Normal
     certainty_scores = ("posterior_precision",)
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
@@ -47,8 +47,8 @@ class Vae(Method):
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
             # Drawn for the whole batch: its images get the same noise however many processes share it.
-            noise = torch.randn(processes.count() * len(mean), mean.shape[1], device=mean.device)
-            z = mean + log_sigma.exp() * processes.own_slice(noise)
+            noise = torch.randn(distributed.count() * len(mean), mean.shape[1], device=mean.device)
+            z = mean + log_sigma.exp() * distributed.own_slice(noise)
             scale = self.sigma**2 / view[0].numel() / 2  # / 2: the mean over two views
             align = align + scale * self.pixel_loss(self.decoder(z).float(), view).mean()
             kl = kl + scale * gaussian_kl(mean, log_sigma).mean()

@@ -11,7 +11,8 @@ from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.nn.backbones import mlp
-from vi_simsiam.nn.distributions import log1p_cosine, power_spherical_kl_uniform, power_spherical_log_prob
+from vi_simsiam.nn.distributions import expected_cosine, log1p_cosine
+from vi_simsiam.nn.sphere import PowerSpherical
 
 
 class ViSimSiam(SimSiam):
@@ -27,8 +28,7 @@ class ViSimSiam(SimSiam):
     - warmup: decoupled for the first share `warmup` of the training, then likelihood
     """
 
-    latent = "S^(d-1), power spherical with predicted concentration"
-    target = "point at the other view's embedding, stop-gradient"
+    latent = PowerSpherical
     certainty_scores = ("kappa", "expected_cosine")
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
@@ -57,39 +57,36 @@ class ViSimSiam(SimSiam):
         return (self.d - 1) * torch.exp(logit.double())
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
-        logit = self.expected_cosine_logit(features, self.projector(features))
-        return {"kappa": self.kappa(logit).float(), "expected_cosine": torch.sigmoid(logit)}
+        p = self.p(features, self.projector(features))
+        return {"kappa": p.concentration.float(), "expected_cosine": p.expected_cosine.float()}
 
-    def concentration(self, features: Tensor, projection: Tensor) -> Tensor:
-        return self.kappa(self.expected_cosine_logit(features, projection))
+    def p(self, features: Tensor, projection: Tensor) -> PowerSpherical:
+        kappa = self.kappa(self.expected_cosine_logit(features, projection))
+        return PowerSpherical(self.mu(projection), kappa, validate_args=False)
 
-    def align(self, cosine: Tensor, kappa: Tensor, progress: float) -> Tensor:
-        """-log PS(z; mu, kappa) / d of mu.z = cosine, all (B,); the gradient to the cosine is the objective's.
+    def align(self, p: PowerSpherical, z: Tensor, progress: float) -> Tensor:
+        """-log p(z) / d of each image, (B,); the gradient to the cosine mu.z is the objective's.
 
         The division by d keeps the learning rates of SimSiam.
         """
+        cosine = (p.loc * z).sum(-1)
         objective = self.vi.objective
         if objective == "warmup":
             objective = "decoupled" if progress < self.vi.warmup else "likelihood"
         if objective == "likelihood":
-            return -self.log_prob(cosine, kappa) / self.d
-        for_kappa = -self.log_prob(cosine.detach(), kappa) / self.d
+            return -p.log_density(cosine) / self.d
+        for_kappa = -p.log_density(cosine.detach()) / self.d
         if objective == "decoupled":
             for_mu = -cosine.double()
         else:
-            weight = (kappa.detach() / self.d) ** (1 - self.vi.beta)
+            weight = (p.concentration.detach() / self.d) ** (1 - self.vi.beta)
             for_mu = -weight * log1p_cosine(cosine)
         return for_kappa + (for_mu - for_mu.detach())
 
-    def log_prob(self, cosine: Tensor, kappa: Tensor) -> Tensor:
-        return power_spherical_log_prob(cosine, kappa, self.d)
-
-    def kl(self, kappa: Tensor) -> Tensor:
-        return power_spherical_kl_uniform(kappa, self.d)
-
-    def monitors(self, kappas: list[Tensor]) -> dict[str, Tensor]:
-        kappa = torch.cat(kappas).detach()
-        return {"kappa": kappa, "expected_cosine": (kappa / (kappa + self.d - 1)).mean()}
+    @torch.no_grad()
+    def monitors(self, p: list[PowerSpherical], z: list[Tensor]) -> dict[str, Tensor]:
+        kappa = torch.cat([each.concentration for each in p])
+        return {**super().monitors(p, z), "kappa": kappa, "expected_cosine": expected_cosine(kappa, self.d).mean()}
 
 
 METHOD = ViSimSiam

@@ -1,10 +1,10 @@
-"""Distributions on the unit hypersphere S^(d-1) = {z in R^d : |z| = 1}, as torch distributions.
+"""Densities on the unit hypersphere S^(d-1) = {z in R^d : |z| = 1}, as functions of concentration and cosine.
 
-`PowerSpherical` is the latent distribution of VI-SimSiam: De Cao and Aziz, "The Power Spherical Distribution"
-(2020), arXiv 2006.04437. The functions `von_mises_fisher_*` are for the methods whose concentration is one constant:
-Mardia and Jupp, "Directional Statistics" (2000), sec. 9.3. Every normaliser is evaluated in float64 whatever the
-input's type and whatever autocast says: log C is a difference of log-gammas of the order kappa log kappa, and float32
-loses .025 of it at kappa = 1e5. It is one number per image, so this costs nothing.
+`sphere.py` has the distributions. Power spherical, VI-SimSiam's latent: De Cao and Aziz, "The Power Spherical
+Distribution" (2020), arXiv 2006.04437. Von Mises-Fisher, of one constant concentration: Mardia and Jupp, "Directional
+Statistics" (2000), sec. 9.3. Every normaliser is evaluated in float64 whatever the input's type and whatever autocast
+says: log C is a difference of log-gammas of the order kappa log kappa, and float32 loses .025 of it at kappa = 1e5. It
+is one number per image, so this costs nothing.
 """
 
 import math
@@ -13,21 +13,6 @@ import numpy as np
 import torch
 from scipy.special import ive
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
-from torch.distributions.utils import broadcast_all
-
-
-class _UnitVector(constraints.Constraint):
-    """Vectors of length 1, to the rounding of half precision."""
-
-    is_discrete = False
-    event_dim = 1
-
-    def check(self, value: Tensor) -> Tensor:
-        return (torch.linalg.vector_norm(value.double(), dim=-1) - 1).abs() < 1e-2
-
-
-unit_vector = _UnitVector()
 
 # The smallest 1 + cos that the logarithm sees. At the antipode (cos = -1) log(1 + cos) is -inf and its gradient
 # infinite; here they are about -13.8 and, by the clamp, 0.
@@ -136,149 +121,3 @@ _DEBYE = (
     (-425425 / 414720, 765765 / 414720, -369603 / 414720, 30375 / 414720),
     (185910725 / 39813120, -446185740 / 39813120, 349922430 / 39813120, -94121676 / 39813120, 4465125 / 39813120),
 )
-
-
-class PowerSpherical(Distribution):
-    """Power spherical distribution PS(mu, kappa) on S^(d-1), p(z) = C(kappa) (1 + mu.z)^kappa.
-
-    Args:
-        loc: mean direction mu, unit vectors of shape (..., d), d >= 2.
-        concentration: kappa > 0 of shape (...), broadcast against loc's batch shape. Larger is more concentrated;
-            towards 0 the distribution becomes uniform.
-        validate_args: as in torch.
-
-    Raises: ValueError when loc is no unit vector, d < 2 or kappa <= 0 (with validation on).
-    """
-
-    arg_constraints = {"loc": unit_vector, "concentration": constraints.positive}  # noqa: RUF012 - torch's interface
-    support = unit_vector
-    has_rsample = True
-
-    def __init__(self, loc: Tensor, concentration: Tensor | float, validate_args: bool | None = None):
-        if loc.dim() < 1 or loc.shape[-1] < 2:
-            raise ValueError(f"loc must have shape (..., d) with d >= 2, not {tuple(loc.shape)}")
-        if not isinstance(concentration, Tensor):
-            concentration = torch.as_tensor(concentration, dtype=loc.dtype, device=loc.device)
-        batch_shape = torch.broadcast_shapes(loc.shape[:-1], concentration.shape)
-        self.loc = loc.expand(*batch_shape, loc.shape[-1])
-        self.concentration = concentration.expand(batch_shape)
-        super().__init__(batch_shape, loc.shape[-1:], validate_args=validate_args)
-
-    @property
-    def dim(self) -> int:
-        """d, the dimension of the space the sphere lies in."""
-        return self.event_shape[0]
-
-    @property
-    def expected_cosine(self) -> Tensor:
-        """E[mu.z] in (0, 1), shape of the batch."""
-        return expected_cosine(self.concentration, self.dim)
-
-    @property
-    def mean(self) -> Tensor:
-        """E[z] = mu E[mu.z], inside the ball; shape (..., d)."""
-        return self.loc * self.expected_cosine.unsqueeze(-1)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
-
-    def expand(self, batch_shape, _instance=None) -> "PowerSpherical":
-        new = self._get_checked_instance(PowerSpherical, _instance)
-        new.loc = self.loc.expand(*batch_shape, self.dim)
-        new.concentration = self.concentration.expand(batch_shape)
-        super(PowerSpherical, new).__init__(torch.Size(batch_shape), self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log p(value) for unit vectors of shape (..., d); result in loc's type, shape of the batch."""
-        if self._validate_args:
-            self._validate_sample(value)
-        cosine = (self.loc.double() * value.double()).sum(-1)
-        return power_spherical_log_prob(cosine, self.concentration, self.dim).to(self.loc.dtype)
-
-    def entropy(self) -> Tensor:
-        """Differential entropy in nats: -[log C + kappa (log 2 + digamma(alpha) - digamma(alpha + beta))]."""
-        return power_spherical_entropy(self.concentration, self.dim).to(self.loc.dtype)
-
-    def rsample(self, sample_shape: torch.Size | tuple = ()) -> Tensor:
-        """Reparametrised samples of shape (*sample_shape, ..., d); gradients reach loc and concentration.
-
-        De Cao and Aziz (2020), algorithm 1: t = mu.z from a Beta, a uniform tangent direction, and a Householder
-        reflection that takes e_1 to mu.
-        """
-        shape = self._extended_shape(torch.Size(sample_shape))
-        kappa = self.concentration.double().expand(shape[:-1])
-        beta = torch.full_like(kappa, (self.dim - 1) / 2)
-        # (1+t)/2 and (1-t)/2 together, from one Dirichlet: 1 - t would lose all digits at large kappa.
-        upper, lower = torch.distributions.Dirichlet(torch.stack([beta + kappa, beta], -1)).rsample().unbind(-1)
-        t = upper - lower
-        radius = 2 * torch.sqrt(upper * lower)
-        tangent = torch.randn(*shape[:-1], self.dim - 1, dtype=torch.float64, device=kappa.device)
-        tangent = tangent / torch.linalg.vector_norm(tangent, dim=-1, keepdim=True)
-        z = torch.cat([t.unsqueeze(-1), radius.unsqueeze(-1) * tangent], dim=-1)
-        return _rotate_from_e1(z, self.loc.double()).to(self.loc.dtype)
-
-
-class HypersphericalUniform(Distribution):
-    """Uniform distribution on S^(d-1): the prior p(z).
-
-    Args:
-        dim: d >= 2, dimension of the space the sphere lies in.
-        batch_shape: of the samples.
-        dtype: of the samples.
-        device: of the samples.
-    """
-
-    arg_constraints: dict = {}  # noqa: RUF012 - torch's interface
-    support = unit_vector
-
-    def __init__(
-        self,
-        dim: int,
-        batch_shape: tuple[int, ...] = (),
-        dtype: torch.dtype | None = None,
-        device: torch.device | None = None,
-        validate_args: bool | None = None,
-    ):
-        if dim < 2:
-            raise ValueError(f"dim must be >= 2, not {dim}")
-        self.dim, self._dtype, self._device = dim, dtype, device
-        super().__init__(torch.Size(batch_shape), torch.Size([dim]), validate_args=validate_args)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """-log area of the sphere for every unit vector of shape (..., d)."""
-        if self._validate_args:
-            self._validate_sample(value)
-        return value.new_full(value.shape[:-1], -log_sphere_area(self.dim))
-
-    def entropy(self) -> Tensor:
-        return torch.full(self.batch_shape, log_sphere_area(self.dim), dtype=self._dtype, device=self._device)
-
-    def sample(self, sample_shape: torch.Size | tuple = ()) -> Tensor:
-        z = torch.randn(self._extended_shape(torch.Size(sample_shape)), dtype=self._dtype, device=self._device)
-        return z / torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-
-
-@register_kl(PowerSpherical, HypersphericalUniform)
-def _kl_power_spherical_uniform(p: PowerSpherical, q: HypersphericalUniform) -> Tensor:
-    """KL(PS || uniform) = log area - entropy >= 0: the J_KL of a power spherical posterior (docs/method.md)."""
-    if p.dim != q.dim:
-        raise ValueError(f"the distributions live on different spheres: d = {p.dim} and d = {q.dim}")
-    kl = power_spherical_kl_uniform(p.concentration, p.dim)
-    return broadcast_all(kl, torch.zeros(q.batch_shape, device=kl.device))[0].to(p.loc.dtype)
-
-
-def _rotate_from_e1(z: Tensor, mu: Tensor) -> Tensor:
-    """Apply to z an orthogonal map that takes e_1 to mu.
-
-    The Householder vector is e_1 + sign(mu_1) mu, whose squared length 2 (1 + |mu_1|) is never small: mu = e_1
-    needs no special case, unlike with e_1 - mu. With the plus sign the reflection takes e_1 to -mu, so the result
-    changes sign.
-    """
-    sign = torch.where(mu[..., :1] < 0, -1.0, 1.0).to(mu)
-    v = sign * mu
-    v = torch.cat([v[..., :1] + 1, v[..., 1:]], dim=-1)
-    reflected = z - v * (2 * (v * z).sum(-1, keepdim=True) / (v * v).sum(-1, keepdim=True))
-    return -sign * reflected

@@ -10,12 +10,14 @@ import math
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, kl_divergence
 
-from vi_simsiam.core import distributed as processes
+from vi_simsiam.core import distributed
+from vi_simsiam.nn.sphere import OnSphere
 
 
 @torch.no_grad()
-def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
+def spherical_terms(p: OnSphere, z: Tensor, prior: Distribution) -> dict[str, Tensor]:
     """The terms of a method whose q(z | X) is a point z_i.
 
     J_align is the mean of log p(z_i | x_i) / p(z_i), and J_uniform = -E log E_x' p(z | x') / p(z), whose inner mean is
@@ -28,16 +30,18 @@ def spherical_terms(log_ratio: Tensor, kl: Tensor) -> dict[str, Tensor]:
     distribution: how much, in nats, the network claims to know about the embedding of another view.
 
     Args:
-        log_ratio: (B, B), log p_theta(z_i | x_j) / p(z_i) in nats: row i is the embedding of image i, column j the
-            distribution predicted from another view of image j. One of several processes has the rows of its own
-            images, (b, B), and the mean of their results is that of the whole batch.
-        kl: (B,) or scalar, KL(p_theta(z | x_j) || uniform) in nats.
+        p: p_theta(z | x_j) of a batch of B images. One of several processes has those of its own images, and the mean
+            of their results is that of the whole batch.
+        z: (B, d), the embedding z_i of another view of each of these images.
+        prior: p(z).
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`.
     """
+    # log p(z_i | x_j) / p(z_i): a row for each of this process's embeddings, a column for each image of the whole batch
+    log_ratio = p.mapped(distributed.gather).pairwise(z) - prior.log_prob(z.double()).unsqueeze(1)
     log_mean = torch.logsumexp(log_ratio, dim=1) - math.log(log_ratio.shape[1])
-    own = log_ratio.diagonal(processes.rank() * len(log_ratio))
-    return {"j_align": own.mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl.mean()}
+    own = log_ratio.diagonal(distributed.rank() * len(log_ratio))
+    return {"j_align": own.mean(), "j_uniform": -log_mean.mean(), "j_kl": -kl_divergence(p, prior).mean()}
 
 
 @torch.no_grad()
@@ -50,7 +54,7 @@ def categorical_terms(log_p: Tensor, q: Tensor) -> dict[str, Tensor]:
 
     Returns: scalars `j_align`, `j_uniform`, `j_kl`; the last is -KL(q || uniform), exact.
     """
-    everyone = processes.gather(log_p)
+    everyone = distributed.gather(log_p)
     log_mean = torch.logsumexp(everyone, dim=0) - math.log(len(everyone))
     negative_entropy = torch.xlogy(q, q).sum(-1)
     return {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vi_simsiam.core import distributed as processes
+from vi_simsiam.core import distributed
 
 HISTORY = (
     "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
@@ -34,7 +34,7 @@ class Means:
 
     def values(self) -> dict[str, float]:
         """Over all batches and all processes."""
-        return {key: processes.mean(value / self.count).item() for key, value in self.sums.items()}
+        return {key: distributed.mean(value / self.count).item() for key, value in self.sums.items()}
 
 
 def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:
