@@ -29,7 +29,7 @@ from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.training.trainer import Training, launched
+from vi_simsiam.training.trainer import Training, has_bf16, launched
 from vi_simsiam.transforms.views import Views
 
 SIZE = 32
@@ -152,6 +152,11 @@ def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callabl
     return seconds
 
 
+def precisions(device: torch.device) -> tuple[str | int, ...]:
+    """Those that the device has instructions for."""
+    return ("bf16", 32) if has_bf16(device) else (32,)
+
+
 def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, float]:
     """Images per second (each image gives two views) of every contestant: the median over the rounds."""
     device = best_device()
@@ -159,7 +164,7 @@ def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, flo
         views = Views(RECIPE, SIZE, 3)
         stores = {"fresh": Memory(Path(folder), batch * steps, 0), "store": Memory(Path(folder), batch * steps, 4)}
         contestants = {}
-        for precision in ("bf16", 32):
+        for precision in precisions(device):
             contestants[f"limit {precision}"] = ours(Given(batch, steps, device), batch, precision, width, device)
             for name, store in stores.items():
                 batches = ViewBatches(store, views, batch, 0, device)

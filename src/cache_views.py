@@ -23,7 +23,7 @@ def main() -> None:
     images = find_source(source).read(args.download, args.threads)
     build(args.out, args.dataset, images, params)
     write_report(args.out / "report.csv", images.report)
-    made.write(args.out, known=Store.open(args.out).sha256)
+    made.write(args.out, checksums=Store.open(args.out).sha256)
 
 
 if __name__ == "__main__":

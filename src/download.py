@@ -25,7 +25,7 @@ def main() -> None:
         if own.state(original, classes) != more["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
     checksums = write_manifest(args.out, args.dataset, name, paths)
-    made.write(args.out, known=checksums, **more)
+    made.write(args.out, checksums=checksums, **more)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from vi_simsiam.core.record import IDENTITY, RunRecord
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import reference, saved
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import trainer as training
+from vi_simsiam.training import trainer
 from vi_simsiam.training.history import HISTORY
 from vi_simsiam.transforms.views import Views
 
@@ -25,11 +25,11 @@ def main() -> None:
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args)}.safetensors"
-    model, history = training.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
+    model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
     description = saved.describe(
         args.method,
         args.params,
-        training.image_spec(store),
+        trainer.image_spec(store),
         dataset=args.dataset,
         seed=args.seed,
         classes=store.classes,

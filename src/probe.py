@@ -24,10 +24,10 @@ def main() -> None:
     model, _ = saved.load(args.model, device)
     features, labels = {}, {}
     for split in ("train", "test"):
-        found = extract(model, batches(store.images(split), params.batch_size))["features"]
+        extracted = extract(model, batches(store.images(split), params.batch_size))["features"]
         with replacing(args.out / f"features_{split}.npy") as temporary:
-            np.save(temporary, found.numpy())
-        features[split] = found.to(device)
+            np.save(temporary, extracted.numpy())
+        features[split] = extracted.to(device)
         labels[split] = torch.from_numpy(np.array(store.labels(split))).to(device)
     probe, table, results = classify(features, labels, len(store.classes), params)
     probe.save(args.out / "classifier.safetensors")

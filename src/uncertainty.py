@@ -11,6 +11,7 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import read_json, replacing, sha256, write_json
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import saved
+from vi_simsiam.methods import method_class
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.probing.linear import LinearProbe
 from vi_simsiam.uncertainty import scores
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--ood", nargs="*", type=Path, default=[], metavar="PATH", help="stores of other data sets")
     args = parser.parse_args()
     params = parse("uncertainty", args.params)
-    scores.require_rows(args.method)
+    scores.require_rows(args.method, method_class(args.method).certainty_scores)
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))

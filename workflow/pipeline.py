@@ -23,6 +23,7 @@ from vi_simsiam.core import files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data.sources import own  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
+from vi_simsiam.uncertainty import scores  # noqa: E402
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
@@ -142,6 +143,8 @@ def check(config: dict) -> None:
     """
     config.update(_typed(config, params_file.load(planned_params())))
     params_file.check(config, "params.yaml with --config or --configfile")
+    for method in config["methods"]:
+        scores.require_rows(method, scores.stated(method))
     for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
         print(f"params.yaml: {sentence}", file=sys.stderr)
     for dataset in config["datasets"]:

@@ -1,4 +1,4 @@
-"""docs/extending.md is carried out: a toy method by touching three places runs through the whole pipeline."""
+"""docs/extending.md is carried out: a toy method with a score, a claim and a figure runs through the whole pipeline."""
 
 import json
 
@@ -11,12 +11,16 @@ from helpers.project import ROOT
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 METHOD = ["src/vi_simsiam/methods/simsiam_weighted.py", "src/vi_simsiam/config/schema.py", "params.yaml"]
+SCORE = ["src/vi_simsiam/uncertainty/scores.py"]
+CLAIM = ["src/vi_simsiam/report/claims.py"]
+FIGURE = ["src/vi_simsiam/report/figures/projection.py", "src/vi_simsiam/report/figures/registry.py"]
+DATASET = ["src/vi_simsiam/data/sources/registry.py"]
 
 
 def test_the_toy_method_runs_and_is_in_the_tables(blank):
     tiny = blank.read("params.yaml")
     (blank.path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert carry_out(PAGE, blank.path) == [*METHOD, "src/vi_simsiam/data/sources/registry.py"]
+    assert carry_out(PAGE, blank.path) == [*METHOD, *SCORE, *CLAIM, *FIGURE, *DATASET]
     added = blank.read("params.yaml")
     assert added["recipes"]["kmnist"] == {"like": "fashion_mnist"}
     tiny["pretrain"]["simsiam_weighted"] = added["pretrain"]["simsiam_weighted"]
@@ -25,6 +29,12 @@ def test_the_toy_method_runs_and_is_in_the_tables(blank):
     assert blank.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     summary = pd.read_csv(blank.path / "results/plot/summary.csv").set_index("method")
     assert 0 <= summary.loc["simsiam_weighted", "knn_top1"] <= 1
+    measures = pd.read_csv(blank.path / "results/plot/measures.csv").groupby(["method", "measure"])["estimate"].first()
+    claims = pd.read_csv(blank.path / "results/plot/claims.csv").set_index(["claim", "method"])
+    claim = claims.loc[("accuracy_rises_with_projection_norm", "simsiam_weighted")]
+    assert claim["estimate"] == pytest.approx(measures["simsiam_weighted", "auroc_correct/projection_norm"], abs=1e-5)
+    assert "projection_norm" in (blank.path / "results/plot/gallery.html").read_text(encoding="utf-8")
+    assert (blank.path / "results/plot/figures/projection.svg").stat().st_size > 5000
     history = {
         name: pd.read_csv(blank.path / f"results/pretrain/digits/{name}/seed0/history.csv")
         for name in ("simsiam", "simsiam_weighted")
@@ -49,6 +59,10 @@ def test_a_forgotten_place_is_named_at_the_start(blank):
     assert "simsiam_weighted" in said and "params.yaml" in said and "Traceback" not in said
     tiny["pretrain"]["simsiam_weighted"] = {"weight": 0.5}
     blank.write_params(tiny | {"methods": ["simsiam_weighted"]})
-    (blank.path / METHOD[0]).unlink()
+    (blank.path / METHOD[0]).rename(blank.path / "forgotten.py")
     said = blank.snakemake("-n", ok=False)
     assert "methods/simsiam_weighted.py" in said and "Traceback" not in said
+    (blank.path / "forgotten.py").rename(blank.path / METHOD[0])
+    (blank.path / SCORE[0]).write_bytes((ROOT / SCORE[0]).read_bytes())
+    said = blank.snakemake("-n", ok=False)
+    assert "'projection_norm', which has no row" in said and "uncertainty/scores.py" in said

@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from scipy.stats import percentileofscore
 
+import vi_simsiam
 from helpers.project import ROOT
 from helpers.small import SHIPPED, digits_store, merged
 from vi_simsiam import __main__
@@ -30,7 +31,6 @@ from vi_simsiam.core.record import RunRecord
 from vi_simsiam.inference import reference, saved
 from vi_simsiam.inference.extremes import Extremes
 from vi_simsiam.inference.images import Stream
-from vi_simsiam.inference.model import load
 from vi_simsiam.methods import build
 from vi_simsiam.probing.features import batches
 from vi_simsiam.training.trainer import image_spec
@@ -92,7 +92,7 @@ def test_files_folders_and_archives_give_the_scores_of_the_store(folder, picture
             packed.write(file, f"in/{file.name}")
     with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as packed:
         packed.add(pictures, "in")
-    model = load(folder, "cpu")
+    model = vi_simsiam.load(folder, "cpu")
     for inputs, names in (
         (pictures, [str(file) for file in files]),
         (files[::-1], [str(file) for file in files[::-1]]),
@@ -125,7 +125,7 @@ def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypa
 
 @pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])
 def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
-    model = load(untaught(tmp_path, store, method), "cpu")
+    model = vi_simsiam.load(untaught(tmp_path, store, method), "cpu")
     table = model.score(pictures)
     assert table.columns.tolist() == ["path", score, "percentile"]
     np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
@@ -137,7 +137,7 @@ def test_a_method_without_a_score_says_so_and_embeds(store, pictures, tmp_path, 
     assert command(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
     assert "untrained has no certainty score of its own" in capsys.readouterr().err
     assert not (tmp_path / "s.csv").exists()
-    assert load(tmp_path / "m").embed(pictures).shape[0] == len(store.images("test"))
+    assert vi_simsiam.load(tmp_path / "m").embed(pictures).shape[0] == len(store.images("test"))
 
 
 def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, capsys):
@@ -167,7 +167,7 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
         "41 images scored, 6 could not be read, 1 files ignored (hidden), 1 files ignored (no images by their" in said
     )
     with pytest.raises(Problem, match=r"cut\.png: not readable"):
-        load(folder).score([photos / "cut.png"])
+        vi_simsiam.load(folder).score([photos / "cut.png"])
     assert command(photos / "cut.png", "--run", folder, "--out", tmp_path / "t.csv") == 1
     assert "no image could be scored" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
 
@@ -225,10 +225,10 @@ def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pict
 )
 def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, damage, says):
     copy = shutil.copytree(folder, tmp_path / "moved")
-    assert load(copy).training.images == 96  # whatever it is called and wherever it lies
+    assert vi_simsiam.load(copy).training.images == 96  # whatever it is called and wherever it lies
     damage(copy)
     with pytest.raises(Problem, match=says):
-        load(copy)
+        vi_simsiam.load(copy)
 
 
 def flipped(file):

@@ -10,7 +10,7 @@ from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.training import checkpoint as checkpoints
+from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 
 IMAGES = ImageSpec(16, 3, (0.4, 0.5, 0.6), (0.2, 0.2, 0.3))
 PARAMS = {
@@ -90,12 +90,12 @@ def test_a_checkpoint_continues_bit_for_bit(tmp_path):
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     step(model, optimizer, 0)
-    checkpoints.save(tmp_path / "c.safetensors", model, optimizer, {"history": [{"epoch": 1, "loss": 0.1}]})
+    save_checkpoint(tmp_path / "c.safetensors", model, optimizer, {"history": [{"epoch": 1, "loss": 0.1}]})
     step(model, optimizer, 10)
 
     other = network(seed=7)
     fresh = torch.optim.SGD(other.parameters(), lr=0.05, momentum=0.9)
-    progress = checkpoints.load(tmp_path / "c.safetensors", other, fresh)
+    progress = load_checkpoint(tmp_path / "c.safetensors", other, fresh)
     assert progress == {"history": [{"epoch": 1, "loss": 0.1}]}
     step(other, fresh, 10)
     for name, tensor in model.state_dict().items():
@@ -108,9 +108,9 @@ def test_a_damaged_checkpoint_is_never_used(tmp_path, damage, capsys):
     before = {name: t.clone() for name, t in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     path = tmp_path / "c.safetensors"
-    checkpoints.save(path, network(seed=3), optimizer, {"history": []})
+    save_checkpoint(path, network(seed=3), optimizer, {"history": []})
     path.write_bytes(path.read_bytes()[:-9] if damage is None else damage)
-    assert checkpoints.load(path, model, optimizer) is None
+    assert load_checkpoint(path, model, optimizer) is None
     assert "c.safetensors" in capsys.readouterr().out
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
-    assert checkpoints.load(tmp_path / "absent", model, optimizer) is None
+    assert load_checkpoint(tmp_path / "absent", model, optimizer) is None

@@ -1,18 +1,16 @@
 """What a method states about its latent, and that docs/method.md says the same."""
 
-from importlib import import_module
-
 import pytest
 
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS
-from vi_simsiam.methods import Method
+from vi_simsiam.methods import Method, method_class
 
 
 def test_the_page_has_the_table_that_the_classes_state():
     page = (ROOT / "docs/method.md").read_text()
     for name in METHODS:
-        cls = import_module(f"vi_simsiam.methods.{name}").METHOD
+        cls = method_class(name)
         stated = [part.__name__ if part else "none" for part in (cls.latent, cls.prior, cls.target)]
         scores = ", ".join(cls.certainty_scores) or "none"
         assert f"\n| `{name}` | {' | '.join(stated)} | {scores} |\n" in page

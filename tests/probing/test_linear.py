@@ -58,6 +58,21 @@ def test_a_constant_feature_is_ignored():
     torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("C", [1e-4, 1e4, 1e6, 1e12])
+def test_extreme_penalties_with_fewer_images_than_features(C):
+    """At 1e4 rounding takes the Cholesky factor away, unless it is reckoned with."""
+    features, labels = data(n=30, dim=64)
+    labels[:4] = torch.arange(4)
+    probe = linear.fit(features, labels, 4, C)
+    probabilities = probe.probabilities(features)
+    assert probe.gradient < 1e-5 and torch.isfinite(probabilities).all()
+    assert C < 1 or (probabilities.argmax(-1) == labels).all()
+    if C == 1e4:
+        scaled = StandardScaler().fit_transform(features.double().numpy())
+        theirs = LogisticRegression(C=C, tol=1e-12, max_iter=100_000).fit(scaled, labels.numpy())
+        np.testing.assert_allclose(probabilities.numpy(), theirs.predict_proba(scaled), atol=1e-3)
+
+
 def test_saved_and_loaded(tmp_path):
     features, labels = data()
     probe = linear.fit(features, labels, 4)

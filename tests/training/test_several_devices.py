@@ -18,12 +18,11 @@ from torch import nn
 from helpers.project import ROOT
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams
-from vi_simsiam.core import distributed as processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.inference import reference, saved
-from vi_simsiam.training import checkpoint as checkpoints
-from vi_simsiam.training import trainer as training
+from vi_simsiam.training import launch, trainer
 from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.training.checkpoint import load_checkpoint
 from vi_simsiam.transforms.views import Views
 
 METHODS = ("simsiam", "vi_simsiam", "simclr", "dino", "vae")
@@ -68,15 +67,15 @@ def halved(norm):
 def train_all(jobs, folder):
     """In each process."""
     for arguments in jobs:
-        training._train_together(*arguments, folder / f"{arguments[0]}.safetensors")
+        trainer._train_together(*arguments, folder / f"{arguments[0]}.safetensors")
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_with_two_halves(store, tmp_path, monkeypatch):
     """Every method's weights, batch statistics and history: loss, gradients, negatives, centre, noise, monitors."""
     changes = {"epochs": 1, "batch_size": 48, "knn_every": 1}
-    processes.run_together(train_all, 2, [job(m, store, **changes, **TWO) for m in METHODS], tmp_path)
-    initialised = training._initialised
+    launch.run_together(train_all, 2, [job(m, store, **changes, **TWO) for m in METHODS], tmp_path)
+    initialised = trainer._initialised
 
     def with_halved_norms(*args):
         model = initialised(*args)
@@ -88,11 +87,11 @@ def test_two_processes_train_as_one_with_two_halves(store, tmp_path, monkeypatch
     for method in METHODS:
         start = initialised(method, pretrain_params(method), store, 0)
         together = initialised(method, pretrain_params(method), store, 0)
-        history = checkpoints.load(tmp_path / f"{method}.safetensors", together)["history"]
-        monkeypatch.setattr(training, "_initialised", with_halved_norms)
-        alone, _, expected = training._train(*job(method, store, **changes))
-        monkeypatch.setattr(training, "_initialised", initialised)
-        apart, _, _ = training._train(*job(method, store, **changes))
+        history = load_checkpoint(tmp_path / f"{method}.safetensors", together)["history"]
+        monkeypatch.setattr(trainer, "_initialised", with_halved_norms)
+        alone, _, expected = trainer._train(*job(method, store, **changes))
+        monkeypatch.setattr(trainer, "_initialised", initialised)
+        apart, _, _ = trainer._train(*job(method, store, **changes))
         distance = error = unhalved = 0.0
         for name, t in alone.state_dict().items():
             torch.testing.assert_close(together.state_dict()[name], t, rtol=1e-3, atol=1e-4, msg=f"{method} {name}")
@@ -130,9 +129,9 @@ def test_prefetched_batches_are_the_same(tmp_path, per_image):
 def test_what_a_machine_cannot_do_is_said_before_training(store, monkeypatch):
     def refused(**changes):
         method, params, *_ = job("simsiam", store, **changes)
-        training.pretrain(method, params, store, augmentation(store), 0)
+        trainer.pretrain(method, params, store, augmentation(store), 0)
 
-    monkeypatch.setattr(processes, "run_together", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(launch, "run_together", lambda *_: pytest.fail("started"))
     with pytest.raises(Problem, match=r"devices = 1000: this machine has \d+ CPU cores?\. Lower it"):
         refused(devices=1000, sync_batchnorm=False)
     with pytest.raises(Problem, match="batch_size = 33 is that of all devices together: make it a multiple"):
@@ -157,7 +156,7 @@ def end(how):
 def test_the_end_of_one_process_is_the_end_of_all(how, message):
     start = time.monotonic()
     with pytest.raises(Problem, match=message):
-        processes.run_together(end, 2, how)
+        launch.run_together(end, 2, how)
     assert time.monotonic() - start < 60
     assert not torch.multiprocessing.active_children()
 
@@ -202,9 +201,9 @@ def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(st
     def in_one_process():
         """One process goes on where two have been stopped: an epoch."""
         copy = Path(shutil.copy(checkpoint, tmp_path / "copy.safetensors"))
-        done = len(checkpoints.load(copy, training._initialised(*job("vi_simsiam", store)[:3], 0))["history"])
+        done = len(load_checkpoint(copy, trainer._initialised(*job("vi_simsiam", store)[:3], 0))["history"])
         method, params, *_ = job("vi_simsiam", store, epochs=done + 1)
-        return done, training.pretrain(method, params, store, augmentation(store), 0, copy)[1]
+        return done, trainer.pretrain(method, params, store, augmentation(store), 0, copy)[1]
 
     done, history = in_one_process()
     assert [row["epoch"] for row in history] == list(range(1, done + 2))

@@ -7,8 +7,7 @@ from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.nn.distributions import log_sphere_area, power_spherical_log_prob
-from vi_simsiam.training import checkpoint as checkpoints
-from vi_simsiam.training import trainer as training
+from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import HISTORY
@@ -33,7 +32,7 @@ def augmentation(store):
 
 def pretrain(method, store, seed=0, checkpoint=None, **changes):
     params = pretrain_params(method, **changes)
-    return training.pretrain(method, params, store, augmentation(store), seed, checkpoint)
+    return trainer.pretrain(method, params, store, augmentation(store), seed, checkpoint)
 
 
 def same(a, b):
@@ -46,18 +45,18 @@ def test_resuming_is_exact(method, kind, request, tmp_path, monkeypatch, capsys)
     """Stopped after epoch 2 of 4 and started again, a training ends where an undisturbed one does, bit for bit."""
     store = request.getfixturevalue(kind)
     straight, history = pretrain(method, store, epochs=4)
-    save = checkpoints.save
+    save = trainer.save_checkpoint
 
     def save_and_die(path, model, optimizer, progress):
         save(path, model, optimizer, progress)
         if len(progress["history"]) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 0)
-    monkeypatch.setattr(checkpoints, "save", save_and_die)
+    monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
+    monkeypatch.setattr(trainer, "save_checkpoint", save_and_die)
     with pytest.raises(KeyboardInterrupt):
         pretrain(method, store, epochs=4, checkpoint=tmp_path / "c.safetensors")
-    monkeypatch.setattr(checkpoints, "save", save)
+    monkeypatch.setattr(trainer, "save_checkpoint", save)
     resumed, resumed_history = pretrain(method, store, epochs=4, checkpoint=tmp_path / "c.safetensors")
     assert "resumed after epoch 2 of 4" in capsys.readouterr().out
     assert same(straight, resumed)
@@ -120,6 +119,16 @@ def test_the_history(store):
     assert all(row["kl"] > 0 for row in pretrain("vae", store)[1])
 
 
+@pytest.mark.parametrize("device, native", [("cpu", True), ("cpu", False), ("cuda", True), ("cuda", False)])
+def test_auto_is_bf16_only_where_it_is_not_emulated(device, native, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    precision = {asked: trainer._precision(asked, torch.device(device)) for asked in ("auto", 32)}
+    assert precision == {"auto": "bf16-mixed" if native else "32-true", 32: "32-true"} and not capsys.readouterr().out
+    assert trainer._precision("bf16", torch.device(device)) == "bf16-mixed"
+    assert ("times slower" in capsys.readouterr().out) == (not native)
+
+
 @pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])
 def test_bf16_autocast_trains_alike(method, store):
     """What a GPU runs by default; here on the CPU. The losses themselves stay in single precision or better."""
@@ -135,7 +144,7 @@ def test_bf16_autocast_trains_alike(method, store):
 
 def test_untrained_is_the_start_of_the_other_methods(store):
     params = UntrainedParams(backbone={"name": "resnet10", "width": 4, "stem": "3x3/2"})
-    untrained, history = training.pretrain("untrained", params, store, augmentation(store), 0)
+    untrained, history = trainer.pretrain("untrained", params, store, augmentation(store), 0)
     assert history == [] and not untrained.training
     unmoved, _ = pretrain("simsiam", store, epochs=1, lr=1e-30)
     for name, start in untrained.backbone.named_parameters():

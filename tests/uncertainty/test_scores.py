@@ -13,14 +13,15 @@ from vi_simsiam.config import loading
 from vi_simsiam.config.schema import METHODS, UntrainedParams
 from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.methods import ImageSpec, build, untrained
+from vi_simsiam.methods import ImageSpec, build, method_class, untrained
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.scorer import Scorer
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_score_of_a_method_has_a_row_of_its_own(method):
-    scores.require_rows(method)
+    assert scores.stated(method) == method_class(method).certainty_scores
+    scores.require_rows(method, scores.stated(method))
 
 
 @pytest.mark.parametrize("name, reason", [("sharpness", "no row"), ("knn_density", "another name")])

@@ -17,16 +17,16 @@ def files(step: str, method: str | None = None) -> list[str]:
     """
     todo = [SRC / f"{step}.py"] + [SRC / "vi_simsiam" / "methods" / f"{method}.py"] * (method is not None)
     todo += (SRC / "vi_simsiam" / "report" / "figures").glob("*.py") if step == "plot" else []
-    found: set[Path] = set()
+    used: set[Path] = set()
     while todo:
         file = todo.pop()
-        if file not in found:
-            found.add(file)
+        if file not in used:
+            used.add(file)
             todo += _imported(file)
-    found |= {path for folder in {file.parent for file in found} for path in folder.iterdir() if path.suffix in _DATA}
+    used |= {path for folder in {file.parent for file in used} for path in folder.iterdir() if path.suffix in _DATA}
     # params.py says what parameters may be; what a job is given is compared itself (job_config).
-    found.discard(SRC / "vi_simsiam" / "config" / "schema.py")
-    return sorted(file.relative_to(SRC.parent).as_posix() for file in found)
+    used.discard(SRC / "vi_simsiam" / "config" / "schema.py")
+    return sorted(file.relative_to(SRC.parent).as_posix() for file in used)
 
 
 def digest(step: str, method: str | None = None) -> str:

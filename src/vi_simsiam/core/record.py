@@ -53,17 +53,17 @@ class RunRecord:
                 key: record[key] for key in ("step", *IDENTITY, "params") if key in record
             }
 
-    def write(self, folder: Path, device: str = "cpu", known: Mapping[str, str] | None = None, **more: Any) -> None:
+    def write(self, folder: Path, device: str = "cpu", checksums: Mapping[str, str] | None = None, **more: Any) -> None:
         """Write `folder`/run.json.
 
         Args:
             folder: the result's folder; every file in it, but for hidden ones, is one of the job's outputs.
             device: the torch device the job ran on.
-            known: SHA-256 of outputs that have been computed already, by name.
+            checksums: SHA-256 of outputs that have been computed already, by name.
             more: further entries.
         """
-        known = known or {}
-        outputs = {name: known.get(name) or sha256(folder / name) for name in _outputs(folder)}
+        checksums = checksums or {}
+        outputs = {name: checksums.get(name) or sha256(folder / name) for name in _outputs(folder)}
         write_json(
             folder / NAME,
             {
@@ -139,8 +139,8 @@ def differs(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
 def damaged(folder: Path) -> list[tuple[Path, str]]:
     """Files of a result that are not as its job wrote them, each with what is wrong. Raises: Problem as `read`."""
     outputs = read(folder)["outputs"]
-    found = ((Path(folder) / name, _trouble(Path(folder) / name, checksum)) for name, checksum in outputs.items())
-    return [(path, trouble) for path, trouble in found if trouble]
+    troubles = ((Path(folder) / name, _trouble(Path(folder) / name, checksum)) for name, checksum in outputs.items())
+    return [(path, trouble) for path, trouble in troubles if trouble]
 
 
 def versions() -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """Certainty scores and representations of new images, from nothing but the folder of a trained model.
 
->>> from vi_simsiam.inference.model import load
->>> model = load("results/pretrain/digits/vi_simsiam/seed0")  # doctest: +SKIP
+>>> import vi_simsiam
+>>> model = vi_simsiam.load("results/pretrain/digits/vi_simsiam/seed0")  # doctest: +SKIP
 >>> table = model.score(["photos", "more.zip"])  # doctest: +SKIP
 >>> features = model.embed(["photos", "more.zip"])  # doctest: +SKIP
 """

@@ -1,15 +1,21 @@
 """Methods by name. Each lives in the module of its name and is imported only when it is used."""
 
 from importlib import import_module
+from typing import Any
 
 from vi_simsiam.config.schema import METHODS, PretrainParams, UntrainedParams
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
-__all__ = ["ImageSpec", "Losses", "Method", "build"]
+__all__ = ["ImageSpec", "Losses", "Method", "build", "method_class"]
 
 
 def build(name: str, params: PretrainParams | UntrainedParams, images: ImageSpec) -> Method:
     """A new network of method `name` (one of params.METHODS), initialised from torch's global generator."""
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
-    return import_module(f"vi_simsiam.methods.{name}").METHOD(params, images)
+    return method_class(name)(params, images)
+
+
+def method_class(name: str) -> Any:
+    """The class of a method, a `Method` whose arguments are the parameters and the images."""
+    return import_module(f"vi_simsiam.methods.{name}").METHOD

@@ -76,7 +76,11 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
     x = centred / std.float()
     n, dim = x.shape
     identity = torch.eye(dim, dtype=torch.float64, device=x.device)
-    bound = (x.T @ x).double() / (2 * n) + identity / (C * n)
+    gram = (x.T @ x).double() / (2 * n)
+    # With fewer images than features and a weak penalty, rounding leaves the bound without a Cholesky factor. A larger
+    # bound is one too.
+    rounding = torch.finfo(torch.float32).eps * gram.trace()
+    bound = gram + identity * torch.clamp(rounding, min=1 / (C * n))
     unwhiten = torch.linalg.solve_triangular(torch.linalg.cholesky(bound), identity, upper=False)
     # 0 is the optimum of no data: a start that depends on nothing.
     whitened = torch.zeros(classes, dim, dtype=torch.float64, device=x.device, requires_grad=True)

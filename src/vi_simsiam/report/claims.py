@@ -58,7 +58,8 @@ class Finding(NamedTuple):
         return self.claim.verdict(self.estimate)
 
 
-# Claims about one measure of kappa each: (claim, the measure's name in metrics.json), in the order of the table.
+# Claims about one measure of a certainty score each: (claim, the measure's name in metrics.json), in the order of the
+# table. They are about the methods that have the measure.
 _INFORMATION = (
     (Claim("kappa_alive", "cosine", DEAD_COSINE), "expected_cosine_mean"),
     (Claim("kappa_falls_with_cropping", "correlation", 0), "spearman_crop_area/kappa"),
@@ -90,8 +91,9 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
     """
     out = []
     for dataset, group in grouped(runs, "dataset").items():
-        for method, ours in grouped([run for run in group if run.has_kappa], "method").items():
-            for claim, seeds in _claims(ours, grouped(group, "method"), margin):
+        methods = grouped(group, "method")
+        for method, ours in methods.items():
+            for claim, seeds in _claims(ours, methods if ours[0].has_kappa else {}, margin):
                 estimate = over_seeds(seeds)
                 if np.isfinite(estimate).all():
                     low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
@@ -107,7 +109,11 @@ def claims_table(results: list[Finding]) -> pd.DataFrame:
 
 
 def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Iterator[tuple[Claim, list[Estimate]]]:
-    """The claims about one method's runs on one data set, each with the estimates of the seeds that have one."""
+    """The claims about one method's runs on one data set, each with the estimates of the seeds that have one.
+
+    Args:
+        others: the methods that it is compared with.
+    """
     for name, table, column in _COMPETITIVE:
         yield (
             Claim(name, "difference", -margin),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vi_simsiam.core.files import replacing
 
 
-def save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, progress: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, progress: dict[str, Any]) -> None:
     """Write model, momentum and `progress` (anything JSON) to one file of tensors; whole or not at all."""
     tensors = {f"model.{name}": t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     for i, parameter in enumerate(model.parameters()):
@@ -26,19 +26,19 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.SGD, progress: dic
         safetensors.torch.save_file(tensors, temporary, metadata={"progress": text, "sha256": _sha256(tensors, text)})
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None) -> dict[str, Any] | None:
-    """Restore what `save` wrote, in place, and return its `progress`; without an optimiser, the model alone.
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None) -> dict[str, Any] | None:
+    """Restore what `save_checkpoint` wrote, in place, and return its `progress`; without an optimiser, the model alone.
 
     Returns None, with model and optimiser untouched, when there is no checkpoint or it is damaged: a checkpoint saves
     time, and without one the training starts from the beginning and ends at the same result.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            about = file.metadata()
+            metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        if _sha256(tensors, about["progress"]) != about["sha256"]:
+        if _sha256(tensors, metadata["progress"]) != metadata["sha256"]:
             raise ValueError("its SHA-256 is not the one it was written with")
-        progress = json.loads(about["progress"])
+        progress = json.loads(metadata["progress"])
         _fits(tensors, model)
     except FileNotFoundError:
         return None
@@ -63,6 +63,5 @@ def _sha256(tensors: dict[str, Tensor], progress: str) -> str:
 
 def _fits(tensors: dict[str, Tensor], model: nn.Module) -> None:
     expected = {f"model.{name}": t.shape for name, t in model.state_dict().items()}
-    found = {name: t.shape for name, t in tensors.items() if name.startswith("model.")}
-    if expected != found:
+    if expected != {name: t.shape for name, t in tensors.items() if name.startswith("model.")}:
         raise ValueError("its tensors are those of another network")

@@ -46,9 +46,9 @@ def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:
     """
     if not kappas:
         return {}
-    found = torch.cat(kappas)
-    found = found[:: -(-len(found) // _MOST)]
-    quantiles = torch.quantile(found, torch.tensor(_QUANTILES, device=found.device)).tolist()
+    kappa = torch.cat(kappas)
+    kappa = kappa[:: -(-len(kappa) // _MOST)]
+    quantiles = torch.quantile(kappa, torch.tensor(_QUANTILES, device=kappa.device)).tolist()
     return {f"kappa_q{round(100 * q):02d}": value for q, value in zip(_QUANTILES, quantiles, strict=True)}
 
 
@@ -67,8 +67,8 @@ def announced(epochs: range, total: int, history: list[dict], rank: int) -> Iter
             continue
         row = history[-1]
         seconds = (time.monotonic() - start) / (done + 1)
-        shown = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1", "certainty_auroc")
-        numbers = "  ".join(f"{key} {row[key]:.4f}" for key in shown if row.get(key) is not None)
+        columns = ("loss", "mean_cosine", "expected_cosine", "embedding_std", "knn_top1", "certainty_auroc")
+        numbers = "  ".join(f"{key} {row[key]:.4f}" for key in columns if row.get(key) is not None)
         print(
             f"epoch {epoch}/{total}  {numbers}  {seconds:.2f} s/epoch, {seconds * (total - epoch):.0f} s left",
             flush=True,

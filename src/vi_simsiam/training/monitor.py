@@ -25,14 +25,14 @@ def monitor(model: Method, store: Store, device: torch.device) -> dict[str, floa
     if len(labels) < 2 or (labels < 0).any():
         return {}
     own = model.certainty_scores[:1]
-    found = extract(
+    outputs = extract(
         model,
         batches(images[rows], 500),
         lambda f: {"features": f} | {name: model.certainty(f)[name] for name in own},
     )
-    features = found["features"].to(device)
+    features = outputs["features"].to(device)
     right = knn.predict(features, features, labels, k=20, temperature=0.1, leave_one_out=True) == labels
     row: dict[str, float | None] = {"knn_top1": right.float().mean().item()}
     if own and 0 < right.sum() < len(right):
-        row["certainty_auroc"] = float(roc_auc_score(right.cpu(), found[own[0]]))
+        row["certainty_auroc"] = float(roc_auc_score(right.cpu(), outputs[own[0]]))
     return row

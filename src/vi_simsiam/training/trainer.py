@@ -12,15 +12,14 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
-from vi_simsiam.core import distributed as processes
-from vi_simsiam.core import randomness
+from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
 from vi_simsiam.methods import ImageSpec, Losses, Method, build
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import alarms
-from vi_simsiam.training import checkpoint as checkpoints
+from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
@@ -67,9 +66,9 @@ def pretrain(
         return model.cpu().eval(), history
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "trained.safetensors"
-        processes.run_together(_train_together, params.devices, *job, result)
+        launch.run_together(_train_together, params.devices, *job, result)
         model = _initialised(name, params, store, seed)
-        history = checkpoints.load(result, model)["history"]
+        history = load_checkpoint(result, model)["history"]
     return model.eval(), history
 
 
@@ -101,8 +100,8 @@ def _train_together(*job_and_result: Any) -> None:
     """What each of several processes runs; the first leaves model and history in the file that comes last."""
     *job, result = job_and_result
     model, optimizer, history = _train(*job)
-    if processes.rank() == 0:
-        checkpoints.save(result, model, optimizer, {"history": history})
+    if distributed.rank() == 0:
+        save_checkpoint(result, model, optimizer, {"history": history})
 
 
 def _train(
@@ -117,11 +116,11 @@ def _train(
     """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
-    fabric, rank = launched(params, device), processes.rank()
+    fabric, rank = launched(params, device), distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
     run = Training(fabric, _initialised(name, params, store, seed), views, params, seed)
     history: list[dict[str, Any]] = []
-    if checkpoint is not None and (progress := checkpoints.load(checkpoint, run.model, run.optimizer)) is not None:
+    if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
         if rank == 0:
             print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
@@ -136,7 +135,7 @@ def _train(
             row |= monitor(run.model, store, fabric.device)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
-            checkpoints.save(checkpoint, run.model, run.optimizer, {"history": history})
+            save_checkpoint(checkpoint, run.model, run.optimizer, {"history": history})
             saved = time.monotonic()
             cost = saved - start
     return run.model, run.optimizer, history
@@ -206,9 +205,9 @@ class Training:
             self.model.after_step(step / self.steps)
             step += 1
             monitors = dict(losses.monitors)
-            embedding = processes.gather(monitors.pop("embedding"))
+            embedding = distributed.gather(monitors.pop("embedding"))
             if (kappa := monitors.pop("kappa", None)) is not None:
-                kappas.append(processes.gather(kappa.float()))
+                kappas.append(distributed.gather(kappa.float()))
             spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
             means.add(
                 loss=losses.total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
@@ -221,13 +220,25 @@ class Training:
 @torch.no_grad()
 def _average_batch_statistics(model: Method) -> None:
     """Give all processes the mean of their running means and variances, so that they evaluate the same network."""
-    if processes.count() > 1:
+    if distributed.count() > 1:
         for name, buffer in model.named_buffers():
             if name.endswith(("running_mean", "running_var")):
-                buffer.copy_(processes.mean(buffer))
+                buffer.copy_(distributed.mean(buffer))
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies in bfloat16 by instructions of its own; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _precision(asked: str | int, device: torch.device) -> str:
-    if asked == "auto":
-        return "bf16-mixed" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if asked == "bf16" else "32-true"
+    native = has_bf16(device)
+    if asked == "bf16" and not native:
+        print(
+            "warning: pretrain.precision = bf16 is emulated here, six to ten times slower than float32 on a CPU "
+            "without AVX512-BF16 or AMX. `auto` takes bf16 only where it is fast.",
+            flush=True,
+        )
+    return "bf16-mixed" if asked == "bf16" or (asked == "auto" and native) else "32-true"

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = id => document.getElementById(id);
 const BATCH = 150;  // cards that are added at a time
-let set, run, sprite, shown = [], drawn = 0, selected = -1;
+let set, run, sprite, visible = [], drawn = 0, selected = -1;
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -45,29 +45,29 @@ function choose() {
 function filter() {
   const turn = Number(at("order").value), label = at("class").value, judged = at("judged").value;
   const text = at("search").value.toLowerCase(), score = run.scores[0];
-  shown = set.index.map((_, item) => item).filter(item =>
+  visible = set.index.map((_, item) => item).filter(item =>
     (label === "" || set.label[item] === Number(label)) &&
     (judged === "" || run.correct[item] === (judged === "right")) &&
     set.path[item].toLowerCase().includes(text));
   // Without a score comes last, in either order.
-  shown.sort((a, b) => (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
+  visible.sort((a, b) => (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
   const part = set.index.length < set.images ? ` (${set.index.length} of ${set.images} are in this page)` : "";
-  at("count").textContent = `${shown.length} of ${set.index.length} images${part}, by ${run.labels[0]}`;
+  at("count").textContent = `${visible.length} of ${set.index.length} images${part}, by ${run.labels[0]}`;
   at("grid").replaceChildren();
   drawn = 0;
   selected = -1;
   more();
-  if (shown.length) select(0, false); else at("detail").replaceChildren();
+  if (visible.length) select(0, false); else at("detail").replaceChildren();
 }
 
 function more(upto = drawn + BATCH) {
   const cards = [];
-  for (; drawn < Math.min(upto, shown.length); drawn++) cards.push(card(drawn));
+  for (; drawn < Math.min(upto, visible.length); drawn++) cards.push(card(drawn));
   at("grid").append(...cards);
 }
 
 function card(place) {
-  const item = shown[place], wrong = run.correct !== null && run.correct[item] === false;
+  const item = visible[place], wrong = run.correct !== null && run.correct[item] === false;
   const made = element("button", {type: "button", className: wrong ? "card wrong" : "card", tabIndex: -1},
     picture(item, set.tile),
     element("span", {className: "name"}, named(set.label[item])),
@@ -80,7 +80,7 @@ function card(place) {
 }
 
 function select(place, focus) {
-  place = Math.max(0, Math.min(shown.length - 1, place));
+  place = Math.max(0, Math.min(visible.length - 1, place));
   if (place >= drawn) more(place + BATCH);
   const cards = at("grid").children;
   if (selected >= 0) {
@@ -94,7 +94,7 @@ function select(place, focus) {
     cards[place].focus({preventScroll: true});
     cards[place].scrollIntoView({block: "nearest"});
   }
-  detail(shown[place]);
+  detail(visible[place]);
 }
 
 function detail(item) {
@@ -132,7 +132,7 @@ addEventListener("keydown", event => {
     Home: -Infinity, End: Infinity};
   const judged = {r: "right", w: "wrong", a: ""};
   if (event.key in steps) {
-    if (shown.length) select(selected + steps[event.key], true);
+    if (visible.length) select(selected + steps[event.key], true);
   } else if (event.key === "s") {
     at("order").value = String(-Number(at("order").value));
     filter();
@@ -146,8 +146,8 @@ addEventListener("keydown", event => {
 addEventListener("scroll", () => {
   if (innerHeight + scrollY > document.documentElement.scrollHeight - 900) more();
 }, {passive: true});
-data.datasets.forEach((found, i) => found.runs.forEach((one, j) =>
-  at("run").append(element("option", {value: `${i} ${j}`}, `${found.name}: ${one.name}`))));
+data.datasets.forEach((dataset, i) => dataset.runs.forEach((one, j) =>
+  at("run").append(element("option", {value: `${i} ${j}`}, `${dataset.name}: ${one.name}`))));
 at("run").addEventListener("change", choose);
 at("controls").addEventListener("submit", event => event.preventDefault());
 ["order", "class", "judged"].forEach(id => at(id).addEventListener("change", filter));
