@@ -5,6 +5,7 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.report.claims import claims_table, findings
+from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.runs import open_runs, verify
@@ -36,7 +37,7 @@ def main() -> None:
             # Six digits: more than any interval here can tell apart, and the same on every machine.
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with replacing(args.out / "summary.txt") as temporary:
-        text = summary_text(tables["summary"], tables["claims"], args.out)
+        text = summary_text(tables["summary"], tables["claims"], doubts(runs).values(), args.out)
         temporary.write_text(text, encoding="utf-8")
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(figures, runs, params, args.out / "figures")

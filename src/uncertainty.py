@@ -17,7 +17,7 @@ from vi_simsiam.probing.linear import LinearProbe
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measure
 from vi_simsiam.uncertainty.scorer import Scorer
-from vi_simsiam.uncertainty.tables import evaluate
+from vi_simsiam.uncertainty.tables import evaluate, own_scores
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     if scorer.labels is None:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
     tables = evaluate(scorer, store, np.load(args.probe / "features_test.npy"), others, params)
-    for name, table in tables._asdict().items():
+    for name, table in (tables._asdict() | {"train_images": own_scores(scorer)}).items():
         with replacing(args.out / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
     measures = measure(tables, params.bootstrap, params.seed)

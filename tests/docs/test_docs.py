@@ -21,21 +21,28 @@ pytestmark = pytest.mark.slow
 STAND_IN = """\
 import json, sys
 from pathlib import Path
-from vi_simsiam.report.figures.registry import FIGURES
+from vi_simsiam.core.files import sha256
 from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.sources import own
+from vi_simsiam.report.figures.registry import FIGURES
 
 step = Path(sys.argv[0]).stem
+def values(name):
+    after = sys.argv[sys.argv.index(f"--{name}") + 1 :] if f"--{name}" in sys.argv else []
+    return after[: next((i for i, word in enumerate(after) if word.startswith("--")), None)]
 def given(name):
-    return sys.argv[sys.argv.index(f"--{name}") + 1] if f"--{name}" in sys.argv else None
+    return next(iter(values(name)), None)
+params, runs = json.loads(given("params")), values("runs")
 splits = ("images_{}.npy", "labels_{}.npy", "views_{}.npy", "views_{}.parquet", "sources_{}.parquet")
 files = {
     "download": ["manifest.json"],
     "cache_views": [name.format(s) for name in splits for s in ("train", "test")] + ["store.json", "report.csv"],
     "pretrain": ["model.safetensors", "model.json", "scoring.json", "history.csv"],
     "probe": ["probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy", "predictions.parquet"],
-    "uncertainty": [f"{name}.parquet" for name in ("images", "crops", "graded", "views", "ood")] + ["metrics.json"],
+    "uncertainty": [f"{name}.parquet" for name in ("images", "train_images", "crops", "graded", "views", "ood")]
+    + ["metrics.json"],
     "plot": ["metrics.json", "gallery.html", *(f"figures/{name}" for name in FIGURES)]
-    + [f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking")],
+    + ["summary.txt", *(f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking"))],
 }
 out = Path(given("out"))
 for name in files[step]:
@@ -48,7 +55,16 @@ if step == "plot":
     (out / "summary.csv").write_text("dataset,method,seed,knn_top1\\ndigits,vi_simsiam,0,0.5\\n")
     (out / "claims.csv").write_text("claim,dataset,method,estimate,ci_low,ci_high,verdict\\n")
 identity = {name: given(name) for name in ("dataset", "method", "seed") if given(name) is not None}
-RunRecord(step, json.loads(given("params")), **identity).write(out)
+folders = [folder for name in ("download", "store", "model", "probe", "ood") for folder in values(name)]
+folders += [f"data/cache_views/{run.split('/')[0]}" for run in runs]
+folders += [f"results/{earlier}/{run}" for run in runs for earlier in ("pretrain", "probe", "uncertainty")]
+more = {"runs": sorted(runs)} if runs else {}
+if params.get("path"):
+    classes = params["classes"] and own.find_classes(params["classes"])
+    more["images_state"] = own.state(own.find_images(params["path"]), classes)
+if params.get("soft_labels"):
+    more["soft_labels"] = sha256(params["soft_labels"])
+RunRecord(step, params, map(Path, folders), **identity).write(out, **more)
 """
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.uncertainty.scores import MEASURED
+from vi_simsiam.uncertainty.scores import MEASURED, OWN
 
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -44,8 +44,10 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
     label = rng.integers(0, 10, images) if labels else np.full(images, -1)
     ramp = np.linspace(0, 255, 28 * 28).reshape(28, 28, 1) + 80 * np.arange(channels)
     np.save(folder / "images_test.npy", ((ramp + 25 * label[:, None, None, None]) % 256).astype(np.uint8))
-    sources = pd.DataFrame({"index": range(images), "path": [f"test/{name}/{i:05}.png" for i in range(images)]})
-    sources.to_parquet(folder / "sources_test.parquet", index=False)
+    for split, count in (("test", images), ("train", 1400)):
+        paths = [f"{split}/{name}/{i:05}.png" for i in range(count)]
+        sources = pd.DataFrame({"index": range(count), "path": paths})
+        sources.to_parquet(folder / f"sources_{split}.parquet", index=False)
     store = {
         "dataset": dataset, "classes": [f"{name} {i}" for i in range(10 * labels)], "size": 28, "channels": channels,
         "train": 1400, "test": images,
@@ -100,7 +102,9 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     if (label < 0).all():
         judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
         images, crops, graded = (frame.drop(columns=judged) for frame in (images, crops, graded))
-    for table_name, frame in {"images": images, "crops": crops, "graded": graded}.items():
+    own = [name for name in OWN if name in images]
+    tables = {"images": images, "train_images": images[["index", *own]].head(7), "crops": crops, "graded": graded}
+    for table_name, frame in tables.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 
     scores = [c for c in images.columns if c in MEASURED]

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ import pytest
 import torch
 from PIL import Image
 from scipy.stats import percentileofscore
+from torch.nn.functional import interpolate
+from torchvision.transforms.functional import center_crop
 
 import vi_simsiam
 from helpers.project import ROOT
@@ -121,6 +124,25 @@ def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypa
     fewer = reference.read(untaught(tmp_path, store))
     assert len(fewer.values) == 20 and fewer.images == 96
     assert np.abs(fewer.percentile(new) - known).max() <= 100 / 20
+
+
+def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, tmp_path, capsys):
+    images = store.images("train")
+    crops = center_crop(torch.tensor(images).permute(0, 3, 1, 2), [images.shape[1] // 2] * 2).float()
+    crops = interpolate(crops, size=images.shape[1:3], mode="bilinear", antialias=True, align_corners=False)
+    crops = crops.round().permute(0, 2, 3, 1).numpy()
+    whole, quarter = (expected(folder, part)[1]["kappa"] for part in (images, crops))
+    training = reference.read(folder)
+    assert training.central == 96 and abs(training.above - (quarter < whole).sum()) <= 1
+    # binomtest(270, 500).proportion_ci(method="wilson") begins at .496, of 280 at .516
+    about = {above: replace(training, central=500, above=above).doubt for above in (0, 270, 280, 500)}
+    assert about[280] is None and about[500] is None and replace(training, central=0).doubt is None
+    assert "for 270 of 500 training images" in about[270] and about[0]
+    copy = shutil.copytree(folder, tmp_path / "doubtful")
+    changed(copy, above=10)
+    RunRecord("pretrain", {}).write(copy)
+    assert command(pictures, "--run", copy, "--out", tmp_path / "s.csv") == 0
+    assert "warning: kappa of this model is higher on a whole image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])

@@ -179,13 +179,13 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
 
 def test_a_run_ends_with_its_claims(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
-    text = summary_text(summary_table(runs), claims_table(findings(runs, 0.02)), tmp_path)
+    text = summary_text(summary_table(runs), claims_table(findings(runs, 0.02)), ["a doubt"], tmp_path)
     lines = [re.split(r"  +", line) for line in text.splitlines()]
     assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
     assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
-    assert "no labels" not in text
+    assert "no labels" not in text and ["a doubt"] in lines
     unlabelled = opened(tmp_path / "unlabelled", methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
-    text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), tmp_path)
+    text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), [], tmp_path)
     assert f"digits has no labels: no accuracies. Its images by certainty: {tmp_path / 'ranking.csv'}" in text
 
 

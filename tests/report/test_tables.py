@@ -192,5 +192,9 @@ def test_tables_without_labels(tmp_path):
     assert set(measures_table(runs)["measure"]) == set(runs[1].measures)
     assert headline(runs)["digits"]["vi_simsiam"]["spearman_crop_area/kappa"] == 0.5
     ranking = ranking_table(runs)
-    assert ranking["class"].isna().all() and ranking["spread"].isna().all() and len(ranking) == len(runs[1].images)
+    assert ranking["class"].isna().all() and ranking["spread"].isna().all()
+    # Nobody asked for a split: every image is in it, with the place where it comes from.
+    assert ranking["split"].value_counts().to_dict() == {"test": len(runs[1].images), "train": 7}
+    assert ranking.set_index(["split", "index"]).loc[("train", 3), "path"] == "train/class/00003.png"
+    assert ranking["certainty"].is_monotonic_increasing
     assert ranking_table(runs[:1]).empty and tuple(ranking_table(runs[:1]).columns) == RANKING_COLUMNS

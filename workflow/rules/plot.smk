@@ -3,7 +3,7 @@ rule plot:
     input:
         expand(
             "data/cache_views/{dataset}/{file}",
-            file=["images_test.npy", "sources_test.parquet", "store.json"],
+            file=["images_test.npy", "sources_train.parquet", "sources_test.parquet", "store.json"],
             **ALL,
         ),
         expand(f"results/pretrain/{RUN}/history.csv", **ALL),
@@ -14,7 +14,7 @@ rule plot:
         ),
         expand(
             f"results/uncertainty/{RUN}/{{file}}",
-            file=["images.parquet", "crops.parquet", "graded.parquet", "metrics.json"],
+            file=["images.parquet", "train_images.parquet", "crops.parquet", "graded.parquet", "metrics.json"],
             **ALL,
         ),
     output:

@@ -10,6 +10,7 @@ rule uncertainty:
         multiext(
             f"results/uncertainty/{RUN}/",
             "images.parquet",
+            "train_images.parquet",
             "crops.parquet",
             "graded.parquet",
             "views.parquet",

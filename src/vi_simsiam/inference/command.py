@@ -72,6 +72,8 @@ def score(args: argparse.Namespace) -> int:
         _draw(args.grid, extremes)
     if args.top:
         _list(extremes)
+    if model.training.doubt:
+        _say(f"warning: {model.training.doubt}")
     seconds = time.monotonic() - started
     _say(f"{_counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
     return SOME_UNREAD if unread else 0

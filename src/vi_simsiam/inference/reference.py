@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, write_json
@@ -15,11 +16,14 @@ from vi_simsiam.core.record import versions
 from vi_simsiam.data.store import Store
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
+from vi_simsiam.stats.intervals import wilson
+from vi_simsiam.transforms.spatial import resize
 
 FILE = "scoring.json"
 FORMAT = 2
 RESIZE = "central square, bilinear, antialiased"  # what transforms.spatial.resize does, the only rule there is
 _MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
+_CENTRAL = 500  # training images, at most, that are compared with their central quarter
 _BATCH = 500
 
 
@@ -31,11 +35,29 @@ class TrainingScores:
         name: of the score, e.g. "kappa"; None: the method has none.
         images: number of training images.
         values: (n,) float32, rising: the scores, or `_MOST` quantiles of them; empty where there is no score.
+        central: pairs of a training image and its central quarter that were compared; 0: none, or an older model.
+        above: how many of these images were more certain than their quarter.
     """
 
     name: str | None
     images: int
     values: np.ndarray
+    central: int = 0
+    above: int = 0
+
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where the score is no higher on whole images than on their central quarters; else None.
+
+        It is not where the 95 % Wilson interval of the share of such pairs does not lie above one half.
+        """
+        if self.central == 0 or wilson(np.arange(self.central) < self.above).ci_low > 0.5:
+            return None
+        return (
+            f"{self.name} of this model is higher on a whole image than on its central quarter for {self.above} of "
+            f"{self.central} training images, which is no more than chance: its order says little. Train longer or on "
+            "more images (docs/troubleshooting.md)."
+        )
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
         """Percent of the training images that are less certain: (n,) in [0, 100]; images that tie count half.
@@ -51,10 +73,14 @@ class TrainingScores:
 def write(folder: Path, model: Method, store: Store) -> None:
     """Score the training images, as they are, and write `folder`/scoring.json beside the saved model."""
     name = model.certainty_scores[0] if model.certainty_scores else None
-    images, values = store.images("train"), np.empty(0, np.float32)
+    images, values, central, above = store.images("train"), np.empty(0, np.float32), 0, 0
     if name is not None:
-        scores = extract(model.to(best_device()), batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})
-        values = np.sort(scores[name].numpy())
+        model.to(best_device())
+        whole = _scores(model, name, images)
+        rows = np.arange(0, len(images), -(-len(images) // _CENTRAL))
+        quarter = _scores(model, name, _central(images[rows]))
+        central, above = len(rows), int((quarter < whole[rows]).sum())
+        values = np.sort(whole)
         if len(values) > _MOST:
             values = np.quantile(values, (np.arange(_MOST) + 0.5) / _MOST, method="nearest")
     write_json(
@@ -64,10 +90,24 @@ def write(folder: Path, model: Method, store: Store) -> None:
             "score": name,
             "train_images": len(images),
             "train_scores": [float(f"{value:.9g}") for value in values],  # nine digits tell all of float32 apart
+            "central": central,
+            "above": above,
             "resize": RESIZE,
             "versions": versions(),
         },
     )
+
+
+def _scores(model: Method, name: str, images: np.ndarray) -> np.ndarray:
+    return extract(model, batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})[name].numpy()
+
+
+def _central(images: np.ndarray) -> np.ndarray:
+    """The middle of each image, a quarter of its area, at the image's size: uint8 (n, H, W, C)."""
+    side = images.shape[1]
+    half = max(1, side // 2)
+    start = (side - half) // 2
+    return resize(torch.from_numpy(images[:, start : start + half, start : start + half].copy()), side).numpy()
 
 
 def read(folder: Path) -> TrainingScores:
@@ -83,7 +123,8 @@ def read(folder: Path) -> TrainingScores:
         if content["format"] != FORMAT or content["resize"] != RESIZE:
             raise Problem(f"{path} was written by another version of this package: run the step `pretrain` again.")
         values = np.array(content["train_scores"], dtype=np.float32)
-        scores = TrainingScores(content["score"], int(content["train_images"]), values)
+        compared = (int(content.get(name, 0)) for name in ("central", "above"))
+        scores = TrainingScores(content["score"], int(content["train_images"]), values, *compared)
         whole = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
     except (KeyError, TypeError, ValueError) as error:
         raise Problem(f"{path} is damaged ({error!r}): copy the folder anew, or run `pretrain` again.") from None

@@ -18,7 +18,7 @@ from vi_simsiam.core.files import read_json
 _READ = {
     "pretrain": ("history.csv",),
     "probe": ("probe.json", "features_test.npy"),
-    "uncertainty": ("images.parquet", "crops.parquet", "graded.parquet", "metrics.json"),
+    "uncertainty": ("images.parquet", "train_images.parquet", "crops.parquet", "graded.parquet", "metrics.json"),
 }
 
 
@@ -57,6 +57,11 @@ class Run:
         return _table(self.path("uncertainty", "images.parquet"))
 
     @cached_property
+    def train_images(self) -> pd.DataFrame:
+        """A row per training image: the method's own certainty scores."""
+        return _table(self.path("uncertainty", "train_images.parquet"))
+
+    @cached_property
     def crops(self) -> pd.DataFrame:
         """A row per (test image, area of the graded crop)."""
         return _table(self.path("uncertainty", "crops.parquet"))
@@ -76,10 +81,9 @@ class Run:
         """What the store of this run's data set says about itself: class names, counts, sizes."""
         return read_json(self.data / self.dataset / "store.json")
 
-    @cached_property
-    def sources(self) -> pd.DataFrame:
-        """Where each test image comes from: columns index and path."""
-        return _table(self.data / self.dataset / "sources_test.parquet")
+    def sources(self, split: str = "test") -> pd.Series:
+        """Where each image of a split comes from: its path, by index."""
+        return _table(self.data / self.dataset / f"sources_{split}.parquet").set_index("index")["path"]
 
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
@@ -116,7 +120,7 @@ def verify(runs: list[Run]) -> None:
     Raises: Problem naming the first file that is missing or is not the one that its step wrote.
     """
     for folder in sorted({run.data / run.dataset for run in runs}):
-        record.verify(folder, "images_test.npy", "sources_test.parquet", "store.json")
+        record.verify(folder, "images_test.npy", "sources_train.parquet", "sources_test.parquet", "store.json")
     for run in runs:
         for step, files in _READ.items():
             record.verify(run.path(step, ""), *files)

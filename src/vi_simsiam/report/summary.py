@@ -1,5 +1,6 @@
 """What a finished run prints: accuracies, claims, where the rest is."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -7,12 +8,13 @@ import pandas as pd
 _MAIN = ("knn_top1", "probe_top1", "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa")
 
 
-def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, folder: Path) -> str:
-    """The main columns of the summary table, the claims below it, and where to read on.
+def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[str], folder: Path) -> str:
+    """The main columns of the summary table, the claims below it, what not to rely on, and where to read on.
 
     Args:
         summary: a row per run, see `tables.summary_table`.
         claims: a row per claim, see `claims.claims_table`; may have none.
+        doubts: sentences, see `doubts.doubts`.
         folder: where the tables, the figures and the gallery lie.
     """
     main = [name for name in _MAIN if name in summary]
@@ -29,6 +31,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, folder: Path) -> s
     for dataset, rows in summary.groupby("dataset"):
         if rows["knn_top1"].isna().all():
             lines.append(f"{dataset} has no labels: no accuracies. Its images by certainty: {folder / 'ranking.csv'}")
+    lines += doubts
     lines.append(f"Images by certainty, in a browser: {folder / 'gallery.html'}; everything in one page: make report")
     lines.append(f"All measures: {folder / 'summary.csv'}; claims: docs/claims.md; figures: {folder / 'figures'}")
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from vi_simsiam.stats.intervals import Estimate, wilson
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
-RANKING_COLUMNS = ("dataset", "method", "rank", "path", "index", "class", "score", "certainty", "spread")
+RANKING_COLUMNS = ("dataset", "method", "rank", "path", "split", "index", "class", "score", "certainty", "spread")
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")
 
 
@@ -66,10 +66,13 @@ def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
 
 
 def ranking_table(runs: list[Run]) -> pd.DataFrame:
-    """A row per test image of every method that has a certainty score of its own, the least certain first.
+    """A row per image of every method that has a certainty score of its own, the least certain first.
+
+    The images are those of the test split; of a data set without any label, where nobody asked for a split, also those
+    of the training.
 
     Columns: dataset, method; rank, 1 for the least certain; path of the image in its archive (its number in a data set
-    that is no archive of files); index, its row in the tables of the runs; class, blank without a label; score, the
+    that is no archive of files); split, train or test; index, its row there; class, blank without a label; score, the
     name of the method's own score; certainty, its mean over the seeds; spread, its standard deviation over them (NaN
     of one seed).
     """
@@ -78,20 +81,12 @@ def ranking_table(runs: list[Run]) -> pd.DataFrame:
         score = own_score(members[0].images)
         if score is None:
             continue
-        images, classes = members[0].images[["index", "label"]], members[0].store["classes"]
-        values = np.array([run.images[score] for run in members], float)
-        table = pd.DataFrame(
-            {
-                "dataset": dataset,
-                "method": method,
-                "path": members[0].sources.set_index("index")["path"].reindex(images["index"]).to_numpy(),
-                "index": images["index"].to_numpy(),
-                "class": [classes[label] if label >= 0 else None for label in images["label"]],
-                "score": score,
-                "certainty": values.mean(0),
-                "spread": values.std(0, ddof=1) if len(values) > 1 else np.nan,
-            }
-        )
+        classes = members[0].store["classes"]
+        splits = [_certainties("test", members, [run.images for run in members], score)]
+        if (members[0].images["label"] < 0).all():
+            splits.append(_certainties("train", members, [run.train_images for run in members], score))
+        table = pd.concat(splits, ignore_index=True).assign(dataset=dataset, method=method, score=score)
+        table["class"] = [classes[label] if label >= 0 else None for label in table["label"]]
         table = table.sort_values("certainty", kind="stable")
         table["rank"] = np.arange(1, len(table) + 1)
         parts.append(table)
@@ -99,6 +94,21 @@ def ranking_table(runs: list[Run]) -> pd.DataFrame:
         pd.concat(parts, ignore_index=True)[list(RANKING_COLUMNS)]
         if parts
         else pd.DataFrame(columns=list(RANKING_COLUMNS))
+    )
+
+
+def _certainties(split: str, members: list[Run], tables: list[pd.DataFrame], score: str) -> pd.DataFrame:
+    """Rows of the images of a split: what of `ranking_table` is about one image, with its label, -1 for none."""
+    values, index = np.array([table[score] for table in tables], float), tables[0]["index"].to_numpy()
+    return pd.DataFrame(
+        {
+            "path": members[0].sources(split).reindex(index).to_numpy(),
+            "split": split,
+            "index": index,
+            "label": tables[0].get("label", -1),
+            "certainty": values.mean(0),
+            "spread": values.std(0, ddof=1) if len(values) > 1 else np.nan,
+        }
     )
 
 

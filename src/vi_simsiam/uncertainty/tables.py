@@ -17,6 +17,7 @@ from vi_simsiam.uncertainty.ood import matched
 from vi_simsiam.uncertainty.salience import salience
 from vi_simsiam.uncertainty.scorer import Scorer, neighbour_correct, view_agreement, view_mean
 
+_FEATURES = 10_000  # rows of features that are scored at once
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}
 
 
@@ -56,6 +57,17 @@ def evaluate(
     crops = pd.DataFrame(boxes).assign(label=truth[boxes["index"]])
     crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size)))
     return Tables(images, crops, _graded(scorer, store, whole, params), views, _others(scorer, store, others, size))
+
+
+@torch.no_grad()
+def own_scores(scorer: Scorer) -> pd.DataFrame:
+    """A row per training image: index, and the method's own scores of the image as it is.
+
+    The training saw views of these images, so the model may be more certain of them than of others like them.
+    """
+    parts = [scorer.model.certainty(features.to(scorer.device)) for features in scorer.bank.split(_FEATURES)]
+    columns = {name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]}
+    return pd.DataFrame({"index": range(len(scorer.bank)), **columns})
 
 
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:

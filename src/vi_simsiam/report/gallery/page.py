@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from vi_simsiam.core.files import replacing
+from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.style import method_style
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
@@ -59,7 +60,8 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     # VI-SimSiam before the others: the page opens with it.
     with_score.sort(key=lambda run: not run.has_kappa)
     rows = _rows(with_score[0].images[shown_score(with_score[0].images)].to_numpy())
-    images, paths = with_score[0].test_images(), with_score[0].sources["path"].to_numpy()
+    doubted = doubts(list(runs))
+    images, paths = with_score[0].test_images(), with_score[0].sources().to_numpy()
     label = with_score[0].images["label"].to_numpy()
     tile = min(_TILE, images.shape[1])
     return {
@@ -72,7 +74,7 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
         "index": rows.tolist(),
         "path": [str(path) for path in paths[rows]],
         "label": label[rows].tolist(),
-        "runs": [_run(run, rows) for run in with_score],
+        "runs": [_run(run, rows) | {"doubt": doubted.get((run.dataset, run.method), "")} for run in with_score],
     }
 
 

@@ -37,6 +37,7 @@ function choose() {
     at("class").replaceChildren(...classes);
   }
   run = set.runs[j];
+  at("doubt").textContent = run.doubt;
   at("judged").disabled = run.correct === null || run.correct.every(value => value === null);
   if (at("judged").disabled) at("judged").value = "";
   filter();
