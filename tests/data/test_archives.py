@@ -181,13 +181,13 @@ def test_kinds_by_name():
 
 
 @pytest.mark.slow
-def test_two_hundred_thousand_members_of_a_tar_are_listed_in_seconds(tmp_path):
-    entries = [(f"{i % 1000:04}/{i}.jpg", b"") for i in range(200_000)]
+def test_many_members_of_a_tar_are_listed_in_seconds(tmp_path):
+    entries = [(f"{i % 1000:04}/{i}.jpg", b"") for i in range(50_000)]
     path = tarred(tmp_path / "x.tar", entries)
     started = time.process_time()
     members = open_archive(path).members
-    assert [len(members), members[0].name, members[-1].name] == [200_000, "0000/0.jpg", "0999/99999.jpg"]
-    assert time.process_time() - started < 60  # 1 to 9 on an idle machine
+    assert [len(members), members[0].name, members[-1].name] == [50_000, "0000/0.jpg", "0999/9999.jpg"]
+    assert time.process_time() - started < 15  # .3 to 2 on an idle machine
 
 
 NAMES = st.text(st.sampled_from("ab.\\/: \nü\udcff"), min_size=1, max_size=12).filter(lambda name: name.strip("/.\n "))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,11 @@ class Repo:
 
     def snakemake(self, *arguments: str, **keywords: Any) -> str:
         return self("snakemake", "--cores", "2", *arguments, **keywords)
+
+    def planned(self) -> dict[str, int]:
+        """How many jobs of each step Snakemake would run now."""
+        jobs = re.findall(r"^(\w+) +(\d+)$", self.snakemake("-n"), re.MULTILINE)
+        return {name: int(count) for name, count in jobs if name not in ("all", "total")}
 
     def repro(self, *arguments: str, **keywords: Any) -> str:
         return self("dvc", "repro", *arguments, **keywords)

@@ -256,13 +256,13 @@ def _files(folder):
 
 
 @pytest.mark.slow
-def test_a_million_names_in_the_directory_of_a_zip(tmp_path):
+def test_many_names_in_the_directory_of_a_zip(tmp_path):
     path = tmp_path / "images.zip"
     zipped(path, [("0000000.txt", b""), ("good.png", encoded())])
     data = path.read_bytes()
     start, second, end = data.find(b"PK\1\2"), data.rfind(b"PK\1\2"), data.rfind(b"PK\5\6")
     before, after = data[start:second].split(b"0000000")
-    n = 1_000_000
+    n = 200_000
     directory = b"".join(before + b"%07d" % i + after for i in range(n)) + data[second:end]
     end64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, n + 1, n + 1, len(directory), start)
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + len(directory), 1)
@@ -271,4 +271,4 @@ def test_a_million_names_in_the_directory_of_a_zip(tmp_path):
     stream = Stream([path], 8, 3)
     assert [picture.path for picture in stream] == [f"{path}/good.png"]
     assert dict(stream.ignored) == {"no images by their names": n}
-    path.unlink()  # 57 MB
+    path.unlink()  # 11 MB
