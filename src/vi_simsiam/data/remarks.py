@@ -18,7 +18,8 @@ _original = warnings.showwarning
 @contextmanager
 def remarks() -> Iterator[list[str]]:
     """The warnings of this thread until the end of the `with`, each once; `listen` must have been called."""
-    _heard.texts = texts = []
+    texts: list[str] = []
+    _heard.texts = texts
     try:
         yield texts
     finally:

@@ -5,15 +5,17 @@ import json
 import os
 import random
 import unicodedata
+import warnings
 import zipfile
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.names import RAW
 from vi_simsiam.data.sources import own
 from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.sources.report import write_report
 from vi_simsiam.inference.images import Stream
 
 
@@ -190,13 +192,32 @@ def test_paths_that_cannot_be_used_are_named(tmp_path, monkeypatch):
         own.find_images(str(tmp_path))
 
 
-def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, script, capsys):
+def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, capsys):
     top = folder(tmp_path / "x", {f"{name}/{i}.png": None for name in "ab" for i in range(6)} | {"a/7.png": b"no"})
     folder(top, {"README.md": b"text", "a/Thumbs.db": b""})
     own.bring(top, tmp_path / "raw")
-    from vi_simsiam.data.sources.report import write_report
-
     write_report(tmp_path / "report.csv", find_source("files").read(tmp_path / "raw").report)
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("note: 1 images left out (the first: a/7.png: not readable as an image")
     assert "ignored: 1 files that are no images, 1 hidden files and those of operating systems" in said
+
+
+def test_what_pillow_warns_of_comes_with_the_name_of_the_file(tmp_path, monkeypatch, recwarn):
+    top = folder(tmp_path / "x", {f"a/{i}.png": None for i in range(20)})
+    plain = PngImagePlugin.PngImageFile.load
+
+    def load(image):
+        warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
+        return plain(image)
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    assert len(list(Stream([top], 8, 3, threads=4))) == 20
+    assert [str(warning.message) for warning in recwarn] == [
+        f"{top}/{name}: Corrupt EXIF data" for name in sorted(f"a/{i}.png" for i in range(20))
+    ]
+    own.bring(top, tmp_path / "raw")
+    report = find_source("files").read(tmp_path / "raw", threads=4).report
+    assert [name for name, _ in report.remarks] == sorted(f"a/{i}.png" for i in range(20))
+    write_report(tmp_path / "report.csv", report)
+    assert 'a/0.png,"used, but: Corrupt EXIF data"' in (tmp_path / "report.csv").read_text()
+    assert len(recwarn) == 20
