@@ -7,8 +7,9 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.record import RunRecord, verify
 from vi_simsiam.data import manifest
 from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.sources.report import write_report
 from vi_simsiam.data.store import Store
-from vi_simsiam.data.store_writer import build, write_report
+from vi_simsiam.data.store_writer import build
 
 
 def main() -> None:
@@ -21,8 +22,8 @@ def main() -> None:
     verify(args.download, manifest.FILE)
     source = manifest.verified_manifest(args.download).source
     images = find_source(source).read(args.download, args.threads)
+    write_report(args.out / "report.csv", images.report)  # first: it names all that may stop the step
     build(args.out, args.dataset, images, params)
-    write_report(args.out / "report.csv", images.report)
     made.write(args.out, checksums=Store.open(args.out).sha256)
 
 

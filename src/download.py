@@ -19,6 +19,7 @@ def main() -> None:
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
     else:
         original = own.find_images(params.path)
+        own.outside_of(original, args.out)
         classes = None if params.classes is None else own.find_classes(params.classes)
         more["images_state"] = own.state(original, classes)
         paths = own.bring(original, args.out, classes)

@@ -164,7 +164,7 @@ def images_state(config: dict, dataset: str) -> str | None:
     path, classes = section["path"], section["classes"]
     if path is None:
         return None
-    if not Path(path).expanduser().exists():
+    if not os.path.exists(os.path.expanduser(path)):  # pathlib raises over another's folder
         with contextlib.suppress(Problem):  # no copy, or a damaged one: the original is needed
             done = record.read(ROOT / "data/download" / dataset)
             if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):

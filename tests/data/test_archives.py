@@ -216,3 +216,40 @@ def test_whatever_the_names_members_are_sorted_and_none_leads_outside(names, as_
             assert inside == "/top" or inside.startswith("/top/")
             assert archive.read(member) in [data for _, data in entries]
         assert os.listdir(folder) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.xz"])
+@pytest.mark.parametrize("between", [b"", bytes(512), bytes(10240)])
+def test_tars_joined_by_cat_are_read_to_their_end(tmp_path, name, between):
+    mode = {"x.tar": "w"}.get(name, f"w:{name[6:]}")
+    parts = [[("a/1", b"one" * 999), ("a/2", b"")], [("b/1", b"two" * 500)], [("a/1", b"again"), ("c", b"three")]]
+    data = [tarred(tmp_path / f"{i}{name}", part, mode).read_bytes() for i, part in enumerate(parts)]
+    if name == "x.tar":
+        data = [part + between for part in data]
+    (tmp_path / name).write_bytes(b"".join(data))
+    archive = open_archive(tmp_path / name)
+    assert problems(archive) == {"a/1": "a second file of this name", "a/2": None, "b/1": None, "c": None}
+    good = {member.name: archive.read(member) for member in archive.members if member.problem is None}
+    assert good == {"a/1": b"one" * 999, "a/2": b"", "b/1": b"two" * 500, "c": b"three"}
+    assert archive.head(archive.members[0], 4) == b"oneo"
+
+
+def test_what_follows_the_end_of_a_tar_and_is_none_is_ignored(tmp_path):
+    path = tarred(tmp_path / "x.tar", [("a", b"1")])
+    path.write_bytes(path.read_bytes() + b"a signature" * 100)
+    assert problems(open_archive(path)) == {"a": None}
+    path.write_bytes(tarred(tmp_path / "y.tar", [("a", b"1" * 9999)]).read_bytes()[:5000])
+    with pytest.raises(Problem, match="cannot be read as an archive"):
+        open_archive(path)
+
+
+@pytest.mark.parametrize("comment", [b"", b"a comment"])
+def test_zips_joined_by_cat_are_refused(tmp_path, comment):
+    one, two = (zipped(tmp_path / f"{i}.zip", [(f"{i}", b"x" * 99)]) for i in "12")
+    with zipfile.ZipFile(one, "a") as file:
+        file.comment = comment
+    (tmp_path / "x.zip").write_bytes(one.read_bytes() + two.read_bytes())
+    with pytest.raises(Problem, match="zip files joined end to end"):
+        open_archive(tmp_path / "x.zip")
+    (tmp_path / "x.zip").write_bytes(b"#!/bin/sh\nPK\5\6" * 9 + two.read_bytes())  # a program before it is none
+    assert problems(open_archive(tmp_path / "x.zip")) == {"2": None}

@@ -1,5 +1,8 @@
 import io
+import logging
 import struct
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -8,7 +11,8 @@ import torchvision.transforms.functional as F
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import _load, decode, is_grey
+from vi_simsiam.data.decode import _load, decode, inspect
+from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)
 COLOUR = DRAW.randint(0, 256, (12, 12, 3)).astype(np.uint8)
@@ -30,7 +34,7 @@ def encoded(image, kind="PNG", **options):
 @pytest.mark.parametrize("pixels", [COLOUR, GREY])
 def test_lossless_kinds_come_back(kind, pixels):
     data = encoded(pixels, kind)
-    assert is_grey(data) == (pixels is GREY)
+    assert inspect(data).grey == (pixels is GREY)
     assert np.array_equal(decode(data, 12, 3), np.broadcast_to(pixels.reshape(12, 12, -1), (12, 12, 3)))
     if pixels is GREY:
         assert np.array_equal(decode(data, 12, 1)[..., 0], GREY)
@@ -72,7 +76,7 @@ def test_transparency_is_over_white():
     grey = np.where(alpha == 255, GREY, 255)
     grey[0, 0] = np.rint(255 * 0.8 + GREY[0, 0] * 0.2)
     data = encoded(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha)]))
-    assert is_grey(data)
+    assert inspect(data).grey
     assert np.abs(decode(data, 12, 1)[..., 0].astype(int) - grey).max() <= 1
 
 
@@ -80,7 +84,7 @@ def test_palettes_with_and_without_transparency():
     image = Image.fromarray((np.arange(144) % 3).astype(np.uint8).reshape(12, 12), "P")
     image.putpalette([250, 0, 0, 0, 250, 0, 0, 0, 250])
     colours = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]])[np.arange(144) % 3].reshape(12, 12, 3)
-    assert np.array_equal(decode(encoded(image), 12, 3), colours) and not is_grey(encoded(image))
+    assert np.array_equal(decode(encoded(image), 12, 3), colours) and not inspect(encoded(image)).grey
     colours[(np.arange(144) % 3 == 1).reshape(12, 12)] = 255
     assert np.array_equal(decode(encoded(image, transparency=1), 12, 3), colours)
 
@@ -89,13 +93,69 @@ def test_palettes_with_and_without_transparency():
 def test_sixteen_bits(kind):
     levels = np.array([[0, 128, 129, 257 * 100 + 128, 257 * 100 + 129, 65535] * 2] * 12, dtype=np.uint16)
     data = encoded(Image.fromarray(levels), kind)
-    assert is_grey(data)
+    assert inspect(data).grey
     assert decode(data, 12, 1)[0, :6, 0].tolist() == [0, 0, 1, 100, 101, 255]
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(12, "PNG"), (12, "TIFF"), (8, "PNG"), (14, "TIFF"), (10, "JPEG2000")])
+def test_sixteen_bits_of_which_few_are_used(bits, kind):
+    levels = np.linspace(0, 2**bits - 1, 144).astype(np.uint16).reshape(12, 12)
+    options = {"irreversible": False} if kind == "JPEG2000" else {}
+    data = encoded(Image.fromarray(levels), kind, **options)
+    assert inspect(data) == (True, 2**bits - 1)
+    assert np.abs(decode(data, 12, 1, bits)[..., 0] - levels * (255 / (2**bits - 1))).max() <= 0.5 + 1e-9
+    assert len(np.unique(decode(data, 12, 1))) <= 2 ** (bits - 8) + 1
+    assert (decode(data, 12, 1, 8)[levels > 255] == 255).all()  # what is above white is white
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_a_tiff_in_which_zero_is_white_is_no_negative(bits):
+    levels = np.linspace(0, 2**bits - 1, 144).astype(np.uint16).reshape(12, 12)
+    for pixels, depth in ((levels, bits), (GREY, 16)):
+        data = bytearray(encoded(pixels, "TIFF"))
+        entry = data.find(struct.pack("<HHI", 262, 3, 1))
+        assert data[entry + 8] == 1  # zero is black
+        positive = decode(bytes(data), 12, 1, depth)
+        data[entry + 8] = 0
+        assert np.array_equal(decode(bytes(data), 12, 1, depth), 255 - positive)
+
+
+def test_a_tiff_of_twelve_bits_says_so_itself():
+    """Two pixels in three bytes; Pillow reads them and does not write them."""
+    data = bytearray(encoded(np.zeros((2, 2), np.uint16), "TIFF"))
+    at = data.find(struct.pack("<HHI", 258, 3, 1))
+    data[at + 8] = 12
+    (offset,) = struct.unpack_from("<I", data, data.find(struct.pack("<HHI", 273, 4, 1)) + 8)
+    data[offset : offset + 6] = bytes([0xFF, 0xF8, 0x00, 0x00, 0x0F, 0xFF])
+    assert inspect(bytes(data)) == (True, None)
+    assert decode(bytes(data), 8, 1)[[0, 0, 7, 7], [0, 7, 0, 7], 0].tolist() == [255, 128, 0, 255]
+
+
+def test_what_pillow_warns_of_is_kept_by_file():
+    listen()
+    data = encoded(COLOUR, "TIFF")
+    deep = bytearray(encoded(COLOUR // 16))
+    with remarks() as texts:
+        warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
+        logging.getLogger("PIL.TiffImagePlugin").error("More samples per pixel than can be decoded")
+        inspect(data)
+    assert texts == ["Corrupt EXIF data", "More samples per pixel than can be decoded"]
+    deep[24] = 16  # bits per colour; the pixels and checksums of such a file
+    rows = b"".join(b"\0" + (COLOUR[y] // 16).astype(">u2").tobytes() for y in range(12))
+    chunks = [(b"IHDR", bytes(deep[16:29])), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    png = deep[:8] + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    with remarks() as texts:
+        assert not inspect(bytes(png)).grey
+    assert texts == ["colours of 16 bits that use 8 of them, of which the decoder keeps the upper 8: save it with 8"]
+    with pytest.warns(UserWarning, match="elsewhere as ever"):
+        warnings.warn_explicit("elsewhere as ever", UserWarning, "x.py", 1, "PIL.x")
 
 
 def test_black_and_white():
     data = encoded(Image.fromarray(GREY > 99))
-    assert is_grey(data) and np.array_equal(decode(data, 12, 1)[..., 0], np.where(GREY > 99, 255, 0))
+    assert inspect(data).grey and np.array_equal(decode(data, 12, 1)[..., 0], np.where(GREY > 99, 255, 0))
 
 
 def test_cmyk():
@@ -103,7 +163,7 @@ def test_cmyk():
     flat[..., 1] = 255  # magenta
     for kind in ("JPEG", "TIFF"):
         data = encoded(Image.fromarray(flat, "CMYK"), kind)
-        assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not is_grey(data)
+        assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not inspect(data).grey
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -133,7 +193,7 @@ def test_of_an_animation_the_first_frame(kind):
     ],
 )
 def test_what_cannot_be_used_says_why(data, said):
-    for work in (is_grey, lambda data: decode(data, 8, 3)):
+    for work in (inspect, lambda data: decode(data, 8, 3)):
         with pytest.raises(Unreadable) as caught:
             work(data)
         assert str(caught.value).startswith(said)
@@ -145,8 +205,6 @@ def test_gigantic_images_are_refused_before_they_are_decoded(side):
     """A header that promises more pixels than anybody takes pictures of."""
     data = bytearray(encoded(COLOUR))
     data[16:24] = struct.pack(">II", side, side)
-    import zlib
-
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     with pytest.raises(Unreadable, match="more than 89478485"):
-        is_grey(bytes(data))
+        inspect(bytes(data))

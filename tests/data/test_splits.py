@@ -116,3 +116,21 @@ def test_no_image_is_trained_on_and_tested_on(train_labels, test_labels, share, 
     if evaluate_on == "validation":  # the test images are never trained on
         shipped = split_rows(train_labels, own_test, share, None, None, seed)
         assert set(train) | set(test) == set(shipped[0])
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("evaluate_on", ["test", "validation"])
+def test_every_class_keeps_an_image_to_train_on(share, evaluate_on):
+    labels = np.repeat(np.arange(40), [1] * 20 + [2] * 10 + [3] * 5 + [50] * 5)
+    for seed in range(20):
+        train, test = split_rows(labels, None, share, None, None, seed, evaluate_on)
+        assert set(labels[test]) <= set(labels[train]) == set(labels) and not set(train) & set(test)
+        if share < 0.5 and evaluate_on == "test":
+            assert len(test) == round(share * len(labels))  # others are drawn in place of the only ones
+
+
+def test_images_without_labels_are_no_class_of_their_own_kind():
+    train, test = split_rows(np.array([-1, 0, 0, 0, 0]), None, 0.8, None, None, 1)
+    assert len(train) + len(test) == 5 and len(train) >= 1
+    with pytest.raises(Problem, match="with classes of more than one image"):
+        split_rows(np.arange(24), None, 0.2, None, None, 0)

@@ -332,3 +332,8 @@ def test_a_pass_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monkey
     before = mapped()
     peak = max(mapped() for _ in read()) - before
     assert 5 < peak < 130, f"{peak} MiB: read through the map, and given back"
+
+
+def test_classes_that_only_the_test_images_have_are_said(tmp_path, capsys):
+    build(tmp_path / "store", "x", pictures(n=40, test=8), params(train_images=2))
+    assert "note: 2 classes of the test images have no training image, the first is" in capsys.readouterr().out

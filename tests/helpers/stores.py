@@ -13,7 +13,8 @@ AUGMENTATION = dict(
 
 def params(augmentation=None, **changes):
     values = dict(size=16, train_images=None, test_images=None, test_fraction=0.25, evaluate_on="test", left_out=0.01,
-                  seed=0, per_image=2, test_per_image=3, augmentation=AUGMENTATION | (augmentation or {}))  # fmt: skip
+                  depth=16, seed=0, per_image=2, test_per_image=3,
+                  augmentation=AUGMENTATION | (augmentation or {}))  # fmt: skip
     return CacheViewsParams.model_validate(values | changes)
 
 

@@ -162,13 +162,15 @@ def test_the_untrained_encoder_alone_has_no_curves(tmp_path):
 @pytest.mark.parametrize(
     "kwargs",
     [
+        {"images": 1, "epochs": 1},
+        {"images": 2, "epochs": 1},
         {"images": 3, "epochs": 1},
         {"images": 8, "epochs": 1, "seeds": (0, 1)},
         {"labels": False},
         {"methods": ("dino",)},
         {"methods": ("vi_simsiam",), "extra": False, "name": "a class whose name is far too long for any figure"},
     ],
-    ids=["3 images", "8 images", "no labels", "no kappa", "long names"],
+    ids=["1 image", "2 images", "3 images", "8 images", "no labels", "no kappa", "long names"],
 )
 @pytest.mark.filterwarnings("error")
 def test_unusual_runs_are_drawn_without_a_warning(tmp_path, kwargs):

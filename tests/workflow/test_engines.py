@@ -371,7 +371,11 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
     blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None})
     blank.set("datasets", ["mine"])
-    blank.snakemake("step_cache_views")
+    (folder / "again").symlink_to("a")
+    (folder / "a/gone.txt").symlink_to("nowhere")
+    said = blank.snakemake("step_cache_views")
+    assert said.count("again/ is a/, which is used already: it is skipped.") == 1
+    assert "ignored: 1 files that are no images, 1 links to folders that are used already" in said
     assert blank.ran() == {"download": 1, "cache_views": 1}
     assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
     for file in folder.rglob("*.png"):

@@ -117,6 +117,7 @@ class CacheViewsParams(Section):
     test_fraction: InnerShare
     evaluate_on: Literal["test", "validation"]
     left_out: Share
+    depth: Literal["auto"] | Annotated[int, Field(ge=8, le=16)]
     seed: AtLeast0
     per_image: AtLeast0
     test_per_image: Annotated[int, Field(ge=2)]

@@ -1,12 +1,18 @@
 """Text that comes from anywhere, names of files above all, made safe to store and to print."""
 
 import os
+import unicodedata
 
 
 def writable(name: str | os.PathLike) -> str:
     """A name that every file and table can hold: bytes that are not UTF-8, and zeros, are shown by their codes."""
     text = os.fsdecode(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return text.replace("\0", "\\x00")
+
+
+def one_spelling(text: str) -> str:
+    """The same letters as one sequence of characters: macOS writes é as e and an accent, other systems as one."""
+    return unicodedata.normalize("NFC", text)
 
 
 def printable(text: str, keep: str = "") -> str:

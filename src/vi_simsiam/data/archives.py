@@ -32,6 +32,7 @@ _MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
 _MOST_RATIO = 200
 _HARMLESS = 1 << 24  # bytes that may unpack from nothing: small drawings of one colour
 _BLOCK = 1 << 20
+_LONGEST_END = 22 + (1 << 16)  # bytes of the record that ends a zip
 _DOS = 0  # the system that some zips were made on, with \ between folders
 
 
@@ -58,6 +59,10 @@ class Archive(Protocol):
         """Contents of one member. Raises: Unreadable with the reason."""
         ...
 
+    def head(self, member: Member, count: int) -> bytes:
+        """Its first bytes. Raises: Unreadable with the reason."""
+        ...
+
 
 def suffix(path: Path) -> str | None:
     """The part of SUFFIXES that a file's name ends with, in small letters; None: it is no archive."""
@@ -79,7 +84,22 @@ def open_archive(path: Path) -> Archive:
 class _Zip:
     def __init__(self, path: Path):
         self._file = zipfile.ZipFile(path)  # closed with this object
+        self._refuse_joined(path)
         self.members = _listed(self._entries())
+
+    def _refuse_joined(self, path: Path) -> None:
+        """Raise BadZipFile where the directory of another zip ends at the first member: only the last would be read."""
+        first = min((info.header_offset for info in self._file.infolist()), default=0)
+        with open(path, "rb") as file:
+            file.seek(max(0, first - _LONGEST_END))
+            before = file.read(first - file.tell())
+        at = before.rfind(b"PK\5\6")
+        if (
+            at >= 0
+            and len(before) - at >= 22
+            and at + 22 + int.from_bytes(before[at + 20 : at + 22], "little") == len(before)
+        ):
+            raise zipfile.BadZipFile("zip files joined end to end, of which only the last would be read")
 
     def _entries(self) -> Iterator[Member]:
         for info in self._file.infolist():
@@ -100,9 +120,12 @@ class _Zip:
         return None
 
     def read(self, member: Member) -> bytes:
+        return self.head(member, -1)  # not more than its listed size, and its checksum is compared
+
+    def head(self, member: Member, count: int) -> bytes:
         try:
             with self._file.open(member.where) as file:
-                return file.read()  # not more than its listed size, and its checksum is compared
+                return file.read(count)
         except (
             zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, RuntimeError,
             NotImplementedError,
@@ -116,19 +139,39 @@ class _Tar:
         self.members = _listed(self._entries())
 
     def _entries(self) -> Iterator[Member]:
-        with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
-            while (info := tar.next()) is not None:
-                tar.members.clear()  # it would keep them all
-                if not info.isdir():
-                    special = not info.isreg() or info.issparse()
-                    problem = "a link or special file, not a plain one" if special else None
-                    yield Member(writable(info.name).removeprefix("./"), info.size, info.offset_data, problem)
-            # tarfile takes whatever is not a header for the end. The end is zeros, or nothing.
-            if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
-                raise tarfile.ReadError(f"damaged at byte {tar.offset}")
+        start: int | None = 0
+        while start is not None:
+            self._file.seek(start)
+            with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
+                while (info := tar.next()) is not None:
+                    tar.members.clear()  # it would keep them all
+                    if not info.isdir():
+                        special = not info.isreg() or info.issparse()
+                        problem = "a link or special file, not a plain one" if special else None
+                        yield Member(writable(info.name).removeprefix("./"), info.size, info.offset_data, problem)
+                # tarfile takes whatever is not a header for the end. The end is zeros, or nothing.
+                if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
+                    raise tarfile.ReadError(f"damaged at byte {tar.offset}")
+                start = self._next_tar(tar.offset)
+
+    def _next_tar(self, end: int) -> int | None:
+        """Where another tar begins after the zeros at `end`, as `cat a.tar b.tar` joins them; None: there is none."""
+        while block := os.pread(self._file.fileno(), _BLOCK, end):
+            if rest := block.lstrip(b"\0"):
+                start = end + (len(block) - len(rest)) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+                try:
+                    tarfile.TarInfo.frombuf(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, start), "utf-8", "replace")
+                except tarfile.HeaderError:
+                    return None  # what some programs leave behind the end
+                return start
+            end += len(block)
+        return None
 
     def read(self, member: Member) -> bytes:
-        return os.pread(self._file.fileno(), member.bytes, member.where)
+        return self.head(member, member.bytes)
+
+    def head(self, member: Member, count: int) -> bytes:
+        return os.pread(self._file.fileno(), min(count, member.bytes), member.where)
 
 
 def _plain_tar(path: Path) -> BinaryIO:

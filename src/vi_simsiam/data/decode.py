@@ -1,17 +1,34 @@
 """One image file, of any common format, as a square of 8-bit pixels."""
 
+import functools
 import re
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
+from vi_simsiam.data.names import HEAD, kind_of
+from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.spatial import resize
 
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # whatever the name says; no other decoder is started
+# Whatever the name says; no other decoder is started.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+_READ = (
+    "JPEG",
+    "PNG",
+    "WebP",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "PPM",
+    "JPEG 2000",
+    "AVIF",
+    None,
+)  # the same as `kind_of` has them
 _ORIENTATION = 0x0112  # EXIF's key
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -24,29 +41,46 @@ _UPRIGHT = {
 }
 _GREY = ("1", "L", "LA", "La")
 _WHITE = (255, 255, 255, 255)
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF's keys
+FULL_DEPTH = 16  # bits
 
 
-def is_grey(data: bytes) -> bool:
-    """Whether an image has no colours, by its kind of pixels. The file is read through to its end.
+class Contents(NamedTuple):
+    """What is to be known of an image before a set of them is decoded.
 
-    Raises: Unreadable with the reason.
+    grey: whether it has no colours, by its kind of pixels. brightest: the largest number in an image of 16 bits and
+    grey; None: it is another.
     """
-    return _load(data, 1).mode in _GREY
+
+    grey: bool
+    brightest: int | None
 
 
-def decode(data: bytes, size: int, channels: int) -> np.ndarray:
+def inspect(data: bytes) -> Contents:
+    """Read an image through to its end. Raises: Unreadable with the reason."""
+    image = _load(data, 1)
+    if _is_deep(image):
+        known = _own_depth(image) < FULL_DEPTH  # then it needs no other
+        return Contents(True, None if known else int(np.asarray(image).max()))
+    if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
+        remark(f"colours of 16 bits that use {bits} of them, of which the decoder keeps the upper 8: save it with 8")
+    return Contents(image.mode in _GREY, None)
+
+
+def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np.ndarray:
     """The central square of an image, upright, over white where it is transparent, of an animation the first frame.
 
     Args:
         data: contents of the file.
         size: pixels of the result's sides.
-        channels: 1 (only for what `is_grey`) or 3.
+        channels: 1 (only for what has no colours) or 3.
+        depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
 
-    Returns: (size, size, channels) uint8. 16-bit pixels keep their upper half, rounded.
-    Raises: Unreadable with the reason.
+    Returns: (size, size, channels) uint8. Raises: Unreadable with the reason.
     """
-    image = _load(data, 2 * size)
+    original = _load(data, 2 * size)
     try:
+        image = _turned(_eight_bit(original, depth), original)
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image.convert("RGBA"))
         image = image.convert("L" if channels == 1 else "RGB")
@@ -57,9 +91,11 @@ def decode(data: bytes, size: int, channels: int) -> np.ndarray:
 
 
 def _load(data: bytes, side: int) -> Image.Image:
-    """All pixels of the image, upright. Those of a JPEG may be fewer, but not fewer than `side` a side."""
+    """All pixels of the image, as they are stored. Those of a JPEG may be fewer, but not fewer than `side` a side."""
+    kind = kind_of(data[:HEAD])
+    formats = ("HEIF", *_FORMATS) if kind == "HEIC" and _reads_heic() else _FORMATS
     try:
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        image = Image.open(BytesIO(data), formats=formats)
         if image.width * image.height > MOST_PIXELS:
             raise Unreadable(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS} in all")
         image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
@@ -69,27 +105,65 @@ def _load(data: bytes, side: int) -> Image.Image:
     except Image.DecompressionBombError:
         raise Unreadable(f"more than {MOST_PIXELS} pixels") from None
     except Exception as error:  # decoders of this many formats raise anything over a damaged file
+        if kind == "HEIC" and not _reads_heic():
+            raise Unreadable("HEIC, which needs the package pillow-heif: `pip install pillow-heif`") from None
+        if kind not in _READ:
+            raise Unreadable(f"not readable as an image: {kind}; save it as PNG, TIFF or JPEG") from None
         raise Unreadable(f"not readable as an image: {_first_line(error)}") from None
-    turn = _UPRIGHT.get(_orientation(image))
-    image = _eight_bit(image)
+    if image.mode in ("I", "F") and not _is_deep(image):
+        raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
+    return image
+
+
+@functools.cache
+def _reads_heic() -> bool:
+    """Whether the optional package pillow-heif is there. It is asked for only when there is a HEIC image."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _turned(image: Image.Image, original: Image.Image) -> Image.Image:
+    """`image` upright, as the notes in the file that `original` was read from say."""
+    try:
+        turn = _UPRIGHT.get(original.getexif().get(_ORIENTATION))
+    except Exception:  # damaged notes beside sound pixels: as if there were none
+        turn = None
     return image if turn is None else image.transpose(turn)
 
 
-def _orientation(image: Image.Image) -> int | None:
-    try:
-        return image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged notes beside sound pixels: as if there were none
-        return None
+def _is_deep(image: Image.Image) -> bool:
+    """Whether an image is grey with 16 bits. Pillow gives PPM's as 32-bit numbers."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Images of 16 bits as 8 bits; others as they are. Pillow gives PPM's 16 bits as 32-bit numbers."""
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        levels = np.asarray(image).astype(np.int64)
-        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
-    return image
+def _own_depth(image: Image.Image) -> int:
+    """Bits of a pixel as the file itself says: TIFF has images of 12."""
+    return image.tag_v2.get(_BITS_PER_SAMPLE, (FULL_DEPTH,))[0] if image.format == "TIFF" else FULL_DEPTH
+
+
+def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
+    bits = data[24] if image.format == "PNG" else 8
+    return bits == 16 or (image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) == 16)
+
+
+def _largest(image: Image.Image) -> int:
+    """The largest number of a colour, transparency left out."""
+    return max(image.getchannel(band).getextrema()[1] for band in image.getbands() if band not in "Aa")
+
+
+def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
+    """Images of 16 bits as 8 bits; others as they are."""
+    if not _is_deep(image):
+        return image
+    white = 2 ** min(depth, _own_depth(image)) - 1
+    levels = (np.minimum(np.asarray(image).astype(np.int64), white) * 255 + white // 2) // white
+    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0:  # WhiteIsZero, which Pillow turns with 8 bits
+        levels = 255 - levels
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def _first_line(error: Exception) -> str:

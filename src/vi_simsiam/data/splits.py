@@ -49,6 +49,7 @@ def split_rows(
 
     Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
         `evaluate_on` asks for it, else of the training set. Both rise.
+        Where test images are drawn, every class keeps at least one image to train on.
     Raises: Problem when there are fewer images than asked for, or none.
     """
     train = np.arange(len(labels_train))
@@ -69,13 +70,22 @@ def split_rows(
 def _held_out(
     rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    held = rows[stratified_sample(labels[rows], round(share * len(rows)), draw)]
-    return np.setdiff1d(rows, held), held
+    """Rows to keep and rows to hold out; of every class at least one is kept."""
+    number, images = np.unique(labels[rows], return_counts=True)
+    free = rows[~np.isin(labels[rows], number[(number >= 0) & (images == 1)])]
+    held = free[stratified_sample(labels[free], min(round(share * len(rows)), len(free)), draw)]
+    kept = np.setdiff1d(rows, held)  # of a class of two, a large share may still have taken both
+    classes, first = np.unique(labels[held], return_index=True)
+    saved = held[first[(classes >= 0) & ~np.isin(classes, labels[kept])]]
+    return np.union1d(kept, saved), np.setdiff1d(held, saved)
 
 
 def _subset(rows: np.ndarray, labels: np.ndarray, count: int | None, draw: torch.Generator, name: str) -> np.ndarray:
     if not len(rows):
-        raise Problem(f"no {name} images are left: change cache_views.test_fraction, or use a larger data set.")
+        raise Problem(
+            f"no {name} images are left: change cache_views.test_fraction, or use a larger data set, with classes "
+            "of more than one image."
+        )
     if count is None:
         return rows
     if count > len(rows):

@@ -48,6 +48,7 @@ class Store:
         mean, std: of the training images' pixels in [0, 1], one number per channel.
         augmentation: what the cached views were drawn with, as section `cache_views.augmentation` of params.yaml.
         sha256: checksums of the files, by name.
+        depth: bits that grey images of 16 bits were read with.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Store:
     std: tuple[float, ...]
     augmentation: dict[str, Any]
     sha256: dict[str, str]
+    depth: int
     _arrays: dict[str, np.ndarray]
 
     @classmethod
@@ -87,7 +89,8 @@ class Store:
                     raise _damaged(folder / sources, f"it has {rows} rows for {n} images")
             return cls(
                 folder, entries["dataset"], classes, size, channels, tuple(entries["mean"]), tuple(entries["std"]),
-                entries["augmentation"], entries["sha256"], arrays,
+                entries["augmentation"], entries["sha256"], entries.get("depth", 16),
+                arrays,
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise _damaged(folder / DESCRIPTION, f"{error!r}") from None

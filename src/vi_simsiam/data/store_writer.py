@@ -4,9 +4,9 @@ Nothing is ever held in memory as a whole, and files grow by plain writes: a ful
 where writing through a memory map would kill the process.
 """
 
-import csv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +19,9 @@ from vi_simsiam.config.schema import CacheViewsParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
-from vi_simsiam.data.sources.base import Images, Report, Split
+from vi_simsiam.data.decode import FULL_DEPTH
+from vi_simsiam.data.sources.base import Images, Split
+from vi_simsiam.data.sources.report import note
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.transforms.spatial import to_uint8
@@ -29,6 +31,7 @@ _PIECE = 256  # images that are decoded, and whose views are drawn, at once
 _VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
 _ROWS_PER_GROUP = 1 << 16  # of the parquet tables
 _SOURCES = pa.schema([("index", pa.int64()), ("path", pa.string())])
+_FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
 _SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
 
 
@@ -50,11 +53,13 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     own_test = images.test is not None and params.evaluate_on == "test"
     sources = images.train, images.test if own_test else images.train
     per_image = params.per_image, params.test_per_image
+    depth = _depth(images, params.depth)
+    _note_unseen_classes(images, sources, chosen)
     try:
         (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
         pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
-            _write_split(folder, split, source, rows, views, params, pixels[split])
+            _write_split(folder, split, source, rows, views, params, pixels[split], depth)
         mean, std = pixels["train"].mean_and_std()
         description = {
             "dataset": dataset,
@@ -69,6 +74,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
             "left_out": len(images.report.left_out),
             "ignored": {kind: count for kind, (count, _) in images.report.ignored.items()},
             "augmentation": params.augmentation.model_dump(),
+            **({} if depth in (None, FULL_DEPTH) else {"depth": depth}),
             "sha256": {name: sha256(folder / name) for split in SPLITS for name in file_names(split)},
         }
         write_json(folder / DESCRIPTION, description)
@@ -89,14 +95,35 @@ def _require_most(images: Images, most: float) -> None:
         )
 
 
-def write_report(path: Path, report: Report) -> None:
-    """Write report.csv: columns path and problem, a row per image left out and one per kind of file ignored."""
-    rows = [*report.left_out]
-    rows += [(first, f"ignored: {kind} ({count} in all)") for kind, (count, first) in report.ignored.items()]
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "problem"), *rows])
-    ignored = sum(count for count, _ in report.ignored.values())
-    print(f"{len(report.left_out)} images left out, {ignored} other files ignored", flush=True)
+def _depth(images: Images, asked: int | str) -> int | None:
+    """The depth with which images of 16 bits are decoded; None where there are none. It is said where it matters."""
+    if images.brightest is None:
+        return None
+    used = max(8, images.brightest.bit_length())
+    if asked == "auto":
+        note(f"images of 16 bits are read as of {used}: the largest number in them is {images.brightest}.")
+        return used
+    if used <= min(_FEW_BITS, asked - 1):
+        note(
+            f"images of 16 bits use {used} of them (the largest number is {images.brightest}), so that only "
+            f"{round(images.brightest * 255 / (2**asked - 1)) + 1} of 256 grey levels are left: set "
+            f"cache_views.depth to {used}, or to auto."
+        )
+    elif used > asked:
+        note(
+            f"numbers above {2**asked - 1} (cache_views.depth = {asked}) become white; the largest is "
+            f"{images.brightest}."
+        )
+    return asked
+
+
+def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tuple[np.ndarray, np.ndarray]) -> None:
+    train, test = ({*source.labels[chosen].tolist()} for source, chosen in zip(sources, rows, strict=True))
+    if unseen := sorted(test - train - {-1}):
+        note(
+            f"{len(unseen)} classes of the test images have no training image, the first is "
+            f"{images.classes[unseen[0]]}."
+        )
 
 
 class _Pixels:
@@ -119,9 +146,10 @@ class _Pixels:
 
 def _write_split(
     folder: Path, split: SplitName, source: Split, rows: np.ndarray, per_image: int, params: CacheViewsParams,
-    pixels: _Pixels,
+    pixels: _Pixels, depth: int | None,
 ) -> None:  # fmt: skip
     size, channels, n = params.size, source.channels, len(rows)
+    decode = source.decode if depth is None else partial(source.decode, depth=depth)
     views = Views(params.augmentation, size, channels)
     generators = Generators(params.seed, "cached views", split)
     names = [folder / name for name in file_names(split)]
@@ -133,7 +161,7 @@ def _write_split(
         label_file.write(source.labels[rows].astype(np.int64).tobytes())
         sources = files.enter_context(_table_file(names[4], _SOURCES))
         for first in range(0, n, _PIECE):
-            images = source.decode(rows[first : first + _PIECE], size)
+            images = decode(rows[first : first + _PIECE], size)
             image_file.write(images.tobytes())
             paths = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
             sources.add({"index": first + np.arange(len(images)), "path": paths})

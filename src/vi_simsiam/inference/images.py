@@ -2,9 +2,11 @@
 
 import os
 import stat
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -16,8 +18,9 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below
 from vi_simsiam.core.text import writable
 from vi_simsiam.data.archives import Archive, Member, Unreadable, open_archive, suffix
-from vi_simsiam.data.decode import decode
-from vi_simsiam.data.names import is_hidden, is_image
+from vi_simsiam.data.decode import FULL_DEPTH, decode
+from vi_simsiam.data.names import HEAD, RAW, is_hidden, is_image, is_raw, kind_of
+from vi_simsiam.data.remarks import listen, remarks
 
 _MOST_BYTES = 1 << 30  # of one file, which is read into memory as a whole
 _AHEAD = 8  # images decoded ahead of the one that is asked for, per thread
@@ -25,26 +28,35 @@ _AHEAD = 8  # images decoded ahead of the one that is asked for, per thread
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: its path, and its pixels, uint8 (size, size, channels), or why there are none."""
+    """One image: its path, and its pixels, uint8 (size, size, channels), or why there are none.
+
+    remarks: what the decoder warned of.
+    """
 
     path: str
     pixels: np.ndarray | None
     problem: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
 class Stream:
     """The images of files, folders (with all below them) and archives.
 
+    What Pillow warns of is a Python warning with the path of the file.
+
     Iterating holds a few images per thread, and of an archive its list of names; never all images.
 
     Args:
-        inputs: paths. A file is taken whatever its name says; in folders and archives, those that end as images' do.
+        inputs: paths. A file is taken whatever its name says; in folders and archives, those that are images by their
+            names or first bytes. A folder that links lead to as well is read once (see core.files.files_below).
         size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
+        depth: bits that grey images of 16 bits use.
         threads: that decode.
 
     Attributes:
-        ignored: number of files met so far in folders and archives that are hidden or no images by their names.
+        ignored: number of files met so far in folders and archives that are hidden or no images, and of links to
+            folders that are read already.
 
     Raises: Problem for an input that does not exist; before anything is read.
     """
@@ -53,6 +65,7 @@ class Stream:
     size: int
     channels: int
     threads: int = 1
+    depth: int = FULL_DEPTH
     ignored: Counter = field(default_factory=Counter)
 
     def __post_init__(self):
@@ -65,24 +78,27 @@ class Stream:
 
     def __iter__(self) -> Iterator[Picture]:
         """The pictures in the order of the inputs, within a folder or archive in the order of their names."""
+        listen()
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque = deque()
             try:
                 for path, read in self._files():
                     waiting.append(pool.submit(self._decode, path, read))
                     if len(waiting) > self.threads * _AHEAD:
-                        yield waiting.popleft().result()
+                        yield _warned(waiting.popleft().result())
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield _warned(waiting.popleft().result())
             finally:
                 for work in waiting:
                     work.cancel()
 
     def _decode(self, path: str, read: Callable[[], bytes]) -> Picture:
-        try:
-            return Picture(path, decode(read(), self.size, self.channels))
-        except Unreadable as error:
-            return Picture(path, None, str(error))
+        with remarks() as texts:
+            try:
+                pixels = decode(read(), self.size, self.channels, self.depth)
+                return Picture(path, pixels, remarks=tuple(texts))
+            except Unreadable as error:
+                return Picture(path, None, str(error))
 
     def _files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
         for path in self.inputs:
@@ -96,12 +112,19 @@ class Stream:
     def _folder(self, top: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         """Its images, and its folders that cannot be listed, which are a problem too."""
         errors: list[OSError] = []
-        for name, path in chain(files_below(top, errors.append), [(None, top)]):
+        for name, path in chain(files_below(top, errors.append, is_hidden, self._repeated), [(None, top)]):
             while errors:
                 error = errors.pop()
-                yield writable(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
-            if name is not None and self._wanted(name):
-                yield writable(path), partial(_read, path)
+                if is_hidden(os.path.relpath(error.filename, top)) and error.filename != os.fspath(top):
+                    self.ignored["hidden"] += 1
+                else:
+                    yield writable(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+            if name is not None and self._wanted(name, lambda path=path: _head(path)):
+                yield writable(path), partial(_fail, RAW) if is_raw(name) else partial(_read, path)
+
+    def _repeated(self, name: str, first: str) -> None:
+        if not is_hidden(name):
+            self.ignored["links to folders that are read already"] += 1
 
     def _archive(self, path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         try:
@@ -110,14 +133,24 @@ class Stream:
             yield writable(path), partial(_fail, str(problem))
             return
         for member in archive.members:
-            if self._wanted(member.name):
-                yield f"{writable(path)}/{member.name}", partial(_read_member, archive, member)
+            if self._wanted(member.name, lambda member=member: _read_member(archive, member, HEAD)):
+                read = partial(_fail, RAW) if is_raw(member.name) else partial(_read_member, archive, member)
+                yield f"{writable(path)}/{member.name}", read
 
-    def _wanted(self, name: str) -> bool:
+    def _wanted(self, name: str, head: Callable[[], bytes]) -> bool:
         if is_image(name):
             return True
-        self.ignored["hidden" if is_hidden(name) else "no images by their names"] += 1
+        with suppress(Unreadable):
+            if not is_hidden(name) and kind_of(head()) is not None:
+                return True
+        self.ignored["hidden" if is_hidden(name) else "no images"] += 1
         return False
+
+
+def _warned(picture: Picture) -> Picture:
+    for text in picture.remarks:
+        warnings.warn(f"{picture.path}: {text}", stacklevel=3)
+    return picture
 
 
 def _read(path: Path) -> bytes:
@@ -132,10 +165,20 @@ def _read(path: Path) -> bytes:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from None
 
 
-def _read_member(archive: Archive, member: Member) -> bytes:
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise Unreadable("no plain file")
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise Unreadable(str(error)) from None
+
+
+def _read_member(archive: Archive, member: Member, count: int | None = None) -> bytes:
     if member.problem is not None:
         raise Unreadable(member.problem)
-    return archive.read(member)
+    return archive.read(member) if count is None else archive.head(member, count)
 
 
 def _fail(problem: str) -> bytes:

@@ -76,7 +76,7 @@ class Model:
     def stream(self, inputs: Inputs, threads: int | None = None) -> Stream:
         """The images of files, folders and archives, prepared as the training images were."""
         images = self.description["images"]
-        return Stream(inputs, images["size"], images["channels"], threads or _cores())
+        return Stream(inputs, images["size"], images["channels"], threads or _cores(), images.get("depth", 16))
 
     def scored(
         self, pictures: Iterable[Picture], report: OnUnreadable | None = None, batch_size: int = 256

@@ -41,6 +41,7 @@ def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any
             "channels": images.channels,
             "mean": list(images.mean),
             "std": list(images.std),
+            **({} if images.depth == 16 else {"depth": images.depth}),
         },
         **more,
     }
@@ -56,7 +57,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
         raise Problem(f"{folder / 'model.json'} is not a model description of format {FORMAT}. Run `pretrain` again.")
     method = description["method"]
     spec = description["images"]
-    images = ImageSpec(spec["size"], spec["channels"], tuple(spec["mean"]), tuple(spec["std"]))
+    images = ImageSpec(spec["size"], spec["channels"], tuple(spec["mean"]), tuple(spec["std"]), spec.get("depth", 16))
     model = build(method, parse("pretrain", description["params"], method), images)
     path = folder / "model.safetensors"
     try:

@@ -23,12 +23,14 @@ class ImageSpec:
         size: height and width in pixels.
         channels: 1 or 3.
         mean, std: per channel, of images in [0, 1]; inputs are standardised with them.
+        depth: bits that were used of grey images of 16 bits; new images are read in the same way.
     """
 
     size: int
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    depth: int = 16
 
 
 class Losses(NamedTuple):

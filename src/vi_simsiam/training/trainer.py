@@ -30,7 +30,7 @@ _CHECKPOINT_EVERY = 20
 
 
 def image_spec(store: Store) -> ImageSpec:
-    return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std))
+    return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
 
 
 def pretrain(

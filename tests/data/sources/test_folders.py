@@ -88,8 +88,9 @@ def test_splits_without_classes(tmp_path):
         (["train/a/1.png", "test/2.png", "test/3.png"], "2 images lie outside the class folders"),
         (["a/1.png", "2.png"], "1 images lie outside the class folders, the first is 2.png"),
         (["test/a/1.png", "x/a/1.png"], "a folder test/ but no train/"),
-        (["Train/a/1.png", "Test/a/1.png"], "a folder Test/ but no train/"),
-        (["a/1.txt", ".hidden.png"], "no file with a name of an image"),
+        (["Testing/a/1.png", "x/a/1.png"], "a folder Testing/ but no train/"),
+        (["Train/a/1.png", "train/a/2.png", "test/a/1.png"], "Train/ and train/ are the same by their names"),
+        ([".a/1.png", ".hidden.png"], "has no image, by their names and first bytes"),
     ],
 )
 def test_folders_that_cannot_be_understood(tmp_path, names, said):
@@ -112,7 +113,7 @@ def test_what_is_left_out_and_what_is_ignored(tmp_path):
     assert problems["extra/a/1.png"] == "outside train/ and test/" and "leads out" in problems["../train/a/up.png"]
     assert images.report.ignored == {
         "hidden files and those of operating systems": (4, "__MACOSX/train/a/._0.png"),
-        "files that are no images by their names": (2, "README.txt"),
+        "files that are no images": (2, "README.txt"),
     }
 
 
@@ -178,9 +179,12 @@ def test_a_folder_into_the_store(script, tree, tmp_path):
         assert table["index"].tolist() == list(range(2 * n))
         assert store.images(split)[:, 0, 0, 0].tolist() == [*range(n), *range(100, 100 + n)]
     report = pd.read_csv(out / "report.csv")
-    assert list(report.columns) == ["path", "problem"] and report["path"].tolist() == ["train/dog/bad.png"]
+    assert list(report.columns) == ["path", "problem"] and report["path"].tolist() == [
+        "train/dog/bad.png",
+        "train/notes.txt",
+    ]
     about = json.loads((out / "store.json").read_text())
-    assert about["left_out"] == 1 and about["ignored"] == {}
+    assert about["left_out"] == 1 and about["ignored"] == {"files that are no images": 1}
     record = json.loads((tmp_path / "raw/run.json").read_text())
     assert record["images_state"] == own.state(tree)
     assert json.loads((tmp_path / "raw/manifest.json").read_text())["files"][0]["path"] == "images.zip"
@@ -194,19 +198,18 @@ def test_too_many_bad_images_stop_the_step(script, tree, tmp_path):
 
 
 def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
-    own.bring(tree, tmp_path)
-    os.chmod(tmp_path / "images.zip", 0o444)
-    out, said = steps(script, tmp_path / "images.zip", tmp_path)
+    own.bring(tree, tmp_path / "packed")
+    os.chmod(tmp_path / "packed/images.zip", 0o444)
+    out, said = steps(script, tmp_path / "packed/images.zip", tmp_path)
     assert said == "" and Store.open(out).images("train").shape == (20, 10, 10, 3)
-    assert (tmp_path / "raw/images.zip").stat().st_ino != (tmp_path / "images.zip").stat().st_ino
-    assert (tmp_path / "images.zip").stat().st_nlink == 1
+    assert (tmp_path / "raw/images.zip").stat().st_ino != (tmp_path / "packed/images.zip").stat().st_ino
+    assert (tmp_path / "packed/images.zip").stat().st_nlink == 1
 
 
 def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
     packed = []
     for i in range(2):
-        (tmp_path / str(i)).mkdir()
-        assert own.bring(tree, tmp_path / str(i)) == ["images.zip"]
+        assert own.bring(tree, tmp_path / str(i)) == ["images.zip", "not_packed.json"]
         packed.append((tmp_path / str(i) / "images.zip").read_bytes())
         for file in tree.rglob("*.png"):
             os.utime(file, (1e9, 1e9))
@@ -233,8 +236,8 @@ def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
     (tree / "train/linked").symlink_to(tree / "train/dog")  # the class dog again: one of the two
     (tree / "train/dog/round").symlink_to(tree)
     (tree / "train/dog/link.png").symlink_to(tree / "test/dog/0.png")
-    own.bring(tree, tmp_path)
-    names = zipfile.ZipFile(tmp_path / "images.zip").namelist()
+    own.bring(tree, tmp_path / "packed")
+    names = zipfile.ZipFile(tmp_path / "packed/images.zip").namelist()
     assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
 
 
@@ -262,16 +265,16 @@ def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
     assert store.images("train")[:, 0, 0, 0].tolist() == list(range(100, 110))
     assert len(zipfile.ZipFile(tmp_path / "raw/images.zip").namelist()) == 14
     files = json.loads((tmp_path / "raw/manifest.json").read_text())["files"]
-    assert [file["path"] for file in files] == ["images.zip", "classes.txt"]
+    assert [file["path"] for file in files] == ["images.zip", "classes.txt", "not_packed.json"]
     assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own.state(tree)
 
-    own.bring(tree, tmp_path)  # an archive of all
-    out, said = steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "one.txt"))
+    own.bring(tree, tmp_path / "packed")  # an archive of all
+    out, said = steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "one.txt"))
     assert said == "" and np.array_equal(Store.open(out).images("test"), store.images("test"))
     about = json.loads((out / "store.json").read_text())
     assert about["ignored"] == {"images that are not asked for": 14} and about["left_out"] == 0
 
-    out, said = steps(script, tmp_path / "images.zip", tmp_path)  # without the list, all of them again
+    out, said = steps(script, tmp_path / "packed/images.zip", tmp_path)  # without the list, all of them again
     assert said == "" and Store.open(out).classes == ("cat's", "dog")
 
 
@@ -289,5 +292,5 @@ def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
         (tmp_path / "list.txt").write_text(text)
     assert words in steps(script, tree, tmp_path, str(tmp_path / "list.txt"))[1]
     if text == "dog\nfox\n":
-        own.bring(tree, tmp_path)
-        assert words in steps(script, tmp_path / "images.zip", tmp_path, str(tmp_path / "list.txt"))[1]
+        own.bring(tree, tmp_path / "packed")
+        assert words in steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "list.txt"))[1]

@@ -1,4 +1,4 @@
-"""What a source of images gives: sets of images that are decoded on demand, and a report of what was left out."""
+"""What a source of images gives: sets of images that are decoded on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ import torch
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile, fetch
+from vi_simsiam.data.sources.report import Report
 from vi_simsiam.transforms.spatial import resize
 
 
@@ -50,25 +51,18 @@ class ArraySplit:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a source had that is not among its images.
-
-    left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
-    (or not asked for), how many there are and the path of the first.
-    """
-
-    left_out: tuple[tuple[str, str], ...] = ()
-    ignored: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Images:
-    """What a source gives. test is None where the source has no test set of its own."""
+    """What a source gives.
+
+    test is None where the source has no test set of its own. brightest: the largest number in grey images of 16 bits;
+    None where there are none. Of the splits of a source that has some, `decode` takes the depth (see data.decode).
+    """
 
     classes: tuple[str, ...]
     train: Split
     test: Split | None
     report: Report = field(default_factory=Report)
+    brightest: int | None = None
 
 
 class Source(Protocol):

@@ -8,13 +8,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import one_spelling
 from vi_simsiam.data.archives import SUFFIXES, Archive, Member, Unreadable, open_archive
-from vi_simsiam.data.decode import decode, is_grey
-from vi_simsiam.data.names import ARCHIVE, IMAGES, is_hidden, is_image
+from vi_simsiam.data.decode import FULL_DEPTH, Contents, decode, inspect
+from vi_simsiam.data.names import ARCHIVE, HEAD, RAW, is_hidden, is_image, is_raw, kind_of
+from vi_simsiam.data.remarks import listen, remarks
 from vi_simsiam.data.sources import own
-from vi_simsiam.data.sources.base import Images, Report
+from vi_simsiam.data.sources.base import Images
+from vi_simsiam.data.sources.layout import Layout
+from vi_simsiam.data.sources.report import HIDDEN, NO_IMAGES, Ignored, Report, count
 
-_TRAIN, _TEST, _VAL = "train", "test", "val"
 _AT_ONCE = 32  # images a thread takes at a time
 
 
@@ -27,15 +30,20 @@ class OwnImages:
     def read(self, folder: Path, threads: int = 1) -> Images:
         archive = open_archive(_archive_in(folder))
         chosen = own.read_classes(folder / own.CLASSES)
+        not_packed = own.read_not_packed(folder)
         if chosen is None:
-            return read_archive(archive, folder, threads)
-        images = read_archive(archive, folder, threads, own.only(chosen))
+            return read_archive(archive, folder, threads, not_packed=not_packed)
+        images = read_archive(archive, folder, threads, own.only(chosen), not_packed)
         own.require_all(chosen, images.classes, f"the archive in {folder}")
         return images
 
 
 def read_archive(
-    archive: Archive, folder: Path, threads: int, place: Callable[[str], str | None] | None = None
+    archive: Archive,
+    folder: Path,
+    threads: int,
+    place: Callable[[str], str | None] | None = None,
+    not_packed: Report = Report(),  # noqa: B008 (it cannot be changed)
 ) -> Images:
     """Find the images of an archive, and which split and class each belongs to, by its folders.
 
@@ -44,44 +52,53 @@ def read_archive(
         threads: that decode.
         place: from a file's path to the path that tells its split and class; None: it is not asked for. By default
             the path itself.
+        not_packed: what the archive lacks of the folder that it was packed of; it is added to the report.
     """
-    ignored: dict[str, tuple[int, str]] = {}
+    ignored = dict(not_packed.ignored)
     wanted, placed = [], {}
-    for member in _image_files(archive.members, ignored):
+    for member in _image_files(archive, ignored):
         where = member.name if place is None else place(member.name)
         if where is None:
-            _count(ignored, "images that are not asked for", member.name)
+            count(ignored, "images that are not asked for", member.name)
         else:
             wanted.append(member)
-            placed[member.name] = where
-    layout = _Layout.of([placed[member.name] for member in wanted if member.problem is None], folder)
-    left_out = [(member.name, member.problem) for member in wanted if member.problem is not None]
+            placed[member.name] = one_spelling(where)
+    layout = Layout.of([placed[member.name] for member in wanted if _problem(member) is None], folder)
+    left_out = [*not_packed.left_out]
     members: dict[str, list[Member]] = {split: [] for split in layout.splits}
     for member in wanted:
-        if member.problem is not None:
-            continue
         split = layout.split(placed[member.name])
-        if split in members:
+        if problem := _problem(member):
+            left_out.append((member.name, problem))
+        elif split in members:
             members[split].append(member)
-        elif split == _VAL:
-            _count(ignored, "of val/, because there is a test/", member.name)
+        elif split is not None:
+            kept, other = layout.folders[layout.splits[-1]], PurePosixPath(placed[member.name]).parts[layout.split_at]
+            count(ignored, f"of {other}/, because there is a {kept}/", member.name)
         else:
-            left_out.append((member.name, f"outside {' and '.join(f'{name}/' for name in layout.splits)}"))
+            left_out.append((member.name, f"outside {' and '.join(f'{name}/' for name in layout.folders.values())}"))
     pool = _Pool(threads)
-    grey = True
+    listen()
+    grey, brightest, remarked = True, [], []
     for split, listed in members.items():
-        kinds = list(pool.map(lambda member: _inspect(archive, member), listed))
-        left_out += [(m.name, kind) for m, kind in zip(listed, kinds, strict=True) if isinstance(kind, str)]
-        members[split] = [m for m, kind in zip(listed, kinds, strict=True) if not isinstance(kind, str)]
-        grey = grey and all(kind is not False for kind in kinds)
+        inspected = list(zip(listed, pool.map(lambda member: _inspect(archive, member), listed), strict=True))
+        left_out += [(member.name, contents) for member, (contents, _) in inspected if isinstance(contents, str)]
+        readable = [
+            (member, contents, texts) for member, (contents, texts) in inspected if isinstance(contents, Contents)
+        ]
+        members[split] = [member for member, _, _ in readable]
+        remarked += [(member.name, text) for member, _, texts in readable for text in texts]
+        grey = grey and all(contents.grey for _, contents, _ in readable)
+        brightest += [contents.brightest for _, contents, _ in readable if contents.brightest is not None]
     names = {split: [placed[member.name] for member in readable] for split, readable in members.items()}
     classes = layout.classes(names)
     splits = [
         FileSplit(archive, tuple(members[split]), layout.labels(names[split], classes), 1 if grey else 3, pool)
         for split in members
     ]
-    report = Report(tuple(sorted(left_out)), ignored)
-    return Images(classes, splits[0], splits[1] if len(splits) == 2 else None, report)
+    report = Report(tuple(sorted(left_out)), ignored, tuple(sorted(remarked)), (layout.note,) if layout.note else ())
+    test = splits[1] if len(splits) == 2 else None
+    return Images(classes, splits[0], test, report, max(brightest, default=None))
 
 
 @dataclass(frozen=True)
@@ -94,17 +111,18 @@ class FileSplit:
     channels: int
     pool: "_Pool"
 
-    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
+    def decode(self, rows: np.ndarray, size: int, depth: int = FULL_DEPTH) -> np.ndarray:
         images = np.empty((len(rows), size, size, self.channels), dtype=np.uint8)
         members = [self.members[row] for row in rows]
-        decoded = self.pool.map(lambda member: self._decode(member, size), members)
+        decoded = self.pool.map(lambda member: self._decode(member, size, depth), members)
         for image, pixels in zip(images, decoded, strict=True):
             image[:] = pixels
         return images
 
-    def _decode(self, member: Member, size: int) -> np.ndarray:
+    def _decode(self, member: Member, size: int, depth: int) -> np.ndarray:
         try:
-            return decode(self.archive.read(member), size, self.channels)
+            with remarks():  # they are in the report already
+                return decode(self.archive.read(member), size, self.channels, depth)
         except Unreadable as error:
             raise Problem(f"{member.name} could be read before and cannot now: {error}. Run again.") from None
 
@@ -133,83 +151,31 @@ def _archive_in(folder: Path) -> Path:
     raise Problem(f"{folder} holds no archive of images. Delete the folder and run again (`snakemake --cores all`).")
 
 
-def _image_files(members: Sequence[Member], ignored: dict[str, tuple[int, str]]) -> Iterator[Member]:
-    for member in members:
+def _image_files(archive: Archive, ignored: Ignored) -> Iterator[Member]:
+    for member in archive.members:
         if is_hidden(member.name):
-            _count(ignored, "hidden files and those of operating systems", member.name)
-        elif not is_image(member.name):
-            _count(ignored, "files that are no images by their names", member.name)
+            count(ignored, HIDDEN, member.name)
+        elif not is_image(member.name) and not _looks_like_one(archive, member):
+            count(ignored, NO_IMAGES, member.name)
         else:
             yield member
 
 
-def _count(ignored: dict[str, tuple[int, str]], kind: str, name: str) -> None:
-    count, first = ignored.get(kind, (0, name))
-    ignored[kind] = count + 1, first
-
-
-def _inspect(archive: Archive, member: Member) -> bool | str:
-    """Whether an image is grey; its problem where it cannot be decoded."""
+def _looks_like_one(archive: Archive, member: Member) -> bool:
     try:
-        return is_grey(archive.read(member))
-    except Unreadable as error:
-        return str(error)
+        return member.problem is None and kind_of(archive.head(member, HEAD)) is not None
+    except Unreadable:
+        return False
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How the folders are to be understood.
+def _problem(member: Member) -> str | None:
+    return member.problem or (RAW if is_raw(member.name) else None)
 
-    top: number of leading folders that all images share, which say nothing. splits: names of the split folders, of
-    training first; one empty name where there are none. labelled: whether the next folder is a class.
-    """
 
-    top: int
-    splits: tuple[str, ...]
-    labelled: bool
-
-    @classmethod
-    def of(cls, paths: Sequence[str], folder: Path) -> "_Layout":
-        names = [PurePosixPath(path).parts for path in paths]
-        if not names:
-            raise Problem(f"the archive in {folder} has no file with a name of an image ({', '.join(IMAGES)}).")
-        top, splits = 0, ("",)
-        while len(firsts := {parts[top] for parts in names if len(parts) > top + 1}) == 1:
-            if firsts & {_TRAIN, _TEST, _VAL} or any(len(parts) == top + 1 for parts in names):
-                break
-            top += 1
-        if _TRAIN in firsts:
-            splits = (_TRAIN, *[name for name in (_TEST, _VAL) if name in firsts][:1])
-        elif others := sorted(name for name in firsts if name.lower() in (_TRAIN, _TEST, _VAL)):
-            raise Problem(f"the images have a folder {others[0]}/ but no train/: name the folders train/ and test/.")
-        depth = top + (splits != ("",))
-        inside = [parts for parts in names if splits == ("",) or (len(parts) > top + 1 and parts[top] in splits)]
-        outside = ["/".join(parts) for parts in inside if len(parts) == depth + 1]
-        if 0 < len(outside) < len(inside):
-            raise Problem(
-                f"{len(outside)} images lie outside the class folders, the first is {outside[0]}. Either all images "
-                "lie in folders of classes, or none does."
-            )
-        return cls(top, splits, not outside)
-
-    def split(self, name: str) -> str:
-        """The split folder that a path is in, or whatever else is in its place."""
-        return "" if self.splits == ("",) else PurePosixPath(name).parts[self.top : self.top + 1][0]
-
-    def _class(self, name: str) -> str:
-        return PurePosixPath(name).parts[self.top + (self.splits != ("",))]
-
-    def classes(self, names: dict[str, list[str]]) -> tuple[str, ...]:
-        if not self.labelled:
-            return ()
-        train, *test = [{self._class(name) for name in of_split} for of_split in names.values()]
-        if unknown := sorted(set().union(*test) - train):
-            raise Problem(
-                f"class {unknown[0]} is in {self.splits[1]}/ and not in train/: nothing could be learnt of it."
-            )
-        return tuple(sorted(train))
-
-    def labels(self, names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-        number = {name: i for i, name in enumerate(classes)}
-        labels = (number[self._class(name)] if self.labelled else -1 for name in names)
-        return np.fromiter(labels, np.int64, len(names))
+def _inspect(archive: Archive, member: Member) -> tuple[Contents | str, list[str]]:
+    """What an image is like, or its problem where it cannot be decoded; and what was remarked on it."""
+    with remarks() as texts:
+        try:
+            return inspect(archive.read(member)), texts
+        except Unreadable as error:
+            return str(error), []

@@ -3,6 +3,7 @@
 A text file with the names of folders can choose some classes of a larger data set, as ImageNet-100 is published.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -12,28 +13,46 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import files_below, replacing
-from vi_simsiam.core.text import writable
+from vi_simsiam.core.files import files_below, read_json, replacing, write_json
+from vi_simsiam.core.text import one_spelling, writable
 from vi_simsiam.data.archives import SUFFIXES, suffix
-from vi_simsiam.data.names import ARCHIVE, is_image
+from vi_simsiam.data.names import ARCHIVE, HEAD, RAW, is_hidden, is_image, is_raw, kind_of
+from vi_simsiam.data.sources.report import HIDDEN, NO_IMAGES, Ignored, Report, count, note
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
+_NOT_PACKED = "not_packed.json"  # there, the report of what is in the folder of images and not in the archive
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file packed, so that the same images give the same bytes
+_MOST_NOTES = 5  # of folders that were reached before
 
 
 def find_images(path: str) -> Path:
     """The folder or archive `path`, relative to the project. Raises: Problem when it is missing or of another kind."""
-    original = Path(path).expanduser()
-    if not original.exists():
+    original = Path(os.path.expanduser(path))
+    if not os.path.exists(original):
         raise Problem(f"download.path = {path}: there is no such file or folder. Relative paths begin at the project.")
     if not original.is_dir() and suffix(original) is None:
         raise Problem(f"download.path = {path}: neither a folder nor an archive ({', '.join(SUFFIXES)}).")
+    if not os.access(original, os.R_OK | (os.X_OK if original.is_dir() else 0)):
+        raise Problem(f"download.path = {path}: you may not read it. Change its permissions, and run again.")
     return original
+
+
+def outside_of(path: Path, folder: Path) -> None:
+    """Raise a Problem where the images lie in the folder into which they are copied, or around it.
+
+    The copy would change them, and be made anew in every run.
+    """
+    images, copy = path.resolve(), folder.resolve()
+    if images.is_relative_to(copy) or copy.is_relative_to(images):
+        raise Problem(
+            f"download.path = {path}: it lies in {folder}, or around it, and this folder is written to. Move the "
+            "images elsewhere, and name them there."
+        )
 
 
 def find_classes(path: str) -> tuple[str, ...]:
     """The classes of the list at `path`, relative to the project. Raises: Problem when there is none."""
-    classes = read_classes(Path(path).expanduser())
+    classes = read_classes(Path(os.path.expanduser(path)))
     if classes is None:
         raise Problem(f"download.classes = {path}: there is no such file. Relative paths begin at the project.")
     return classes
@@ -45,9 +64,15 @@ def state(path: Path, classes: Sequence[str] | None = None) -> str:
     Contents are not read: a million files take seconds. `classes`: a part of the digest where some are chosen.
     """
     digest = hashlib.sha256("".join(f"{name}\n" for name in classes or ()).encode())
-    for name, file in sorted(files_below(path, _raise)) if path.is_dir() else [("", path)]:
-        status = file.stat()
-        digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+    errors: list[OSError] = []
+    for name, file in sorted(files_below(path, errors.append, is_hidden)) if path.is_dir() else [("", path)]:
+        try:
+            status = file.stat()
+            digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+        except OSError as error:  # a link that leads nowhere
+            digest.update(os.fsencode(f"{name}\0{error.strerror}\n"))
+    for line in sorted(f"{error.filename}\0{error.strerror}\n" for error in errors):
+        digest.update(os.fsencode(line))
     return digest.hexdigest()[:16]
 
 
@@ -59,52 +84,113 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
 
     Returns: the names of the files that it has there. Raises: Problem when it cannot be read.
     """
+    outside_of(path, folder)
     kind = ".zip" if path.is_dir() else suffix(path)
+    not_packed = Report()
     try:
         for other in SUFFIXES:  # of another run with another path
             if other != kind:
                 (folder / f"{ARCHIVE}{other}").unlink(missing_ok=True)
         with replacing(folder / f"{ARCHIVE}{kind}") as temporary:
             if path.is_dir():
-                _pack(path, temporary, classes)
+                not_packed = _pack(path, temporary, classes)
             else:
                 shutil.copyfile(path, temporary)
-        (folder / CLASSES).unlink(missing_ok=True)
+        for name in (CLASSES, _NOT_PACKED):
+            (folder / name).unlink(missing_ok=True)
         if classes is not None:
             with replacing(folder / CLASSES) as temporary:
                 temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+        if not_packed != Report():
+            write_json(folder / _NOT_PACKED, {"left_out": not_packed.left_out, "ignored": not_packed.ignored})
     except OSError as error:
         raise Problem(f"{error.filename or path}: {error.strerror or error}. Make it readable and run again.") from None
-    return [f"{ARCHIVE}{kind}"] + [CLASSES] * (classes is not None)
+    return [f"{ARCHIVE}{kind}"] + [CLASSES] * (classes is not None) + [_NOT_PACKED] * (not_packed != Report())
 
 
-def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> None:
-    skipped = 0
+def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
+    """Pack the images of a folder. Returns: what else it has."""
+    left_out: list[tuple[str, str]] = []
+    ignored: Ignored = {}
+    repeated: list[str] = []
     chosen, seen = frozenset(classes or ()), set()
+
+    def unlisted(error: OSError) -> None:
+        name = os.path.relpath(error.filename, path)
+        if is_hidden(name) and name != ".":
+            count(ignored, HIDDEN, writable(name))
+        else:
+            left_out.append((writable(name), f"a folder that cannot be listed: {error.strerror}"))
+
+    def again(name: str, first: str) -> None:
+        if not is_hidden(name):
+            count(ignored, "links to folders that are used already", writable(name))
+            repeated.append(f"{writable(name)}/ is {writable(first) or '.'}/, which is used already: it is skipped.")
+
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:  # images are compressed already
-        for name, file in sorted(files_below(path, _raise)):
+        for name, file in sorted(files_below(path, unlisted, is_hidden, again)):
             class_name = _class_of(name, chosen)
-            if not is_image(name) or (classes is not None and class_name is None):
-                skipped += 1
-                continue
-            seen.add(class_name)
+            if is_hidden(name):
+                count(ignored, HIDDEN, writable(name))
+            elif classes is not None and class_name is None:
+                count(ignored, "images that are not asked for" if is_image(name) else NO_IMAGES, writable(name))
+            elif is_raw(name):
+                left_out.append((writable(name), RAW))
+            elif problem := _pack_image(name, file, packed):
+                if is_image(name):
+                    left_out.append((writable(name), problem))
+                else:
+                    count(ignored, NO_IMAGES, writable(name))
+            else:
+                seen.add(class_name)
+        others = len(left_out) + sum(number for number, _ in ignored.values())
+        print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
+    for sentence in repeated[:_MOST_NOTES]:
+        note(sentence)
+    if len(repeated) > _MOST_NOTES:
+        note(f"and {len(repeated) - _MOST_NOTES} more links to folders that are used already.")
+    require_all(classes or (), seen, path)
+    return Report(tuple(sorted(left_out)), ignored)
+
+
+def _pack_image(name: str, file: Path, packed: zipfile.ZipFile) -> str | None:
+    """Pack a file if it is an image by its name or its first bytes. Returns: why it is not packed; None: it is."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
+            return "no plain file"
+        with open(file, "rb") as source:
+            head = source.read(HEAD)
+            if not is_image(name) and kind_of(head) is None:
+                return "no image"
             info = zipfile.ZipInfo(writable(name), _DATE)
             info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
             info.external_attr = (stat.S_IFREG | 0o644) << 16
-            with open(file, "rb") as source, packed.open(info, "w", force_zip64=True) as sink:
+            with packed.open(info, "w", force_zip64=True) as sink:
+                sink.write(head)
                 shutil.copyfileobj(source, sink)
-        print(f"packed {len(packed.filelist)} images of {path}; {skipped} other files were ignored", flush=True)
-    require_all(classes or (), seen, path)
+    except (FileNotFoundError, PermissionError) as error:
+        return f"it cannot be read: {'a link that leads nowhere' if file.is_symlink() else error.strerror}"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "it cannot be read: a link that leads to itself"
+        raise  # a disk or network that fails may be well the next time
+    return None
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def read_not_packed(folder: Path) -> Report:
+    """What `bring` has noted of the folder that it packed."""
+    if not (folder / _NOT_PACKED).exists():
+        return Report()
+    written = read_json(folder / _NOT_PACKED)
+    left_out = tuple((name, problem) for name, problem in written["left_out"])
+    return Report(left_out, {kind: (number, first) for kind, (number, first) in written["ignored"].items()})
 
 
 def read_classes(path: Path) -> tuple[str, ...] | None:
     """The classes of a list, one a line; None where there is no such file. Raises: Problem when it is not one."""
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        names = [one_spelling(line.strip()) for line in lines if line.strip()]
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -119,7 +205,8 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
 
 def _class_of(path: str, classes: Collection[str]) -> str | None:
     """The first folder of a path (with forward slashes) that is one of the classes; None: none is."""
-    return next((part for part in PurePosixPath(path).parts[:-1] if part in classes), None)
+    parts = PurePosixPath(one_spelling(path)).parts[:-1]
+    return next((part for part in parts if part in classes), None)
 
 
 def only(classes: Iterable[str]) -> Callable[[str], str | None]:

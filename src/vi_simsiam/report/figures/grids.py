@@ -28,7 +28,7 @@ def kappa_grids(runs: list[Run], images: int) -> Figure:
     tables = [_mean_table(group) for group in groups]
     heights, classes = [], []
     for table in tables:
-        rows = -(-min(images, len(table) // 2) // ROW)
+        rows = -(-min(images, max(1, len(table) // 2)) // ROW)
         label = table.loc[table["label"] >= 0, "label"]
         classes.append([name for name, count in label.value_counts().sort_index().items() if count > 1])
         count = len(classes[-1][:_CLASSES])
@@ -53,7 +53,12 @@ def _draw(
 ) -> None:
     pixels, classes = run.test_images(), run.store["classes"]
     highest, lowest, *by_class = np.atleast_1d(part.subplots(len(ratios), 1, height_ratios=ratios))
-    for axes, rows, name in ((highest, table[::-1][:count], "highest"), (lowest, table[:count], "lowest")):
+    # The only image, if there is one alone, is the highest.
+    for axes, rows, name in ((highest, table[::-1][: max(1, count)], "highest"), (lowest, table[:count], "lowest")):
+        if rows.empty:
+            axes.set_title(f"{name} κ: no other image")
+            axes.set_axis_off()
+            continue
         kappa, cosine = np.sort(rows["kappa"]), np.sort(rows["expected_cosine"])
         span = f"{kappa[0]:.3g} to {kappa[-1]:.3g} (expected cosine {cosine[0]:.3f} to {cosine[-1]:.3f})"
         axes.set_title(f"{name} κ: {span}")

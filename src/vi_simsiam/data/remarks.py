@@ -1,0 +1,59 @@
+"""What Pillow warns of while it reads a file, kept apart by file, though threads read many at once."""
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Heard(threading.local):
+    texts: list[str] | None = None
+
+
+_heard = _Heard()
+_original = warnings.showwarning
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """The warnings of this thread until the end of the `with`, each once; `listen` must have been called."""
+    texts: list[str] = []
+    _heard.texts = texts
+    try:
+        yield texts
+    finally:
+        _heard.texts = None
+
+
+def listen() -> None:
+    """Take over Pillow's warnings, and what it logs, inside `remarks`; elsewhere they go where they went."""
+    global _original
+    if warnings.showwarning is not _show:
+        _original = warnings.showwarning
+        warnings.showwarning = _show
+        warnings.filterwarnings("always", module=r"PIL\.")  # else only the first file with a warning would be named
+    log = logging.getLogger("PIL")
+    if not any(isinstance(handler, _Handler) for handler in log.handlers):
+        log.addHandler(_Handler(logging.WARNING))
+
+
+def _show(message, category, filename, lineno, file=None, line=None) -> None:
+    if not remark(str(message)):
+        _original(message, category, filename, lineno, file, line)
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if not remark(record.getMessage()) and logging.lastResort is not None:
+            logging.lastResort.handle(record)
+
+
+def remark(text: str) -> bool:
+    """Add to the remarks on the file that this thread reads. Returns: whether it reads one inside `remarks`."""
+    if _heard.texts is None:
+        return False
+    first_line = (text.strip().splitlines() or [""])[0]
+    if first_line not in _heard.texts:
+        _heard.texts.append(first_line)
+    return True

@@ -1,0 +1,130 @@
+"""What the folders of images mean: which are of training and of testing, and which are classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from vi_simsiam.core.errors import Problem
+
+TRAIN, TEST, VAL = "train", "test", "val"
+_ROLES = {
+    TRAIN: TRAIN, "training": TRAIN, TEST: TEST, "testing": TEST, VAL: VAL, "valid": VAL, "validation": VAL,
+}  # fmt: skip
+
+
+def _role(name: str) -> str | None:
+    """The split that a folder's name stands for, in any case of its letters; None: for none."""
+    return _ROLES.get(name.casefold())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the folders are to be understood.
+
+    splits: of training, then of testing if there is one: "train", "test", "val", or "" where there are no split
+    folders. folders: the name of each split's folder, for messages. split_at, class_at: which parts of a path are the
+    split and the class. labelled: whether there are classes. note: what a person might have expected otherwise.
+    """
+
+    splits: tuple[str, ...]
+    folders: dict[str, str]
+    split_at: int
+    class_at: int
+    labelled: bool
+    note: str | None = None
+
+    @classmethod
+    def of(cls, paths: Sequence[str], folder: Path) -> "Layout":
+        """The layout of the paths of all images. Raises: Problem when it cannot be understood; `folder` is named."""
+        names = [PurePosixPath(path).parts for path in paths]
+        if not names:
+            raise Problem(f"the archive in {folder} has no image, by their names and first bytes.")
+        top = 0
+        while len(firsts := {parts[top] for parts in names if len(parts) > top + 1}) == 1:
+            if any(map(_role, firsts)) or any(len(parts) == top + 1 for parts in names):
+                break
+            top += 1
+        roles = {name: role for name in firsts if (role := _role(name))}
+        note = None
+        if len(set(roles.values())) == 1 and len(firsts) > len(roles) and _are_classes(names, top, roles):
+            others = sorted(firsts - roles.keys())
+            note = (
+                f"{'/ and '.join(sorted(roles))}/ is taken for a class, as {others[0]}/ is: images lie directly in it"
+            )
+            roles = {}
+        if roles:
+            splits = _splits(roles)
+            folders = _folders(roles, splits)
+            layout = cls(splits, folders, top, top + 1, True)
+        elif inside := _splits_inside(names, top):
+            splits = _splits(inside)
+            return cls(splits, _folders(inside, splits, one=False), top + 1, top, True)
+        else:
+            layout = cls(("",), {}, top, top, True, note)
+        depth = layout.class_at
+        wanted = [path for path in paths if layout.split(path) in layout.splits]
+        outside = [path for path in wanted if len(PurePosixPath(path).parts) == depth + 1]
+        if 0 < len(outside) < len(wanted):
+            raise Problem(
+                f"{len(outside)} images lie outside the class folders, the first is {outside[0]}. Either all images "
+                "lie in folders of classes, or none does."
+            )
+        return cls(layout.splits, layout.folders, layout.split_at, depth, not outside, note)
+
+    def split(self, path: str) -> str | None:
+        """The split that a path is of, also one that is not used; None: it is outside of the split folders."""
+        if self.splits == ("",):
+            return ""
+        parts = PurePosixPath(path).parts
+        return _role(parts[self.split_at]) if len(parts) > self.split_at + 1 else None
+
+    def classes(self, paths: dict[str, list[str]]) -> tuple[str, ...]:
+        """The classes of the training images in alphabetical order, from the paths of each split.
+
+        Raises: Problem where the test images have others.
+        """
+        if not self.labelled:
+            return ()
+        train, *test = [{self._class(path) for path in of_split} for of_split in paths.values()]
+        if unknown := sorted(set().union(*test) - train):
+            where, others = (self.folders[split] for split in self.splits[::-1])
+            raise Problem(f"class {unknown[0]} is in {where}/ and not in {others}/: nothing could be learnt of it.")
+        return tuple(sorted(train))
+
+    def labels(self, paths: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+        """(N,) int64, the index of each path's class; -1 where there are none."""
+        number = {name: i for i, name in enumerate(classes)}
+        labels = (number[self._class(path)] if self.labelled else -1 for path in paths)
+        return np.fromiter(labels, np.int64, len(paths))
+
+    def _class(self, path: str) -> str:
+        return PurePosixPath(path).parts[self.class_at]
+
+
+def _are_classes(names: Sequence[tuple[str, ...]], top: int, roles: dict[str, str]) -> bool:
+    """Whether the folders that are named as a split hold nothing but images, so that they are classes beside others."""
+    return all(len(parts) == top + 2 for parts in names if len(parts) > top + 1 and parts[top] in roles)
+
+
+def _splits_inside(names: Sequence[tuple[str, ...]], top: int) -> dict[str, str]:
+    """The split folders (with what they stand for) that lie in the class folders, if all images lie in such."""
+    inside = {parts[top + 1] if len(parts) > top + 2 else "" for parts in names}
+    roles = {name: _role(name) or "" for name in inside}
+    return roles if TRAIN in roles.values() and "" not in roles.values() and len(set(roles.values())) > 1 else {}
+
+
+def _splits(roles: dict[str, str]) -> tuple[str, ...]:
+    if TRAIN not in roles.values():
+        raise Problem(f"the images have a folder {min(roles)}/ but no train/: name the folders train/ and test/.")
+    return (TRAIN, *[role for role in (TEST, VAL) if role in roles.values()][:1])
+
+
+def _folders(roles: dict[str, str], splits: Sequence[str], one: bool = True) -> dict[str, str]:
+    """The folder of each split. Raises: Problem where one is asked for and there are two."""
+    folders = {split: sorted(name for name, role in roles.items() if role == split) for split in splits}
+    for names in folders.values():
+        if one and len(names) > 1:
+            raise Problem(f"{'/ and '.join(names)}/ are the same by their names: put their images into one of them.")
+    return {split: names[0] for split, names in folders.items()}

@@ -1,0 +1,58 @@
+"""What a source had that is not among its images: in report.csv, and in a line on the terminal."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vi_simsiam.core.files import replacing
+
+HIDDEN = "hidden files and those of operating systems"
+NO_IMAGES = "files that are no images"
+Ignored = dict[str, tuple[int, str]]  # for each kind of file, how many there are and the path of the first
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a source had that is not among its images, and what is to be said of these.
+
+    left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
+    (or not asked for), how many there are and the path of the first. remarks: path of an image that is used, and what
+    its decoder warned of. notes: sentences about the whole.
+    """
+
+    left_out: tuple[tuple[str, str], ...] = ()
+    ignored: Ignored = field(default_factory=dict)
+    remarks: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def count(ignored: Ignored, kind: str, name: str) -> None:
+    """Count a file among those of its kind."""
+    number, first = ignored.get(kind, (0, name))
+    ignored[kind] = number + 1, first
+
+
+def note(sentence: str) -> None:
+    """Write a line to a job's log that the run repeats on the terminal (workflow/notes.py)."""
+    print(f"note: {sentence}", flush=True)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write report.csv: columns path and problem; a row per image left out, one per kind of file ignored, one per
+    remark on an image that is used. What is in it is said in a line."""
+    rows = [*report.left_out]
+    rows += [(first, f"ignored: {kind} ({number} in all)") for kind, (number, first) in report.ignored.items()]
+    rows += [(name, f"used, but: {text}") for name, text in report.remarks]
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "problem"), *rows])
+    parts = [f"ignored: {', '.join(f'{number} {kind}' for kind, (number, _) in sorted(report.ignored.items()))}"]
+    parts = parts if report.ignored else []
+    if report.left_out:
+        parts.insert(0, f"{len(report.left_out)} images left out (the first: {': '.join(report.left_out[0])})")
+    if report.remarks:
+        parts.append(f"{len({name for name, _ in report.remarks})} images used though their decoder warns (the first: "
+                     f"{': '.join(report.remarks[0])})")  # fmt: skip
+    if parts:
+        note(f"{'; '.join(parts)}. All are in {path}.")
+    for sentence in report.notes:
+        note(sentence)

@@ -1,0 +1,81 @@
+"""Folders that mean something: splits by any usual name, classes of any name."""
+
+from pathlib import Path
+
+import pytest
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.sources.layout import Layout
+
+
+def understood(names):
+    """What is made of the paths: {split: {path: class}}, with None for what is outside; and the note."""
+    layout = Layout.of(names, Path("raw"))
+    splits = {split: [name for name in names if layout.split(name) == split] for split in layout.splits}
+    classes = layout.classes(splits)
+    named = {
+        split: {p: classes[i] if classes else None for p, i in zip(paths, layout.labels(paths, classes), strict=True)}
+        for split, paths in splits.items()
+    }
+    return named, layout.note
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train", "test"), ("Training", "Testing"), ("TRAIN", "TEST"), ("train", "valid"), ("training", "Validation"),
+     ("Train", "val"), ("train", "testing")],
+)  # fmt: skip
+@pytest.mark.parametrize("top", ["", "photos/2024/"])
+def test_split_folders_by_any_usual_name(train, test, top):
+    names = [f"{top}{split}/{name}/1.png" for split in (train, test) for name in ("a", "b")]
+    named, note = understood(names)
+    assert note is None and list(named.values()) == [{names[0]: "a", names[1]: "b"}, {names[2]: "a", names[3]: "b"}]
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "Validation"])
+def test_of_validation_beside_test_the_test_images_are_used(val):
+    layout = Layout.of([f"{split}/a/1.png" for split in ("train", val, "test")], Path("raw"))
+    assert layout.splits == ("train", "test") and layout.split(f"{val}/a/1.png") == "val"
+    assert layout.split("extra/a/1.png") is None
+
+
+@pytest.mark.parametrize("name", ["train", "Test", "val"])
+def test_a_class_that_is_named_as_a_split(name):
+    names = [f"{folder}/1.png" for folder in ("bus", "car", name)]
+    named, note = understood(names)
+    assert named == {"": {f"{folder}/1.png": folder for folder in ("bus", "car", name)}}
+    assert note == f"{name}/ is taken for a class, as bus/ is: images lie directly in it"
+    inside = [f"{split}/{folder}/1.png" for split in ("train", "test") for folder in ("bus", name)]
+    named, note = understood(inside)
+    assert note is None and [list(split.values()) for split in named.values()] == [["bus", name]] * 2
+    named, _ = understood([path for path in inside if path.startswith("train/")])
+    assert list(named["train"].values()) == ["bus", name]
+
+
+def test_other_folders_beside_a_split_are_outside_of_it():
+    layout = Layout.of(["train/a/1.png", "extra/a/1.png"], Path("raw"))
+    assert layout.splits == ("train",) and layout.split("extra/a/1.png") is None and layout.split("1.png") is None
+
+
+def test_splits_inside_the_class_folders():
+    named, _ = understood(["nut/train/good/1.png", "nut/test/bad/1.png", "pin/Train/good/1.png", "pin/test/bad/2.png"])
+    assert named == {
+        "train": {"nut/train/good/1.png": "nut", "pin/Train/good/1.png": "pin"},
+        "test": {"nut/test/bad/1.png": "nut", "pin/test/bad/2.png": "pin"},
+    }
+    named, _ = understood(["nut/train/1.png", "nut/other/1.png", "pin/train/2.png"])  # not in all: folders in classes
+    assert set(named[""].values()) == {"nut", "pin"}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["test/a/1.png"], "a folder test/ but no train/"),
+        (["Training/a/1.png", "train/a/1.png"], "Training/ and train/ are the same by their names"),
+        (["train/a/1.png", "valid/b/1.png"], "class b is in valid/ and not in train/"),
+        ([], "has no image"),
+    ],
+)
+def test_what_cannot_be_understood_is_said(names, said):
+    with pytest.raises(Problem, match=said):
+        understood(names)

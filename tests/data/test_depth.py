@@ -1,0 +1,56 @@
+"""Grey images of 16 bits that use fewer: said, and scaled where it is asked for, in the store and for new images."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.stores import params
+from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.store import Store
+from vi_simsiam.data.store_writer import build
+from vi_simsiam.inference import saved
+from vi_simsiam.training.trainer import image_spec
+
+
+def deep(folder, bits, n=12):
+    """A source of grey 16-bit images of which so many bits are used."""
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for i in range(n):
+            file = io.BytesIO()
+            levels = np.linspace(0, 2**bits - 1, 256).astype(np.uint16).reshape(16, 16)
+            Image.fromarray(np.roll(levels, i, 0)).save(file, "PNG")
+            archive.writestr(f"{'ab'[i % 2]}/{i}.png", file.getvalue())
+    return find_source("files").read(folder)
+
+
+@pytest.mark.parametrize(
+    ("bits", "depth", "used", "said"),
+    [
+        (12, 16, None, "images of 16 bits use 12 of them (the largest number is 4095), so that only 17 of 256"),
+        (8, 16, None, "only 2 of 256 grey levels are left: set cache_views.depth to 8, or to auto"),
+        (12, "auto", 12, "are read as of 12"),
+        (12, 12, 12, None),
+        (12, 10, 10, "numbers above 1023 (cache_views.depth = 10) become white; the largest is 4095"),
+        (6, "auto", 8, "are read as of 8"),
+        (16, 16, None, None),
+        (16, "auto", None, "are read as of 16"),
+    ],
+)
+def test_images_of_16_bits_that_use_fewer(tmp_path, capsys, bits, depth, used, said):
+    images = deep(tmp_path / "raw", bits)
+    assert images.brightest == 2**bits - 1
+    build(tmp_path / "store", "x", images, params(depth=depth))
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == (said is not None) and (said is None or said in notes[0])
+    store, written = Store.open(tmp_path / "store"), json.loads((tmp_path / "store/store.json").read_text())
+    assert written.get("depth") == used and store.depth == (used or 16)
+    white = 2 ** (used or 16) - 1
+    assert store.images("train").max() == min(255, round((2**bits - 1) * 255 / white))
+    # A model of this store reads new images in the same way.
+    spec = image_spec(store)
+    assert spec.depth == store.depth and saved.describe("x", {}, spec)["images"].get("depth") == used
