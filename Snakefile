@@ -10,11 +10,7 @@ from vi_simsiam.core import job_code
 records.ask_for_them()
 
 with pipeline.sentences():
-
-    configfile: pipeline.begin(workflow)  # params.yaml as it was when this run was planned
-
-    pipeline.check(config)
-    pipeline.check_gpus(config, pipeline.gpu_limit(workflow))
+    config.update(pipeline.begin(workflow))  # as they were when this run was planned
 
 
 RUN = "{dataset}/{method}/seed{seed}"

@@ -1,13 +1,16 @@
 """The descriptions of the pipeline agree with each other and with the code, and bad input stops before any job."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import pipeline
 from helpers.project import ROOT, copy_project
@@ -163,6 +166,56 @@ def test_config_on_the_command_line(blank):
     assert all(word in said for word in ["--config", "fashion", "digits, digits_b"]), said
     said = refused(blank, "snakemake", "--cores", "1", "--config", "epochs=3")
     assert "epochs" in said and "unknown" in said
+
+
+def test_texts_in_quotes_mean_the_same_in_every_place(blank, tmp_path):
+    """Of --configfile and --config too, whose values Snakemake reads in a way of its own."""
+    for folder in ("photos #1", "photos"):
+        (tmp_path / folder / "a").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / folder / "a" / f"{folder[-1]}.png")
+    recipes = {"2024": {"like": "digits", "download": {"path": str(tmp_path / "photos #1")}}}
+    text = f"datasets: ['2024']\nrecipes: {json.dumps(recipes)}\n"
+    (blank.path / "more.yaml").write_text(text)
+    options = ["datasets=['2024']", f"recipes={json.dumps(recipes)}"]
+    for arguments in (["--configfile", "more.yaml"], ["--config", *options]):
+        planned = blank("snakemake", "-n", "-p", *arguments, "--", "step_download")
+        assert json.dumps(str(tmp_path / "photos #1")) in planned and "--dataset 2024" in planned
+    said = refused(blank, "snakemake", "--cores", "1", "--config", "datasets=[on]")
+    assert "datasets = on: " in said and "write true or 'on'" in said
+    blank("snakemake", "--cores", "1", "--configfile", "more.yaml", "--", "step_download")
+    done = blank.read("data/download/2024/run.json")
+    assert done["dataset"] == "2024" and done["params"]["path"] == str(tmp_path / "photos #1")
+
+
+def everything(folder):
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and ".git" not in path.parts]
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def without_rights(command):
+    """Root may write everywhere; this takes that away from a command."""
+    if os.getuid() != 0:
+        return command
+    if shutil.which("setpriv") is None:
+        pytest.skip("root without setpriv")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", "--", *command]
+
+
+def test_a_dry_run_writes_nothing_and_needs_no_right_to(blank):
+    before = everything(blank.path)
+    assert "This was a dry-run" in blank.snakemake("-n")
+    assert everything(blank.path) == before
+    folders = [blank.path, *(path for path in blank.path.rglob("*") if path.is_dir())]
+    try:
+        for folder in folders:
+            folder.chmod(0o555)
+        assert "This was a dry-run" in blank(*without_rights(["snakemake", "--cores", "1", "-n"]))
+        said = blank(*without_rights(["snakemake", "--cores", "1"]), ok=False)
+        assert "cannot be written" in said and "Traceback" not in said
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
 
 
 def test_another_folder_for_the_results(blank, tmp_path):

@@ -53,7 +53,7 @@ rule plot:
             report(
                 f"results/plot/figures/{name}",
                 category="Figures",
-                caption=pipeline.caption(name),
+                caption=pipeline.caption(name, workflow),
             )
             for name in pipeline.FIGURES
         ],

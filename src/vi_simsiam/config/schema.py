@@ -7,7 +7,6 @@ A new method is a row of `PARTS` and the module of its name in `vi_simsiam/metho
 here, a field of `PretrainParams` and a section in params.yaml. `loading.check` names what of these is missing.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
@@ -25,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from vi_simsiam.config import reading
 from vi_simsiam.core.errors import Problem
 
 # Each method with the sections of `pretrain` that its jobs get beside what all trainings share. A change of another
@@ -288,9 +288,11 @@ def sentences(error: ValidationError, where: str) -> Iterator[str]:
 
 def _hint(fault: Mapping[str, Any]) -> str:
     value = fault["input"]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.IGNORECASE):
-        return f" (YAML reads {value} as text: write {float(value)!r})"
-    return ""
+    if fault["type"] == "string_type" and not isinstance(value, list | Mapping | None):
+        return " (text that looks like something else is written in quotes)"
+    if not isinstance(value, str) or (number := reading.number(value)) is None:
+        return ""
+    return f" ({reading.written(value)} is text: write {reading.written(number)})"
 
 
 def brief(value: Any) -> str:
