@@ -19,7 +19,7 @@ sys.path.insert(0, str(SRC))
 import dead_runs  # noqa: E402
 from vi_simsiam.config import loading as params_file  # noqa: E402
 from vi_simsiam.config import origins  # noqa: E402
-from vi_simsiam.core import files, record  # noqa: E402
+from vi_simsiam.core import command, files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data.sources import own  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
@@ -131,6 +131,9 @@ def begin(workflow: Any) -> dict[str, Any]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
     if not workflow.is_main_process and _PLANNED in os.environ:
         return json.loads(Path(os.environ[_PLANNED]).read_text(encoding="utf-8"))
+    for handler in workflow.logger_manager.logger.handlers:  # made before the streams were (`sentences`)
+        if getattr(handler, "stream", None) in (sys.__stdout__, sys.__stderr__):
+            handler.setStream(sys.stdout if handler.stream is sys.__stdout__ else sys.stderr)
     begins = workflow.is_main_process and not workflow.output_settings.dryrun
     if begins and not os.access(ROOT, os.W_OK):
         raise Problem(f"{ROOT} cannot be written, so results cannot lie here. `snakemake -n` says what would run.")
@@ -203,6 +206,7 @@ def _state(path: str, classes: str | None) -> str:
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
     """A Problem ends the run with its message alone; left to Snakemake it would come with lines of source code."""
+    command.keep_work_from_output()
     try:
         yield
     except Problem as problem:

@@ -288,11 +288,10 @@ def sentences(error: ValidationError, where: str) -> Iterator[str]:
 
 def _hint(fault: Mapping[str, Any]) -> str:
     value = fault["input"]
-    if fault["type"] == "string_type" and not isinstance(value, list | Mapping | None):
-        return " (text that looks like something else is written in quotes)"
-    if not isinstance(value, str) or (number := reading.number(value)) is None:
-        return ""
-    return f" ({reading.written(value)} is text: write {reading.written(number)})"
+    if isinstance(value, str) and (number := reading.number(value)) is not None:
+        return f" ({reading.written(value)} is text: write {reading.written(number)})"
+    quotes = fault["type"] == "string_type" and not isinstance(value, list | Mapping | None)
+    return " (text that looks like something else is written in quotes)" * quotes
 
 
 def brief(value: Any) -> str:
