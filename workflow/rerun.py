@@ -19,7 +19,7 @@ import yaml
 
 import pipeline
 import stopping
-from vi_simsiam.core import record
+from vi_simsiam.core import git, record
 from vi_simsiam.core.errors import Problem
 
 # Files of the project's own folder that parameters may name: (section, key).
@@ -43,8 +43,7 @@ def main() -> int:
     print(f"making {target} again in {into}", flush=True)
     _git("worktree", "add", "--quiet", "--detach", str(into), commit)
     base = pipeline.params_file.load(into / "params.yaml")
-    written = yaml.safe_dump(params(done, base), sort_keys=False)
-    (into / "params.yaml").write_text(written, encoding="utf-8")
+    (into / "params.yaml").write_text(_as_yaml(params(done, base)), encoding="utf-8")
     clean = {key: value for key, value in os.environ.items() if key != "WORKFLOW_PARAMS"}
     command = [sys.executable, "-m", "snakemake", "--cores", args.cores, "--forceall", "--", str(target / record.NAME)]
     if stopping.call(command, cwd=into, env=clean) != 0:
@@ -110,6 +109,13 @@ def compared(before: dict[str, str], now: dict[str, str]) -> tuple[list[str], li
     return same, other + [f"{name}: was not there before" for name in now if name not in before]
 
 
+def _as_yaml(value: Any) -> str:
+    """Parameters as YAML that every reader reads alike: all texts in quotes, names too."""
+    dumper = type("_Quoting", (yaml.SafeDumper,), {})
+    dumper.add_representer(str, lambda self, text: self.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+    return yaml.dump(value, Dumper=dumper, sort_keys=False)
+
+
 def _commit(done: dict[str, Any]) -> str:
     commit = done.get("git_commit")
     if not commit:
@@ -122,7 +128,7 @@ def _commit(done: dict[str, Any]) -> str:
 
 
 def _git(*arguments: str) -> None:
-    done = subprocess.run(["git", *arguments], cwd=pipeline.ROOT, capture_output=True, text=True)
+    done = subprocess.run(["git", *git.ANY_OWNER, *arguments], cwd=pipeline.ROOT, capture_output=True, text=True)
     if done.returncode:
         raise Problem(f"git {' '.join(arguments)}: {done.stderr.strip()}")
 

@@ -6,6 +6,7 @@ those that run.json lists, Snakemake does not look, so what is damaged is remove
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ if importlib.util.find_spec("snakemake") is None:
         if python.exists() and Path(sys.prefix) != folder / ".venv":
             os.execv(python, [str(python), *sys.argv])
     sys.exit(f"error: {sys.executable} has no snakemake. Activate the environment that has it, or `make run` once.")
+
+import psutil
 
 import dead_runs
 import pipeline
@@ -38,8 +41,18 @@ def main() -> None:
     for folder in pipeline.outputs(step):
         for path in folder.rglob(record.NAME):
             remove_damaged(path, step, config)
-    cores = os.environ.get("CORES", "all")
-    sys.exit(stopping.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"]))
+    force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
+    command = [sys.executable, "-m", "snakemake", "--cores", os.environ.get("CORES", "all"), *force]
+    sys.exit(stopping.call([*command, "--", f"step_{step}"]))
+
+
+def forced(commands: list[list[str]]) -> bool:
+    """Whether one of the command lines is `dvc ... --force`, which DVC does not hand down to the commands of stages."""
+    return any(
+        any(Path(part).name == "dvc" for part in command[:3])
+        and any(part == "--force" or re.fullmatch("-[a-zA-Z]*f[a-zA-Z]*", part) for part in command)
+        for command in commands
+    )
 
 
 def remove_damaged(path: Path, step: str, config: dict) -> None:

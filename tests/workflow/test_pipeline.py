@@ -245,3 +245,41 @@ def test_soft_labels_that_do_not_exist(blank):
     blank.set("recipes.digits.uncertainty", {"soft_labels": "data/people.npy"})
     said = refused(blank, "snakemake", "--cores", "1")
     assert all(word in said for word in ["soft_labels = data/people.npy", "digits", "does not exist", "null"]), said
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/pretrain/digits/simclear/seed0/run.json",
+        "results/pretrain/digits/base/seed0/run.json",  # a module of methods, and no method
+        "results/probe/digits/vi_simsiam/seed07/run.json",
+        "results/probe/digits/vi_simsiam/seed-1/run.json",
+        "results/pretrain/digts/vi_simsiam/seed0/run.json",
+        "data/download/digts/run.json",
+        "data/cache_views/digits/vi_simsiam/run.json",
+    ],
+)
+def test_targets_that_are_no_results(blank, target):
+    said = refused(blank, "snakemake", "--cores", "1", "--", target)
+    assert f"No rule to produce {target}" in said or f"MissingRuleException:\n{target}" in said, said
+
+
+def test_readers_that_go_away_do_not_end_a_run(blank):
+    """Nor does a terminal that lacks letters, which the summary has."""
+    for shell in ("snakemake -n | true", "snakemake -n 2>&1 | head -1", "snakemake -n >&-"):
+        said = blank("bash", "-o", "pipefail", "-c", shell)
+        assert "BrokenPipe" not in said and "Traceback" not in said, said
+    run = "snakemake --cores 2 -- step_download 2>&1 | head -1"
+    blank("bash", "-o", "pipefail", "-c", run, PYTHONIOENCODING="ascii")
+    assert blank.ran() == {"download": 1}
+    assert not list((blank.path / ".snakemake").glob("locks/*"))
+
+
+def test_what_dvc_is_told_to_force_is_forced(blank):
+    blank.repro("-s", "download")
+    assert blank.ran() == {"download": 1}
+    for arguments in (["-f"], ["--force"], ["-sf"]):
+        blank.repro("-s", *arguments, "download")
+        assert blank.ran() == {"download": 1}, arguments
+    blank.repro("-s", "download")
+    assert blank.ran() == {}
