@@ -5,6 +5,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 import pipeline, records
+from vi_simsiam.config import jobs
 from vi_simsiam.core import job_code
 
 records.ask_for_them()

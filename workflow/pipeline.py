@@ -17,8 +17,7 @@ SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
-from vi_simsiam.config import loading as params_file  # noqa: E402
-from vi_simsiam.config import origins  # noqa: E402
+from vi_simsiam.config import jobs, loading, origins  # noqa: E402
 from vi_simsiam.core import command, files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data.sources import own  # noqa: E402
@@ -39,24 +38,6 @@ def outputs(step: str) -> list[Path]:
     return [Path(next(iter(out))) for out in stages()[step]["outs"]]
 
 
-def job_config(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
-    """The resolved parameters of one job, as canonical JSON.
-
-    One string, which a shell command can hold, and sorted, so that the order in params.yaml does not matter.
-    """
-    return json.dumps(params_file.resolve(config, step, dataset, method), sort_keys=True)
-
-
-def devices(config: dict, dataset: str, method: str) -> int:
-    """Processes of one training, each with a GPU where there are any; 1 for what is not trained."""
-    return params_file.resolve(config, "pretrain", dataset, method).get("devices", 1)
-
-
-def threads(config: dict, dataset: str, method: str) -> int:
-    """CPU threads of one training, those of all its processes."""
-    return params_file.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
-
-
 def gpu_limit(workflow: Any) -> int | None:
     """The cap on `gpu` of a run on this machine; None on a cluster, in Snakemake's jobs, and where none is set."""
     if not workflow.is_main_process or not workflow.local_exec:
@@ -72,17 +53,12 @@ def check_gpus(config: dict, limit: int | None) -> None:
         limit: of --resources gpu=N or the profile; None: there is none.
     """
     for dataset in config["datasets"]:
-        n = max(devices(config, dataset, method) for method in config["methods"])
+        n = max(jobs.devices(config, dataset, method) for method in config["methods"])
         if GPU and limit is not None and n > limit:
             raise Problem(
                 f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
                 f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
             )
-
-
-def ood(config: dict, dataset: str) -> list[str]:
-    """Data sets whose test images are scored as out of the distribution of `dataset`."""
-    return params_file.resolve(config, "uncertainty", dataset)["ood"]
 
 
 def soft_labels(config: dict, dataset: str) -> str | None:
@@ -92,7 +68,7 @@ def soft_labels(config: dict, dataset: str) -> str | None:
 
     Raises: Problem when the file does not exist.
     """
-    path = params_file.resolve(config, "uncertainty", dataset)["soft_labels"]
+    path = loading.resolve(config, "uncertainty", dataset)["soft_labels"]
     if path is not None and not Path(path).is_file():
         raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
     return None if path is None else _sha256(path)
@@ -101,11 +77,6 @@ def soft_labels(config: dict, dataset: str) -> str | None:
 @functools.cache
 def _sha256(path: str) -> str:
     return files.sha256(path)
-
-
-def stored(config: dict) -> list[str]:
-    """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
-    return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
 
 
 def begin(workflow: Any) -> dict[str, Any]:
@@ -156,7 +127,7 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
 
     Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
-    config = params_file.load("params.yaml", files, options, alone)
+    config = loading.load("params.yaml", files, options, alone)
     for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
         print(f"params.yaml: {sentence}", file=sys.stderr)
     for dataset in config["datasets"]:
@@ -186,7 +157,7 @@ def images_state(config: dict, dataset: str) -> str | None:
 
     Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
     """
-    section = params_file.resolve(config, "download", dataset)
+    section = loading.resolve(config, "download", dataset)
     path, classes = section["path"], section["classes"]
     if path is None:
         return None

@@ -19,6 +19,7 @@ import yaml
 
 import pipeline
 import stopping
+from vi_simsiam.config import loading
 from vi_simsiam.core import git, record
 from vi_simsiam.core.errors import Problem
 
@@ -42,7 +43,7 @@ def main() -> int:
         raise Problem(f"{into} exists: remove it (`git worktree remove --force {into}`) or name another with --into.")
     print(f"making {target} again in {into}", flush=True)
     _git("worktree", "add", "--quiet", "--detach", str(into), commit)
-    base = pipeline.params_file.load(into / "params.yaml")
+    base = loading.load(into / "params.yaml")
     (into / "params.yaml").write_text(_as_yaml(params(done, base)), encoding="utf-8")
     clean = {key: value for key, value in os.environ.items() if key != "WORKFLOW_PARAMS"}
     command = [sys.executable, "-m", "snakemake", "--cores", args.cores, "--forceall", "--", str(target / record.NAME)]
@@ -86,7 +87,7 @@ def params(done: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     about = [job for job in made if "method" in job] or made
     axes = {
         axis: sorted({job[key] for job in about if key in job}) or base[axis]
-        for axis, key in zip(pipeline.params_file.AXES, record.IDENTITY, strict=True)
+        for axis, key in zip(loading.AXES, record.IDENTITY, strict=True)
     }
     plot = {"plot": done["params"]} if done["step"] == "plot" else {}
     return json.loads(json.dumps({**base, **axes, **plot, "recipes": recipes}))

@@ -24,6 +24,7 @@ import psutil
 import dead_runs
 import pipeline
 import stopping
+from vi_simsiam.config import jobs, loading
 from vi_simsiam.core import record
 
 
@@ -37,7 +38,7 @@ def main() -> None:
             "this folder cannot be locked: another run works in it. "
             "Wait for its end; if it was killed, also on another machine, `snakemake --unlock`."
         )
-    config = pipeline.params_file.load("params.yaml")
+    config = loading.load("params.yaml")
     for folder in pipeline.outputs(step):
         for path in folder.rglob(record.NAME):
             remove_damaged(path, step, config)
@@ -72,7 +73,7 @@ def remove_damaged(path: Path, step: str, config: dict) -> None:
 
 def asked_for(done: dict, step: str, config: dict) -> bool:
     """Whether the sweep lists ask for the job of a record."""
-    datasets = pipeline.stored(config) if step in ("download", "cache_views") else config["datasets"]
+    datasets = jobs.stored(config) if step in ("download", "cache_views") else config["datasets"]
     lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
     return all(done[name] in asked for name, asked in lists.items() if name in done)
 

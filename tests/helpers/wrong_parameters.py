@@ -35,6 +35,9 @@ FAULTS = [
     ("uncertainty.graded.noise", [-0.1], ["graded.noise.0 = -0.1", "greater than or equal to 0"]),
     ("uncertainty.graded.grey", [0.5, 1.5], ["graded.grey.1 = 1.5", "less than or equal to 1"]),
     ("uncertainty.graded.blur", [2.0, 1.0], ["graded.blur = [2.0, 1.0]", "must rise"]),
+    ("uncertainty.graded.brightness", [1.0, 130.0], ["graded.brightness.1 = 130.0", "less than or equal to 32"]),
+    ("uncertainty.graded.contrast", [1e308], ["graded.contrast.0 = 1e+308", "less than or equal to 32"]),
+    ("uncertainty.graded.blur", [1e308], ["graded.blur.0 = 1e+308", "less than or equal to 1024"]),
     ("uncertainty.graded.fog", [1.0], ["graded.fog", "unknown key"]),
     ("uncertainty.soft_labels", "labels.csv", ["soft_labels = 'labels.csv'", "npy"]),
     ("uncertainty.ood", ["fashion_mnst"], ["ood = 'fashion_mnst'", "did you mean fashion_mnist"]),
@@ -64,6 +67,8 @@ FAULTS = [
     ("recipes.digits.download", {"source": "a", "path": "b"}, ["recipes.digits.download", "exclude each other"]),
     ("cache_views.evaluate_on", "train", ["evaluate_on = 'train'", "'test' or 'validation'"]),
     ("download.path", "", ["download.path = ''"]),
+    ("recipes", {2024: {}}, ["recipes.2024", "a name is text"]),
+    ("datasets", [2024], ["datasets = 2024", "write it in quotes"]),
     ("recipes.../evil", {}, ["recipes.../evil", "letters, digits"]),
     ("recipes.a $(b)", {}, ["recipes.a $(b)", "letters, digits"]),
 ]

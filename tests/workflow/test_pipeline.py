@@ -14,14 +14,15 @@ from PIL import Image
 
 import pipeline
 from helpers.project import ROOT, copy_project
+from vi_simsiam.config import jobs, loading
 from vi_simsiam.core import job_code
 
 STAGES = pipeline.stages()
-PARAMS = pipeline.params_file.load(ROOT / "params.yaml")
+PARAMS = loading.load(ROOT / "params.yaml")
 
 
 def test_one_name_per_step():
-    assert tuple(STAGES) == pipeline.params_file.STEPS
+    assert tuple(STAGES) == loading.STEPS
     for step in STAGES:
         assert (ROOT / f"src/{step}.py").is_file()
         assert (ROOT / f"workflow/rules/{step}.smk").is_file()
@@ -42,9 +43,9 @@ def test_every_parameter_is_declared_by_a_stage():
 
 
 def test_job_config_is_canonical_and_free_of_the_sweep():
-    config = pipeline.job_config("pretrain", PARAMS, "digits", "vae")
+    config = jobs.as_json("pretrain", PARAMS, "digits", "vae")
     other = dict(reversed(PARAMS.items())) | {"seeds": [7], "methods": ["vae"], "datasets": ["fashion_mnist"]}
-    assert pipeline.job_config("pretrain", other, "digits", "vae") == config
+    assert jobs.as_json("pretrain", other, "digits", "vae") == config
     assert json.loads(config)["vae"] == PARAMS["pretrain"]["vae"]
     assert "vi_simsiam" not in json.loads(config)
 
@@ -101,8 +102,15 @@ def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages
     """Nothing is trained on them, and what names them is a parameter of the stages that must then run in DVC."""
     blank.set("recipes.digits.uncertainty", {"ood": ["digits_b"]})
     planned = blank.snakemake("-n")
-    for step, jobs in {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}.items():
-        assert re.search(rf"^{step} +{jobs}$", planned, re.MULTILINE), planned
+    for step, count in {
+        "download": 2,
+        "cache_views": 2,
+        "pretrain": 2,
+        "probe": 2,
+        "uncertainty": 2,
+        "plot": 1,
+    }.items():
+        assert re.search(rf"^{step} +{count}$", planned, re.MULTILINE), planned
     for step in ("download", "cache_views"):
         assert "digits_b" in blank.snakemake("-n", "--", f"step_{step}")
         assert {"uncertainty.ood", "recipes"} <= set(STAGES[step]["params"])
@@ -113,12 +121,12 @@ def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages
 
 def test_stored_data_sets():
     params = json.loads(json.dumps(PARAMS)) | {"datasets": ["digits"]}
-    assert pipeline.stored(params) == ["digits"]
+    assert jobs.stored(params) == ["digits"]
     params["recipes"]["digits"]["uncertainty"] = {"ood": ["fashion_mnist"]}
     params["recipes"]["fashion_mnist"]["uncertainty"] = {"ood": ["digits"]}
-    assert pipeline.stored(params) == ["digits", "fashion_mnist"]
+    assert jobs.stored(params) == ["digits", "fashion_mnist"]
     params["datasets"] = ["fashion_mnist"]
-    assert pipeline.stored(params) == ["fashion_mnist", "digits"]
+    assert jobs.stored(params) == ["fashion_mnist", "digits"]
 
 
 # --- bad input: one clear sentence, before anything runs --------------------------------------------------

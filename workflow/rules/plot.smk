@@ -66,7 +66,7 @@ rule plot:
         runtime=30,
     params:
         code=job_code.digest("plot"),
-        config=pipeline.job_config("plot", config),
+        config=jobs.as_json("plot", config),
         runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:
         "tables and figures"

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from vi_simsiam.config import reading
-from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, brief, sentences
+from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, sentences
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief
 
 STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from vi_simsiam.config.loading import STEPS, lineage, resolve
-from vi_simsiam.config.schema import brief
 from vi_simsiam.core import git
+from vi_simsiam.core.text import brief
 
 Keys = tuple[str, ...]
 _SECTION = "section"

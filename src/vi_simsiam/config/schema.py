@@ -26,6 +26,7 @@ from pydantic import (
 
 from vi_simsiam.config import reading
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief
 
 # Each method with the sections of `pretrain` that its jobs get beside what all trainings share. A change of another
 # section does not rerun them.
@@ -43,6 +44,8 @@ AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
+Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
+Pixels = Annotated[float, Field(ge=0, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
@@ -212,12 +215,12 @@ class ProbeParams(Section):
 class GradedParams(Section):
     """Strengths of each graded augmentation; an empty list leaves it out."""
 
-    brightness: _strengths(NonNegative)
-    contrast: _strengths(NonNegative)
-    saturation: _strengths(NonNegative)
+    brightness: _strengths(Doublings)
+    contrast: _strengths(Doublings)
+    saturation: _strengths(Doublings)
     hue: _strengths(Annotated[float, Field(ge=0, le=0.5)])
     grey: _strengths(Share)
-    blur: _strengths(NonNegative)
+    blur: _strengths(Pixels)
     noise: _strengths(NonNegative)
     occlusion: _strengths(Share)
 
@@ -292,9 +295,3 @@ def _hint(fault: Mapping[str, Any]) -> str:
         return f" ({reading.written(value)} is text: write {reading.written(number)})"
     quotes = fault["type"] == "string_type" and not isinstance(value, list | Mapping | None)
     return " (text that looks like something else is written in quotes)" * quotes
-
-
-def brief(value: Any) -> str:
-    """A value for a message: not longer than a line."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
