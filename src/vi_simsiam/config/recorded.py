@@ -42,11 +42,16 @@ def params(done: dict[str, Any], base: dict[str, Any], root: Path) -> dict[str, 
     return json.loads(json.dumps({**base, **axes, **plot, "recipes": recipes}))
 
 
+class _Quoting(yaml.SafeDumper):
+    """Writes every text in quotes."""
+
+
+_Quoting.add_representer(str, lambda self, text: self.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+
+
 def as_yaml(value: Any) -> str:
     """Parameters as YAML that every reader reads alike: all texts in quotes, names too."""
-    dumper = type("_Quoting", (yaml.SafeDumper,), {})
-    dumper.add_representer(str, lambda self, text: self.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
-    return yaml.dump(value, Dumper=dumper, sort_keys=False)
+    return yaml.dump(value, Dumper=_Quoting, sort_keys=False)
 
 
 def differences(done: dict[str, Any], again: dict[str, Any]) -> list[str]:
