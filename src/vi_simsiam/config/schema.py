@@ -42,8 +42,9 @@ METHODS: tuple[str, ...] = tuple(PARTS)
 
 AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
+Positive = Annotated[float, Field(gt=0, le=1e15)]  # far enough, and within single precision
+NonNegative = Annotated[float, Field(ge=0, le=1e15)]
 Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
 Pixels = Annotated[float, Field(ge=0, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -141,12 +142,12 @@ class BackboneParams(Section):
 
 class ProjectorParams(Section):
     layers: Annotated[int, Field(ge=1, le=4)]
-    hidden: AtLeast1
-    out: Annotated[int, Field(ge=2)]
+    hidden: Width
+    out: Annotated[int, Field(ge=2, le=1 << 20)]
 
 
 class PredictorParams(Section):
-    hidden: AtLeast1
+    hidden: Width
 
 
 class ViSimSiamParams(Section):
@@ -154,7 +155,7 @@ class ViSimSiamParams(Section):
     beta: Share
     warmup: InnerShare
     kappa_input: Literal["features", "projection"]
-    kappa_hidden: AtLeast1
+    kappa_hidden: Width
     kappa_gain: Positive
     kappa_detach: bool
 
@@ -164,7 +165,7 @@ class SimClrParams(Section):
 
 
 class DinoParams(Section):
-    prototypes: Annotated[int, Field(ge=2)]
+    prototypes: Annotated[int, Field(ge=2, le=1 << 20)]
     student_temperature: Positive
     teacher_temperature: Positive
     teacher_momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -172,7 +173,7 @@ class DinoParams(Section):
 
 
 class VaeParams(Section):
-    latent: AtLeast1
+    latent: Width
     sigma: Positive
 
 
