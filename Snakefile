@@ -5,16 +5,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 import pipeline, records
+from vi_simsiam.config import jobs
 from vi_simsiam.core import job_code
 
 records.ask_for_them()
 
 with pipeline.sentences():
-
-    configfile: pipeline.begin(workflow)  # params.yaml as it was when this run was planned
-
-    pipeline.check(config)
-    pipeline.check_gpus(config, pipeline.gpu_limit(workflow))
+    config.update(pipeline.begin(workflow))  # as they were when this run was planned
 
 
 RUN = "{dataset}/{method}/seed{seed}"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
-from vi_simsiam.config import loading as params_file  # noqa: E402
-from vi_simsiam.config import origins  # noqa: E402
-from vi_simsiam.core import files, record  # noqa: E402
+from vi_simsiam.config import jobs, loading, origins  # noqa: E402
+from vi_simsiam.core import command, files, record  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data.sources import own  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
+
+_PLANNED = "WORKFLOW_PARAMS"
 
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
 GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
@@ -36,24 +37,6 @@ def stages() -> dict[str, Any]:
 def outputs(step: str) -> list[Path]:
     """Output folders of the DVC stage."""
     return [Path(next(iter(out))) for out in stages()[step]["outs"]]
-
-
-def job_config(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
-    """The resolved parameters of one job, as canonical JSON.
-
-    One string, which a shell command can hold, and sorted, so that the order in params.yaml does not matter.
-    """
-    return json.dumps(params_file.resolve(config, step, dataset, method), sort_keys=True)
-
-
-def devices(config: dict, dataset: str, method: str) -> int:
-    """Processes of one training, each with a GPU where there are any; 1 for what is not trained."""
-    return params_file.resolve(config, "pretrain", dataset, method).get("devices", 1)
-
-
-def threads(config: dict, dataset: str, method: str) -> int:
-    """CPU threads of one training, those of all its processes."""
-    return params_file.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
 
 
 def gpu_limit(workflow: Any) -> int | None:
@@ -71,17 +54,12 @@ def check_gpus(config: dict, limit: int | None) -> None:
         limit: of --resources gpu=N or the profile; None: there is none.
     """
     for dataset in config["datasets"]:
-        n = max(devices(config, dataset, method) for method in config["methods"])
+        n = max(jobs.devices(config, dataset, method) for method in config["methods"])
         if GPU and limit is not None and n > limit:
             raise Problem(
                 f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
                 f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
             )
-
-
-def ood(config: dict, dataset: str) -> list[str]:
-    """Data sets whose test images are scored as out of the distribution of `dataset`."""
-    return params_file.resolve(config, "uncertainty", dataset)["ood"]
 
 
 def soft_labels(config: dict, dataset: str) -> str | None:
@@ -91,7 +69,7 @@ def soft_labels(config: dict, dataset: str) -> str | None:
 
     Raises: Problem when the file does not exist.
     """
-    path = params_file.resolve(config, "uncertainty", dataset)["soft_labels"]
+    path = loading.resolve(config, "uncertainty", dataset)["soft_labels"]
     if path is not None and not Path(path).is_file():
         raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
     return None if path is None else _sha256(path)
@@ -102,20 +80,16 @@ def _sha256(path: str) -> str:
     return files.sha256(path)
 
 
-def stored(config: dict) -> list[str]:
-    """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
-    return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
-
-
-def begin(workflow: Any) -> str:
+def begin(workflow: Any) -> dict[str, Any]:
     """Start a run: refuse where the results cannot lie, and let `python` in the rules be this interpreter on this tree.
 
-    What a killed run left behind is cleared away (dead_runs).
+    What a killed run left behind is cleared away (dead_runs). A dry run writes nothing.
 
     Args:
         workflow: Snakemake's, of the process that reads the Snakefile: of a run, or of a job that a run has sent away.
 
-    Returns: path of the params this run was *planned* with, see `planned_params`.
+    Returns: the checked parameters, read by this project alone: Snakemake reads the values of --config as text, which a
+        second reading could change. A job gets those its run was planned with, see `_keep`.
     Raises: Problem.
     """
     if Path.cwd() != ROOT:
@@ -127,22 +101,34 @@ def begin(workflow: Any) -> str:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
-    if workflow.is_main_process:
+    if not workflow.is_main_process and _PLANNED in os.environ:
+        return json.loads(Path(os.environ[_PLANNED]).read_text(encoding="utf-8"))
+    for handler in workflow.logger_manager.logger.handlers:  # made before the streams were (`sentences`)
+        if getattr(handler, "stream", None) in (sys.__stdout__, sys.__stderr__):
+            handler.setStream(sys.stdout if handler.stream is sys.__stdout__ else sys.stderr)
+    begins = workflow.is_main_process and not workflow.output_settings.dryrun
+    if begins and not os.access(ROOT, os.W_OK):
+        raise Problem(f"{ROOT} cannot be written, so results cannot lie here. `snakemake -n` says what would run.")
+    if begins:
         dead_runs.clear(ROOT)
-        if not dead_runs.locked() and not workflow.dryrun:
+    given = workflow.config_settings
+    config = planned(given.configfiles, given.config_args or (), given.replace_workflow_config)
+    check_gpus(config, gpu_limit(workflow))
+    if begins:
+        if not dead_runs.locked():
             dead_runs.note(local=workflow.local_exec)
-    return planned_params()
+        _keep(config)
+    return config
 
 
-def check(config: dict) -> None:
-    """Refuse what --config or --configfile made of params.yaml (itself sound: planned_params). Raises: Problem.
+def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False) -> dict[str, Any]:
+    """The parameters of a run: params.yaml, and what --configfile and --config change (arguments as `loading.load`).
 
     An edit since git's last commit that all recipes override is told: "Nothing to be done" would not explain itself.
-    `config` is changed in place: Snakemake leaves what stands in the lists and mappings of --config as text, so that
-    seeds=[0,1] would be two strings.
+
+    Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
-    config.update(_typed(config, params_file.load(planned_params())))
-    params_file.check(config, "params.yaml with --config or --configfile")
+    config = loading.load("params.yaml", files, options, alone)
     for method in config["methods"]:
         scores.require_rows(method, scores.stated(method))
     for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
@@ -150,6 +136,20 @@ def check(config: dict) -> None:
     for dataset in config["datasets"]:
         images_state(config, dataset)
         soft_labels(config, dataset)
+    return config
+
+
+def _keep(config: dict) -> None:
+    """Keep the parameters for the run's jobs, which find the file by the environment (inherited, sbatch --export=ALL).
+
+    A job on a cluster parses the Snakefile again, minutes or hours after planning; if params.yaml was edited meanwhile
+    it would train with the new values while Snakemake records the old ones.
+    """
+    text = json.dumps(config)
+    copy = Path(".snakemake/params") / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    with files.replacing(copy) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    os.environ[_PLANNED] = str(copy)
 
 
 def images_state(config: dict, dataset: str) -> str | None:
@@ -160,7 +160,7 @@ def images_state(config: dict, dataset: str) -> str | None:
 
     Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
     """
-    section = params_file.resolve(config, "download", dataset)
+    section = loading.resolve(config, "download", dataset)
     path, classes = section["path"], section["classes"]
     if path is None:
         return None
@@ -177,53 +177,20 @@ def _state(path: str, classes: str | None) -> str:
     return own.state(own.find_images(path), None if classes is None else own.find_classes(classes))
 
 
-def planned_params(live: str = "params.yaml", variable: str = "WORKFLOW_PARAMS") -> str:
-    """Path of the params this run was *planned* with.
-
-    A job on a cluster parses the Snakefile again, minutes or hours after planning; if params.yaml was edited meanwhile
-    it would train with the new values while Snakemake records the old ones. So the main process keeps a copy and hands
-    its path down through the environment (sbatch --export=ALL, plain inheritance locally).
-    """
-    if variable not in os.environ:
-        params_file.load(live)
-        text = Path(live).read_bytes()
-        copy = Path(".snakemake/params") / f"{hashlib.sha256(text).hexdigest()[:12]}.yaml"
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(text)
-        os.environ[variable] = str(copy)
-    return os.environ[variable]
-
-
-def _typed(value: Any, planned: Any) -> Any:
-    """`value` with every text that is not in `planned` read as YAML."""
-    if value == planned:
-        return value
-    if isinstance(value, dict):
-        known = planned if isinstance(planned, dict) else {}
-        return {key: _typed(entry, known.get(key)) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_typed(entry, None) for entry in value]
-    if not isinstance(value, str):
-        return value
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value  # the check says what it should have been
-
-
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
     """A Problem ends the run with its message alone; left to Snakemake it would come with lines of source code."""
+    command.keep_work_from_output()
     try:
         yield
     except Problem as problem:
         sys.exit(f"error: {problem}")
 
 
-def caption(figure: str) -> str:
+def caption(figure: str, workflow: Any) -> str:
     """Path of the caption that the report shows with a figure (Snakemake takes captions only from files)."""
     path = ROOT / ".snakemake" / "captions" / f"{figure}.rst"
-    if not path.exists() or path.read_text(encoding="utf-8") != FIGURES[figure].caption:
+    if not workflow.output_settings.dryrun:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(FIGURES[figure].caption, encoding="utf-8")
     return str(path)

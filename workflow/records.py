@@ -4,6 +4,7 @@ Its own lie in .snakemake, which no clone has, and know nothing of what DVC does
 """
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,17 @@ _ENTRIES = ("code", "images_state", "soft_labels", "runs")
 
 class Records(FilePersistence):
     """What Snakemake wants to know of a job's result, answered from run.json; locks and unfinished jobs as ever."""
+
+    def __init__(self, *, dag: Any, **arguments: Any):
+        if dag.workflow.output_settings.dryrun:
+            # Snakemake makes its folders even then; elsewhere, a project that may only be read can be looked at.
+            self._nowhere = tempfile.TemporaryDirectory()
+            folder = Path(self._nowhere.name)
+            for name in ("locks", "incomplete"):
+                if (there := Path(".snakemake", name)).is_dir():
+                    (folder / name).symlink_to(there.absolute())
+            arguments["path"] = folder
+        super().__init__(dag=dag, **arguments)
 
     def has_metadata(self, job: Any) -> bool:
         return True

@@ -1,8 +1,10 @@
 # What holds for a run as a whole.
+import re
 import time
 from pathlib import Path
 
 import stopping
+from vi_simsiam.config.schema import METHODS
 
 STARTED = time.time()
 SUMMARY = Path("results/plot/summary.txt")
@@ -12,10 +14,10 @@ resource_scopes:
     gpu="local",  # the cap of profiles/default binds on this machine, not on SLURM, which counts GPUs itself
 
 
-wildcard_constraints:  # names alone, which no shell can take for anything else
-    dataset=r"\w[\w.-]*",
-    method=r"\w+",
-    seed=r"\d+",
+wildcard_constraints:  # what there is, each by one name alone, which no shell can take for anything else
+    dataset="|".join(map(re.escape, config["recipes"])),
+    method="|".join(METHODS),
+    seed=r"0|[1-9]\d*",
 
 
 report: "report/workflow.rst"

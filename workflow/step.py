@@ -6,6 +6,7 @@ those that run.json lists, Snakemake does not look, so what is damaged is remove
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -18,9 +19,12 @@ if importlib.util.find_spec("snakemake") is None:
             os.execv(python, [str(python), *sys.argv])
     sys.exit(f"error: {sys.executable} has no snakemake. Activate the environment that has it, or `make run` once.")
 
+import psutil
+
 import dead_runs
 import pipeline
 import stopping
+from vi_simsiam.config import jobs, loading
 from vi_simsiam.core import record
 
 
@@ -34,12 +38,22 @@ def main() -> None:
             "this folder cannot be locked: another run works in it. "
             "Wait for its end; if it was killed, also on another machine, `snakemake --unlock`."
         )
-    config = pipeline.params_file.load("params.yaml")
+    config = loading.load("params.yaml")
     for folder in pipeline.outputs(step):
         for path in folder.rglob(record.NAME):
             remove_damaged(path, step, config)
-    cores = os.environ.get("CORES", "all")
-    sys.exit(stopping.call([sys.executable, "-m", "snakemake", "--cores", cores, "--", f"step_{step}"]))
+    force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
+    command = [sys.executable, "-m", "snakemake", "--cores", os.environ.get("CORES", "all"), *force]
+    sys.exit(stopping.call([*command, "--", f"step_{step}"]))
+
+
+def forced(commands: list[list[str]]) -> bool:
+    """Whether one of the command lines is `dvc ... --force`, which DVC does not hand down to the commands of stages."""
+    return any(
+        any(Path(part).name == "dvc" for part in command[:3])
+        and any(part == "--force" or re.fullmatch("-[a-zA-Z]*f[a-zA-Z]*", part) for part in command)
+        for command in commands
+    )
 
 
 def remove_damaged(path: Path, step: str, config: dict) -> None:
@@ -59,7 +73,7 @@ def remove_damaged(path: Path, step: str, config: dict) -> None:
 
 def asked_for(done: dict, step: str, config: dict) -> bool:
     """Whether the sweep lists ask for the job of a record."""
-    datasets = pipeline.stored(config) if step in ("download", "cache_views") else config["datasets"]
+    datasets = jobs.stored(config) if step in ("download", "cache_views") else config["datasets"]
     lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
     return all(done[name] in asked for name, asked in lists.items() if name in done)
 

@@ -13,6 +13,13 @@ from vi_simsiam.core.errors import Problem
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit with its status: 1 after an error, 2 for arguments that are wrong."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        run(lambda: _main(arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="vi-simsiam", description="Use a trained model, look up parameters.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True)
@@ -25,10 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_arguments(score)
         score.set_defaults(main=command.score)
     args = parser.parse_args(arguments)
-    try:
-        run(lambda: sys.exit(args.main(args)))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(args.main(args))
 
 
 def _add_params(parser: argparse.ArgumentParser) -> None:

@@ -290,17 +290,64 @@ def test_colours_are_turned_to_grey_or_kept_as_the_model_has_it(tmp_path):
     assert (colour.pixels == [255, 0, 0]).all()
 
 
-@pytest.mark.parametrize("images, count", [(50, 4), (7, 10), (1, 3)])
-def test_extremes_are_those_of_sorting(images, count):
+@pytest.mark.parametrize("different", [1, 2, 30])
+@pytest.mark.parametrize("images, count", [(50, 4), (7, 10), (12, 3), (2, 1), (1, 3)])
+def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, count, different):
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, 30, images)})
+    table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, different, images)})
     extremes = Extremes("kappa", count)
     for start in range(0, images, 6):
         extremes.add(table[start : start + 6], np.arange(images)[start : start + 6])
-    shown = min(count, max(1, images // 2))
-    for (found, pixels), rising in ((extremes.lowest(), True), (extremes.highest(), False)):
-        rows = table.sort_values("kappa", ascending=rising, kind="stable")[:shown]
-        assert found["path"].tolist() == rows["path"].tolist() and pixels.tolist() == rows.index.tolist()
+    rows = table.sort_values("kappa", kind="stable")
+    half = images // 2
+    sides = (extremes.lowest(), rows[: images - half]), (extremes.highest(), rows[::-1][:half])
+    for (side, pixels), expected_rows in sides:
+        assert side["path"].tolist() == expected_rows["path"].tolist()[:count]
+        assert pixels.tolist() == expected_rows.index.tolist()[:count]
+
+
+def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):
+    one = pictures / "000.png"
+    assert command(one, "--run", folder, "--out", tmp_path / "s.csv", "--top", 3, "--grid", tmp_path / "g.png") == 0
+    assert "most uncertain" in capsys.readouterr().out and (tmp_path / "g.png").exists()
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    long = "x" * 260 + ".csv"
+    for out, said in (
+        (tmp_path / "folder.csv", "directory"),
+        (tmp_path / "file/s.csv", "directory"),
+        (long, "too long"),
+    ):
+        assert command(pictures, "--run", tmp_path, "--out", out) == 1  # before the model is looked at
+        assert f"{out} cannot be written: " in (error := capsys.readouterr().err) and said in error
+    assert command(pictures, "--run", tmp_path, "--out", tmp_path / "t.csv", "--grid", tmp_path / "folder.png") == 1
+    assert "folder.png cannot be written" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
+    assert command(one, "--run", folder, "--out", tmp_path / ("y" * 250 + ".csv")) == 0
+
+
+def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
+    assert command("", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "empty name" in capsys.readouterr().err
+
+
+def test_the_table_is_kept_when_the_picture_cannot_be_drawn(folder, pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vi_simsiam.report.figures.style.save", lambda *_: 1 / 0)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", "--grid", tmp_path / "g.png") == 1
+    assert "could not be drawn: division by zero. The table is written" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 40
+
+
+def test_a_reader_that_goes_away_and_a_notebooks_backend_do_not_end_the_work(folder, pictures, tmp_path):
+    """More of terminals in tests/core/test_command.py."""
+    score = [sys.executable, "-m", "vi_simsiam", "score", pictures, "--run", folder, "--out", tmp_path / "s.csv"]
+    score += ["--top", 30, "--grid", tmp_path / "g.png"]
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{shlex.join(map(str, score))} | true"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "module://matplotlib_inline.nowhere"},
+    )  # fmt: skip
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 2, done.stderr
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 40 and (tmp_path / "g.png").exists()
 
 
 def test_the_module_is_the_command(folder, pictures, tmp_path):

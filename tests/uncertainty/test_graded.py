@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from torchvision.transforms import functional as tv
 
+from vi_simsiam.config.schema import GradedParams
 from vi_simsiam.uncertainty import graded
 
 
@@ -129,3 +131,20 @@ def test_the_pictures_themselves_stay_as_they_are():
     for name in ("brightness", "contrast", "saturation", "hue", "grey", "blur", "noise", "occlusion"):
         assert made(pictures, name, 0.5).shape == (4, 3, 12, 12)
     np.testing.assert_array_equal(pictures, before)
+
+
+# A strength that the parameters allow, and is nearly nothing or more than any image has.
+STRENGTHS = (1e-300, 1e-9, 0.5, 1.0, 32.0, 1024.0, 1e308)
+EXTREMES = [(name, strength) for name in GradedParams.model_fields for strength in STRENGTHS]
+
+
+@pytest.mark.parametrize(("name", "strength"), EXTREMES)
+def test_every_strength_that_is_allowed_gives_an_image(name, strength):
+    try:
+        GradedParams.model_validate({field: [] for field in GradedParams.model_fields} | {name: [strength]})
+    except ValidationError:
+        return  # refused before any work
+    for pictures in (images(3, channels=3), np.zeros((1, 12, 12, 3), np.uint8), np.full((1, 12, 12, 3), 255, np.uint8)):
+        changed = made(pictures, name, strength)
+        assert torch.isfinite(changed).all()
+        assert changed.min() >= -1e-5 and changed.max() <= 1 + 1e-5

@@ -1,6 +1,7 @@
 """Snakemake and DVC must agree on what is done, and redo exactly what a change affects."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 import pipeline
@@ -355,11 +355,15 @@ def test_edit_of_params_while_jobs_wait(repo):
     """Jobs get the parameters the run was planned with, whatever is in params.yaml when they start."""
     planned = repo.read("params.yaml")
     planned["plot"]["quantiles"] = 3
-    copy = repo.path / ".snakemake/planned.yaml"
-    copy.write_text(yaml.safe_dump(planned))
-    repo.snakemake(WORKFLOW_PARAMS=str(copy))
-    assert repo.read("results/plot/run.json")["params"]["quantiles"] == 3
+    copy = repo.path / ".snakemake/planned.json"
+    copy.write_text(json.dumps(planned))
+    target = "results/plot/run.json"
+    job = ["--mode", "remote", "--force", "--allowed-rules", "plot", "--nolock", "--", target]  # as a cluster's job
+    repo.snakemake(*job, WORKFLOW_PARAMS=str(copy))
+    assert repo.read(target)["params"]["quantiles"] == 3
     assert repo.read("params.yaml")["plot"]["quantiles"] == 2
+    repo.snakemake(WORKFLOW_PARAMS=str(copy))  # a run of its own, started by whatever
+    assert repo.read(target)["params"]["quantiles"] == 2
 
 
 def test_images_of_ones_own_that_change_or_go(blank, tmp_path):

@@ -1,24 +1,28 @@
 """The descriptions of the pipeline agree with each other and with the code, and bad input stops before any job."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import pipeline
 from helpers.project import ROOT, copy_project
+from vi_simsiam.config import jobs, loading
 from vi_simsiam.core import job_code
 
 STAGES = pipeline.stages()
-PARAMS = pipeline.params_file.load(ROOT / "params.yaml")
+PARAMS = loading.load(ROOT / "params.yaml")
 
 
 def test_one_name_per_step():
-    assert tuple(STAGES) == pipeline.params_file.STEPS
+    assert tuple(STAGES) == loading.STEPS
     for step in STAGES:
         assert (ROOT / f"src/{step}.py").is_file()
         assert (ROOT / f"workflow/rules/{step}.smk").is_file()
@@ -39,9 +43,9 @@ def test_every_parameter_is_declared_by_a_stage():
 
 
 def test_job_config_is_canonical_and_free_of_the_sweep():
-    config = pipeline.job_config("pretrain", PARAMS, "digits", "vae")
+    config = jobs.as_json("pretrain", PARAMS, "digits", "vae")
     other = dict(reversed(PARAMS.items())) | {"seeds": [7], "methods": ["vae"], "datasets": ["fashion_mnist"]}
-    assert pipeline.job_config("pretrain", other, "digits", "vae") == config
+    assert jobs.as_json("pretrain", other, "digits", "vae") == config
     assert json.loads(config)["vae"] == PARAMS["pretrain"]["vae"]
     assert "vi_simsiam" not in json.loads(config)
 
@@ -98,8 +102,15 @@ def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages
     """Nothing is trained on them, and what names them is a parameter of the stages that must then run in DVC."""
     blank.set("recipes.digits.uncertainty", {"ood": ["digits_b"]})
     planned = blank.snakemake("-n")
-    for step, jobs in {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}.items():
-        assert re.search(rf"^{step} +{jobs}$", planned, re.MULTILINE), planned
+    for step, count in {
+        "download": 2,
+        "cache_views": 2,
+        "pretrain": 2,
+        "probe": 2,
+        "uncertainty": 2,
+        "plot": 1,
+    }.items():
+        assert re.search(rf"^{step} +{count}$", planned, re.MULTILINE), planned
     for step in ("download", "cache_views"):
         assert "digits_b" in blank.snakemake("-n", "--", f"step_{step}")
         assert {"uncertainty.ood", "recipes"} <= set(STAGES[step]["params"])
@@ -110,12 +121,12 @@ def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages
 
 def test_stored_data_sets():
     params = json.loads(json.dumps(PARAMS)) | {"datasets": ["digits"]}
-    assert pipeline.stored(params) == ["digits"]
+    assert jobs.stored(params) == ["digits"]
     params["recipes"]["digits"]["uncertainty"] = {"ood": ["fashion_mnist"]}
     params["recipes"]["fashion_mnist"]["uncertainty"] = {"ood": ["digits"]}
-    assert pipeline.stored(params) == ["digits", "fashion_mnist"]
+    assert jobs.stored(params) == ["digits", "fashion_mnist"]
     params["datasets"] = ["fashion_mnist"]
-    assert pipeline.stored(params) == ["fashion_mnist", "digits"]
+    assert jobs.stored(params) == ["fashion_mnist", "digits"]
 
 
 # --- bad input: one clear sentence, before anything runs --------------------------------------------------
@@ -165,6 +176,56 @@ def test_config_on_the_command_line(blank):
     assert "epochs" in said and "unknown" in said
 
 
+def test_texts_in_quotes_mean_the_same_in_every_place(blank, tmp_path):
+    """Of --configfile and --config too, whose values Snakemake reads in a way of its own."""
+    for folder in ("photos #1", "photos"):
+        (tmp_path / folder / "a").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / folder / "a" / f"{folder[-1]}.png")
+    recipes = {"2024": {"like": "digits", "download": {"path": str(tmp_path / "photos #1")}}}
+    text = f"datasets: ['2024']\nrecipes: {json.dumps(recipes)}\n"
+    (blank.path / "more.yaml").write_text(text)
+    options = ["datasets=['2024']", f"recipes={json.dumps(recipes)}"]
+    for arguments in (["--configfile", "more.yaml"], ["--config", *options]):
+        planned = blank("snakemake", "-n", "-p", *arguments, "--", "step_download")
+        assert json.dumps(str(tmp_path / "photos #1")) in planned and "--dataset 2024" in planned
+    said = refused(blank, "snakemake", "--cores", "1", "--config", "datasets=[on]")
+    assert "datasets = on: " in said and "write true or 'on'" in said
+    blank("snakemake", "--cores", "1", "--configfile", "more.yaml", "--", "step_download")
+    done = blank.read("data/download/2024/run.json")
+    assert done["dataset"] == "2024" and done["params"]["path"] == str(tmp_path / "photos #1")
+
+
+def everything(folder):
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and ".git" not in path.parts]
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def without_rights(command):
+    """Root may write everywhere; this takes that away from a command."""
+    if os.getuid() != 0:
+        return command
+    if shutil.which("setpriv") is None:
+        pytest.skip("root without setpriv")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", "--", *command]
+
+
+def test_a_dry_run_writes_nothing_and_needs_no_right_to(blank):
+    before = everything(blank.path)
+    assert "This was a dry-run" in blank.snakemake("-n")
+    assert everything(blank.path) == before
+    folders = [blank.path, *(path for path in blank.path.rglob("*") if path.is_dir())]
+    try:
+        for folder in folders:
+            folder.chmod(0o555)
+        assert "This was a dry-run" in blank(*without_rights(["snakemake", "--cores", "1", "-n"]))
+        said = blank(*without_rights(["snakemake", "--cores", "1"]), ok=False)
+        assert "cannot be written" in said and "Traceback" not in said
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
 def test_another_folder_for_the_results(blank, tmp_path):
     said = refused(blank, "snakemake", "--cores", "1", "--directory", str(tmp_path))
     assert "without --directory" in said and str(blank.path) in said
@@ -192,3 +253,41 @@ def test_soft_labels_that_do_not_exist(blank):
     blank.set("recipes.digits.uncertainty", {"soft_labels": "data/people.npy"})
     said = refused(blank, "snakemake", "--cores", "1")
     assert all(word in said for word in ["soft_labels = data/people.npy", "digits", "does not exist", "null"]), said
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/pretrain/digits/simclear/seed0/run.json",
+        "results/pretrain/digits/base/seed0/run.json",  # a module of methods, and no method
+        "results/probe/digits/vi_simsiam/seed07/run.json",
+        "results/probe/digits/vi_simsiam/seed-1/run.json",
+        "results/pretrain/digts/vi_simsiam/seed0/run.json",
+        "data/download/digts/run.json",
+        "data/cache_views/digits/vi_simsiam/run.json",
+    ],
+)
+def test_targets_that_are_no_results(blank, target):
+    said = refused(blank, "snakemake", "--cores", "1", "--", target)
+    assert f"No rule to produce {target}" in said or f"MissingRuleException:\n{target}" in said, said
+
+
+def test_readers_that_go_away_do_not_end_a_run(blank):
+    """Nor does a terminal that lacks letters, which the summary has."""
+    for shell in ("snakemake -n | true", "snakemake -n 2>&1 | head -1", "snakemake -n >&-"):
+        said = blank("bash", "-o", "pipefail", "-c", shell)
+        assert "BrokenPipe" not in said and "Traceback" not in said, said
+    run = "snakemake --cores 2 -- step_download 2>&1 | head -1"
+    blank("bash", "-o", "pipefail", "-c", run, PYTHONIOENCODING="ascii")
+    assert blank.ran() == {"download": 1}
+    assert not list((blank.path / ".snakemake").glob("locks/*"))
+
+
+def test_what_dvc_is_told_to_force_is_forced(blank):
+    blank.repro("-s", "download")
+    assert blank.ran() == {"download": 1}
+    for arguments in (["-f"], ["--force"], ["-sf"]):
+        blank.repro("-s", *arguments, "download")
+        assert blank.ran() == {"download": 1}, arguments
+    blank.repro("-s", "download")
+    assert blank.ran() == {}

@@ -26,7 +26,7 @@ rule cache_views:
         runtime=120,
     params:
         code=job_code.digest("cache_views"),
-        config=lambda w: pipeline.job_config("cache_views", config, w.dataset),
+        config=lambda w: jobs.as_json("cache_views", config, w.dataset),
     message:
         "store images and views of {wildcards.dataset}"
     shell:
@@ -36,4 +36,4 @@ rule cache_views:
 
 rule step_cache_views:
     input:
-        expand(rules.cache_views.output, dataset=pipeline.stored(config)),
+        expand(rules.cache_views.output, dataset=jobs.stored(config)),

@@ -11,7 +11,7 @@ rule download:
         runtime=120,
     params:
         code=job_code.digest("download"),
-        config=lambda w: pipeline.job_config("download", config, w.dataset),
+        config=lambda w: jobs.as_json("download", config, w.dataset),
         images_state=lambda w: pipeline.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
@@ -22,4 +22,4 @@ rule download:
 
 rule step_download:
     input:
-        expand(rules.download.output, dataset=pipeline.stored(config)),
+        expand(rules.download.output, dataset=jobs.stored(config)),

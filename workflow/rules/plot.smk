@@ -53,7 +53,7 @@ rule plot:
             report(
                 f"results/plot/figures/{name}",
                 category="Figures",
-                caption=pipeline.caption(name),
+                caption=pipeline.caption(name, workflow),
             )
             for name in pipeline.FIGURES
         ],
@@ -66,7 +66,7 @@ rule plot:
         runtime=30,
     params:
         code=job_code.digest("plot"),
-        config=pipeline.job_config("plot", config),
+        config=jobs.as_json("plot", config),
         runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:
         "tables and figures"

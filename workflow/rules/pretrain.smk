@@ -15,14 +15,14 @@ rule pretrain:
         f"logs/pretrain/{RUN}.log",
     benchmark:
         f"benchmarks/jobs/pretrain/{RUN}.tsv"
-    threads: lambda w: pipeline.threads(config, w.dataset, w.method)
+    threads: lambda w: jobs.threads(config, w.dataset, w.method)
     resources:
-        gpu=lambda w: pipeline.GPU * pipeline.devices(config, w.dataset, w.method),
+        gpu=lambda w: pipeline.GPU * jobs.devices(config, w.dataset, w.method),
         mem_mb=8000,
         runtime=1440,
     params:
         code=lambda w: job_code.digest("pretrain", w.method),
-        config=lambda w: pipeline.job_config("pretrain", config, w.dataset, w.method),
+        config=lambda w: jobs.as_json("pretrain", config, w.dataset, w.method),
         run=RUN,
     message:
         "pretrain {params.run}"

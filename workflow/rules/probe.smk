@@ -22,7 +22,7 @@ rule probe:
         runtime=120,
     params:
         code=lambda w: job_code.digest("probe", w.method),
-        config=lambda w: pipeline.job_config("probe", config, w.dataset, w.method),
+        config=lambda w: jobs.as_json("probe", config, w.dataset, w.method),
         run=RUN,
     message:
         "probe {params.run}"

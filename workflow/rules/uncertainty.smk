@@ -5,7 +5,7 @@ rule uncertainty:
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
         multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors"),
         multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
-        lambda w: expand("data/cache_views/{dataset}/{file}", dataset=pipeline.ood(config, w.dataset), file=STORE_FILES),
+        lambda w: expand("data/cache_views/{dataset}/{file}", dataset=jobs.ood(config, w.dataset), file=STORE_FILES),
     output:
         multiext(
             f"results/uncertainty/{RUN}/",
@@ -27,10 +27,10 @@ rule uncertainty:
         runtime=120,
     params:
         code=lambda w: job_code.digest("uncertainty", w.method),
-        config=lambda w: pipeline.job_config("uncertainty", config, w.dataset, w.method),
+        config=lambda w: jobs.as_json("uncertainty", config, w.dataset, w.method),
         soft_labels=lambda w: pipeline.soft_labels(config, w.dataset),
         run=RUN,
-        ood=lambda w: expand("data/cache_views/{dataset}", dataset=pipeline.ood(config, w.dataset)),
+        ood=lambda w: expand("data/cache_views/{dataset}", dataset=jobs.ood(config, w.dataset)),
     message:
         "uncertainty of {params.run}"
     shell:

@@ -9,11 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, brief, sentences
+from vi_simsiam.config import reading
+from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, sentences
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief
 
 STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")
@@ -24,21 +25,34 @@ _METHOD_MODULES = Path(__file__).parents[1] / "methods"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def load(path: str | Path = "params.yaml") -> dict[str, Any]:
-    """Read and check a parameter file.
+def load(
+    path: str | Path = "params.yaml", files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False
+) -> dict[str, Any]:
+    """Read and check a parameter file, and what changes it in turn.
 
-    Returns: the mapping as written, checked.
+    Args:
+        path: of the parameter file.
+        files: further files, whose values override those before (Snakemake's --configfile).
+        options: `key=value`, the value as YAML, after the files (--config).
+        alone: `files` and `options` hold everything; `path` is not read (--replace-workflow-config).
+
+    Returns: the mapping, checked.
     Raises: Problem naming the file and every fault in it.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{path} cannot be read: {error}") from None
-    try:
-        params = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: tags are refused
-    except yaml.YAMLError as error:
-        raise Problem(f"{path} is not valid YAML: {error}") from None
-    check(params, str(path))
+    params: Any = {}
+    if not alone:
+        params = reading.read(path)
+        check(params, str(path))
+    changes = [(str(file), reading.read(file)) for file in files]
+    for option in options:
+        key, _, text = option.partition("=")
+        changes.append(("--config", {key: reading.parse(text, "--config", key)}))
+    for source, change in changes:
+        if not isinstance(change, Mapping):
+            raise Problem(f"{source}: must hold keys and values, not {brief(change)}")
+        params = _merged(params, change)
+    if changes:
+        check(params, f"{path} with --config or --configfile")
     return params
 
 
@@ -135,6 +149,7 @@ def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Itera
         for i, value in enumerate(values):
             if not isinstance(value, Hashable) or not accepts(value):
                 hint = _without_row(value) if axis == "methods" else ""
+                hint += " (a name is text: write it in quotes)" * (axis == "datasets" and not isinstance(value, str))
                 yield f"{axis} = {brief(value)}: must be {sentence}{hint}"
             elif value in values[:i]:
                 yield f"{axis} = {brief(value)}: stands in the list twice"
@@ -169,8 +184,11 @@ def _recipe_faults(
     name: Any, recipe: Any, params: Mapping[str, Any], recipes: Mapping[str, Any], sound: Mapping[str, bool]
 ) -> Iterator[str]:
     where = f"recipes.{name}"
-    if not _NAME.fullmatch(str(name)):
-        yield f"{where}: a name is made of letters, digits, '_', '-' and '.', and begins with a letter or digit"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield (
+            f"{where}: a name is text (in quotes where it looks like something else) of letters, digits, '_', '-' and"
+            " '.', and begins with a letter or digit"
+        )
     if recipe is None:
         return
     if not isinstance(recipe, Mapping):
@@ -228,16 +246,3 @@ def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, A
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
         out[key] = _merged(out[key], value) if both else value
     return out
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a key given twice (YAML would silently keep the last)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable) or key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)

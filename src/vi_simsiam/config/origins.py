@@ -1,6 +1,5 @@
 """Where each of a job's parameters comes from, and which edits of params.yaml have no effect."""
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import yaml
 
 from vi_simsiam.config.loading import STEPS, lineage, resolve
-from vi_simsiam.config.schema import brief
+from vi_simsiam.core import git
+from vi_simsiam.core.text import brief
 
 Keys = tuple[str, ...]
 _SECTION = "section"
@@ -92,11 +92,10 @@ def without_effect(params: Mapping[str, Any], before: Any) -> list[str]:
 
 def committed(path: Path) -> Any:
     """A YAML file as it is in git's last commit; None where there is no such file, no commit or no git."""
-    command = ["git", "show", f"HEAD:./{path.name}"]
     try:
-        text = subprocess.run(command, cwd=path.parent, capture_output=True, check=True).stdout
+        text = git.answer(path.parent, "show", f"HEAD:./{path.name}") or ""
         return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, subprocess.CalledProcessError, yaml.YAMLError):
+    except yaml.YAMLError:
         return None
 
 

@@ -7,7 +7,6 @@ A new method is a row of `PARTS` and the module of its name in `vi_simsiam/metho
 here, a field of `PretrainParams` and a section in params.yaml. `loading.check` names what of these is missing.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
@@ -25,7 +24,9 @@ from pydantic import (
     model_validator,
 )
 
+from vi_simsiam.config import reading
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief
 
 # Each method with the sections of `pretrain` that its jobs get beside what all trainings share. A change of another
 # section does not rerun them.
@@ -41,8 +42,11 @@ METHODS: tuple[str, ...] = tuple(PARTS)
 
 AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
+Positive = Annotated[float, Field(gt=0, le=1e15)]  # far enough, and within single precision
+NonNegative = Annotated[float, Field(ge=0, le=1e15)]
+Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
+Pixels = Annotated[float, Field(ge=0, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
@@ -139,12 +143,12 @@ class BackboneParams(Section):
 
 class ProjectorParams(Section):
     layers: Annotated[int, Field(ge=1, le=4)]
-    hidden: AtLeast1
-    out: Annotated[int, Field(ge=2)]
+    hidden: Width
+    out: Annotated[int, Field(ge=2, le=1 << 20)]
 
 
 class PredictorParams(Section):
-    hidden: AtLeast1
+    hidden: Width
 
 
 class ViSimSiamParams(Section):
@@ -152,7 +156,7 @@ class ViSimSiamParams(Section):
     beta: Share
     warmup: InnerShare
     kappa_input: Literal["features", "projection"]
-    kappa_hidden: AtLeast1
+    kappa_hidden: Width
     kappa_gain: Positive
     kappa_detach: bool
 
@@ -162,7 +166,7 @@ class SimClrParams(Section):
 
 
 class DinoParams(Section):
-    prototypes: Annotated[int, Field(ge=2)]
+    prototypes: Annotated[int, Field(ge=2, le=1 << 20)]
     student_temperature: Positive
     teacher_temperature: Positive
     teacher_momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -170,7 +174,7 @@ class DinoParams(Section):
 
 
 class VaeParams(Section):
-    latent: AtLeast1
+    latent: Width
     sigma: Positive
 
 
@@ -213,12 +217,12 @@ class ProbeParams(Section):
 class GradedParams(Section):
     """Strengths of each graded augmentation; an empty list leaves it out."""
 
-    brightness: _strengths(NonNegative)
-    contrast: _strengths(NonNegative)
-    saturation: _strengths(NonNegative)
+    brightness: _strengths(Doublings)
+    contrast: _strengths(Doublings)
+    saturation: _strengths(Doublings)
     hue: _strengths(Annotated[float, Field(ge=0, le=0.5)])
     grey: _strengths(Share)
-    blur: _strengths(NonNegative)
+    blur: _strengths(Pixels)
     noise: _strengths(NonNegative)
     occlusion: _strengths(Share)
 
@@ -289,12 +293,7 @@ def sentences(error: ValidationError, where: str) -> Iterator[str]:
 
 def _hint(fault: Mapping[str, Any]) -> str:
     value = fault["input"]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.IGNORECASE):
-        return f" (YAML reads {value} as text: write {float(value)!r})"
-    return ""
-
-
-def brief(value: Any) -> str:
-    """A value for a message: not longer than a line."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if isinstance(value, str) and (number := reading.number(value)) is not None:
+        return f" ({reading.written(value)} is text: write {reading.written(number)})"
+    quotes = fault["type"] == "string_type" and not isinstance(value, list | Mapping | None)
+    return " (text that looks like something else is written in quotes)" * quotes

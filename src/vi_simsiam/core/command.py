@@ -1,10 +1,12 @@
-"""What the step scripts share: arguments that every job has, and errors a person can read."""
+"""What commands share: arguments that every job has, output that never ends the work, errors a person can read."""
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TextIO
 
 from vi_simsiam.core.errors import Problem
 
@@ -36,10 +38,61 @@ def _params(text: str) -> dict:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
 
 
+class _LastingOutput:
+    """A stream that may be closed by its reader (`| head`): the rest then goes nowhere.
+
+    So it does on any other error, which `lost` holds: the command is to tell it when its work is done.
+    """
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self.lost: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, call: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except OSError as error:
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                self.lost = error
+
+
+def keep_work_from_output() -> None:
+    """Let the work go on when the reader of what it prints ends, and when a terminal lacks a letter, shown by its code.
+
+    Output that nobody reads from the start (`>&-`) goes nowhere. May be called again.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif not isinstance(stream, _LastingOutput):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, _LastingOutput(stream))
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a `Problem` is printed as one message (no traceback) and becomes exit status 1."""
+    keep_work_from_output()
     try:
-        main()
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+            if lost := getattr(sys.stdout, "lost", None):
+                raise Problem(f"what the command says cannot be written: {lost.strerror}") from None
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)

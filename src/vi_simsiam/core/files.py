@@ -7,8 +7,9 @@ import heapq
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,64 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     The parent folder is made. The temporary name keeps the suffix of `path`, because writers such as
     numpy and matplotlib choose the format by it. What killed processes left of earlier attempts is removed.
 
-    Raises: Problem naming `path` when the disk is full.
+    Raises: Problem naming `path` when it cannot be written there, or the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = check_writable(path)
     try:
         yield temporary
         with open(temporary, "rb") as file:  # the data must be on disk before the name is
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with _written(path):
+            os.replace(temporary, path)
     except Exception as error:
         if (number := _error_number(error)) in _FULL:
-            raise Problem(f"{path} cannot be written: {os.strerror(number)}. Make room and run again.") from None
+            raise _unwritable(path, number) from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: str | os.PathLike) -> Path:
+    """Raise Problem where `replacing(path)` would: before long work whose result is to lie there.
+
+    The parent folder is made. Returns: a path that the result can have before it is whole.
+    """
+    path = Path(path)
+    with _written(path):
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.stat(path).st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(path)
+        temporary = path.with_name(f".{_stem(path)}.{os.getpid()}.tmp{path.suffix}")
+        temporary.touch()
+        temporary.unlink()
+    return temporary
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """An error of the system, of what is done to write `path`, as a Problem."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error.errno) from None
+
+
+def _unwritable(path: Path, number: int | None) -> Problem:
+    room = " Make room and run again." * (number in _FULL)
+    return Problem(f"{path} cannot be written: {os.strerror(number or 0)}.{room}")
+
+
+def _stem(path: Path) -> str:
+    """What begins the names of temporary files: short enough to leave room for the rest of the name."""
+    return path.stem if len(os.fsencode(path.name)) < 200 else hashlib.sha256(os.fsencode(path.stem)).hexdigest()
+
+
 def remove_unfinished(path: Path) -> None:
     """Remove temporary files of `replacing(path)` whose processes no longer live on this machine."""
-    for temporary in path.parent.glob(f".{glob.escape(path.stem)}.*.tmp{glob.escape(path.suffix)}"):
+    for temporary in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp{glob.escape(path.suffix)}"):
         process = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
         if process.isdecimal() and not _lives(int(process)):
             temporary.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ Snakemake and DVC's stages ask it whether a result is current (`differs`), and n
 """
 
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -12,11 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.core import job_code
+from vi_simsiam.core import git, job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 
 NAME = "run.json"
+_HERE = Path(__file__).parent
 IDENTITY = ("dataset", "method", "seed")
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
 
@@ -72,7 +72,7 @@ class RunRecord:
                 **more,
                 "params": self.params,
                 "code": self.code,
-                "git_commit": _git_commit(),
+                "git_commit": git.commit(_HERE, _HERE, _HERE.parent),  # null outside a checkout
                 "command": sys.argv,
                 "python": platform.python_version(),
                 "platform": platform.platform(),
@@ -166,17 +166,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _git_commit() -> str | None:
-    """Commit of the code that ran, with `-dirty` when the tree differs from it; None outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        changes = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no", "--", str(here), str(here.parent)],
-            cwd=here, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")

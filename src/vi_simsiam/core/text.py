@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from typing import Any
 
 
 def writable(name: str | os.PathLike) -> str:
@@ -18,3 +19,9 @@ def one_spelling(text: str) -> str:
 def printable(text: str, keep: str = "") -> str:
     """A text that a terminal prints and never obeys: what is not printable, nor in `keep`, is shown by its code."""
     return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+
+
+def brief(value: Any) -> str:
+    """A value for a message: not longer than a line."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

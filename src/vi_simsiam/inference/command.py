@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import replacing
+from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.inference.extremes import Extremes
 from vi_simsiam.inference.model import Model, load
@@ -43,6 +43,12 @@ def score(args: argparse.Namespace) -> int:
         raise Problem(f"--out {args.out}: name a file that ends in .csv or .parquet.")
     if args.grid is not None and args.grid.suffix not in (".png", ".svg", ".pdf"):
         raise Problem(f"--grid {args.grid}: name a file that ends in .png, .svg or .pdf.")
+    if "" in args.images:
+        raise Problem('IMAGES has an empty name (""), perhaps of a variable that is not set: name images or a folder.')
+    for path in filter(None, (args.out, args.grid)):
+        check_writable(path)
+    if args.grid is not None:
+        from vi_simsiam.inference import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
     model = _loaded(args)
     name = model.columns[1]
@@ -68,14 +74,15 @@ def score(args: argparse.Namespace) -> int:
             bar.update(len(table))
         if not scored:
             raise Problem(f"no image could be scored. {_counts(0, unread, stream.ignored)}")
-    if args.grid:
-        _draw(args.grid, extremes)
+    undrawn = _draw(args.grid, extremes) if args.grid else None
     if args.top:
         _list(extremes)
     if model.training.doubt:
         _say(f"warning: {model.training.doubt}")
     seconds = time.monotonic() - started
     _say(f"{_counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
+    if undrawn:
+        raise Problem(f"--grid {args.grid} could not be drawn: {undrawn}. The table is written.")
     return SOME_UNREAD if unread else 0
 
 
@@ -112,16 +119,23 @@ def _writer(path: Path) -> Iterator[Write]:
         yield write
 
 
-def _draw(path: Path, extremes: Extremes) -> None:
+def _draw(path: Path, extremes: Extremes) -> str | None:
+    """Draw the picture. Returns: why there is none, whatever the reason: the table is worth more."""
     from vi_simsiam.inference import drawing  # slow to import, and seldom asked for
     from vi_simsiam.report.figures import style
 
-    with style.drawing_style():
-        style.save(drawing.extremes(extremes.lowest(), extremes.highest(), extremes.score), path)
+    try:
+        with style.drawing_style():
+            style.save(drawing.extremes(extremes.lowest(), extremes.highest(), extremes.score), path)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return None
 
 
 def _list(extremes: Extremes) -> None:
     for title, (table, _) in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
+        if table.empty:
+            continue
         print(f"{title}:\n{extremes.score:>20}  percentile  path")
         for row in table.to_dict("records"):
             print(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {_one_line(row['path'])}")

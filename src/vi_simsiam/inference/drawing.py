@@ -1,20 +1,23 @@
 """The most uncertain and the most certain of any images, as a picture."""
 
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from vi_simsiam.core.text import printable
 from vi_simsiam.report.figures.grids import GAP, ROW, draw_frame, draw_image
 from vi_simsiam.report.figures.style import blocks, shortened
 from vi_simsiam.uncertainty import scores
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # at run time after `report.figures`, which chooses its backend
+
 _TEXT = 0.25  # space below an image for its name, as a share of its side
 
 
-def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFrame, np.ndarray], score: str) -> Figure:
+def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFrame, np.ndarray], score: str) -> "Figure":
     """Two grids of images with their file names.
 
     Args:
@@ -23,6 +26,7 @@ def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFram
     """
     label = scores.score(score).label
     sides = [("most uncertain", *lowest), ("most certain", *highest)]
+    sides = [side for side in sides if len(side[1])]
     depths = [-(-len(table) // ROW) * (1 + GAP + _TEXT) for _, table, _ in sides]
     titles = [f"{title}: {_span(table, score, label)}" for title, table, _ in sides]
     figure, _, parts = blocks(titles, [0.3 + 0.62 * depth for depth in depths], legend=0)

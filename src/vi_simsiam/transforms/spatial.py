@@ -115,6 +115,7 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     """
     size, reach = images.shape[3], kernel // 2
     offset = torch.arange(-reach, reach + 1, device=images.device)
+    sigma = sigma.clamp_min(1e-3)  # which changes nothing already; 0, to which float32 rounds what is tiny, gives NaN
     density = torch.exp(-0.5 * (offset / sigma[:, None]).square())
     density = density / density.sum(1, keepdim=True)
     taken = (torch.arange(size, device=images.device)[:, None] + offset).abs()  # (S, kernel)
