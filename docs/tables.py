@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from vi_simsiam.report.runs import Run  # noqa: E402
-from vi_simsiam.report.summary import summary_text  # noqa: E402
 from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
@@ -73,9 +72,7 @@ def filled(text: str) -> str:
 
 def summary() -> str:
     """What a run prints at its end."""
-    folder = Path("results/plot")
-    summary, claims = (pd.read_csv(ROOT / folder / f"{name}.csv") for name in ("summary", "claims"))
-    return f"```text\n{summary_text(summary, claims, folder).strip()}\n```"
+    return f"```text\n{(ROOT / 'results/plot/summary.txt').read_text(encoding='utf-8').strip()}\n```"
 
 
 def results(folder: str, dataset: str) -> str:
