@@ -7,6 +7,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow")
 import pipeline, records
 from vi_simsiam.config import jobs
 from vi_simsiam.core import job_code
+from vi_simsiam.data import outside
 
 records.ask_for_them()
 

@@ -1,7 +1,6 @@
 """What both engines share, read from dvc.yaml, params.yaml and the scripts' imports (written nowhere else)."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -18,9 +17,9 @@ sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
 from vi_simsiam.config import jobs, loading, origins  # noqa: E402
-from vi_simsiam.core import command, files, record  # noqa: E402
+from vi_simsiam.core import command, files  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
-from vi_simsiam.data.sources import own  # noqa: E402
+from vi_simsiam.data import outside  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
@@ -34,50 +33,18 @@ def stages() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
-def outputs(step: str) -> list[Path]:
-    """Output folders of the DVC stage."""
-    return [Path(next(iter(out))) for out in stages()[step]["outs"]]
+def outputs(step: str) -> Path:
+    """Output folder of the DVC stage."""
+    (out,) = stages()[step]["outs"]
+    return Path(next(iter(out)))
 
 
 def gpu_limit(workflow: Any) -> int | None:
-    """The cap on `gpu` of a run on this machine; None on a cluster, in Snakemake's jobs, and where none is set."""
-    if not workflow.is_main_process or not workflow.local_exec:
+    """The cap on `gpu` of a run on this machine; None without a GPU, on a cluster, in jobs, and where none is set."""
+    if not GPU or not workflow.is_main_process or not workflow.local_exec:
         return None
     limit = workflow.global_resources.get("gpu")
     return None if limit is None else limit.value
-
-
-def check_gpus(config: dict, limit: int | None) -> None:
-    """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
-
-    Args:
-        limit: of --resources gpu=N or the profile; None: there is none.
-    """
-    for dataset in config["datasets"]:
-        n = max(jobs.devices(config, dataset, method) for method in config["methods"])
-        if GPU and limit is not None and n > limit:
-            raise Problem(
-                f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
-                f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
-            )
-
-
-def soft_labels(config: dict, dataset: str) -> str | None:
-    """SHA-256 of the data set's file of soft labels, one of the rule's params; None: there is no such file.
-
-    Not an input of the rule: Snakemake would take braces in its name for wildcards.
-
-    Raises: Problem when the file does not exist.
-    """
-    path = loading.resolve(config, "uncertainty", dataset)["soft_labels"]
-    if path is not None and not Path(path).is_file():
-        raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
-    return None if path is None else _sha256(path)
-
-
-@functools.cache
-def _sha256(path: str) -> str:
-    return files.sha256(path)
 
 
 def begin(workflow: Any) -> dict[str, Any]:
@@ -113,7 +80,7 @@ def begin(workflow: Any) -> dict[str, Any]:
         dead_runs.clear(ROOT)
     given = workflow.config_settings
     config = planned(given.configfiles, given.config_args or (), given.replace_workflow_config)
-    check_gpus(config, gpu_limit(workflow))
+    jobs.check_gpus(config, gpu_limit(workflow))
     if begins:
         if not dead_runs.locked():
             dead_runs.note(local=workflow.local_exec)
@@ -134,8 +101,8 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
     for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
         print(f"params.yaml: {sentence}", file=sys.stderr)
     for dataset in config["datasets"]:
-        images_state(config, dataset)
-        soft_labels(config, dataset)
+        outside.images_state(config, dataset)
+        outside.soft_labels(config, dataset)
     return config
 
 
@@ -150,31 +117,6 @@ def _keep(config: dict) -> None:
     with files.replacing(copy) as temporary:
         temporary.write_text(text, encoding="utf-8")
     os.environ[_PLANNED] = str(copy)
-
-
-def images_state(config: dict, dataset: str) -> str | None:
-    """What images of one's own were like when this run was planned: one of the rule's params, so that a change is seen.
-
-    Not an input of the rule, because a folder's own date says little about what is in it, and because a clone that has
-    the downloaded copy has all it needs: there, without the original, the recorded state holds.
-
-    Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
-    """
-    section = loading.resolve(config, "download", dataset)
-    path, classes = section["path"], section["classes"]
-    if path is None:
-        return None
-    if not os.path.exists(os.path.expanduser(path)):  # pathlib raises over another's folder
-        with contextlib.suppress(Problem):  # no copy, or a damaged one: the original is needed
-            done = record.read(ROOT / "data/download" / dataset)
-            if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
-                return done.get("images_state")
-    return _state(path, classes)
-
-
-@functools.cache
-def _state(path: str, classes: str | None) -> str:
-    return own.state(own.find_images(path), None if classes is None else own.find_classes(classes))
 
 
 @contextlib.contextmanager

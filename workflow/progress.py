@@ -1,6 +1,5 @@
-"""The last lines of a terminal while a run lasts: which jobs run, how far each training is, how long all will take.
-
-In a pipe nothing is added to the lines in which Snakemake says what starts and what ends.
+"""What a run says while it lasts: the notes of its jobs, and at the foot of a terminal which jobs run, how far each
+training is, how long all will take. In a pipe only the notes are added to Snakemake's lines of what starts and ends.
 """
 
 import atexit
@@ -17,6 +16,9 @@ from typing import Any, NamedTuple
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
+
+from vi_simsiam.core.command import notes
+from vi_simsiam.core.text import duration
 
 _EPOCH = re.compile(rb"epoch (\d+)/(\d+) .* (\d+) s left")  # in the log of a training, after each epoch
 
@@ -57,11 +59,13 @@ class Progress(logging.Handler):
         if event == "job_info" and record.log:
             name = record.rule_msg or record.rule_name
             self.running[record.jobid] = Job(record.rule_name, name, Path(record.log[0]), time.monotonic())
-        elif event == "job_error":
-            self.running.pop(record.jobid, None)
-        elif event == "job_finished" and (job := self.running.pop(record.job_id, None)):
-            self.jobs[job.rule] -= 1
-            self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
+        elif event in ("job_finished", "job_error"):
+            job = self.running.pop(record.job_id if event == "job_finished" else record.jobid, None)
+            for note in notes(job.log) if job else []:
+                print(f"{job.name}: {note}", file=sys.stderr, flush=True)
+            if job and event == "job_finished":
+                self.jobs[job.rule] -= 1
+                self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
 
     def seconds_left(self) -> float | None:
         """Of the whole run; None while nothing is known of a rule that is still to run."""
@@ -85,14 +89,14 @@ class Progress(logging.Handler):
 
 
 def show(workflow: Any) -> None:
-    """Show the progress of a run at the foot of the terminal until the process ends; in a pipe do nothing."""
-    if not sys.stderr.isatty():
-        return
+    """Follow a run until the process ends."""
     from snakemake.logging import logger
 
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.log)
     progress = Progress(jobs, workflow.cores or 1, {rule: past_seconds(rule) for rule in jobs})
     logger.addHandler(progress)
+    if not sys.stderr.isatty():
+        return
     live = Live(progress, console=Console(stderr=True), refresh_per_second=1, transient=True)
     live.start()
     atexit.register(live.stop)  # which shows the cursor again
@@ -105,11 +109,3 @@ def past_seconds(rule: str, folder: Path = Path("benchmarks/jobs")) -> list[floa
     """How long jobs of a rule took in earlier runs, in seconds."""
     files = [*folder.glob(f"{rule}.tsv"), *folder.glob(f"{rule}/**/*.tsv")]
     return [float(row["s"]) for path in files for row in csv.DictReader(path.open(), delimiter="\t")]
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min` or `3 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -26,11 +26,9 @@ report: "report/workflow.rst"
 onstart:
     if workflow.local_exec:
         stopping.end_jobs_on_signals()
-    import notes
     import progress  # only here: it takes a tenth of a second
 
     progress.show(workflow)
-    notes.repeat()
 
 
 onsuccess:

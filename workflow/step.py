@@ -23,9 +23,9 @@ import psutil
 
 import dead_runs
 import pipeline
-import stopping
 from vi_simsiam.config import jobs, loading
-from vi_simsiam.core import record
+from vi_simsiam.core import processes, record
+from vi_simsiam.core.command import run
 
 
 def main() -> None:
@@ -39,12 +39,12 @@ def main() -> None:
             "Wait for its end; if it was killed, also on another machine, `snakemake --unlock`."
         )
     config = loading.load("params.yaml")
-    for folder in pipeline.outputs(step):
-        for path in folder.rglob(record.NAME):
-            remove_damaged(path, step, config)
+    for path in pipeline.outputs(step).rglob(record.NAME):
+        for trouble in record.remove_damaged(path.parent, lambda done: jobs.asked_for(done, step, config)):
+            print(f"made again: {trouble}", flush=True)
     force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
     command = [sys.executable, "-m", "snakemake", "--cores", os.environ.get("CORES", "all"), *force]
-    sys.exit(stopping.call([*command, "--", f"step_{step}"]))
+    sys.exit(processes.call([*command, "--", f"step_{step}"]))
 
 
 def forced(commands: list[list[str]]) -> bool:
@@ -56,28 +56,5 @@ def forced(commands: list[list[str]]) -> bool:
     )
 
 
-def remove_damaged(path: Path, step: str, config: dict) -> None:
-    """Remove from a result the files that are not as written, and its record, `path`, so that its job runs again."""
-    try:
-        if not asked_for(record.read(path.parent), step, config):
-            return  # results that are not asked for stay as they are
-    except pipeline.Problem as problem:
-        print(f"made again: {problem}", flush=True)
-        path.unlink()
-        return
-    for file, trouble in record.damaged(path.parent):
-        print(f"made again: {file} {trouble}", flush=True)
-        file.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-
-
-def asked_for(done: dict, step: str, config: dict) -> bool:
-    """Whether the sweep lists ask for the job of a record."""
-    datasets = jobs.stored(config) if step in ("download", "cache_views") else config["datasets"]
-    lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
-    return all(done[name] in asked for name, asked in lists.items() if name in done)
-
-
 if __name__ == "__main__":
-    with pipeline.sentences():
-        main()
+    run(main)

@@ -5,15 +5,10 @@ that run: hours, where they train. An ended training resumes from its checkpoint
 """
 
 import contextlib
-import os
 import signal
-import subprocess
 from types import FrameType
-from typing import Any
 
 import psutil
-
-_LOOK = 1.0  # s between two looks at whether the parent still lives
 
 
 def end_jobs_on_signals() -> None:
@@ -34,21 +29,3 @@ def end_jobs_on_signals() -> None:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-
-
-def call(command: list[str], **options: Any) -> int:
-    """Run a command and return its exit status; it is ended with this process, and with this process's parent.
-
-    `dvc repro` that is ended by SIGTERM does not end its commands.
-    """
-    parent = os.getppid()
-    process = subprocess.Popen(command, **options)
-    # Ctrl-C reaches the command too, which ends by itself and cleans up: wait for that.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    while True:
-        try:
-            return process.wait(_LOOK)
-        except subprocess.TimeoutExpired:
-            if os.getppid() != parent:
-                process.terminate()

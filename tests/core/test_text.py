@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from helpers.properties import quickly
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below
-from vi_simsiam.core.text import printable, writable
+from vi_simsiam.core.text import duration, printable, writable
 
 
 @quickly
@@ -50,3 +50,9 @@ def test_files_below_a_folder_in_order_and_no_folder_twice(tmp_path):
     assert all(path == tmp_path / name for name, path in walked)
     errors = []
     assert list(files_below(tmp_path / "absent", errors.append)) == [] and isinstance(errors[0], FileNotFoundError)
+
+
+def test_durations():
+    assert [duration(s) for s in (0.4, 89, 90, 720, 5340, 11100)] == [
+        "0 s", "89 s", "2 min", "12 min", "89 min", "3 h 05 min"
+    ]  # fmt: skip

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 import progress
-from progress import Progress, duration, past_seconds
+from progress import Progress, past_seconds
+from vi_simsiam.core.command import notes
 
 
 def event(handler, kind, **values):
@@ -74,18 +75,27 @@ def test_events_of_other_kinds_change_nothing(tmp_path):
     assert text(handler) == ["0 of 1 jobs done"]
 
 
+def test_the_notes_of_a_job_are_repeated_when_it_ends(tmp_path, capsys):
+    log = tmp_path / "pets.log"
+    log.write_text("packed 5\nnote: 3 images left out\x1b[31m\na line that has note: in it\nnote: two\n")
+    handler = Progress({"cache_views": 2}, cores=1, past={})
+    for kind, jobid in (("job_finished", "job_id"), ("job_error", "jobid")):
+        for event, name in (("job_info", "jobid"), (kind, jobid)):
+            values = {"event": event, name: 7, "rule_msg": "store pets", "rule_name": "cache_views", "log": [str(log)]}
+            handler.handle(logging.makeLogRecord(values))
+        handler.handle(logging.makeLogRecord({"event": kind, jobid: 7}))
+        assert capsys.readouterr().err.splitlines() == [
+            "store pets: 3 images left out\\x1b[31m", "store pets: two",
+        ]  # fmt: skip
+    assert notes(tmp_path / "none.log") == []
+
+
 def test_past_seconds(tmp_path):
     (tmp_path / "probe/digits").mkdir(parents=True)
     (tmp_path / "probe/digits/a.tsv").write_text("s\th:m:s\n1.5\t0:00:01\n")
     (tmp_path / "plot.tsv").write_text("s\th:m:s\n20\t0:00:20\n")
     assert past_seconds("probe", tmp_path) == [1.5] and past_seconds("plot", tmp_path) == [20.0]
     assert past_seconds("download", tmp_path) == []
-
-
-def test_durations():
-    assert [duration(s) for s in (0.4, 89, 90, 720, 5340, 11100)] == [
-        "0 s", "89 s", "2 min", "12 min", "89 min", "3 h 05 min"
-    ]  # fmt: skip
 
 
 @pytest.mark.slow

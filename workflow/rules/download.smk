@@ -12,7 +12,7 @@ rule download:
     params:
         code=job_code.digest("download"),
         config=lambda w: jobs.as_json("download", config, w.dataset),
-        images_state=lambda w: pipeline.images_state(config, w.dataset),
+        images_state=lambda w: outside.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
     shell:

@@ -6,6 +6,7 @@
 import json
 
 from vi_simsiam.config import loading
+from vi_simsiam.core.errors import Problem
 
 
 def as_json(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
@@ -34,3 +35,26 @@ def ood(config: dict, dataset: str) -> list[str]:
 def stored(config: dict) -> list[str]:
     """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
     return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
+
+
+def check_gpus(config: dict, limit: int | None) -> None:
+    """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
+
+    Args:
+        config: as above.
+        limit: of --resources gpu=N or the profile; None: there is none, or no GPU.
+    """
+    for dataset in config["datasets"]:
+        n = max(devices(config, dataset, method) for method in config["methods"])
+        if limit is not None and n > limit:
+            raise Problem(
+                f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
+                f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
+            )
+
+
+def asked_for(done: dict, step: str, config: dict) -> bool:
+    """Whether the sweep lists ask for the job of a record."""
+    datasets = stored(config) if step in ("download", "cache_views") else config["datasets"]
+    lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
+    return all(done[name] in asked for name, asked in lists.items() if name in done)

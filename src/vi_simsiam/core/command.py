@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import printable
 
 
 def job_arguments(description: str, *paths: str, job: tuple[str, ...] = ("dataset",)) -> argparse.ArgumentParser:
@@ -36,6 +37,22 @@ def _params(text: str) -> dict:
         return json.loads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+
+
+_NOTE = "note: "
+
+
+def note(sentence: str) -> None:
+    """Write a line to a job's log that the run repeats on the terminal."""
+    print(f"{_NOTE}{sentence}", flush=True)
+
+
+def notes(log: Path) -> list[str]:
+    """The notes in a job's log, as a terminal may have them."""
+    if not log.is_file():
+        return []
+    text = log.read_text(encoding="utf-8", errors="replace")
+    return [printable(line.removeprefix(_NOTE)) for line in text.split("\n") if line.startswith(_NOTE)]
 
 
 class _LastingOutput:

@@ -6,7 +6,7 @@ Snakemake and DVC's stages ask it whether a result is current (`differs`), and n
 import platform
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,29 @@ def damaged(folder: Path) -> list[tuple[Path, str]]:
     outputs = read(folder)["outputs"]
     troubles = ((Path(folder) / name, _trouble(Path(folder) / name, checksum)) for name, checksum in outputs.items())
     return [(path, trouble) for path, trouble in troubles if trouble]
+
+
+def remove_damaged(folder: Path, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[str]:
+    """Remove from a result the files that are not as its job wrote them, and the record, so that the job runs again.
+
+    Args:
+        folder: the result's.
+        wanted: whether the result of a record is wanted; others stay as they are.
+
+    Yields: what is wrong, a sentence for each file.
+    """
+    try:
+        if not wanted(read(folder)):
+            return
+        troubles = damaged(folder)
+    except Problem as problem:
+        yield str(problem)
+        (folder / NAME).unlink()
+        return
+    for file, trouble in troubles:
+        yield f"{file} {trouble}"
+        file.unlink(missing_ok=True)
+        (folder / NAME).unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str | None]:

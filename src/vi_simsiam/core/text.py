@@ -25,3 +25,11 @@ def brief(value: Any) -> str:
     """A value for a message: not longer than a line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min` or `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import torch
 
 from vi_simsiam.config.schema import CacheViewsParams
+from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.sources.base import Images, Split
-from vi_simsiam.data.sources.report import note
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.transforms.spatial import to_uint8

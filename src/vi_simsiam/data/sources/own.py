@@ -12,12 +12,13 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below, read_json, replacing, write_json
 from vi_simsiam.core.text import one_spelling, writable
 from vi_simsiam.data.archives import SUFFIXES, suffix
 from vi_simsiam.data.names import ARCHIVE, HEAD, RAW, is_hidden, is_image, is_raw, kind_of
-from vi_simsiam.data.sources.report import HIDDEN, NO_IMAGES, Ignored, Report, count, note
+from vi_simsiam.data.sources.report import HIDDEN, NO_IMAGES, Ignored, Report, count
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
 _NOT_PACKED = "not_packed.json"  # there, the report of what is in the folder of images and not in the archive

@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vi_simsiam.core.command import note
 from vi_simsiam.core.files import replacing
 
 HIDDEN = "hidden files and those of operating systems"
@@ -30,11 +31,6 @@ def count(ignored: Ignored, kind: str, name: str) -> None:
     """Count a file among those of its kind."""
     number, first = ignored.get(kind, (0, name))
     ignored[kind] = number + 1, first
-
-
-def note(sentence: str) -> None:
-    """Write a line to a job's log that the run repeats on the terminal (workflow/notes.py)."""
-    print(f"note: {sentence}", flush=True)
 
 
 def write_report(path: Path, report: Report) -> None:
