@@ -329,6 +329,8 @@ def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_writte
 def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
     assert command("", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "empty name" in capsys.readouterr().err
+    with pytest.raises(Problem, match="empty name"):
+        vi_simsiam.load(folder).score("")
 
 
 def test_the_table_is_kept_when_the_picture_cannot_be_drawn(folder, pictures, tmp_path, capsys, monkeypatch):

@@ -152,8 +152,9 @@ def test_dimension_is_found_from_kappa_and_its_cosine(tmp_path):
 
 
 def test_problems_name_the_run_or_the_file(tmp_path):
-    with pytest.raises(Problem, match="'digits/seed0' does not name a run"):
-        open_runs(["digits/seed0"], tmp_path, tmp_path)
+    for wrong in ("digits/seed0", "digits/vae/seed07"):
+        with pytest.raises(Problem, match=f"{wrong!r} does not name a run"):
+            open_runs([wrong], tmp_path, tmp_path)
     (run,) = opened(tmp_path, methods=("simsiam",))
     run.path("uncertainty", "crops.parquet").unlink()
     with pytest.raises(Problem, match=r"crops\.parquet does not exist"):

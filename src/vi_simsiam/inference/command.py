@@ -43,8 +43,6 @@ def score(args: argparse.Namespace) -> int:
         raise Problem(f"--out {args.out}: name a file that ends in .csv or .parquet.")
     if args.grid is not None and args.grid.suffix not in (".png", ".svg", ".pdf"):
         raise Problem(f"--grid {args.grid}: name a file that ends in .png, .svg or .pdf.")
-    if "" in args.images:
-        raise Problem('IMAGES has an empty name (""), perhaps of a variable that is not set: name images or a folder.')
     for path in filter(None, (args.out, args.grid)):
         check_writable(path)
     if args.grid is not None:

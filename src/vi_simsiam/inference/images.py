@@ -71,6 +71,9 @@ class Stream:
     def __post_init__(self):
         if isinstance(self.inputs, (str, os.PathLike)):
             self.inputs = [self.inputs]
+        self.inputs = list(self.inputs)
+        if "" in self.inputs:
+            raise Problem('an input has an empty name (""), perhaps of a variable that is not set: name images.')
         self.inputs = [Path(path) for path in self.inputs]
         for path in self.inputs:
             if not path.exists():

@@ -40,7 +40,8 @@ def vote(cosines: Tensor, labels: Tensor, classes: int, temperature: float) -> T
         cosines: (Q, k) from `neighbours`.
         labels: (Q, k) labels of the neighbours, in [0, classes).
     """
-    weights = torch.exp((cosines - 1) / temperature)  # - 1: the same ratios, without overflow at low temperatures
+    # Less the largest: the same ratios, and the nearest votes at whatever temperature.
+    weights = torch.exp((cosines - cosines.amax(dim=-1, keepdim=True)) / temperature)
     votes = torch.zeros(len(labels), classes, device=cosines.device)
     return votes.scatter_add_(1, labels, weights).argmax(dim=-1)
 

@@ -107,7 +107,7 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
     """
     runs = []
     for name in dict.fromkeys(names):
-        match = re.fullmatch(r"(.+)/([^/]+)/seed(\d+)", name)
+        match = re.fullmatch(r"(.+)/([^/]+)/seed(0|[1-9]\d*)", name)
         if not match:
             raise Problem(f"--runs: {name!r} does not name a run. Write DATASET/METHOD/seedK, e.g. digits/vae/seed0.")
         runs.append(Run(match[1], match[2], int(match[3]), data, results))
