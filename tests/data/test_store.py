@@ -1,4 +1,5 @@
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -53,6 +54,16 @@ def test_everything_comes_back(built):
     assert store.augmentation == AUGMENTATION and AugmentationParams.model_validate(store.augmentation)
     assert sorted(path.name for path in built.iterdir()) == sorted([*ALL_FILES, "store.json"])  # no temporary file
     store.verify()
+
+
+def test_another_process_gets_maps_and_not_their_contents(tmp_path):
+    build(tmp_path, "a set", pictures(400, test=12), params(per_image=2))
+    store = Store.open(tmp_path)
+    sent = pickle.dumps(store)
+    again = pickle.loads(sent)
+    assert len(sent) < 1000 < store.images("train").nbytes and isinstance(again.views("train"), np.memmap)
+    np.testing.assert_array_equal(again.images("train"), store.images("train"))
+    assert again.mean == store.mean
 
 
 def test_parameter_table_belongs_to_the_views(built):

@@ -219,6 +219,13 @@ def test_what_every_method_states(name, views):
     torch.testing.assert_close(net.backbone.conv1.weight, model("untrained").backbone.conv1.weight)
 
 
+def test_the_teacher_sees_each_view_once(views):
+    net = model("dino").train()
+    net(views, 0.0)
+    norms = [module for module in net.head.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    assert norms and {norm.num_batches_tracked.item() for norm in norms} == {2}
+
+
 def test_images_are_standardised_inside_the_model(views):
     net = model("untrained").eval()
     torch.testing.assert_close(net.features(views[0]), net.backbone((views[0] - 0.3) / 0.4))

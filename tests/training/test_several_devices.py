@@ -145,17 +145,23 @@ def end(how):
         time.sleep(600)
     if how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "error":
+        raise ValueError("of the second")
     raise Problem("of the second")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "message"),
-    [("killed", "process 2 of 2 was ended by SIGKILL"), ("problem", "^of the second$")],
+    ("how", "kind", "message"),
+    [
+        ("killed", Problem, "process 2 of 2 was ended by SIGKILL"),
+        ("problem", Problem, "^of the second$"),
+        ("error", torch.multiprocessing.ProcessRaisedException, "ValueError: of the second"),
+    ],
 )
-def test_the_end_of_one_process_is_the_end_of_all(how, message):
+def test_the_end_of_one_process_is_the_end_of_all(how, kind, message):
     start = time.monotonic()
-    with pytest.raises(Problem, match=message):
+    with pytest.raises(kind, match=message):
         launch.run_together(end, 2, how)
     assert time.monotonic() - start < 60
     assert not torch.multiprocessing.active_children()

@@ -106,6 +106,10 @@ class Store:
         store.verify()
         return store
 
+    def __reduce__(self):
+        # Opened anew in another process: memory maps would go there by value, all images through a pipe.
+        return Store.open, (self.folder,)
+
     def images(self, split: SplitName) -> np.ndarray:
         """uint8 (N, size, size, C), a read-only memory map."""
         return self._arrays[file_names(split)[0]]

@@ -33,7 +33,11 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, K) logits before the temperature, in [-1, 1]."""
-        return dot_products(self.embedding(features), normalize(self.prototypes.float(), dim=-1))
+        return self.logits(self.embedding(features))
+
+    def logits(self, embedding: Tensor) -> Tensor:
+        """(B, d) unit vectors to (B, K) cosines with the prototypes."""
+        return dot_products(embedding, normalize(self.prototypes.float(), dim=-1))
 
 
 class Dino(Method):
@@ -72,9 +76,8 @@ class Dino(Method):
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         with torch.no_grad():
-            features = [self.features(view) for view in views]
-            logits = [self.head(f) for f in features]
-            z = [self.head.embedding(f) for f in features]
+            z = [self.head.embedding(self.features(view)) for view in views]
+            logits = [self.head.logits(each) for each in z]
             q = [self.teacher_probabilities(t) for t in logits]
         students = [self.student_head(self.student_backbone(self.standardised(view))) for view in views]
         log_p = [torch.log_softmax(s / self.dino.student_temperature, dim=-1) for s in students]

@@ -68,6 +68,15 @@ def gaussian_kl(mean: Tensor, log_sigma: Tensor) -> Tensor:
     return ((mean**2 + (2 * log_sigma).exp() - 1) / 2 - log_sigma).sum(-1)
 
 
+class Double(nn.Module):
+    """Each pixel four times: (B, C, H, W) to (B, C, 2 H, 2 W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        # CUDA's autocast would make float32 of what is a copy of numbers.
+        with torch.autocast(x.device.type, enabled=False):
+            return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+
+
 class Decoder(nn.Module):
     """(B, latent) codes to (B, C, size, size) images: three times a convolution and nearest up-sampling by 2.
 
@@ -85,7 +94,7 @@ class Decoder(nn.Module):
                 nn.Conv2d(before, after, 3, padding=1, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
-                nn.Upsample(scale_factor=2, mode="nearest"),
+                Double(),
             ]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Conv2d(width, images.channels, 3, padding=1)

@@ -63,9 +63,9 @@ def _work(index: int, function: Callable[..., None], n: int, port: int, folder: 
     except Problem as problem:
         (folder / f"{index}.problem").write_bytes(pickle.dumps(problem))
         os._exit(1)  # at once: the others may wait for this process
-    finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
+    # Not after an error: it would wait for the others before torch has told it, and they for this process.
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _die_with_parent() -> None:
