@@ -185,19 +185,31 @@ def test_images_of_ones_own(blank):
 
 
 def test_commands_with_stand_ins(tmp_path):
-    """All others, with the shipped parameters and recipes, of which the two lists of methods and seeds are shorter."""
+    """All others, with the shipped parameters and recipes, of which the two lists of methods and seeds are shorter.
+
+    Of the commands that differ by a name or a value alone one is carried out; the others are planned, or queued.
+    """
     repo = with_stand_ins(tmp_path / "project", ["untrained", "vi_simsiam"])
     (repo.path / "cifar10-jpeg.zip").write_bytes(b"")
     (repo.path / "imagenet/train/n01440764").mkdir(parents=True)
-    done = chosen("stand-in")
-    for command in done:
-        said = repo("bash", "-c", command.replace("--cores all", "--cores 2"))
-        if command.startswith("snakemake"):
-            names = re.findall(r"datasets=\[(.*?)\]", command) or ["digits"]
-            for name in names[0].split(","):
-                assert "studies" in command or (repo.path / "results/uncertainty" / name).is_dir(), said
+    experiments = sweeps = 0
+    for command in chosen("stand-in"):
+        shorter = command.replace("--cores all", "--cores 2")
+        names = re.findall(r"datasets=\[(.*?)\]", command)
+        if command.startswith("dvc exp run"):
+            experiments += 1
+            shorter = shorter.replace("exp run", "exp run --queue") if experiments > 1 else shorter
+        elif names and "," not in names[0]:
+            sweeps += 1
+            shorter += " -n"
+        said = repo("bash", "-c", shorter)
+        if command.startswith("snakemake") and "studies" not in command:
+            for name in (names or ["digits"])[0].split(","):
+                assert f"{name}/vi_simsiam/seed0" in said or (repo.path / "results/uncertainty" / name).is_dir(), said
         repo("git", "checkout", "-q", "params.yaml")
-    assert len([command for command in done if command.startswith("dvc exp run")]) == 10
+    assert experiments == 10 and sweeps >= 8
+    queued = repo("dvc", "queue", "status")
+    assert queued.count("Queued") == 9
     table = pd.read_csv(repo.path / "studies/digits.csv")
     assert len(table) == 9 and (table["knn_top1"] == 0.5).all() and table["stopped"].isna().all()
 
