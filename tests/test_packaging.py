@@ -15,11 +15,11 @@ DECLARED = {"library": PROJECT["project"]["dependencies"], **PROJECT["project"][
 DECLARED["benchmarks"] = re.findall(r"^[\w-].*", (ROOT / "benchmarks/requirements.txt").read_text(), re.MULTILINE)
 # Folders, and what must be installed for them.
 NEEDS = {
-    "src": ["library", "heif"],
+    "src": ["library", "heif", "lite"],
     "workflow": ["library", "workflow"],
     "docs": ["library", "workflow"],
     "benchmarks": ["library", "workflow", "benchmarks"],
-    "tests": ["library", "workflow", "test"],
+    "tests": ["library", "workflow", "test", "lite", "oracle"],
 }
 LOCKS = {"requirements.lock": ["library", "workflow"], "requirements-test.lock": ["library", "workflow", "test"]}
 OWN = {path.stem for folder in NEEDS for path in (ROOT / folder).glob("*.py")} | {"vi_simsiam", "helpers"}

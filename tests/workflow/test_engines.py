@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 import pipeline
 from helpers.project import ROOT
@@ -142,6 +143,28 @@ def test_another_data_set_to_compare_with_and_soft_labels(repo):
     np.save(repo.path / "people.npy", people[:, ::-1].argsort(1).argsort(1) + 20 * np.eye(10)[labels])
     repo.snakemake()
     assert repo.ran() == {"uncertainty": 2, "plot": 1}
+
+
+def test_trainings_that_begin_with_weights(repo):
+    """Other contents of their file are seen, by the jobs that begin with it."""
+    tensors = load_file(repo.path / "results/pretrain/digits/untrained/seed0/model.safetensors")
+    weights = {name.removeprefix("backbone."): tensor for name, tensor in tensors.items()}
+    weights["bn1.bias"] += 0.5
+    save_file(weights, repo.path / "w.safetensors")
+    repo.set("recipes.digits.pretrain.backbone.weights", "w.safetensors")
+    repo.repro()
+    steps = {"pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    assert repo.ran() == steps
+    again = load_file(repo.path / "results/pretrain/digits/untrained/seed0/model.safetensors")
+    assert all((again[f"backbone.{name}"] == tensor).all() for name, tensor in weights.items())
+    repo.agree()
+    weights["bn1.bias"] += 0.5
+    save_file(weights, repo.path / "w.safetensors")
+    repo.snakemake()
+    assert repo.ran() == steps
+    (repo.path / "w.safetensors").write_bytes(b"no weights")
+    said = repo.snakemake(ok=False)
+    assert "w.safetensors (10 bytes) are damaged" in said, said
 
 
 def test_reordered_parameters_rerun_nothing(repo):

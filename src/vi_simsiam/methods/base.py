@@ -11,8 +11,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.config.schema import BackboneParams
-from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.methods import encoders
+
+# Images that an encoder with an input size of its own encodes at once where nothing is learnt from the batch.
+_PIECE = 64
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,12 @@ class ImageSpec:
     Attributes:
         size: height and width in pixels.
         channels: 1 or 3.
-        mean, std: per channel, of images in [0, 1]; inputs are standardised with them.
+        mean, std: per channel, of images in [0, 1]; inputs are standardised with them. Three of a grey image where the
+            encoder knows only colour images: it then sees the grey three times.
         depth: bits that were used of grey images of 16 bits; new images are read in the same way.
+        input_size: pixels, height and width, to which the encoder has its images resized; None: it takes them as they
+            are.
+        interpolation: bilinear or bicubic, antialiased, to `input_size`.
     """
 
     size: int
@@ -31,6 +38,8 @@ class ImageSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     depth: int = 16
+    input_size: int | None = None
+    interpolation: str = "bilinear"
 
 
 class Losses(NamedTuple):
@@ -70,17 +79,28 @@ class Method(nn.Module):
 
     def __init__(self, backbone: BackboneParams, images: ImageSpec):
         super().__init__()
-        self.backbone = ResNet(backbone.name, backbone.width, backbone.stem, images.channels)
+        self.images = images
+        self.backbone = encoders.network(backbone, len(images.mean), images.input_size or images.size)
         self.register_buffer("mean", torch.tensor(images.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""
-        return self.backbone(self.standardised(images))
+        if self.images.input_size is None or self.backbone.training:
+            return self.backbone(self.standardised(images))
+        # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
+        return torch.cat([self.backbone(self.standardised(piece)) for piece in images.split(_PIECE)])
 
     def standardised(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1], with the mean and std of the training images taken out."""
+        """(B, C, H, W) images in [0, 1] as the encoder wants them: of its size, with its mean and std taken out."""
+        if (size := self.images.input_size) not in (None, images.shape[-1]):
+            resized = nn.functional.interpolate(images, (size, size), mode=self.images.interpolation, antialias=True)
+            images = resized.clamp(0, 1)  # a bicubic filter goes beyond; image files cannot
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
+        """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
+        encoders.load(self.backbone, tensors, origin)
 
     def embedding(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""

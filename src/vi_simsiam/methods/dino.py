@@ -62,6 +62,10 @@ class Dino(Method):
         self.head.requires_grad_(False)
         self.register_buffer("centre", torch.zeros(self.dino.prototypes))
 
+    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
+        super().begin_with(tensors, origin)
+        self.student_backbone.load_state_dict(self.backbone.state_dict())
+
     def embedding(self, features: Tensor) -> Tensor:
         return self.head.embedding(features)
 

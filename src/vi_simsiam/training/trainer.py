@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor
 
+from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
-from vi_simsiam.methods import ImageSpec, Losses, Method, build
+from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
@@ -29,8 +31,15 @@ from vi_simsiam.transforms.views import Views
 _CHECKPOINT_EVERY = 20
 
 
-def image_spec(store: Store) -> ImageSpec:
-    return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
+def image_spec(store: Store, backbone: BackboneParams) -> ImageSpec:
+    """The store's images as an encoder wants them."""
+    images = ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
+    images = replace(images, **encoders.preprocessing(backbone))
+    if images.channels not in (1, len(images.mean)):
+        raise Problem(
+            f"pretrain.backbone.weights = {backbone.weights}: its encoder takes grey images, and these have colours."
+        )
+    return images
 
 
 def pretrain(
@@ -93,7 +102,11 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
 
 def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Store, seed: int) -> Method:
     torch.manual_seed(randomness.seed(seed, "initialisation"))
-    return build(name, params, image_spec(store))
+    images = image_spec(store, params.backbone)
+    model = build(name, params, images)
+    if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
+        model.begin_with(*weights)
+    return model
 
 
 def _train_together(*job_and_result: Any) -> None:
