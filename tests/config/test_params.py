@@ -95,13 +95,15 @@ def test_jobs_of_the_projects_networks_get_no_parameters_of_other_encoders(shipp
     for method in METHODS:
         job = loading.resolve(shipped, "pretrain", "digits", method)
         assert job["backbone"] == {"name": "resnet10", "width": 16, "stem": "3x3/2"}
-    put(
-        shipped, "recipes.digits.pretrain.backbone", {"name": "efficientnet_lite0", "weights": "pretrained", "size": 96}
-    )
+    lite = {"name": "efficientnet_lite0", "weights": "pretrained", "size": 96}
+    put(shipped, "recipes.digits.pretrain.backbone", lite)
     loading.check(shipped)
     job = loading.resolve(shipped, "pretrain", "digits", "simsiam")
-    assert job["backbone"] == {"name": "efficientnet_lite0", "weights": "pretrained", "size": 96}
+    assert job["backbone"] == lite
     assert parse("pretrain", job, "simsiam").backbone.width is None
+    put(shipped, "recipes.digits.pretrain.backbone", lite | {"frozen": True, "lr_factor": 0.1})
+    assert loading.resolve(shipped, "pretrain", "digits", "simsiam")["backbone"] == lite | {"frozen": True}
+    assert loading.resolve(shipped, "pretrain", "digits", "untrained")["backbone"] == lite
 
 
 def test_augmentations_can_be_switched_off_and_others_compared_with(shipped):

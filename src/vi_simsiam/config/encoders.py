@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from vi_simsiam.config.fields import Section
+from vi_simsiam.config.fields import Positive, Section
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 
@@ -43,6 +43,8 @@ class BackboneParams(Section):
         width, stem: of a ResNet of the project.
         weights: null, `pretrained`, a file, or the folder of a trained model.
         size: pixels, height and width, to which the encoder has its images resized; None: its own size.
+        frozen: whether the encoder stays as it is; what follows it is trained.
+        lr_factor: the encoder's learning rate, as a multiple of that of what follows it.
     """
 
     name: Annotated[str, AfterValidator(_known)]
@@ -50,6 +52,8 @@ class BackboneParams(Section):
     stem: Literal["3x3", "3x3/2", "7x7"] | None = None
     weights: Annotated[str, Field(min_length=1)] | None = None
     size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    frozen: bool = False
+    lr_factor: Positive = 1.0
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> "BackboneParams":
@@ -60,16 +64,22 @@ class BackboneParams(Section):
                 f"no weights were published for {self.name} of this project: name a file or the folder of a trained "
                 "model, or take timm/<model>"
             )
+        if self.frozen and self.weights is None:
+            raise ValueError("frozen keeps the encoder as it is, and without weights it is random: name weights")
         return self
 
 
 # What is not handed to a job whose value is this.
-OPTIONAL: dict[str, Any] = {"weights": None, "size": None}
+OPTIONAL: dict[str, Any] = {"weights": None, "size": None, "frozen": False, "lr_factor": 1.0}
 
 
-def used(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    """What a job is given of section `backbone`: no width for an encoder that has none, nothing left at its default."""
+def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """What a job is given of section `backbone`: what its encoder and method use and is not left at its default."""
     without = () if backbone["name"] in RESNETS else ("width", "stem")
+    if method == "untrained":
+        without += ("frozen", "lr_factor")
+    elif backbone.get("frozen"):
+        without += ("lr_factor",)
     return {
         key: value
         for key, value in backbone.items()

@@ -80,7 +80,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         line = lineage(params["recipes"], dataset)
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
-        section["backbone"] = encoders.used(section["backbone"])
+        section["backbone"] = encoders.used(section["backbone"], method)
         if method == "untrained":
             section = {"backbone": section["backbone"]}
         others = set(METHOD_SECTIONS) - set(PARTS[method])

@@ -6,7 +6,7 @@ the schedule are the same for all.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -79,10 +79,24 @@ class Method(nn.Module):
 
     def __init__(self, backbone: BackboneParams, images: ImageSpec):
         super().__init__()
-        self.images = images
+        self.images, self.frozen = images, backbone.frozen
         self.backbone = encoders.network(backbone, len(images.mean), images.input_size or images.size)
+        if self.frozen:
+            self.backbone.requires_grad_(False)
         self.register_buffer("mean", torch.tensor(images.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module; but a frozen encoder stays in evaluation mode, so its batch norms do not learn."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
+
+    @property
+    def trained_encoder(self) -> nn.Module:
+        """The encoder that the optimiser changes, unless it is frozen."""
+        return self.backbone
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""

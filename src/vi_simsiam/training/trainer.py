@@ -190,8 +190,12 @@ class Training:
         if params.devices > 1 and params.sync_batchnorm:
             model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+        self.optimizer = torch.optim.SGD(
+            _groups(self.model, params.backbone.lr_factor),
+            lr=1.0,
+            momentum=params.momentum,
+            weight_decay=params.weight_decay,
+        )
         self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
@@ -210,7 +214,7 @@ class Training:
         for views in self.views.epoch(epoch):
             rate = learning_rate(step, self.steps, self.warmup, self.peak)
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["factor"]
             losses: Losses = self.wrapped(views, step / self.steps)
             self.stepped.zero_grad(set_to_none=True)
             self.fabric.backward(losses.total)
@@ -230,11 +234,24 @@ class Training:
         return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
 
 
+def _groups(model: Method, lr_factor: float) -> list[dict[str, Any]]:
+    """The parameters that are trained, in groups of one learning rate, each with its `factor` on it."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if lr_factor == 1:
+        return [{"params": trained, "factor": 1.0}]
+    encoder = set(model.trained_encoder.parameters())
+    after = [parameter for parameter in trained if parameter not in encoder]
+    before = [parameter for parameter in trained if parameter in encoder]
+    return [{"params": after, "factor": 1.0}, {"params": before, "factor": lr_factor}]
+
+
 @torch.no_grad()
 def _average_batch_statistics(model: Method) -> None:
     """Give all processes the mean of their running means and variances, so that they evaluate the same network."""
     if distributed.count() > 1:
         for name, buffer in model.named_buffers():
+            if model.frozen and name.startswith("backbone."):
+                continue  # they are all as its weights have them
             if name.endswith(("running_mean", "running_var")):
                 buffer.copy_(distributed.mean(buffer))
 
