@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,7 +30,8 @@ def main() -> None:
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args, weights)}.safetensors"
-    model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
+    features = args.scratch / "features"
+    model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint, features)
     if weights_checksum(params.backbone.name, params.backbone.weights) != weights:
         raise Problem(f"pretrain.backbone.weights = {params.backbone.weights} changed while it was read. Run again.")
     # What a ResNet of the project that begins with random weights has none of.
@@ -48,7 +50,8 @@ def main() -> None:
     with replacing(args.out / "history.csv") as temporary:
         pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"
-    made.write(args.out, device, **({} if weights is None else {"weights": weights}))
+    begun: dict[str, Any] = {} if weights is None else {"weights": weights}
+    made.write(args.out, device, **begun)
     checkpoint.unlink(missing_ok=True)
     remove_unfinished(checkpoint)
 

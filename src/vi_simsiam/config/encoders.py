@@ -75,7 +75,7 @@ OPTIONAL: dict[str, Any] = {"weights": None, "size": None, "frozen": False, "lr_
 
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
     """What a job is given of section `backbone`: what its encoder and method use and is not left at its default."""
-    without = () if backbone["name"] in RESNETS else ("width", "stem")
+    without: tuple[str, ...] = () if backbone["name"] in RESNETS else ("width", "stem")
     if method == "untrained":
         without += ("frozen", "lr_factor")
     elif backbone.get("frozen"):

@@ -69,6 +69,7 @@ class Method(nn.Module):
     latent: ClassVar[type | None]  # class of p_theta(z | x); None: the method has no latent
     prior: ClassVar[type | None]  # class of p(z)
     target: ClassVar[type | None]  # class of q(z | x)
+    needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
 
     def __init_subclass__(cls, **kwargs):
@@ -99,7 +100,12 @@ class Method(nn.Module):
         return self.backbone
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""
+        """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read.
+
+        What are features already, of a frozen encoder, stays as it is.
+        """
+        if self.frozen and images.ndim == 2:
+            return images
         if self.images.input_size is None or self.backbone.training:
             return self.backbone(self.standardised(images))
         # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
@@ -129,6 +135,7 @@ class Method(nn.Module):
 
         Args:
             views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
+                Of a frozen encoder also their features, (B, dim), unless the method `needs_pixels`.
             progress: share of the training that is done, in [0, 1).
         """
         raise TypeError(f"{type(self).__name__} has no objective")

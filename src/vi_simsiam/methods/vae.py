@@ -24,6 +24,7 @@ class Vae(Method):
 
     latent = prior = target = Normal
     certainty_scores = ("posterior_precision",)
+    needs_pixels = True  # which are reconstructed
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)

@@ -19,7 +19,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import alarms, launch
+from vi_simsiam.training import alarms, launch, view_features
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
@@ -49,6 +49,7 @@ def pretrain(
     augmentation: Views,
     seed: int,
     checkpoint: Path | None = None,
+    features: Path | None = None,
 ) -> tuple[Method, list[dict[str, Any]]]:
     """Train one method on one data set.
 
@@ -60,6 +61,8 @@ def pretrain(
         seed: of the initialisation, the order and the views.
         checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
             has been written.
+        features: folder where the features of cached views are kept, with a frozen encoder; None: views are encoded
+            each time.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
     Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
@@ -69,7 +72,7 @@ def pretrain(
     if isinstance(params, UntrainedParams):
         return _initialised(name, params, store, seed).eval(), []
     check_devices(params, device)
-    job = name, params, store, augmentation, seed, device, checkpoint
+    job = name, params, store, augmentation, seed, device, checkpoint, features
     if params.devices == 1:
         model, _, history = _train(*job)
         return model.cpu().eval(), history
@@ -125,13 +128,17 @@ def _train(
     seed: int,
     device: torch.device,
     checkpoint: Path | None,
+    features: Path | None = None,
 ) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
     """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
-    run = Training(fabric, _initialised(name, params, store, seed), views, params, seed)
+    model = _initialised(name, params, store, seed)
+    if features is not None and model.frozen and not model.needs_pixels and views.views.shape[1]:
+        views.views = view_features.of_views(model.to(fabric.device), store, features, fabric.device)
+    run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
