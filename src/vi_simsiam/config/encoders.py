@@ -69,8 +69,10 @@ class BackboneParams(Section):
         return self
 
 
-# What is not handed to a job whose value is this.
-OPTIONAL: dict[str, Any] = {"weights": None, "size": None, "frozen": False, "lr_factor": 1.0}
+# What is not handed to a job where its value is this.
+OPTIONAL: dict[str, Any] = {
+    name: field.default for name, field in BackboneParams.model_fields.items() if name not in ("name", "width", "stem")
+}
 
 
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
