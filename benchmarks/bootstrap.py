@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import scipy.stats
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -45,6 +46,25 @@ def cases(images: int, per_image: int) -> dict[str, tuple[Statistic, Callable | 
         "Spearman": (spearman(score, other, image), lambda rows: spearmanr(score[rows], other[rows])),
         "AURC": (Aurc(Ranked(score, image), right), None),
     }
+
+
+def against_scipy(images: int, resamples: int) -> tuple[float, float]:
+    """Resamples per second of an AUROC and its 95 % interval: ours, and scipy.stats.bootstrap's of the same pairs."""
+    statistic, by_rows = cases(images, 1)["AUROC"]
+    start = time.perf_counter()
+    Bootstrap(images, resamples, 0, None).one(statistic)
+    ours = resamples / (time.perf_counter() - start)
+    few = max(10, resamples // 20)
+    start = time.perf_counter()
+    scipy.stats.bootstrap(
+        (np.arange(images),),
+        by_rows,
+        n_resamples=few,
+        vectorized=False,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return ours, few / (time.perf_counter() - start)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import augmentation
+import bootstrap
 import pandas as pd
 import probe_fit
 import store_reading
@@ -39,7 +40,9 @@ def machine() -> str:
             line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         name = names[0] if names else name
-    return f"{name}, {os.cpu_count()} cores, torch {torch.__version__}"
+    sets = {"avx512_bf16": "AVX-512 bf16", "avx512_f": "AVX-512", "avx2": "AVX2"}
+    instructions = next((sets[key] for key in sets if torch.cpu.get_capabilities().get(key)), "")
+    return ", ".join(filter(None, [name, instructions, f"{os.cpu_count()} cores", f"torch {torch.__version__}"]))
 
 
 def training_rows(quick: bool) -> list[dict]:
@@ -83,6 +86,13 @@ def probe_rows(quick: bool) -> list[dict]:
     return [{"measure": name, "ours": 1 / found.ours, "peer": 1 / found.peer, "unit": "fits/s"}]
 
 
+def bootstrap_rows(quick: bool) -> list[dict]:
+    images, resamples = (200, 50) if quick else (2000, 2000)
+    ours, peer = bootstrap.against_scipy(images, resamples)
+    name = f"bootstrap of an AUROC, {images:,} images, against scipy"
+    return [{"measure": name, "ours": ours, "peer": peer, "unit": "resamples/s"}]
+
+
 def reading_rows(quick: bool) -> list[dict]:
     found = store_reading.rates(300 if quick else 10_000, 32, 0.1 if quick else 2.0)
     name = "store reading, 32 px, against JPEG files, limit: memory"
@@ -93,12 +103,28 @@ def reading_rows(quick: bool) -> list[dict]:
 
 def table(quick: bool) -> pd.DataFrame:
     torch.set_num_threads(os.cpu_count())
-    rows = [row for rows in (training_rows, augmentation_rows, probe_rows, reading_rows) for row in rows(quick)]
+    makers = training_rows, augmentation_rows, probe_rows, bootstrap_rows, reading_rows
+    rows = [row for rows in makers for row in rows(quick)]
     out = pd.DataFrame(rows, columns=COLUMNS)
     for name in ("peer", "limit"):
         out[name] = out[name].astype(float)
         out[f"ratio_to_{name}"] = out["ours"] / out[name]
     return out.assign(machine=machine())
+
+
+def slower(now: pd.DataFrame, before: pd.DataFrame) -> list[str]:
+    """A line for each measure whose ratio to the peer, or to the limit where there is none, fell by a tenth or more.
+
+    Of the same machine; ratios of one run stand the noise of a machine that absolute numbers do not.
+    """
+    lines = []
+    ratios = [table["ratio_to_peer"].fillna(table["ratio_to_limit"]) for table in (now, before)]
+    recorded = dict(zip(zip(before["measure"], before["machine"], strict=True), ratios[1], strict=True))
+    for measure, machine, ratio in zip(now["measure"], now["machine"], ratios[0], strict=True):
+        old = recorded.get((measure, machine), 0.0)
+        if ratio < 0.9 * old:
+            lines.append(f"slower than recorded: {measure}: {ratio:.3g}, was {old:.3g}")
+    return lines
 
 
 def main() -> None:
@@ -109,11 +135,14 @@ def main() -> None:
     missing = [name for name in ("lightly", "kornia") if importlib.util.find_spec(name) is None]
     if missing:
         print(f"without {', '.join(missing)}: pip install --no-deps -r benchmarks/requirements.txt", file=sys.stderr)
-    found = table(args.quick)
+    made = table(args.quick)
+    recorded = pd.read_csv(args.out) if args.out.exists() else made.iloc[:0]
+    kept = recorded[recorded["machine"] != machine()]  # what other machines have measured stays
     with replacing(args.out) as temporary:
-        found.to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
-    print(found.drop(columns="machine").to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-"))
+        pd.concat([kept, made]).to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
+    print(made.drop(columns="machine").to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-"))
     print(f"on {machine()}")
+    print(*(slower(made, recorded) or ["nothing is slower than recorded"]), sep="\n")
 
 
 if __name__ == "__main__":

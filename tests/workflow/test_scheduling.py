@@ -12,15 +12,22 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-# Leaves the files that the rule promises, and a line in trace.csv.
+# Leaves the files that the rule promises, a true record, and a line in trace.csv.
 STAND_IN = """\
-import sys, time
+import json, sys, time
 from pathlib import Path
+from vi_simsiam.core.record import RunRecord
 begin = time.time()
-out = Path(sys.argv[sys.argv.index("--out") + 1])
+def given(name):
+    return sys.argv[sys.argv.index(f"--{{name}}") + 1]
+out = Path(given("out"))
+out.mkdir(parents=True, exist_ok=True)
+identity = {{"dataset": given("dataset"), "method": given("method"), "seed": int(given("seed"))}}
+made = RunRecord("pretrain", json.loads(given("params")), [Path(given("store"))], **identity)
 time.sleep({seconds})
-for name in ("model.safetensors", "model.json", "history.csv", "run.json", "scoring.json"):
-    (out / name).write_text('{{"step": "pretrain", "params": {{}}}}')
+for name in ("model.safetensors", "model.json", "history.csv", "scoring.json"):
+    (out / name).write_text("x")
+made.write(out)
 with open("trace.csv", "a") as file:
     file.write(f"{{begin}},{{time.time()}}\\n")
 """

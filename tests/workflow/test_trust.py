@@ -111,7 +111,7 @@ def test_two_clones_in_two_folders_make_the_same_bytes(finished, tmp_path):
     assert clone.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     found = contents(clone)
     assert_same(found, contents(finished), "two clones")
-    assert len(found) == 64 and sum(name.endswith(".safetensors") for name in found) == 4
+    assert len(found) == 66 and sum(name.endswith(".safetensors") for name in found) == 4
 
 
 def test_a_record_is_enough_to_make_the_result_again(repo):
