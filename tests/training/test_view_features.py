@@ -55,8 +55,8 @@ def pretrain(method, store, weights, features=None, seed=0):
 def encoded(monkeypatch):
     """How many views have been encoded for the cache."""
     counts = []
-    encode = view_features._encoded
-    monkeypatch.setattr(view_features, "_encoded", lambda m, pixels: counts.append(len(pixels)) or encode(m, pixels))
+    encode = view_features.encoded
+    monkeypatch.setattr(view_features, "encoded", lambda m, pixels: counts.append(len(pixels)) or encode(m, pixels))
     monkeypatch.setattr(view_features, "_PIECE", 50)
     return counts
 
@@ -96,7 +96,7 @@ def test_methods_and_seeds_share_them(store, weights, tmp_path, encoded):
 def test_a_killed_training_is_continued(store, weights, tmp_path, monkeypatch, encoded):
     model = frozen(store, weights)
     whole = np.array(view_features.of_views(model, store, tmp_path / "whole", CPU))
-    counted = view_features._encoded
+    counted = view_features.encoded
     encoded.clear()
 
     def die(*arguments):
@@ -104,14 +104,14 @@ def test_a_killed_training_is_continued(store, weights, tmp_path, monkeypatch, e
             raise KeyboardInterrupt
         return counted(*arguments)
 
-    monkeypatch.setattr(view_features, "_encoded", die)
+    monkeypatch.setattr(view_features, "encoded", die)
     with pytest.raises(KeyboardInterrupt):
         view_features.of_views(model, store, tmp_path / "killed", CPU)
     (file,) = (tmp_path / "killed").glob("*/features.npy")
     with open(file, "ab") as out:
         out.write(b"half a row")
     encoded.clear()
-    monkeypatch.setattr(view_features, "_encoded", counted)
+    monkeypatch.setattr(view_features, "encoded", counted)
     assert np.array_equal(view_features.of_views(model, store, tmp_path / "killed", CPU), whole)
     assert sum(encoded) == VIEWS - 100  # the last of the three pieces is not trusted
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import FORGET_AFTER, Store, forget
+from vi_simsiam.data.store import FORGET_AFTER, TrainingImages, forget
 from vi_simsiam.transforms.views import ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
@@ -39,7 +39,7 @@ class ViewBatches:
 
     def __init__(
         self,
-        store: Store,
+        store: TrainingImages,
         augmentation: Views,
         batch_size: int,
         seed: int,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from vi_simsiam.data.store import Store
+from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import Method
 from vi_simsiam.probing import knn
 from vi_simsiam.probing.features import batches, extract
@@ -12,7 +12,7 @@ from vi_simsiam.probing.features import batches, extract
 _MONITORED_IMAGES = 2000  # training images, or up to twice as many
 
 
-def monitor(model: Method, store: Store, device: torch.device) -> dict[str, float | None]:
+def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[str, float | None]:
     """What some training images say, one by one left out: no test image is looked at while training.
 
     Returns: `knn_top1`, the 20-NN accuracy; `certainty_auroc`, how well the method's own certainty score tells the

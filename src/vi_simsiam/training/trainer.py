@@ -16,7 +16,7 @@ from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import Store
+from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, launch, view_features
@@ -31,7 +31,7 @@ from vi_simsiam.transforms.views import Views
 _CHECKPOINT_EVERY = 20
 
 
-def image_spec(store: Store, backbone: BackboneParams) -> ImageSpec:
+def image_spec(store: TrainingImages, backbone: BackboneParams) -> ImageSpec:
     """The store's images as an encoder wants them."""
     images = ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
     images = replace(images, **encoders.preprocessing(backbone))
@@ -45,30 +45,32 @@ def image_spec(store: Store, backbone: BackboneParams) -> ImageSpec:
 def pretrain(
     name: str,
     params: PretrainParams | UntrainedParams,
-    store: Store,
+    store: TrainingImages,
     augmentation: Views,
     seed: int,
     checkpoint: Path | None = None,
     features: Path | None = None,
+    device: torch.device | None = None,
 ) -> tuple[Method, list[dict[str, Any]]]:
     """Train one method on one data set.
 
     Args:
         name: of the method; `untrained` comes back as it was initialised.
         params: the job's parameters.
-        store: images and cached views.
+        store: images and cached views; or, with a frozen encoder, features of views in their place.
         augmentation: draws fresh views where none are cached.
         seed: of the initialisation, the order and the views.
         checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
             has been written.
         features: folder where the features of cached views are kept, with a frozen encoder; None: views are encoded
             each time.
+        device: the GPU if there is one unless named.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
     Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
         devices.
     """
-    device = best_device()
+    device = device or best_device()
     if isinstance(params, UntrainedParams):
         return _initialised(name, params, store, seed).eval(), []
     check_devices(params, device)
@@ -103,7 +105,7 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
         )
 
 
-def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Store, seed: int) -> Method:
+def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
     torch.manual_seed(randomness.seed(seed, "initialisation"))
     images = image_spec(store, params.backbone)
     model = build(name, params, images)
@@ -123,7 +125,7 @@ def _train_together(*job_and_result: Any) -> None:
 def _train(
     name: str,
     params: PretrainParams,
-    store: Store,
+    store: TrainingImages,
     augmentation: Views,
     seed: int,
     device: torch.device,

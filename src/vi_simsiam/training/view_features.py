@@ -47,7 +47,7 @@ def of_views(model: Method, store: Store, folder: Path, device: torch.device) ->
     """
     source = {
         "views": store.sha256["views_train.npy"],
-        "encoder": _digest(model),
+        "encoder": digest(model),
         "images": asdict(model.images),
         "versions": versions(),
     }
@@ -68,7 +68,7 @@ def of_views(model: Method, store: Store, folder: Path, device: torch.device) ->
     return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
-def _digest(model: Method) -> str:
+def digest(model: Method) -> str:
     """SHA-256 of the encoder: its network and its weights."""
     digest = hashlib.sha256(str(model.backbone).encode())
     for name, tensor in model.backbone.state_dict().items():
@@ -127,7 +127,7 @@ def _write(model: Method, views: np.ndarray, file: Path, device: torch.device) -
         first, read = done, 0
         while done < count:
             piece = torch.from_numpy(np.array(flat[done : done + _PIECE])).to(device)
-            out.write(_encoded(model, piece).tobytes())
+            out.write(encoded(model, piece).tobytes())
             out.flush()
             os.fsync(out.fileno())
             done += len(piece)
@@ -143,7 +143,7 @@ def _write(model: Method, views: np.ndarray, file: Path, device: torch.device) -
 
 
 @torch.no_grad()
-def _encoded(model: Method, pixels: Tensor) -> np.ndarray:
+def encoded(model: Method, pixels: Tensor) -> np.ndarray:
     """uint8 (n, H, W, C) to float16 (n, dim). Raises: Problem where float16 cannot hold a feature."""
     features = model.features(pixels.permute(0, 3, 1, 2).float() / 255).to(torch.float16)
     if not torch.isfinite(features).all():
