@@ -78,9 +78,7 @@ OPTIONAL: dict[str, Any] = {
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
     """What a job is given of section `backbone`: what its encoder and method use and is not left at its default."""
     without: tuple[str, ...] = () if backbone["name"] in RESNETS else ("width", "stem")
-    if method == "untrained":
-        without += ("frozen", "lr_factor")
-    elif backbone.get("frozen"):
+    if method == "untrained" or backbone.get("frozen"):
         without += ("lr_factor",)
     return {
         key: value

@@ -5,6 +5,7 @@ returns the three terms of the variational objective, which training adds up and
 the schedule are the same for all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import encoders
 
-# Images that an encoder with an input size of its own encodes at once where nothing is learnt from the batch.
+# Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen.
 _PIECE = 64
 
 
@@ -70,6 +72,8 @@ class Method(nn.Module):
     prior: ClassVar[type | None]  # class of p(z)
     target: ClassVar[type | None]  # class of q(z | x)
     needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
+    # What has features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
+    kept: Callable[[Tensor], Tensor] | None = None
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
 
     def __init_subclass__(cls, **kwargs):
@@ -83,7 +87,7 @@ class Method(nn.Module):
         self.images, self.frozen = images, backbone.frozen
         self.backbone = encoders.network(backbone, len(images.mean), images.input_size or images.size)
         if self.frozen:
-            self.backbone.requires_grad_(False)
+            self.backbone.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(images.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
 
@@ -104,12 +108,36 @@ class Method(nn.Module):
 
         What are features already, of a frozen encoder, stays as it is.
         """
-        if self.frozen and images.ndim == 2:
-            return images
+        if self.frozen:
+            if images.ndim == 2:
+                return images
+            # A training's views are not asked for again, unless they are cached, and then it gets their features.
+            return self.encode(images) if self.kept is None or self.training else self.kept(images)
         if self.images.input_size is None or self.backbone.training:
             return self.backbone(self.standardised(images))
         # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
         return torch.cat([self.backbone(self.standardised(piece)) for piece in images.split(_PIECE)])
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1] to (B, dim) features of the frozen encoder, rounded to float16, as float32.
+
+        Features of an image do not depend on the images beside it, in no bit: pieces all have one size, for which a
+        library has one way of computing.
+
+        Raises: Problem where float16 cannot hold a feature.
+        """
+        parts = []
+        for piece in images.split(_PIECE):
+            full = torch.cat([piece, piece.new_zeros(_PIECE - len(piece), *piece.shape[1:])])
+            parts.append(self.backbone(self.standardised(full))[: len(piece)].to(torch.float16))
+        features = torch.cat(parts)
+        if not torch.isfinite(features).all():
+            raise Problem(
+                "the frozen encoder gives features that are not finite or beyond 65504: its weights do not belong to "
+                "it. Name others in pretrain.backbone.weights."
+            )
+        return features.float()
 
     def standardised(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] as the encoder wants them: of its size, with its mean and std taken out."""

@@ -18,8 +18,9 @@ from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
+from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import alarms, launch, view_features
+from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
@@ -138,8 +139,9 @@ def _train(
     fabric, rank = launched(params, device), distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
     model = _initialised(name, params, store, seed)
-    if features is not None and model.frozen and not model.needs_pixels and views.views.shape[1]:
-        views.views = view_features.of_views(model.to(fabric.device), store, features, fabric.device)
+    cache = feature_cache.use(model.to(fabric.device), features)
+    if cache is not None and not model.needs_pixels and views.views.shape[1]:
+        views.views = cache.of_views(store.views("train"))
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
