@@ -80,7 +80,7 @@ def test_they_are_the_features_of_the_views(store, weights, tmp_path, encoded):
 
 
 def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(store, weights, tmp_path, encoded):
-    model, images = frozen(store, weights), torch.rand(150, 1, 12, 12)
+    model, images = frozen(store, weights).eval(), torch.rand(150, 1, 12, 12)
     straight = [model.features(images[:n]) for n in (150, 70, 1)]
     assert all(torch.equal(straight[0][: len(part)], part) for part in straight)
     assert torch.equal(straight[0], straight[0].half().float())
