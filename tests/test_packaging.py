@@ -19,7 +19,7 @@ NEEDS = {
     "workflow": ["library", "workflow"],
     "docs": ["library", "workflow"],
     "benchmarks": ["library", "workflow", "benchmarks"],
-    "tests": ["library", "workflow", "test", "lite", "oracle"],
+    "tests": ["library", "workflow", "test"],
 }
 LOCKS = {"requirements.lock": ["library", "workflow"], "requirements-test.lock": ["library", "workflow", "test"]}
 OWN = {path.stem for folder in NEEDS for path in (ROOT / folder).glob("*.py")} | {"vi_simsiam", "helpers"}
