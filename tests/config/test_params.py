@@ -102,7 +102,9 @@ def test_jobs_of_the_projects_networks_get_no_parameters_of_other_encoders(shipp
     assert job["backbone"] == lite
     assert parse("pretrain", job, "simsiam").backbone.width is None
     put(shipped, "recipes.digits.pretrain.backbone", lite | {"frozen": True, "lr_factor": 0.1})
-    assert loading.resolve(shipped, "pretrain", "digits", "simsiam")["backbone"] == lite | {"frozen": True}
+    for method in ("simsiam", "untrained"):
+        assert loading.resolve(shipped, "pretrain", "digits", method)["backbone"] == lite | {"frozen": True}
+    put(shipped, "recipes.digits.pretrain.backbone", lite | {"lr_factor": 0.1})
     assert loading.resolve(shipped, "pretrain", "digits", "untrained")["backbone"] == lite
 
 
