@@ -25,14 +25,14 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 from vi_simsiam.core.record import versions
 from vi_simsiam.core.text import duration
-from vi_simsiam.data.store import FORGET_AFTER, Store, forget
+from vi_simsiam.data.store import FORGET_AFTER, TrainingImages, forget
 from vi_simsiam.methods import Method
 
 _PIECE = 256  # views that are encoded and written at once
 _EVERY = 10  # s between lines of progress
 
 
-def of_views(model: Method, store: Store, folder: Path, device: torch.device) -> np.ndarray:
+def of_views(model: Method, store: TrainingImages, folder: Path, device: torch.device) -> np.ndarray:
     """The features of the store's cached training views, read if they are there, else computed and kept.
 
     Processes that want the same ones wait for the first.
