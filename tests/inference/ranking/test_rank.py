@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import shutil
 import zipfile
 
@@ -133,7 +134,7 @@ def test_density_is_that_of_an_independent_library():
 
 def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
     draw = np.random.default_rng(1)
-    features = np.repeat(draw.normal(size=(30, 12)), 3, axis=0).astype(np.float16)  # groups of three
+    features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
     rows = neighbours.Rows(features, draw.permutation(90))
     hashes = np.zeros(90, np.uint64)
     density, group = neighbours.neighbourhood(rows, hashes, torch.device("cpu"))
@@ -317,7 +318,22 @@ def test_the_gallery_holds_extremes_and_groups(monkeypatch):
         assert {columns[name].idxmin(), columns[name].idxmax()} <= set(chosen)
 
 
-@pytest.mark.skipif(not (ROOT / "docs/rank.md").exists(), reason="no page")
+def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
+    """docs/rank.md, with a small encoder in the place of the one that needs a package."""
+    monkeypatch.chdir(tmp_path)
+    photographs(tmp_path / "photos", range(6))
+    shutil.make_archive("more", "zip", photographs(tmp_path / "in", range(10, 13)))
+    page = (ROOT / "docs/rank.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)).splitlines()
+    assert len(commands) == 1
+    program, command, *arguments = shlex.split(commands[0])
+    assert (program, command) == ("vi-simsiam", "rank")
+    assert rank(*arguments, "--encoder", tiny) == 0
+    files = {path.name for path in (tmp_path / "ranked").iterdir()}
+    assert files == {"features", "model", "rank.json", "gallery.html", "ranking.csv", "ranking.parquet", "report.txt"}
+    assert all(f"`{name}`" in page for name in files - {"rank.json"})
+
+
 def test_the_page_explains_every_column():
     page = " ".join((ROOT / "docs/rank.md").read_text(encoding="utf-8").split())
     names = [

@@ -16,9 +16,11 @@ from vi_simsiam.data.store import Rows
 from vi_simsiam.inference.ranking.facts import bits_apart
 
 K = 20
-_QUERIES, _BANK = 1024, 4096  # rows of a block of cosines
-COSINE = 0.90  # of near-duplicates' features, at least
-BITS = 12  # in which their perceptual hashes differ, at most
+_QUERIES, _BANK = 512, 4096  # rows of a block of cosines
+# Near-duplicates: cosine of their features at least, bits in which their perceptual hashes differ at most. Measured on
+# CIFAR-10 with EfficientNet-Lite0 (docs/rank.md): features alone take things of one kind for duplicates, hashes alone
+# empty pictures.
+COSINE, BITS = 0.5, 8
 
 
 def neighbourhood(features: Rows, hashes: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:

@@ -23,11 +23,11 @@ from vi_simsiam.uncertainty.scorer import agreement
 TABLE, GALLERY, REPORT = "ranking.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once
 _EXTREMES = 40  # of each column that the gallery holds, at each end
-_PERCENTILE = "How many percent of the images that the model was trained on it is less certain of; ties count half."
+_PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
 _GROUP = (
     f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
-    f"{neighbours.COSINE} and perceptual hashes that differ in at most {neighbours.BITS} of 64 bits. Two moments of a "
-    "scene count as such, another angle of it does not."
+    f"{neighbours.COSINE} and perceptual hashes that differ in at most {neighbours.BITS} of 64 bits. Mirrored ones "
+    "are not found."
 )
 
 
