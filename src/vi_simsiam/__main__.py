@@ -26,8 +26,10 @@ def _main(arguments: list[str]) -> None:
     _add_params(commands.add_parser("params", help="what a job's parameters are and where each comes from"))
     score = commands.add_parser("score", help="how certain a model is about images")
     rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
+    export = commands.add_parser("export", help="a trained model as ONNX")
     if arguments[:1] != ["params"]:  # which need not wait for PyTorch
         from vi_simsiam.inference import command
+        from vi_simsiam.inference import export as onnx
         from vi_simsiam.inference.ranking import command as ranking
 
         score.description, rank.description = command.__doc__, ranking.__doc__
@@ -35,6 +37,9 @@ def _main(arguments: list[str]) -> None:
         score.set_defaults(main=command.score)
         ranking.add_arguments(rank)
         rank.set_defaults(main=ranking.rank)
+        export.description = onnx.__doc__
+        onnx.add_arguments(export)
+        export.set_defaults(main=onnx.export)
     args = parser.parse_args(arguments)
     sys.exit(args.main(args))
 
