@@ -6,7 +6,10 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,8 @@ from helpers.photographs import encoder, photographs, picture
 from helpers.project import ROOT
 from vi_simsiam import __main__
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.sources import own
+from vi_simsiam.data.sources.registry import find_source
 from vi_simsiam.inference.ranking import encoding, heads, kept, neighbours, results
 from vi_simsiam.training import view_features
 from vi_simsiam.uncertainty import scores
@@ -332,6 +337,57 @@ def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
     files = {path.name for path in (tmp_path / "ranked").iterdir()}
     assert files == {"features", "model", "rank.json", "gallery.html", "ranking.csv", "ranking.parquet", "report.txt"}
     assert all(f"`{name}`" in page for name in files - {"rank.json"})
+
+
+def test_fiftyone_gets_the_columns(tiny, tmp_path, monkeypatch):
+    """docs/rank.md's lines, with a stand-in for the package that has the calls which they use."""
+
+    class Dataset:
+        def __init__(self, paths):
+            self.paths, self.fields = paths, {}
+
+        @classmethod
+        def from_images_dir(cls, folder, recursive):
+            return cls([str(path.absolute()) for path in sorted(Path(folder).rglob("*.png"), reverse=True)])
+
+        def values(self, name):
+            return self.paths if name == "filepath" else self.fields[name]
+
+        def set_values(self, name, values):
+            assert len(values) == len(self.paths)
+            self.fields[name] = values
+
+        def sort_by(self, name):
+            return self if name in self.fields else None
+
+    launched = []
+    monkeypatch.setitem(sys.modules, "fiftyone", SimpleNamespace(Dataset=Dataset, launch_app=launched.append))
+    monkeypatch.chdir(tmp_path)
+    folder = photographs(Path("photos"), range(5))
+    shutil.copy(folder / "003.png", folder / "copy.png")
+    assert rank("photos", "--out", "ranked", "--encoder", tiny) == 0
+    picture(50).save(folder / "later.png")
+    page = (ROOT / "docs/rank.md").read_text(encoding="utf-8")
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    (dataset,) = launched
+    table = pd.read_csv("ranked/ranking.csv").set_index("path")
+    for path, kappa, group in zip(*map(dataset.values, ("filepath", "kappa", "duplicates")), strict=True):
+        name = Path(path).name
+        assert kappa == (None if name == "later.png" else table.loc[f"photos/{name}", "kappa"])
+        assert group == (1 if name in ("003.png", "copy.png") else None)
+
+
+def test_an_image_folder_of_hugging_face(tiny, tmp_path):
+    for split, numbers in (("train", range(4)), ("validation", range(4, 6))):
+        photographs(tmp_path / "cats" / split, numbers)
+        (tmp_path / "cats" / split / "metadata.csv").write_text("file_name,text\n000.png,a\n")
+        (tmp_path / "cats" / split / "metadata.jsonl").write_text('{"file_name": "000.png", "text": "a"}\n')
+    assert rank(tmp_path / "cats", "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 6
+    assert "4 files ignored (no images)" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    own.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
+    images = find_source("files").read(tmp_path / "download")
+    assert (len(images.train.labels), len(images.test.labels)) == (4, 2)
 
 
 def test_the_page_explains_every_column():
