@@ -120,7 +120,9 @@ class Method(nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1] to (B, dim) features of the frozen encoder, rounded to float16, as float32.
+        """(B, C, H, W) images in [0, 1] to (B, dim) features of an encoder that is frozen, or in evaluation mode.
+
+        They are float32, rounded to float16.
 
         Features of an image do not depend on the images beside it, in no bit: pieces all have one size, for which a
         library has one way of computing.
@@ -134,7 +136,7 @@ class Method(nn.Module):
         features = torch.cat(parts)
         if not torch.isfinite(features).all():
             raise Problem(
-                "the frozen encoder gives features that are not finite or beyond 65504: its weights do not belong to "
+                "the encoder gives features that are not finite or beyond 65504: its weights do not belong to "
                 "it. Name others in pretrain.backbone.weights."
             )
         return features.float()

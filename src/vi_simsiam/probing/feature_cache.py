@@ -1,21 +1,12 @@
 """Features that a frozen encoder gave, kept by the contents of images, so that none is encoded twice.
 
 Trainings, probes and scores of all methods and seeds share them. A cache outside any engine's outputs, which can be
-deleted at any time. A folder for each encoder holds
-
-    features.bin   float16, dim numbers an image
-    index.bin      for each of them 16 bytes of the SHA-256 of its image, and the CRC-32 of its features; written last
-    source.json    what they depend on
+deleted at any time: a folder for each encoder, with source.json, which says what the features depend on.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import time
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,16 +18,16 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import write_json
 from vi_simsiam.core.record import versions
 from vi_simsiam.core.text import duration
+from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import FORGET_AFTER, forget
 from vi_simsiam.methods import Method
 
-_ENTRY = np.dtype([("key", "V16"), ("crc", "<u4")])
 _PIECE = 256  # images that are encoded and written at once
 _EVERY = 10  # s between lines of progress
 
 
 class FeatureCache:
-    """The features of a frozen encoder, on disk.
+    """The features of a frozen encoder, on disk as float16.
 
     Processes may use it at once: each image is encoded by the first that asks for it, and others wait.
 
@@ -50,14 +41,11 @@ class FeatureCache:
     def __init__(self, model: Method, top: Path):
         self.model, self.dim = model, model.backbone.dim
         source = {"encoder": digest(model), "images": asdict(model.images), "versions": versions()}
-        self.folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
-        self._rows: dict[bytes, int] = {}
-        self._crcs = np.empty(0, np.uint32)
-        self._features = np.empty((0, self.dim), "<f2")
+        folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
+        self._kept = GrowingArrays(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
+        write_json(folder / "source.json", source)
+        self._features = self._kept.array("features")
         self._read = 0  # bytes since memory was given back
-        with self._alone():
-            write_json(self.folder / "source.json", source)
-            self._refresh()
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, dim) features, float32, on the images' device."""
@@ -65,21 +53,24 @@ class FeatureCache:
 
     def rows(self, images: Tensor) -> np.ndarray:
         """(B,) where the features of images (B, C, H, W) in [0, 1] are; those that are not there are computed."""
-        keys = [_key(image) for image in images.detach().cpu().contiguous().numpy()]
-        if any(key not in self._rows for key in keys):
-            with self._alone():
-                self._refresh()  # another process may have been here
-                new = {key: i for i, key in enumerate(keys) if key not in self._rows}
-                if new:
-                    self._add(list(new), images[list(new.values())])
-        return np.array([self._rows[key] for key in keys], np.int64)
+        keys = [hashlib.sha256(image).digest() for image in images.detach().cpu().contiguous().numpy()]
+        rows = self._kept.rows
+        if any(key not in rows for key in keys):
+            with self._kept.alone():
+                self._kept.refresh()  # another process may have been here
+                new = {key: i for i, key in enumerate(keys) if key not in rows}
+                for start in range(0, len(new), _PIECE):
+                    piece = list(new)[start : start + _PIECE]
+                    features = self._encoded(images[[new[key] for key in piece]])
+                    self._kept.add(
+                        {"key": np.stack([np.frombuffer(key, np.uint8) for key in piece]), "features": features}
+                    )
+            self._features = self._kept.array("features")
+        return np.array([rows[key] for key in keys], np.int64)
 
     def at(self, rows: np.ndarray) -> np.ndarray:
-        """(..., dim) float16 features at rows (...). Raises: Problem where they are damaged."""
+        """(..., dim) float16 features at rows (...)."""
         features = self._features[rows]
-        for row, values in zip(rows.ravel(), features.reshape(-1, self.dim), strict=True):
-            if zlib.crc32(values) != self._crcs[row]:
-                raise Problem(f"{self.folder / 'features.bin'} is damaged. Delete {self.folder} and run again.")
         self._read += features.nbytes
         if self._read >= FORGET_AFTER:
             forget(self._features)
@@ -113,50 +104,6 @@ class FeatureCache:
                 "the frozen encoder gives the same features for all images: it says nothing of them. Name other "
                 "weights in pretrain.backbone.weights, or look whether all images are the same."
             )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time; the system takes the lock from one that ends."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / "lock", "w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
-        except OSError as error:
-            raise Problem(
-                f"features cannot be kept in {self.folder}: {error.strerror}. Each image takes {2 * self.dim} bytes; "
-                "make room and run again, which continues where this ended."
-            ) from None
-
-    def _refresh(self) -> None:
-        """Take in what the files hold by now."""
-        file = self.folder / "index.bin"
-        known = len(self._rows)
-        size = file.stat().st_size // _ENTRY.itemsize if file.exists() else 0
-        if size == known:
-            return
-        entries = np.fromfile(file, _ENTRY, size - known, offset=known * _ENTRY.itemsize)
-        self._rows.update(zip(map(bytes, entries["key"]), range(known, size), strict=True))
-        self._crcs = np.concatenate([self._crcs, entries["crc"]])
-        features = self.folder / "features.bin"
-        if len(self._rows) != size or features.stat().st_size < size * 2 * self.dim:
-            raise Problem(f"{self.folder} is damaged. Delete it and run again.")
-        self._features = np.memmap(features, "<f2", "r", shape=(size, self.dim))
-
-    def _add(self, keys: list[bytes], images: Tensor) -> None:
-        """Encode images and write their features. What an earlier process wrote without an entry is written over."""
-        known = len(self._rows)
-        for file, width in ((self.folder / "features.bin", 2 * self.dim), (self.folder / "index.bin", _ENTRY.itemsize)):
-            file.touch()
-            os.truncate(file, known * width)
-        for start in range(0, len(keys), _PIECE):
-            features = self._encoded(images[start : start + _PIECE])
-            entries = np.empty(len(features), _ENTRY)
-            entries["key"] = [np.void(key) for key in keys[start : start + _PIECE]]
-            entries["crc"] = [zlib.crc32(values) for values in features]
-            _append(self.folder / "features.bin", features)
-            _append(self.folder / "index.bin", entries)
-        self._refresh()
 
     def _encoded(self, images: Tensor) -> np.ndarray:
         return self.model.encode(images.to(next(self.model.parameters()).device)).cpu().numpy().astype("<f2")
@@ -193,14 +140,3 @@ def digest(model: Method) -> str:
         total.update(name.encode())
         total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return total.hexdigest()
-
-
-def _key(image: np.ndarray) -> bytes:
-    return hashlib.sha256(image).digest()[:16]
-
-
-def _append(file: Path, values: np.ndarray) -> None:
-    with open(file, "ab") as out:
-        out.write(values.tobytes())
-        out.flush()
-        os.fsync(out.fileno())

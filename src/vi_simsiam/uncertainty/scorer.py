@@ -75,10 +75,15 @@ def view_agreement(model: Method, views: np.ndarray, batch_size: int) -> np.ndar
     """
     n, count = views.shape[:2]
     flat = views.reshape(n * count, *views.shape[2:])
-    z = extract(model, batches(flat, batch_size), lambda f: {"z": model.embedding(f)})["z"].double()
+    z = extract(model, batches(flat, batch_size), lambda f: {"z": model.embedding(f)})["z"]
+    return agreement(z.view(n, count, -1)).numpy()
+
+
+def agreement(z: Tensor) -> Tensor:
+    """Mean cosine over all pairs of views, of embeddings (N, V, d) of length 1: (N,) float64."""
+    z, count = z.double(), z.shape[1]
     # |sum of z|^2 = V + the sum over ordered pairs of different views
-    squared = z.view(n, count, -1).sum(1).square().sum(-1)
-    return ((squared - count) / (count * (count - 1))).numpy()
+    return (z.sum(1).square().sum(-1) - count) / (count * (count - 1))
 
 
 def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
