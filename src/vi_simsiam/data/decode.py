@@ -17,18 +17,8 @@ from vi_simsiam.transforms.spatial import resize
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
 # Whatever the name says; no other decoder is started.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-_READ = (
-    "JPEG",
-    "PNG",
-    "WebP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "PPM",
-    "JPEG 2000",
-    "AVIF",
-    None,
-)  # the same as `kind_of` has them
+# The same as `kind_of` has them.
+_READ = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "PPM", "JPEG 2000", "AVIF", None)
 _ORIENTATION = 0x0112  # EXIF's key
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -5,11 +5,9 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from vi_simsiam.config.encoders import BackboneParams
@@ -27,6 +25,9 @@ from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantil
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
 from vi_simsiam.transforms.views import Views
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
 _CHECKPOINT_EVERY = 20
@@ -165,8 +166,12 @@ def _train(
     return run.model, run.optimizer, history
 
 
-def launched(params: PretrainParams, device: torch.device) -> Fabric:
+def launched(params: PretrainParams, device: torch.device) -> "Fabric":
     """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
+    # Imported here, because it takes seconds and not every job trains.
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
     strategy: Any = "auto"
     if params.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
@@ -196,7 +201,7 @@ class Training:
         params, seed: as in `pretrain`.
     """
 
-    def __init__(self, fabric: Fabric, model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+    def __init__(self, fabric: "Fabric", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
         self.fabric = fabric
         if params.devices > 1 and params.sync_batchnorm:
             model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
