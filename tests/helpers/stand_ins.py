@@ -22,6 +22,8 @@ def given(name):
     return next(iter(values(name)), None)
 params, runs = json.loads(given("params")), values("runs")
 identity = {name: given(name) for name in ("dataset", "method", "seed") if given(name) is not None}
+if "seed" in identity:
+    identity["seed"] = int(identity["seed"])
 folders = [folder for name in ("download", "store", "model", "probe", "ood") for folder in values(name)]
 folders += [f"data/cache_views/{run.split('/')[0]}" for run in runs]
 folders += [f"results/{earlier}/{run}" for run in runs for earlier in ("pretrain", "probe", "uncertainty")]
