@@ -55,6 +55,7 @@ def _run(folder: Path) -> None:
 def _run_with_stand_ins(folder: Path) -> None:
     repo = copy_project(folder / "project")
     stand_in(repo)
+    repo.commit("stand-ins")  # before the run: records name the commit of the code
     repo.snakemake()
     repo("dvc", "commit", "-q", "-f")
     repo.agree()
