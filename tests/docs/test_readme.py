@@ -20,6 +20,7 @@ ELSEWHERE = {
     "python3 -m venv .venv",
     ".venv/bin/pip install -r requirements.lock",
     ".venv/bin/pip install --no-deps --editable .",
+    "pip install --quiet --editable '.[lite]'",
 }
 
 
@@ -79,6 +80,8 @@ def test_commands(repo, quick):
             assert "knn_top1" in said
         if line.startswith("vi-simsiam score"):
             assert "3 images scored" in said and (true.path / "extremes.png").exists()
+        if line.startswith("vi-simsiam rank"):
+            assert "3 images scored" in said and (true.path / "ranked/gallery.html").exists()
     assert len(done) >= 10 and not ELSEWHERE - set("".join(BLOCKS).splitlines())
 
 

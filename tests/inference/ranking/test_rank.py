@@ -20,7 +20,9 @@ from sklearn.neighbors import NearestNeighbors
 import vi_simsiam
 from helpers.photographs import encoder, photographs, picture
 from helpers.project import ROOT
+from helpers.small import SHIPPED
 from vi_simsiam import __main__
+from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import growing
 from vi_simsiam.data.sources import own
@@ -378,3 +380,15 @@ def test_the_page_explains_every_column():
     ]
     for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"]), "kappa"):
         assert f"`{name}`" in page and text in page, name
+
+
+def test_a_ranking_trains_as_the_recipe_for_photographs_does():
+    """All but what depends on the number of photographs; threads do not change what is computed on one."""
+    views, job = (resolve(SHIPPED, step, "photos_lite", heads.METHOD) for step in ("cache_views", "pretrain"))
+    assert encoding.AUGMENTATION.model_dump() == views["augmentation"]
+    assert (views["per_image"], views["size"]) == (encoding.VIEWS, heads.LITE_SIZE)
+    assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
+    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "threads", "sync_batchnorm")
+    assert {name: value for name, value in job.items() if name not in varied} == {
+        name: value for name, value in heads._PARAMS.items() if name not in varied
+    }
