@@ -3,15 +3,19 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from vi_simsiam.config.encoders import weights_checksum
 from vi_simsiam.config.schema import AugmentationParams, parse
 from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import remove_unfinished, replacing, sha256
 from vi_simsiam.core.record import IDENTITY, RunRecord
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import reference, saved
+from vi_simsiam.methods import encoders
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import trainer
 from vi_simsiam.training.history import HISTORY
@@ -21,37 +25,46 @@ from vi_simsiam.transforms.views import Views
 def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
+    weights = weights_checksum(params.backbone.name, params.backbone.weights)
     made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    checkpoint = args.scratch / "pretrain" / f"{_key(args)}.safetensors"
-    model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint)
+    checkpoint = args.scratch / "pretrain" / f"{_key(args, weights)}.safetensors"
+    features = args.scratch / "features"
+    model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint, features)
+    if weights_checksum(params.backbone.name, params.backbone.weights) != weights:
+        raise Problem(f"pretrain.backbone.weights = {params.backbone.weights} changed while it was read. Run again.")
+    # What a ResNet of the project that begins with random weights has none of.
+    more = {"weights": weights, "software": encoders.software(params.backbone)}
     description = saved.describe(
         args.method,
         args.params,
-        trainer.image_spec(store),
+        model.images,
         dataset=args.dataset,
         seed=args.seed,
         classes=store.classes,
+        **{name: value for name, value in more.items() if value},
     )
     saved.save(args.out, model, description)
     reference.write(args.out, model, store)
     with replacing(args.out / "history.csv") as temporary:
         pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"
-    made.write(args.out, device)
+    begun: dict[str, Any] = {} if weights is None else {"weights": weights}
+    made.write(args.out, device, **begun)
     checkpoint.unlink(missing_ok=True)
     remove_unfinished(checkpoint)
 
 
-def _key(args) -> str:
+def _key(args, weights: str | None) -> str:
     """Name of the checkpoint: a hash of all that the training depends on, so that nothing else is ever resumed.
 
     Except the number of devices: what one GPU began, two can end.
     """
     params = {name: value for name, value in args.params.items() if name != "devices"}
     code = sorted(Path(__file__).parent.glob("vi_simsiam/**/*.py"))
-    parts = [args.dataset, args.method, args.seed, params, sha256(args.store / "store.json"), *map(sha256, code)]
+    inputs = [sha256(args.store / "store.json"), weights]
+    parts = [args.dataset, args.method, args.seed, params, *inputs, *map(sha256, code)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -9,12 +9,13 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import saved
+from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.classify import classify
 from vi_simsiam.probing.features import batches, best_device, extract
 
 
 def main() -> None:
-    args = job_arguments(__doc__, "store", "model", "out", job=record.IDENTITY).parse_args()
+    args = job_arguments(__doc__, "store", "model", "out", "scratch", job=record.IDENTITY).parse_args()
     params = parse("probe", args.params)
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("probe", args.params, (args.store, args.model), **identity)
@@ -22,6 +23,7 @@ def main() -> None:
     record.verify(args.model, *saved.FILES)
     device = best_device()
     model, _ = saved.load(args.model, device)
+    feature_cache.use(model, args.scratch / "features")
     features, labels = {}, {}
     for split in ("train", "test"):
         extracted = extract(model, batches(store.images(split), params.batch_size))["features"]

@@ -12,6 +12,7 @@ from vi_simsiam.core.files import read_json, replacing, sha256, write_json
 from vi_simsiam.data.store import Store
 from vi_simsiam.inference import saved
 from vi_simsiam.methods import method_class
+from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.probing.linear import LinearProbe
 from vi_simsiam.uncertainty import scores
@@ -21,7 +22,7 @@ from vi_simsiam.uncertainty.tables import evaluate, own_scores
 
 
 def main() -> None:
-    parser = job_arguments(__doc__, "store", "model", "probe", "out", job=record.IDENTITY)
+    parser = job_arguments(__doc__, "store", "model", "probe", "out", "scratch", job=record.IDENTITY)
     parser.add_argument("--ood", nargs="*", type=Path, default=[], metavar="PATH", help="stores of other data sets")
     args = parser.parse_args()
     params = parse("uncertainty", args.params)
@@ -33,6 +34,7 @@ def main() -> None:
     record.verify(args.probe, "probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy")
     device = best_device()
     model, _ = saved.load(args.model, device)
+    feature_cache.use(model, args.scratch / "features")
     probed = read_json(args.probe / "probe.json")
     scorer = Scorer(
         model,

@@ -2,14 +2,15 @@
 
 import os
 import runpy
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from helpers.project import ROOT, Repo, copy_project
+from helpers.stand_ins import stand_in
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,34 +29,61 @@ def blank(tmp_path: Path) -> Repo:
     return copy_project(tmp_path / "project")
 
 
+def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Repo:
+    """A run that is made once for all of pytest-xdist's workers."""
+    top = tmp_path_factory.getbasetemp()
+    folder = (top.parent if "PYTEST_XDIST_WORKER" in os.environ else top) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            make(folder)
+            (folder / "done").touch()
+    return Repo(folder / "project")
+
+
+def _run(folder: Path) -> None:
+    repo = copy_project(folder / "project")
+    repo.snakemake(PYTHONPROFILEIMPORTTIME="1")  # logs tell what the jobs import
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    repo.repro()
+    assert repo.ran() == {}, "dvc repro redid what Snakemake had done"
+    repo.agree()
+    repo("dvc", "remote", "add", "-q", "-d", "remote", str(folder / "remote"))
+    repo.commit("run 1")
+    repo("dvc", "push", "-q")
+
+
+def _run_with_stand_ins(folder: Path) -> None:
+    repo = copy_project(folder / "project")
+    stand_in(repo)
+    repo.commit("stand-ins")  # before the run: records name the commit of the code
+    repo.snakemake()
+    repo("dvc", "commit", "-q", "-f")
+    repo.agree()
+    repo.commit("run 1")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """The tiny run: done by Snakemake, recorded by DVC, committed, pushed. Copy it, do not change it."""
-    top = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        top = top.parent  # one run for all workers
-    folder = top / "finished"
-    with FileLock(f"{folder}.lock"):
-        if (folder / "done").exists():
-            return Repo(folder / "project")
-        repo = copy_project(folder / "project")
-        repo.snakemake(PYTHONPROFILEIMPORTTIME="1")  # logs tell what the jobs import
-        assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
-        repo.repro()
-        assert repo.ran() == {}, "dvc repro redid what Snakemake had done"
-        repo.agree()
-        repo("dvc", "remote", "add", "-q", "-d", "remote", str(folder / "remote"))
-        repo.commit("run 1")
-        repo("dvc", "push", "-q")
-        (folder / "done").touch()
-        return repo
+    return _once(tmp_path_factory, "finished", _run)
+
+
+@pytest.fixture(scope="session")
+def finished_with_stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """The tiny run with stand-ins for the steps' scripts. Copy it, do not change it."""
+    return _once(tmp_path_factory, "stand_ins", _run_with_stand_ins)
 
 
 @pytest.fixture
 def repo(finished: Repo, tmp_path: Path) -> Repo:
     """A copy of the finished tiny run, to change."""
-    shutil.copytree(finished.path, tmp_path / "project", symlinks=True)
-    return Repo(tmp_path / "project")
+    return finished.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def quick(finished_with_stand_ins: Repo, tmp_path: Path) -> Repo:
+    """A copy of the tiny run with stand-ins, to change: for what the engines do, whatever the jobs compute."""
+    return finished_with_stand_ins.copy(tmp_path / "quick")
 
 
 @pytest.fixture

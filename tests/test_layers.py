@@ -1,6 +1,8 @@
 """The house: which folder may import from which, and how large folders and modules may be."""
 
 import ast
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -67,3 +69,11 @@ def test_what_concerns_no_engine_is_in_the_library():
 
 def test_nothing_is_named_utils():
     assert not [path for path in MODULES if "util" in path.stem or "helper" in path.stem or "misc" in path.stem]
+
+
+def test_jobs_import_nothing_that_takes_seconds_and_is_not_needed():
+    """The three scripts of a run's many short jobs; a training imports torch._dynamo and lightning_fabric itself."""
+    slow = {"torchvision", "sklearn", "scipy.stats", "matplotlib", "lightning_fabric", "torch._dynamo", "timm"}
+    code = f"import sys, pretrain, probe, uncertainty; print(*sorted({slow!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=SRC, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

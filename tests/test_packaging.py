@@ -15,7 +15,7 @@ DECLARED = {"library": PROJECT["project"]["dependencies"], **PROJECT["project"][
 DECLARED["benchmarks"] = re.findall(r"^[\w-].*", (ROOT / "benchmarks/requirements.txt").read_text(), re.MULTILINE)
 # Folders, and what must be installed for them.
 NEEDS = {
-    "src": ["library", "heif"],
+    "src": ["library", "heif", "lite"],
     "workflow": ["library", "workflow"],
     "docs": ["library", "workflow"],
     "benchmarks": ["library", "workflow", "benchmarks"],

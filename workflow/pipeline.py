@@ -103,6 +103,7 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
     for dataset in config["datasets"]:
         outside.images_state(config, dataset)
         outside.soft_labels(config, dataset)
+        outside.weights(config, dataset)
     return config
 
 

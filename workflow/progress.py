@@ -93,7 +93,8 @@ def show(workflow: Any) -> None:
     from snakemake.logging import logger
 
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.log)
-    progress = Progress(jobs, workflow.cores or 1, {rule: past_seconds(rule) for rule in jobs})
+    at_once = workflow.cores if workflow.local_exec else workflow.nodes  # a cluster's run need not be told cores
+    progress = Progress(jobs, at_once, {rule: past_seconds(rule) for rule in jobs})
     logger.addHandler(progress)
     if not sys.stderr.isatty():
         return

@@ -15,7 +15,7 @@ from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 
 # A rule's params that are entries of the record under the same name, beside its config.
-_ENTRIES = ("code", "images_state", "soft_labels", "runs")
+_ENTRIES = ("code", "images_state", "soft_labels", "weights", "runs")
 
 
 class Records(FilePersistence):

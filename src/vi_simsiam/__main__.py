@@ -25,12 +25,21 @@ def _main(arguments: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_params(commands.add_parser("params", help="what a job's parameters are and where each comes from"))
     score = commands.add_parser("score", help="how certain a model is about images")
+    rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
+    export = commands.add_parser("export", help="a trained model as ONNX")
     if arguments[:1] != ["params"]:  # which need not wait for PyTorch
         from vi_simsiam.inference import command
+        from vi_simsiam.inference import export as onnx
+        from vi_simsiam.inference.ranking import command as ranking
 
-        score.description = command.__doc__
+        score.description, rank.description = command.__doc__, ranking.__doc__
         command.add_arguments(score)
         score.set_defaults(main=command.score)
+        ranking.add_arguments(rank)
+        rank.set_defaults(main=ranking.rank)
+        export.description = onnx.__doc__
+        onnx.add_arguments(export)
+        export.set_defaults(main=onnx.export)
     args = parser.parse_args(arguments)
     sys.exit(args.main(args))
 

@@ -16,6 +16,7 @@ from vi_simsiam.config import loading, origins
 from vi_simsiam.config.schema import METHODS
 
 SHIPPED = loading.load(ROOT / "params.yaml")
+LR = SHIPPED["recipes"]["digits"]["pretrain"]["lr"]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_each_value_has_its_origin(capsys):
     lines = printed(capsys, "digits", "vi_simsiam").splitlines()
     for line in (
         "  source: digits  # name of recipes.digits",
-        "  lr: 0.3  # recipes.digits",
+        f"  lr: {LR}  # recipes.digits",
         "  momentum: 0.9  # section",
     ):
         assert line in lines
@@ -58,7 +59,7 @@ def test_of_chains_the_recipe_that_sets_a_value_is_named(params):
     put(params, "recipes.beta", {"like": "digits", "pretrain": {"epochs": 3}})
     put(params, "recipes.gamma", {"like": "beta"})
     values = origins.origins(params, "pretrain", "gamma")
-    assert values["epochs",] == (3, "recipes.beta (like)") and values["lr",] == (0.3, "recipes.digits (like)")
+    assert values["epochs",] == (3, "recipes.beta (like)") and values["lr",] == (LR, "recipes.digits (like)")
     assert origins.origins(params, "download", "gamma")["source",] == ("digits", "name of recipes.digits")
 
 
@@ -87,10 +88,10 @@ def test_an_edit_that_every_chosen_recipe_overrides_has_no_effect(params):
     put(params, "pretrain.lr", 0.05)
     put(params, "pretrain.momentum", 0.8)  # which no recipe sets
     put(params, "recipes.digits.pretrain.epochs", 3)
-    told = ["pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3 for all of datasets"]
+    told = [f"pretrain.lr = 0.05 has no effect: recipes.digits sets {LR} for all of datasets"]
     assert origins.without_effect(params, SHIPPED) == told
     params["datasets"] = ["digits", "fashion_mnist"]
-    told = ["pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3, recipes.fashion_mnist sets 0.1"]
+    told = [f"pretrain.lr = 0.05 has no effect: recipes.digits sets {LR}, recipes.fashion_mnist sets 0.1"]
     assert origins.without_effect(params, SHIPPED) == [f"{told[0]} for all of datasets"]
     params["datasets"] = ["digits", "cifar10"]  # which has the section's value
     assert origins.without_effect(params, SHIPPED) == []
@@ -129,7 +130,7 @@ def test_a_run_tells_an_edit_without_effect_until_it_is_committed(tmp_path, monk
     assert told() == ""
     put(params, "pretrain.lr", 0.05)
     file.write_text(yaml.safe_dump(params, sort_keys=False))
-    line = "params.yaml: pretrain.lr = 0.05 has no effect: recipes.digits sets 0.3 for all of datasets\n"
+    line = f"params.yaml: pretrain.lr = 0.05 has no effect: recipes.digits sets {LR} for all of datasets\n"
     assert told() == line == told()
     assert told("datasets=[cifar10]") == ""
     git("commit", "-qam", "y")

@@ -91,6 +91,23 @@ def test_jobs_get_only_what_they_use(shipped):
     assert before == after and set(before) == {"backbone"}
 
 
+def test_jobs_of_the_projects_networks_get_no_parameters_of_other_encoders(shipped):
+    for method in METHODS:
+        job = loading.resolve(shipped, "pretrain", "digits", method)
+        assert job["backbone"] == {"name": "resnet10", "width": 16, "stem": "3x3/2"}
+    lite = {"name": "efficientnet_lite0", "weights": "pretrained", "size": 96}
+    put(shipped, "recipes.digits.pretrain.backbone", lite)
+    loading.check(shipped)
+    job = loading.resolve(shipped, "pretrain", "digits", "simsiam")
+    assert job["backbone"] == lite
+    assert parse("pretrain", job, "simsiam").backbone.width is None
+    put(shipped, "recipes.digits.pretrain.backbone", lite | {"frozen": True, "lr_factor": 0.1})
+    for method in ("simsiam", "untrained"):
+        assert loading.resolve(shipped, "pretrain", "digits", method)["backbone"] == lite | {"frozen": True}
+    put(shipped, "recipes.digits.pretrain.backbone", lite | {"lr_factor": 0.1})
+    assert loading.resolve(shipped, "pretrain", "digits", "untrained")["backbone"] == lite
+
+
 def test_augmentations_can_be_switched_off_and_others_compared_with(shipped):
     put(shipped, "uncertainty.graded.noise", [])
     put(shipped, "uncertainty.ood", ["fashion_mnist"])  # fashion_mnist itself has no job, so this is no fault

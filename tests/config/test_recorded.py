@@ -1,5 +1,6 @@
 """A record leads back to the parameters of its job; names and texts that look like something else survive."""
 
+import copy
 import json
 
 import pytest
@@ -26,6 +27,20 @@ def test_the_parameters_of_a_record_give_its_jobs_what_they_were_given(tmp_path,
     given = loading.resolve(again, "download", name)
     assert given == job | {"path": str(ROOT / "photos #1")}
     assert loading.resolve(again, "cache_views", name) == loading.resolve(SHIPPED, "cache_views", "digits")
+
+
+def test_the_encoder_of_a_record_is_that_of_its_jobs():
+    changed = copy.deepcopy(SHIPPED)
+    changed["recipes"]["digits"]["pretrain"]["backbone"] = {"name": "timm/resnet18", "weights": "w.pth"}
+    methods = {method: loading.resolve(changed, "pretrain", "digits", method) for method in ("simsiam", "untrained")}
+    jobs = {m: {"step": "pretrain", "dataset": "digits", "method": m, "params": job} for m, job in methods.items()}
+    base = copy.deepcopy(SHIPPED)
+    base["pretrain"]["backbone"]["size"] = 64  # which these jobs did not have
+    again = recorded.params({**jobs["untrained"], "made_from": {"a": jobs["simsiam"]}}, base, ROOT)
+    loading.check(again)
+    for method, job in methods.items():
+        job["backbone"]["weights"] = str(ROOT / "w.pth")
+        assert loading.resolve(again, "pretrain", "digits", method) == job
 
 
 def test_as_yaml_is_read_alike_by_everybody():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from helpers.stores import params
+from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.data.sources.registry import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
@@ -52,5 +53,5 @@ def test_images_of_16_bits_that_use_fewer(tmp_path, capsys, bits, depth, used, s
     white = 2 ** (used or 16) - 1
     assert store.images("train").max() == min(255, round((2**bits - 1) * 255 / white))
     # A model of this store reads new images in the same way.
-    spec = image_spec(store)
+    spec = image_spec(store, BackboneParams(name="resnet10", width=4, stem="3x3"))
     assert spec.depth == store.depth and saved.describe("x", {}, spec)["images"].get("depth") == used

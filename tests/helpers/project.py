@@ -63,6 +63,11 @@ class Repo:
         assert (done.returncode == 0) == ok, f"{command} returned {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
+    def copy(self, path: Path) -> "Repo":
+        """The same in another folder, to change."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Repo(path)
+
     def snakemake(self, *arguments: str, **keywords: Any) -> str:
         return self("snakemake", "--cores", "2", *arguments, **keywords)
 

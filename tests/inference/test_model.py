@@ -50,10 +50,11 @@ def untaught(folder, store, method="vi_simsiam"):
     """The folder of a network that nothing has been taught."""
     torch.manual_seed(0)
     params = merged(resolve(SHIPPED, "pretrain", "digits", method), {} if method == "untrained" else TINY)
-    model = build(method, parse("pretrain", params, method), image_spec(store)).eval()
+    parsed = parse("pretrain", params, method)
+    model = build(method, parsed, image_spec(store, parsed.backbone)).eval()
     if method == "vi_simsiam":
         torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
-    saved.save(folder, model, saved.describe(method, params, image_spec(store), dataset="digits"))
+    saved.save(folder, model, saved.describe(method, params, model.images, dataset="digits"))
     reference.write(folder, model, store)
     RunRecord("pretrain", params).write(folder)
     return folder

@@ -246,3 +246,29 @@ def test_images_without_labels_in_a_browser(browser, tmp_path):
     assert set(shown.texts(".card .name")) == {"no label"} and shown.texts("#class option") == ["all", "no label"]
     assert shown.js("return document.getElementById('judged').disabled")
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_plain_arrays_in_a_browser(browser, tmp_path):
+    """Photographs without classes: an order for each score, its explanation, near-duplicates as groups."""
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (9, 16, 16, 3)).astype(np.uint8)
+    group = np.array([0, 1, 0, 2, 1, 0, 2, 0, 0])
+    names = [f"in/{i}.jpg" for i in range(9)]
+    values = pd.Series(np.arange(9.0)), pd.Series(np.arange(9.0)[::-1])
+    entry = gallery_page.of_images("photos", images, names, np.arange(9), group=group)
+    columns = [("κ", "says one", values[0]), ("sharpness", "says another", values[1])]
+    entry["runs"] = [gallery_page.of_scores("vi_simsiam", columns, "Doubt.")]
+    gallery_page.write_page([entry], tmp_path / "page.html", "photographs by certainty")
+    shown = Page(browser, tmp_path / "page.html")
+    assert shown.texts(".card .name") == [f"{i}.jpg" for i in range(9)] and shown.texts("#explained") == ["says one"]
+    assert browser.title == "Gallery: photographs by certainty" and shown.texts("#doubt") == ["Doubt."]
+    assert shown.js("return document.getElementById('class').offsetParent === null")
+    shown.choose("score", "1")
+    assert shown.texts(".card .name")[0] == "8.jpg" and shown.texts("#explained") == ["says another"]
+    shown.choose("group", "groups")
+    assert shown.texts(".card .group") == ["group 1", "group 1", "group 2", "group 2"]
+    assert shown.texts(".card .name") == ["4.jpg", "1.jpg", "6.jpg", "3.jpg"]
+    assert "near-duplicates" in shown.texts("#detail td")
+    shown.photograph("photographs")
+    assert browser.get_log("browser") == []

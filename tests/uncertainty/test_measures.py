@@ -63,7 +63,12 @@ def test_scores(model):
 
 def test_view_agreement_is_the_mean_pairwise_cosine(model):
     views = np.stack([images(6, seed) for seed in range(4)], axis=1)
-    agreement = scorer.view_agreement(model, views, batch_size=5)
+    scored = scorer.Scorer(model, None, torch.ones(1, model.backbone.dim), None, k=1, temperature=0.1)
+    columns, agreement = scored.score_views(views, batch_size=5)
+    alone = scored.score(batches(views.reshape(24, 12, 12, 1), 24))
+    assert columns.keys() == alone.keys()
+    for name in alone:
+        np.testing.assert_allclose(columns[name], alone[name], rtol=1e-4)
     for i in range(6):
         z = extract(model, batches(views[i], 4))["features"]
         z = torch.nn.functional.normalize(z, dim=-1)
@@ -73,7 +78,8 @@ def test_view_agreement_is_the_mean_pairwise_cosine(model):
 
 def test_identical_views_agree_fully(model):
     views = np.repeat(images(3)[:, None], 4, axis=1)
-    np.testing.assert_allclose(scorer.view_agreement(model, views, 12), 1, atol=1e-5)
+    scored = scorer.Scorer(model, None, torch.ones(1, model.backbone.dim), None, k=1, temperature=0.1)
+    np.testing.assert_allclose(scored.score_views(views, 12)[1], 1, atol=1e-5)
 
 
 def test_neighbour_correct_by_brute_force():

@@ -27,7 +27,7 @@ def test_every_score_of_a_method_has_a_row_of_its_own(method):
 @pytest.mark.parametrize("name, reason", [("sharpness", "no row"), ("knn_density", "another name")])
 def test_a_score_without_a_row_ends_the_step_before_it_reads_anything(name, reason, monkeypatch):
     monkeypatch.setattr(untrained.METHOD, "certainty_scores", (name,))
-    options = [part for folder in ("store", "model", "probe", "out") for part in (f"--{folder}", "nowhere")]
+    options = [part for folder in ("store", "model", "probe", "out", "scratch") for part in (f"--{folder}", "nowhere")]
     params = loading.resolve(loading.load(ROOT / "params.yaml"), "uncertainty", "digits")
     job = ["--dataset", "digits", "--method", "untrained", "--seed", "0", "--params", json.dumps(params)]
     monkeypatch.setattr(sys, "argv", ["uncertainty.py", *job, *options])

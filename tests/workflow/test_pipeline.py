@@ -53,7 +53,7 @@ def test_job_config_is_canonical_and_free_of_the_sweep():
 def test_code_of_a_job_follows_its_method_and_no_other():
     def methods(method):
         files = job_code.files("pretrain", method)
-        return {Path(file).stem for file in files if "/methods/" in file} - {"__init__", "base"}
+        return {Path(file).stem for file in files if "/methods/" in file} - {"__init__", "base", "encoders"}
 
     assert methods("vae") == {"vae"}
     assert methods("simsiam") == {"simsiam"}
@@ -247,6 +247,14 @@ def test_missing_environment_is_a_sentence(blank):
 def test_params_of_the_tests_are_the_real_ones(blank):
     """The tiny run overlays params.yaml: no key of its own."""
     assert set(yaml.safe_load((blank.path / "params.yaml").read_text())) == set(PARAMS)
+
+
+def test_weights_that_do_not_exist(blank):
+    blank.set("recipes.digits.pretrain.backbone.weights", "w.pth")
+    said = refused(blank, "snakemake", "--cores", "1")
+    assert all(word in said for word in ["digits: pretrain.backbone.weights = w.pth does not exist", "checkpoint"]), (
+        said
+    )
 
 
 def test_soft_labels_that_do_not_exist(blank):

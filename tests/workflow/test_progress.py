@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from snakemake.logging import logger
 
 import progress
 from progress import Progress, past_seconds
@@ -96,6 +98,15 @@ def test_past_seconds(tmp_path):
     (tmp_path / "plot.tsv").write_text("s\th:m:s\n20\t0:00:20\n")
     assert past_seconds("probe", tmp_path) == [1.5] and past_seconds("plot", tmp_path) == [20.0]
     assert past_seconds("download", tmp_path) == []
+
+
+def test_a_run_on_a_cluster_has_jobs_in_place_of_cores():
+    """Snakemake raises when it is asked for the cores that it was not told."""
+    dag = SimpleNamespace(needrun_jobs=lambda: [])
+    progress.show(SimpleNamespace(dag=dag, local_exec=False, nodes=20))
+    handler = logger.handlers[-1]
+    logger.removeHandler(handler)
+    assert isinstance(handler, Progress) and handler.cores == 20
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ rule pretrain:
     params:
         code=lambda w: job_code.digest("pretrain", w.method),
         config=lambda w: jobs.as_json("pretrain", config, w.dataset, w.method),
+        weights=lambda w: outside.weights(config, w.dataset),
         run=RUN,
     message:
         "pretrain {params.run}"

@@ -29,7 +29,7 @@ rule probe:
     shell:
         "python src/probe.py --dataset {wildcards.dataset} --method {wildcards.method} --seed {wildcards.seed}"
         " --params {params.config:q}"
-        " --store data/cache_views/{wildcards.dataset} --model results/pretrain/{params.run} --out results/probe/{params.run} > {log} 2>&1"
+        " --store data/cache_views/{wildcards.dataset} --model results/pretrain/{params.run} --out results/probe/{params.run} --scratch scratch > {log} 2>&1"
 
 
 rule step_probe:

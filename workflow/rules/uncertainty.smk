@@ -37,7 +37,7 @@ rule uncertainty:
         "python src/uncertainty.py --dataset {wildcards.dataset} --method {wildcards.method} --seed {wildcards.seed}"
         " --params {params.config:q}"
         " --store data/cache_views/{wildcards.dataset} --model results/pretrain/{params.run}"
-        " --probe results/probe/{params.run} --ood {params.ood} --out results/uncertainty/{params.run} > {log} 2>&1"
+        " --probe results/probe/{params.run} --ood {params.ood} --out results/uncertainty/{params.run} --scratch scratch > {log} 2>&1"
 
 
 rule step_uncertainty:

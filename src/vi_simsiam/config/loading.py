@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vi_simsiam.config import reading
-from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, Section, sentences
+from vi_simsiam.config import encoders, reading
+from vi_simsiam.config.fields import Section
+from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, sentences
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import brief
 
@@ -79,6 +80,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         line = lineage(params["recipes"], dataset)
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
+        section["backbone"] = encoders.used(section["backbone"], method)
         if method == "untrained":
             section = {"backbone": section["backbone"]}
         others = set(METHOD_SECTIONS) - set(PARTS[method])

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from vi_simsiam.config import loading
+from vi_simsiam.config import encoders, loading
 from vi_simsiam.core import record
 
 # Files of the project's own folder that parameters may name: (section, key).
@@ -26,13 +26,17 @@ def params(done: dict[str, Any], base: dict[str, Any], root: Path) -> dict[str, 
     for job in made:
         if "dataset" in job:
             section = recipes.setdefault(job["dataset"], {}).setdefault(job["step"], {})
-            section |= job["params"]
+            if "backbone" in job["params"]:
+                section["backbone"] = section.get("backbone", {}) | job["params"]["backbone"]
+            section |= {key: value for key, value in job["params"].items() if key != "backbone"}
     for recipe in recipes.values():
         for section, key in _PATHS:
             if (path := recipe.get(section, {}).get(key)) is not None:
                 recipe[section][key] = str((root / Path(path).expanduser()).absolute())
         if recipe.get("download", {}).get("path") is not None:
             recipe["download"]["source"] = None  # the job was given what `path` stands for
+        if (backbone := recipe.get("pretrain", {}).get("backbone")) is not None:
+            recipe["pretrain"]["backbone"] = _with_defaults(backbone, base["pretrain"]["backbone"], root)
     jobs = [job for job in made if "method" in job] or made
     axes = {
         axis: sorted({job[key] for job in jobs if key in job}) or base[axis]
@@ -40,6 +44,14 @@ def params(done: dict[str, Any], base: dict[str, Any], root: Path) -> dict[str, 
     }
     plot = {"plot": done["params"]} if done["step"] == "plot" else {}
     return json.loads(json.dumps({**base, **axes, **plot, "recipes": recipes}))
+
+
+def _with_defaults(backbone: dict[str, Any], base: dict[str, Any], root: Path) -> dict[str, Any]:
+    """A job's section `backbone` with the defaults that it was not handed, as far as its commit had such parameters."""
+    out = {key: value for key, value in encoders.OPTIONAL.items() if key in base} | backbone
+    if (weights := out.get("weights")) not in (None, encoders.PRETRAINED):
+        out["weights"] = str((root / Path(weights).expanduser()).absolute())
+    return out
 
 
 class _Quoting(yaml.SafeDumper):

@@ -8,23 +8,28 @@ here, a field of `PretrainParams` and a section in params.yaml. `loading.check` 
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Len
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    create_model,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator, model_validator
 
 from vi_simsiam.config import reading
+from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.fields import (
+    AtLeast0,
+    AtLeast1,
+    Doublings,
+    InnerShare,
+    NonNegative,
+    Pixels,
+    Positive,
+    PositiveShare,
+    Section,
+    Share,
+    Width,
+    number_range,
+    strengths,
+)
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import brief
 
@@ -39,44 +44,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "vae": ("vae",),
 }
 METHODS: tuple[str, ...] = tuple(PARTS)
-
-AtLeast0 = Annotated[int, Field(ge=0)]
-AtLeast1 = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
-Positive = Annotated[float, Field(gt=0, le=1e15)]  # far enough, and within single precision
-NonNegative = Annotated[float, Field(ge=0, le=1e15)]
-Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
-Pixels = Annotated[float, Field(ge=0, le=1024)]
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
-InnerShare = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _in_order(values: list[float]) -> list[float]:
-    if values[0] > values[1]:
-        raise ValueError("must rise, lowest value first")
-    return values
-
-
-def _rising(values: list[float]) -> list[float]:
-    if any(a >= b for a, b in pairwise(values)):
-        raise ValueError("must rise, weakest first")
-    return values
-
-
-def _range(kind: Any) -> Any:
-    """Two numbers, the second not below the first."""
-    return Annotated[list[kind], Len(2, 2), AfterValidator(_in_order)]
-
-
-def _strengths(kind: Any) -> Any:
-    """Any number of strengths, each above the one before."""
-    return Annotated[list[kind], AfterValidator(_rising)]
-
-
-class Section(BaseModel):
-    # strict: `epochs: "60"` is a mistake worth hearing about, not something to convert silently.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DownloadParams(Section):
@@ -101,8 +68,8 @@ class DownloadParams(Section):
 
 
 class AugmentationParams(Section):
-    crop_scale: _range(PositiveShare)
-    crop_ratio: _range(Positive)
+    crop_scale: number_range(PositiveShare)
+    crop_ratio: number_range(Positive)
     flip: Share
     jitter: Share
     brightness: Share
@@ -111,7 +78,7 @@ class AugmentationParams(Section):
     hue: Annotated[float, Field(ge=0, le=0.5)]
     grey: Share
     blur: Share
-    blur_sigma: _range(Positive)
+    blur_sigma: number_range(Positive)
 
 
 class CacheViewsParams(Section):
@@ -133,12 +100,6 @@ class CacheViewsParams(Section):
         if count == 1:
             raise ValueError("must be 0 (fresh views) or at least 2 (training needs two)")
         return count
-
-
-class BackboneParams(Section):
-    name: Literal["resnet10", "resnet18", "resnet34", "resnet50"]
-    width: Annotated[int, Field(ge=4, le=512)]
-    stem: Literal["3x3", "3x3/2", "7x7"]
 
 
 class ProjectorParams(Section):
@@ -217,14 +178,14 @@ class ProbeParams(Section):
 class GradedParams(Section):
     """Strengths of each graded augmentation; an empty list leaves it out."""
 
-    brightness: _strengths(Doublings)
-    contrast: _strengths(Doublings)
-    saturation: _strengths(Doublings)
-    hue: _strengths(Annotated[float, Field(ge=0, le=0.5)])
-    grey: _strengths(Share)
-    blur: _strengths(Pixels)
-    noise: _strengths(NonNegative)
-    occlusion: _strengths(Share)
+    brightness: strengths(Doublings)
+    contrast: strengths(Doublings)
+    saturation: strengths(Doublings)
+    hue: strengths(Annotated[float, Field(ge=0, le=0.5)])
+    grey: strengths(Share)
+    blur: strengths(Pixels)
+    noise: strengths(NonNegative)
+    occlusion: strengths(Share)
 
 
 class UncertaintyParams(Section):

@@ -30,6 +30,7 @@ class RunRecord:
         made_from: folders of the earlier steps' results that the job reads. Of their records, and of those they were
             made from in turn, this record keeps step, parameters and what they were about: it is enough to make all of
             it again (`workflow/rerun.py`).
+        code: digest of the job's code; None: of the step's script and what it imports.
         identity: what the job is about: dataset, method, seed.
 
     It also keeps a digest of the job's code, and the SHA-256 of every file in `made_from`.
@@ -37,10 +38,17 @@ class RunRecord:
     Raises: Problem when one of `made_from` has no readable record.
     """
 
-    def __init__(self, step: str, params: dict[str, Any], made_from: Iterable[Path] = (), **identity: str | int):
+    def __init__(
+        self,
+        step: str,
+        params: dict[str, Any],
+        made_from: Iterable[Path] = (),
+        code: str | None = None,
+        **identity: str | int,
+    ):
         self.started = time.time()
         self.step, self.params, self.identity = step, params, identity
-        self.code = job_code.digest(step, identity.get("method"))
+        self.code = code or job_code.digest(step, identity.get("method"))
         self.inputs: dict[str, str] = {}
         self.made_from: dict[str, Any] = {}
         for folder in made_from:

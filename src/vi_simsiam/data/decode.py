@@ -17,18 +17,8 @@ from vi_simsiam.transforms.spatial import resize
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
 # Whatever the name says; no other decoder is started.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-_READ = (
-    "JPEG",
-    "PNG",
-    "WebP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "PPM",
-    "JPEG 2000",
-    "AVIF",
-    None,
-)  # the same as `kind_of` has them
+# The same as `kind_of` has them.
+_READ = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "PPM", "JPEG 2000", "AVIF", None)
 _ORIENTATION = 0x0112  # EXIF's key
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -78,16 +68,30 @@ def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np
 
     Returns: (size, size, channels) uint8. Raises: Unreadable with the reason.
     """
-    original = _load(data, 2 * size)
+    image = _flat(data, 2 * size, "L" if channels == 1 else "RGB", depth)
+    pixels = torch.from_numpy(np.array(image)).reshape(1, image.height, image.width, channels)
+    return resize(pixels, size)[0].numpy()
+
+
+def luma(data: bytes, size: int) -> np.ndarray:
+    """The luma (ITU-R BT.601) of the central square, upright, over white: (size, size) uint8. Raises: Unreadable."""
+    image = _flat(data, 2 * size, "L", FULL_DEPTH)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = left, top, left + side, top + side
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box))
+
+
+def _flat(data: bytes, side: int, mode: str, depth: int) -> Image.Image:
+    """An image upright, over white, in L or RGB; of a JPEG perhaps fewer pixels, but not fewer than `side` a side."""
+    original = _load(data, side)
     try:
         image = _turned(_eight_bit(original, depth), original)
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image.convert("RGBA"))
-        image = image.convert("L" if channels == 1 else "RGB")
+        return image.convert(mode)
     except (OSError, ValueError) as error:
         raise Unreadable(f"its pixels are of a kind that cannot be converted: {error}") from None
-    pixels = torch.from_numpy(np.array(image)).reshape(1, image.height, image.width, channels)
-    return resize(pixels, size)[0].numpy()
 
 
 def _load(data: bytes, side: int) -> Image.Image:

@@ -9,7 +9,7 @@ import functools
 import os
 from pathlib import Path
 
-from vi_simsiam.config import loading
+from vi_simsiam.config import encoders, loading
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
@@ -53,6 +53,23 @@ def soft_labels(config: dict, dataset: str) -> str | None:
     if path is not None and not Path(path).is_file():
         raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
     return None if path is None else _sha256(path)
+
+
+def weights(config: dict, dataset: str) -> str | None:
+    """SHA-256 of the weights that the encoders of a data set begin with; None: there is no file of them.
+
+    Raises: Problem when the file does not exist, or a package that the encoder needs is not installed.
+    """
+    backbone = loading.resolve(config, "pretrain", dataset)["backbone"]
+    try:
+        return _weights(backbone["name"], backbone.get("weights"))
+    except Problem as problem:
+        raise Problem(f"{dataset}: {problem}") from None
+
+
+@functools.cache
+def _weights(name: str, given: str | None) -> str | None:
+    return encoders.weights_checksum(name, given)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ Files of a store (N images of a split, V views of each, C 1 or 3 channels):
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,46 @@ def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
     """Names of a split's images, labels, views, table of view parameters and table of sources."""
     arrays = f"images_{split}.npy", f"labels_{split}.npy", f"views_{split}.npy"
     return *arrays, f"views_{split}.parquet", f"sources_{split}.parquet"
+
+
+class TrainingImages(Protocol):
+    """What a training reads: a `Store`, or whatever else has images, and views or features of views, of this form."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def mean(self) -> tuple[float, ...]: ...
+    @property
+    def std(self) -> tuple[float, ...]: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def sha256(self) -> dict[str, str]: ...
+    def images(self, split: SplitName) -> Any: ...
+    def labels(self, split: SplitName) -> np.ndarray: ...
+    def views(self, split: SplitName) -> Any: ...
+
+
+class Rows:
+    """Some rows of an array, read when they are asked for: of a memory map no copy.
+
+    Args:
+        array: (N, ...). rows: (n,) integers, which of them in which order.
+    """
+
+    def __init__(self, array: np.ndarray, rows: np.ndarray):
+        self.base, self._rows = array, np.asarray(rows, dtype=np.int64)
+        self.shape = (len(self._rows), *array.shape[1:])
+        self.dtype = array.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        return self.base[(self._rows[first], *rest)]
 
 
 @dataclass(frozen=True)
@@ -141,14 +181,14 @@ class Store:
                     raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
 
 
-def forget(array: np.ndarray) -> None:
+def forget(array: Any) -> None:
     """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
 
     Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
     as if it were all loaded. Does nothing to an array in memory, or where the system cannot be told.
     """
-    while isinstance(array, np.ndarray):
-        array = array.base
+    while (base := getattr(array, "base", None)) is not None:
+        array = base
     if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         array.madvise(mmap.MADV_DONTNEED)
 

@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("scores.csv"), metavar="FILE", help="table: .csv or .parquet (%(default)s)"
     )
-    parser.add_argument("--top", type=_positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
+    parser.add_argument("--top", type=positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
     parser.add_argument("--grid", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
-    parser.add_argument("--threads", type=_positive, help="that decode images (one per core)")
+    parser.add_argument("--threads", type=positive, help="that decode images (one per core)")
 
 
 def score(args: argparse.Namespace) -> int:
@@ -48,21 +48,21 @@ def score(args: argparse.Namespace) -> int:
     if args.grid is not None:
         from vi_simsiam.inference import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
-    model = _loaded(args)
+    model = opened(args.run, args.device)
     name = model.columns[1]
     stream = model.stream(args.images, args.threads)
     if stream.channels == 1:
-        _say("the model was trained on grey images: colours are turned to grey")
+        say("the model was trained on grey images: colours are turned to grey")
     extremes = Extremes(name, args.top or _TOP)
     unread = scored = 0
 
     def report(path: str, problem: str) -> None:
         nonlocal unread
         unread += 1
-        _say(f"not scored: {path}: {problem}")
+        say(f"not scored: {path}: {problem}")
 
     with ExitStack() as stack:
-        write = stack.enter_context(_writer(args.out))
+        write = stack.enter_context(table_writer(args.out))
         bar = stack.enter_context(tqdm(unit=" images", disable=not sys.stderr.isatty()))
         for table, pixels in model.scored(stream, report):
             write(table)
@@ -71,24 +71,25 @@ def score(args: argparse.Namespace) -> int:
                 extremes.add(table, pixels)
             bar.update(len(table))
         if not scored:
-            raise Problem(f"no image could be scored. {_counts(0, unread, stream.ignored)}")
+            raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
     undrawn = _draw(args.grid, extremes) if args.grid else None
     if args.top:
         _list(extremes)
     if model.training.doubt:
-        _say(f"warning: {model.training.doubt}")
+        say(f"warning: {model.training.doubt}")
     seconds = time.monotonic() - started
-    _say(f"{_counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
+    say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
     if undrawn:
         raise Problem(f"--grid {args.grid} could not be drawn: {undrawn}. The table is written.")
     return SOME_UNREAD if unread else 0
 
 
-def _loaded(args: argparse.Namespace) -> Model:
+def opened(run: Path, device: str | None) -> Model:
+    """The model of a folder. Raises: Problem, also for a device that is not there."""
     try:
-        return load(args.run, args.device)
-    except (RuntimeError, AssertionError) as error:  # torch's, of a device that is not there
-        raise Problem(f"--device {args.device}: {str(error).splitlines()[0]}") from None
+        return load(run, device)
+    except (RuntimeError, AssertionError) as error:  # torch's
+        raise Problem(f"--device {device}: {str(error).splitlines()[0]}") from None
 
 
 class Write(Protocol):
@@ -96,7 +97,7 @@ class Write(Protocol):
 
 
 @contextmanager
-def _writer(path: Path) -> Iterator[Write]:
+def table_writer(path: Path) -> Iterator[Write]:
     """What appends tables to a file, which appears when all of them are in it."""
     with replacing(path) as temporary, ExitStack() as stack:
         if path.suffix == ".csv":
@@ -136,25 +137,28 @@ def _list(extremes: Extremes) -> None:
             continue
         print(f"{title}:\n{extremes.score:>20}  percentile  path")
         for row in table.to_dict("records"):
-            print(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {_one_line(row['path'])}")
+            print(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {one_line(row['path'])}")
 
 
-def _counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
+def counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
+    """The sentence that counts images scored, files not read, and files ignored by kind."""
     parts = [f"{scored} images scored", f"{unread} could not be read"]
     parts += [f"{count} files ignored ({kind})" for kind, count in sorted(ignored.items())]
     return ", ".join(parts) + "."
 
 
-def _say(line: str) -> None:
-    tqdm.write(_one_line(line), file=sys.stderr)
+def say(line: str) -> None:
+    """A line on the terminal, above a progress bar if there is one."""
+    tqdm.write(one_line(line), file=sys.stderr)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Names of files come from anywhere: a terminal must not take them for commands."""
     return printable(writable(text))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An argument that is a number from 1."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
     return int(text)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below
@@ -28,13 +27,13 @@ _AHEAD = 8  # images decoded ahead of the one that is asked for, per thread
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: its path, and its pixels, uint8 (size, size, channels), or why there are none.
+    """One image: its path, and what `Stream.prepared` made of it, or why there is nothing.
 
     remarks: what the decoder warned of.
     """
 
     path: str
-    pixels: np.ndarray | None
+    pixels: Any
     problem: str | None = None
     remarks: tuple[str, ...] = ()
 
@@ -67,6 +66,7 @@ class Stream:
     threads: int = 1
     depth: int = FULL_DEPTH
     ignored: Counter = field(default_factory=Counter)
+    _listed: list[tuple[str, Callable[[], bytes]]] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
         if isinstance(self.inputs, (str, os.PathLike)):
@@ -79,13 +79,22 @@ class Stream:
             if not path.exists():
                 raise Problem(f"{writable(path)}: there is no such file or folder.")
 
+    def prepared(self, data: bytes) -> Any:
+        """What is made of a file's contents: its pixels, uint8 (size, size, channels). Raises: Unreadable."""
+        return decode(data, self.size, self.channels, self.depth)
+
+    def count(self) -> int:
+        """How many files will be read. They are listed now, and not again when they are."""
+        self._listed = list(self._files())
+        return len(self._listed)
+
     def __iter__(self) -> Iterator[Picture]:
         """The pictures in the order of the inputs, within a folder or archive in the order of their names."""
         listen()
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque = deque()
             try:
-                for path, read in self._files():
+                for path, read in self._files() if self._listed is None else self._listed:
                     waiting.append(pool.submit(self._decode, path, read))
                     if len(waiting) > self.threads * _AHEAD:
                         yield _warned(waiting.popleft().result())
@@ -98,8 +107,7 @@ class Stream:
     def _decode(self, path: str, read: Callable[[], bytes]) -> Picture:
         with remarks() as texts:
             try:
-                pixels = decode(read(), self.size, self.channels, self.depth)
-                return Picture(path, pixels, remarks=tuple(texts))
+                return Picture(path, self.prepared(read()), remarks=tuple(texts))
             except Unreadable as error:
                 return Picture(path, None, str(error))
 

@@ -4,16 +4,18 @@ The scores lie in the model's folder as scoring.json. Beside them stand the rule
 versions of the packages, so that the folder can be used without the data.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, write_json
 from vi_simsiam.core.record import versions
-from vi_simsiam.data.store import Store
+from vi_simsiam.data.store import Rows, TrainingImages
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
 from vi_simsiam.stats.intervals import wilson
@@ -70,15 +72,30 @@ class TrainingScores:
         return 50 * (below + upto) / len(self.values)
 
 
-def write(folder: Path, model: Method, store: Store) -> None:
-    """Score the training images, as they are, and write `folder`/scoring.json beside the saved model."""
+def write(
+    folder: Path,
+    model: Method,
+    store: TrainingImages,
+    features: np.ndarray | Rows | None = None,
+    device: torch.device | None = None,
+) -> None:
+    """Score the training images, as they are, and write `folder`/scoring.json beside the saved model.
+
+    Args:
+        folder: of the model.
+        model: moved to the device.
+        store: its training images.
+        features: (N, dim) of these images as they are, where they are known.
+        device: the GPU if there is one unless named.
+    """
     name = model.certainty_scores[0] if model.certainty_scores else None
     images, values, central, above = store.images("train"), np.empty(0, np.float32), 0, 0
     if name is not None:
-        model.to(best_device())
-        whole = _scores(model, name, images)
+        model.to(device or best_device())
+        encoded = batches(images, _BATCH) if features is None else _pieces(features)
+        whole = _scores(model, name, encoded)
         rows = np.arange(0, len(images), -(-len(images) // _CENTRAL))
-        quarter = _scores(model, name, _central(images[rows]))
+        quarter = _scores(model, name, batches(_central(images[rows]), _BATCH))
         central, above = len(rows), int((quarter < whole[rows]).sum())
         values = np.sort(whole)
         if len(values) > _MOST:
@@ -98,8 +115,14 @@ def write(folder: Path, model: Method, store: Store) -> None:
     )
 
 
-def _scores(model: Method, name: str, images: np.ndarray) -> np.ndarray:
-    return extract(model, batches(images, _BATCH), lambda f: {name: model.certainty(f)[name]})[name].numpy()
+def _scores(model: Method, name: str, images: Iterable[Tensor]) -> np.ndarray:
+    return extract(model, images, lambda f: {name: model.certainty(f)[name]})[name].numpy()
+
+
+def _pieces(features: np.ndarray | Rows) -> Iterator[Tensor]:
+    """Features in batches, which a model with a frozen encoder takes as they are."""
+    for start in range(0, len(features), _BATCH):
+        yield torch.from_numpy(np.array(features[start : start + _BATCH], dtype=np.float32))
 
 
 def _central(images: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
 
 def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any) -> dict[str, Any]:
     """What model.json holds: all that is needed to build the network again and to prepare its images."""
+    resized = {"input_size": images.input_size, "interpolation": images.interpolation}
     return {
         "format": FORMAT,
         "method": method,
@@ -42,6 +43,7 @@ def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any
             "mean": list(images.mean),
             "std": list(images.std),
             **({} if images.depth == 16 else {"depth": images.depth}),
+            **(resized if images.input_size is not None else {}),
         },
         **more,
     }
@@ -57,7 +59,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
         raise Problem(f"{folder / 'model.json'} is not a model description of format {FORMAT}. Run `pretrain` again.")
     method = description["method"]
     spec = description["images"]
-    images = ImageSpec(spec["size"], spec["channels"], tuple(spec["mean"]), tuple(spec["std"]), spec.get("depth", 16))
+    images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
     model = build(method, parse("pretrain", description["params"], method), images)
     path = folder / "model.safetensors"
     try:

@@ -5,14 +5,19 @@ returns the three terms of the variational objective, which training adds up and
 the schedule are the same for all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.config.schema import BackboneParams
-from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.methods import encoders
+
+# Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen.
+_PIECE = 64
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,12 @@ class ImageSpec:
     Attributes:
         size: height and width in pixels.
         channels: 1 or 3.
-        mean, std: per channel, of images in [0, 1]; inputs are standardised with them.
+        mean, std: per channel, of images in [0, 1]; inputs are standardised with them. Three of a grey image where the
+            encoder knows only colour images: it then sees the grey three times.
         depth: bits that were used of grey images of 16 bits; new images are read in the same way.
+        input_size: pixels, height and width, to which the encoder has its images resized; None: it takes them as they
+            are.
+        interpolation: bilinear or bicubic, antialiased, to `input_size`.
     """
 
     size: int
@@ -31,6 +40,8 @@ class ImageSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     depth: int = 16
+    input_size: int | None = None
+    interpolation: str = "bilinear"
 
 
 class Losses(NamedTuple):
@@ -60,6 +71,9 @@ class Method(nn.Module):
     latent: ClassVar[type | None]  # class of p_theta(z | x); None: the method has no latent
     prior: ClassVar[type | None]  # class of p(z)
     target: ClassVar[type | None]  # class of q(z | x)
+    needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
+    # What has features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
+    kept: Callable[[Tensor], Tensor] | None = None
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
 
     def __init_subclass__(cls, **kwargs):
@@ -70,17 +84,73 @@ class Method(nn.Module):
 
     def __init__(self, backbone: BackboneParams, images: ImageSpec):
         super().__init__()
-        self.backbone = ResNet(backbone.name, backbone.width, backbone.stem, images.channels)
+        self.images, self.frozen = images, backbone.frozen
+        self.backbone = encoders.network(backbone, len(images.mean), images.input_size or images.size)
+        if self.frozen:
+            self.backbone.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(images.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> Self:
+        """As of every module; but a frozen encoder stays in evaluation mode, so its batch norms do not learn."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
+
+    @property
+    def trained_encoder(self) -> nn.Module:
+        """The encoder that the optimiser changes, unless it is frozen."""
+        return self.backbone
+
     def features(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read."""
-        return self.backbone(self.standardised(images))
+        """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read.
+
+        What are features already, of a frozen encoder, stays as it is.
+        """
+        if self.frozen:
+            if images.ndim == 2:
+                return images
+            # A training's views are not asked for again, unless they are cached, and then it gets their features.
+            return self.encode(images) if self.kept is None or self.training else self.kept(images)
+        if self.images.input_size is None or self.backbone.training:
+            return self.backbone(self.standardised(images))
+        # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
+        return torch.cat([self.backbone(self.standardised(piece)) for piece in images.split(_PIECE)])
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1] to (B, dim) features of an encoder that is frozen, or in evaluation mode.
+
+        They are float32, rounded to float16.
+
+        Features of an image do not depend on the images beside it, in no bit: pieces all have one size, for which a
+        library has one way of computing.
+
+        Raises: Problem where float16 cannot hold a feature.
+        """
+        parts = []
+        for piece in images.split(_PIECE):
+            full = torch.cat([piece, piece.new_zeros(_PIECE - len(piece), *piece.shape[1:])])
+            parts.append(self.backbone(self.standardised(full))[: len(piece)].to(torch.float16))
+        features = torch.cat(parts)
+        if not torch.isfinite(features).all():
+            raise Problem(
+                "the encoder gives features that are not finite or beyond 65504: its weights do not belong to "
+                "it. Name others in pretrain.backbone.weights."
+            )
+        return features.float()
 
     def standardised(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1], with the mean and std of the training images taken out."""
+        """(B, C, H, W) images in [0, 1] as the encoder wants them: of its size, with its mean and std taken out."""
+        if (size := self.images.input_size) not in (None, images.shape[-1]):
+            resized = nn.functional.interpolate(images, (size, size), mode=self.images.interpolation, antialias=True)
+            images = resized.clamp(0, 1)  # a bicubic filter goes beyond; image files cannot
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
+        """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
+        encoders.load(self.backbone, tensors, origin)
 
     def embedding(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""
@@ -95,6 +165,7 @@ class Method(nn.Module):
 
         Args:
             views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
+                Of a frozen encoder also their features, (B, dim), unless the method `needs_pixels`.
             progress: share of the training that is done, in [0, 1).
         """
         raise TypeError(f"{type(self).__name__} has no objective")

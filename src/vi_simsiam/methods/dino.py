@@ -56,11 +56,21 @@ class Dino(Method):
         super().__init__(params.backbone, images)
         self.dino: DinoParams = params.dino
         self.head = Head(self.backbone.dim, params.projector, self.dino.prototypes)
-        self.student_backbone = copy.deepcopy(self.backbone)
+        if not self.frozen:  # else both have the same
+            self.student_backbone = copy.deepcopy(self.backbone)
         self.student_head = copy.deepcopy(self.head)
         self.backbone.requires_grad_(False)
         self.head.requires_grad_(False)
         self.register_buffer("centre", torch.zeros(self.dino.prototypes))
+
+    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
+        super().begin_with(tensors, origin)
+        if not self.frozen:
+            self.student_backbone.load_state_dict(self.backbone.state_dict())
+
+    @property
+    def trained_encoder(self) -> nn.Module:
+        return self.backbone if self.frozen else self.student_backbone
 
     def embedding(self, features: Tensor) -> Tensor:
         return self.head.embedding(features)
@@ -76,10 +86,13 @@ class Dino(Method):
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         with torch.no_grad():
-            z = [self.head.embedding(self.features(view)) for view in views]
+            features = [self.features(view) for view in views]
+            z = [self.head.embedding(f) for f in features]
             logits = [self.head.logits(each) for each in z]
             q = [self.teacher_probabilities(t) for t in logits]
-        students = [self.student_head(self.student_backbone(self.standardised(view))) for view in views]
+        if not self.frozen:
+            features = [self.student_backbone(self.standardised(view)) for view in views]
+        students = [self.student_head(f) for f in features]
         log_p = [torch.log_softmax(s / self.dino.student_temperature, dim=-1) for s in students]
         # Each student's view against the teacher's other view.
         align = -((q[1] * log_p[0]).sum(-1).mean() + (q[0] * log_p[1]).sum(-1).mean()) / 2
@@ -96,7 +109,8 @@ class Dino(Method):
         """The teacher's weights follow the student's, ever more slowly: momentum rises to 1 in half a cosine."""
         start = self.dino.teacher_momentum
         momentum = 1 - (1 - start) * (1 + math.cos(math.pi * progress)) / 2
-        for teacher, student in ((self.backbone, self.student_backbone), (self.head, self.student_head)):
+        followed = [] if self.frozen else [(self.backbone, self.student_backbone)]
+        for teacher, student in (*followed, (self.head, self.student_head)):
             pairs = zip(teacher.parameters(), student.parameters(), strict=True)
             for ours, theirs in pairs:
                 ours.lerp_(theirs, 1 - momentum)

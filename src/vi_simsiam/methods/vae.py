@@ -11,6 +11,8 @@ from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
+_DECODER_WIDTH = 32  # where the encoder has no width
+
 
 class Vae(Method):
     """Reconstruct each view from a Gaussian code; the posterior's width is the per-image uncertainty.
@@ -22,12 +24,13 @@ class Vae(Method):
 
     latent = prior = target = Normal
     certainty_scores = ("posterior_precision",)
+    needs_pixels = True  # which are reconstructed
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)
         self.sigma = params.vae.sigma
         self.posterior_head = nn.Linear(self.backbone.dim, 2 * params.vae.latent)
-        self.decoder = Decoder(params.vae.latent, params.backbone.width, images)
+        self.decoder = Decoder(params.vae.latent, params.backbone.width or _DECODER_WIDTH, images)
 
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, dim) features to mean and log sigma of q(z | x), each (B, d), float32."""

@@ -1,9 +1,63 @@
-"""ResNet encoders of any width, from torchvision's blocks (He et al. 2016, arXiv 1512.03385)."""
+"""ResNet encoders of any width (He et al. 2016, arXiv 1512.03385), with torchvision's layers and names of parameters.
+
+The blocks are written out here, because an import of torchvision takes longer than all that a short job does.
+"""
 
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions, the first with the stride, and the input added to what they give.
+
+    Args:
+        inputs, planes: channels of the input and of the output.
+        stride: of the block.
+        downsample: gives the input the output's shape; None: it has it.
+    """
+
+    expansion = 1
+
+    def __init__(self, inputs: int, planes: int, stride: int, downsample: nn.Module | None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, planes, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        out += x if self.downsample is None else self.downsample(x)
+        return self.relu(out)
+
+
+class Bottleneck(nn.Module):
+    """A 3 x 3 convolution with the stride between two of 1 x 1. Arguments as of `BasicBlock`; 4 x planes outputs."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, planes: int, stride: int, downsample: nn.Module | None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        out += x if self.downsample is None else self.downsample(x)
+        return self.relu(out)
+
 
 _LAYOUTS: dict[str, tuple[type, tuple[int, ...]]] = {
     "resnet10": (BasicBlock, (1, 1, 1, 1)),
@@ -71,7 +125,7 @@ def _stage(block: type, inputs: int, planes: int, depth: int, stride: int) -> nn
     if stride != 1 or inputs != outputs:
         downsample = nn.Sequential(_Projection(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
     first = block(inputs, planes, stride, downsample)
-    return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
+    return nn.Sequential(first, *(block(outputs, planes, 1, None) for _ in range(depth - 1)))
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int, last_norm: bool = False) -> nn.Sequential:

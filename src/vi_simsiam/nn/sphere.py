@@ -66,7 +66,8 @@ class OnSphere(Distribution):
             raise ValueError(f"loc must have shape (..., d) with d >= 2, not {tuple(loc.shape)}")
         if not isinstance(concentration, Tensor):
             concentration = torch.as_tensor(concentration, dtype=loc.dtype, device=loc.device)
-        batch_shape = torch.broadcast_shapes(loc.shape[:-1], concentration.shape)
+        # Not torch.broadcast_shapes, which imports sympy, for more than a second.
+        batch_shape = torch.broadcast_tensors(loc[..., 0], concentration)[0].shape
         self.loc = loc.expand(*batch_shape, loc.shape[-1])
         self.concentration = concentration.expand(batch_shape)
         super().__init__(batch_shape, loc.shape[-1:], validate_args=validate_args)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit  # not scipy.stats, which takes a second to import
 
 
 class Estimate(NamedTuple):
@@ -38,7 +38,7 @@ def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan, 0)
     p = float(correct.mean())
     size = float(n) if image is None else _effective_size(correct, np.asarray(image), p)
-    z = float(norm.ppf(0.975))
+    z = float(ndtri(0.975))
     centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * math.sqrt(p * (1 - p) / size + z**2 / (4 * size**2))
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n)
@@ -78,7 +78,7 @@ def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
     if not len(values):
         return Estimate(math.nan, math.nan, math.nan, 0)
     estimate, n = values[:, 0].mean(), len(values)
-    seeds = t.ppf(0.975, n - 1) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
+    seeds = stdtrit(n - 1, 0.975) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
     # A bootstrap interval may lie beside its estimate: that side's distance is then 0.
     low, high = (max(0.0, distance) for distance in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
     low, high = estimate - math.hypot(low, seeds), estimate + math.hypot(high, seeds)

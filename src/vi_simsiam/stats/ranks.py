@@ -9,10 +9,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score, roc_curve
 
-from vi_simsiam.stats.bootstrap import Resamples
+from vi_simsiam.stats.bootstrap import Resamples, Statistic
 
 _PASSED = (19, 20)  # the share of positives that FPR95 lets pass, as whole numbers: 0.95 is not one in floating point
 
@@ -97,6 +95,11 @@ class Ranked:
         return resamples.once((self, "squares"), make)
 
 
+def as_it_is(statistic: Statistic, rows: Ranked) -> float:
+    """A statistic of the images themselves, each drawn once. `rows`: any of those that it looks at."""
+    return float(statistic.resampled(Resamples(np.ones((1, int(rows.columns.max()) + 1), np.int32)))[0])
+
+
 class Auroc:
     """Area under the ROC curve: the probability that a positive has a higher score than a negative (ties: half).
 
@@ -105,8 +108,8 @@ class Auroc:
 
     def __init__(self, scores: Ranked, positive: NDArray[np.bool_]):
         self.scores, self.width = scores, len(scores)
-        self.point = roc_auc_score(positive, scores.values)
         self._positive = np.asarray(positive)[scores.order].astype(float)
+        self.point = as_it_is(self, scores)
 
     def resampled(self, resamples: Resamples) -> NDArray:
         weights = self.scores.weights(resamples)
@@ -122,8 +125,8 @@ class Spearman:
 
     def __init__(self, x: Ranked, y: Ranked):
         self.x, self.y, self.width = x, y, len(x)
-        self.point = spearmanr(x.values, y.values).statistic
         self._y_at = y.group_of_row[x.order]
+        self.point = as_it_is(self, x)
 
     def resampled(self, resamples: Resamples) -> NDArray:
         y = self.y.ranks(resamples).take(self._y_at, axis=1)
@@ -140,10 +143,8 @@ class FalsePositiveRate:
 
     def __init__(self, scores: Ranked, positive: NDArray[np.bool_]):
         self.scores, self.width = scores, len(scores)
-        rates, passed, _ = roc_curve(positive, scores.values, drop_intermediate=False)
-        count, (numerator, denominator) = int(np.sum(positive)), _PASSED
-        self.point = rates[np.flatnonzero(denominator * np.rint(passed * count) >= numerator * count)[0]]
         self._positive = np.asarray(positive)[scores.order].astype(np.int32)
+        self.point = as_it_is(self, scores)
 
     def resampled(self, resamples: Resamples) -> NDArray:
         below = self.scores.cumulative(resamples)

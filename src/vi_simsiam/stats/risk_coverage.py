@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from vi_simsiam.stats.bootstrap import Resamples
-from vi_simsiam.stats.ranks import Ranked
+from vi_simsiam.stats.ranks import Ranked, as_it_is
 
 
 class Aurc:
@@ -31,7 +31,7 @@ class Aurc:
         # A resample of n images has at most n times as many rows as the image with most of them.
         longest = images * int(np.bincount(scores.columns).max())
         self._harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, longest + 1))])
-        self.point = float(self.resampled(Resamples(np.ones((1, images), np.int32)))[0])
+        self.point = as_it_is(self, scores)
 
     def resampled(self, resamples: Resamples) -> NDArray:
         return resamples.once((self, "aurc"), lambda: self._areas(resamples))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import FORGET_AFTER, Store, forget
+from vi_simsiam.data.store import FORGET_AFTER, TrainingImages, forget
 from vi_simsiam.transforms.views import ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
@@ -32,11 +32,14 @@ class ViewBatches:
         seed: of order and views.
         device: where the views are wanted.
         rank, ranks: this process's number, from 0, and how many there are.
+
+    Attributes:
+        views: the cached ones, (N, V, size, size, C); set to features of theirs, (N, V, dim), to be given those.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: TrainingImages,
         augmentation: Views,
         batch_size: int,
         seed: int,
@@ -61,7 +64,7 @@ class ViewBatches:
         return len(self.images) // self.batch_size
 
     def epoch(self, epoch: int, prefetch: bool | None = None) -> Iterator[Pair]:
-        """Pairs of (batch_size / ranks, C, size, size) float views in [0, 1] on the device.
+        """Pairs of (batch_size / ranks, C, size, size) float views in [0, 1] on the device, or of their features.
 
         A last short batch is left out.
 
@@ -105,7 +108,8 @@ class ViewBatches:
         return partial(self._floats, pair)
 
     def _floats(self, pair: list[Tensor]) -> Pair:
-        return tuple(views.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255 for views in pair)
+        pair = [views.to(self.device, non_blocking=True) for views in pair]
+        return tuple(v.float() if v.ndim == 2 else v.permute(0, 3, 1, 2).float() / 255 for v in pair)
 
     def _in_memory(self, images: np.ndarray) -> Tensor:
         images = torch.from_numpy(images)

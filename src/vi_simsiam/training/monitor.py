@@ -2,17 +2,17 @@
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
-from vi_simsiam.data.store import Store
+from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import Method
 from vi_simsiam.probing import knn
 from vi_simsiam.probing.features import batches, extract
+from vi_simsiam.stats.ranks import auroc
 
 _MONITORED_IMAGES = 2000  # training images, or up to twice as many
 
 
-def monitor(model: Method, store: Store, device: torch.device) -> dict[str, float | None]:
+def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[str, float | None]:
     """What some training images say, one by one left out: no test image is looked at while training.
 
     Returns: `knn_top1`, the 20-NN accuracy; `certainty_auroc`, how well the method's own certainty score tells the
@@ -33,6 +33,6 @@ def monitor(model: Method, store: Store, device: torch.device) -> dict[str, floa
     features = outputs["features"].to(device)
     right = knn.predict(features, features, labels, k=20, temperature=0.1, leave_one_out=True) == labels
     row: dict[str, float | None] = {"knn_top1": right.float().mean().item()}
-    if own and 0 < right.sum() < len(right):
-        row["certainty_auroc"] = float(roc_auc_score(right.cpu(), outputs[own[0]]))
+    if own and (judged := auroc(outputs[own[0]], right.cpu())) is not None:
+        row["certainty_auroc"] = judged.point
     return row

@@ -3,19 +3,20 @@
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor
 
+from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import Store
-from vi_simsiam.methods import ImageSpec, Losses, Method, build
+from vi_simsiam.data.store import TrainingImages
+from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
+from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
@@ -25,42 +26,57 @@ from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
 from vi_simsiam.transforms.views import Views
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 # A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
 _CHECKPOINT_EVERY = 20
 
 
-def image_spec(store: Store) -> ImageSpec:
-    return ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
+def image_spec(store: TrainingImages, backbone: BackboneParams) -> ImageSpec:
+    """The store's images as an encoder wants them."""
+    images = ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
+    images = replace(images, **encoders.preprocessing(backbone))
+    if images.channels not in (1, len(images.mean)):
+        raise Problem(
+            f"pretrain.backbone.weights = {backbone.weights}: its encoder takes grey images, and these have colours."
+        )
+    return images
 
 
 def pretrain(
     name: str,
     params: PretrainParams | UntrainedParams,
-    store: Store,
+    store: TrainingImages,
     augmentation: Views,
     seed: int,
     checkpoint: Path | None = None,
+    features: Path | None = None,
+    device: torch.device | None = None,
 ) -> tuple[Method, list[dict[str, Any]]]:
     """Train one method on one data set.
 
     Args:
         name: of the method; `untrained` comes back as it was initialised.
         params: the job's parameters.
-        store: images and cached views.
+        store: images and cached views; or, with a frozen encoder, features of views in their place.
         augmentation: draws fresh views where none are cached.
         seed: of the initialisation, the order and the views.
         checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
             has been written.
+        features: folder where the features of cached views are kept, with a frozen encoder; None: views are encoded
+            each time.
+        device: the GPU if there is one unless named.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
     Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
         devices.
     """
-    device = best_device()
+    device = device or best_device()
     if isinstance(params, UntrainedParams):
         return _initialised(name, params, store, seed).eval(), []
     check_devices(params, device)
-    job = name, params, store, augmentation, seed, device, checkpoint
+    job = name, params, store, augmentation, seed, device, checkpoint, features
     if params.devices == 1:
         model, _, history = _train(*job)
         return model.cpu().eval(), history
@@ -91,9 +107,13 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
         )
 
 
-def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Store, seed: int) -> Method:
+def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
     torch.manual_seed(randomness.seed(seed, "initialisation"))
-    return build(name, params, image_spec(store))
+    images = image_spec(store, params.backbone)
+    model = build(name, params, images)
+    if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
+        model.begin_with(*weights)
+    return model
 
 
 def _train_together(*job_and_result: Any) -> None:
@@ -107,18 +127,23 @@ def _train_together(*job_and_result: Any) -> None:
 def _train(
     name: str,
     params: PretrainParams,
-    store: Store,
+    store: TrainingImages,
     augmentation: Views,
     seed: int,
     device: torch.device,
     checkpoint: Path | None,
+    features: Path | None = None,
 ) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
     """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
     if device.type == "cpu":
         torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
-    run = Training(fabric, _initialised(name, params, store, seed), views, params, seed)
+    model = _initialised(name, params, store, seed)
+    cache = feature_cache.use(model.to(fabric.device), features)
+    if cache is not None and not model.needs_pixels and views.views.shape[1]:
+        views.views = cache.of_views(store.views("train"))
+    run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
@@ -141,8 +166,12 @@ def _train(
     return run.model, run.optimizer, history
 
 
-def launched(params: PretrainParams, device: torch.device) -> Fabric:
+def launched(params: PretrainParams, device: torch.device) -> "Fabric":
     """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
+    # Imported here, because it takes seconds and not every job trains.
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
     strategy: Any = "auto"
     if params.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
@@ -172,13 +201,17 @@ class Training:
         params, seed: as in `pretrain`.
     """
 
-    def __init__(self, fabric: Fabric, model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+    def __init__(self, fabric: "Fabric", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
         self.fabric = fabric
         if params.devices > 1 and params.sync_batchnorm:
             model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.SGD(trained, lr=1.0, momentum=params.momentum, weight_decay=params.weight_decay)
+        self.optimizer = torch.optim.SGD(
+            _groups(self.model, params.backbone.lr_factor),
+            lr=1.0,
+            momentum=params.momentum,
+            weight_decay=params.weight_decay,
+        )
         self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
@@ -197,7 +230,7 @@ class Training:
         for views in self.views.epoch(epoch):
             rate = learning_rate(step, self.steps, self.warmup, self.peak)
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["factor"]
             losses: Losses = self.wrapped(views, step / self.steps)
             self.stepped.zero_grad(set_to_none=True)
             self.fabric.backward(losses.total)
@@ -217,11 +250,24 @@ class Training:
         return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
 
 
+def _groups(model: Method, lr_factor: float) -> list[dict[str, Any]]:
+    """The parameters that are trained, in groups of one learning rate, each with its `factor` on it."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if lr_factor == 1:
+        return [{"params": trained, "factor": 1.0}]
+    encoder = set(model.trained_encoder.parameters())
+    after = [parameter for parameter in trained if parameter not in encoder]
+    before = [parameter for parameter in trained if parameter in encoder]
+    return [{"params": after, "factor": 1.0}, {"params": before, "factor": lr_factor}]
+
+
 @torch.no_grad()
 def _average_batch_statistics(model: Method) -> None:
     """Give all processes the mean of their running means and variances, so that they evaluate the same network."""
     if distributed.count() > 1:
         for name, buffer in model.named_buffers():
+            if model.frozen and name.startswith("backbone."):
+                continue  # they are all as its weights have them
             if name.endswith(("running_mean", "running_var")):
                 buffer.copy_(distributed.mean(buffer))
 

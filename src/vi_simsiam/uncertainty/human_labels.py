@@ -7,7 +7,7 @@ the order of CIFAR-10's test set.
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
@@ -40,7 +40,7 @@ def label_entropy(path: Path, store: Store) -> np.ndarray:
             path,
             f"its most frequent answer is the label of only {agreement:.0%} of the images: another order, or data set",
         )
-    return entropy(chosen, axis=1)
+    return entr(chosen / chosen.sum(1, keepdims=True)).sum(1)
 
 
 def _read(path: Path) -> np.ndarray:

@@ -41,11 +41,22 @@ class Scorer:
 
         Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
         """
-        named = extract(self.model, images, self._read)
-        return {
-            name: tensor.numpy().astype(np.int64 if name in ("predicted", "knn_predicted") else np.float64)
-            for name, tensor in named.items()
-        }
+        return _columns(extract(self.model, images, self._read))
+
+    def score_views(self, views: np.ndarray, batch_size: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Score the views of N images.
+
+        Args:
+            views: uint8 (N, V, H, W, C), V >= 2.
+
+        Returns: as `score`, columns of N V values, and how well the views of an image agree: the mean cosine between
+            their embeddings, over all pairs, (N,) in [-1/(V-1), 1].
+        """
+        n, count = views.shape[:2]
+        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size)
+        named = extract(self.model, flat, lambda f: self._read(f) | {"embedding": self.model.embedding(f)})
+        z = named.pop("embedding").view(n, count, -1)
+        return _columns(named), agreement(z).numpy()
 
     def _read(self, features: Tensor) -> dict[str, Tensor]:
         features = features.float()
@@ -67,18 +78,18 @@ class Scorer:
         return out
 
 
-def view_agreement(model: Method, views: np.ndarray, batch_size: int) -> np.ndarray:
-    """Mean cosine between the embeddings of an image's views, over all pairs: (N,) in [-1/(V-1), 1].
-
-    Args:
-        views: uint8 (N, V, H, W, C), V >= 2.
-    """
-    n, count = views.shape[:2]
-    flat = views.reshape(n * count, *views.shape[2:])
-    z = extract(model, batches(flat, batch_size), lambda f: {"z": model.embedding(f)})["z"].double()
+def agreement(z: Tensor) -> Tensor:
+    """Mean cosine over all pairs of views, of embeddings (N, V, d) of length 1: (N,) float64."""
+    z, count = z.double(), z.shape[1]
     # |sum of z|^2 = V + the sum over ordered pairs of different views
-    squared = z.view(n, count, -1).sum(1).square().sum(-1)
-    return ((squared - count) / (count * (count - 1))).numpy()
+    return (z.sum(1).square().sum(-1) - count) / (count * (count - 1))
+
+
+def _columns(named: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    return {
+        name: tensor.numpy().astype(np.int64 if name in ("predicted", "knn_predicted") else np.float64)
+        for name, tensor in named.items()
+    }
 
 
 def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:

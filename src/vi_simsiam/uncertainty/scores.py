@@ -21,6 +21,7 @@ class Score:
     Args:
         name: its column in the tables of the step `uncertainty`.
         meaning: what it is, for readers of this table.
+        explained: one sentence for people who look at the score: what it measures and what it does not.
         range: what values it can have, with the unit if there is one.
         method: the method that states it as its own; None: the step computes it for every method that allows it.
         measured: whether the measures of docs/metrics.md are taken of it, and whether it can be the method's own score.
@@ -32,6 +33,7 @@ class Score:
     name: str
     meaning: str
     range: str
+    explained: str = ""
     method: str | None = None
     measured: bool = True
     label: str = ""
@@ -47,39 +49,55 @@ class Score:
 _ROWS = (
     Score(
         "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
+        explained="How well the model expects to predict another view of the image, higher is more certain; it is not "
+        "whether people will agree on the image, nor whether something in it is defective or rare.",
         label="κ", colour="#D55E00", place=1,
     ),
     Score(
         "negative_entropy", "minus the entropy of the categorical output", "[-ln K, 0] nats", method="dino",
+        explained="How surely DINO's teacher puts the image into one of its prototypes; it is no class of anybody's.",
         label="−entropy", colour="#CC79A7", place=3,
     ),
     Score(
         "posterior_precision", "minus the mean log sigma of the posterior", "[-7, 7] nats", method="vae",
+        explained="How narrow the VAE's code of the image is; it follows pixels more than what they show.",
         colour="#009E73", place=4,
     ),
-    Score("feature_norm", "length of the features", "[0, inf)", colour="#999999", line=(0, (2, 1)), place=9),
+    Score(
+        "feature_norm", "length of the features", "[0, inf)",
+        explained="How strongly the encoder responds to the image; few encoders were trained to make it a certainty.",
+        colour="#999999", line=(0, (2, 1)), place=9,
+    ),
     Score(
         "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",
+        explained="How alike the model finds random crops and colourings of the image; an image of one texture agrees "
+        "with itself whatever it shows.",
         colour="#0072B2", line=(0, (1, 1)), place=7,
     ),
     Score(
         "kappa_view_mean", "geometric mean of kappa over an image's views", "(0, inf)",
+        explained="κ of random crops and colourings of the image instead of the whole.",
         label="κ, mean over views", colour="#E69F00", line=(0, (5, 1)), place=2,
     ),
     Score(
         "knn_density", "mean cosine to the k nearest training images", "[-1, 1]",
+        explained="How like its nearest images an image is: low for what is unlike all others, such as rare things and "
+        "defects; a common image can still be hard.",
         label="k-NN density", colour="#56B4E9", line=(0, (5, 1, 1, 1)), place=8,
     ),
     Score(
         "probe_confidence", "largest probability of the linear probe", "[1/classes, 1]",
+        explained="How sure a classifier that was trained with labels is of its class; it can be sure and wrong.",
         colour="#222222", line=(0, (3, 1)), place=6,
     ),
     Score(
         "expected_cosine", "kappa / (kappa + d - 1): it ranks as kappa does, so it is not measured again", "(0, 1)",
+        explained="The agreement with another view that κ stands for, as a cosine; it orders images as κ does.",
         method="vi_simsiam", measured=False, place=10,
     ),
     Score(
         "crop_area", "no score: the true area of a graded crop, for comparison", "(0, 1]",
+        explained="How much of the image a crop holds: no score, but what crops differ in.",
         measured=False, label="true crop area", colour="#000000", place=11,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say rows test images."""
+"""The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say of test images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from vi_simsiam.uncertainty.human_labels import label_entropy
 from vi_simsiam.uncertainty.measures import Tables
 from vi_simsiam.uncertainty.ood import matched
 from vi_simsiam.uncertainty.salience import salience
-from vi_simsiam.uncertainty.scorer import Scorer, neighbour_correct, view_agreement, view_mean
+from vi_simsiam.uncertainty.scorer import Scorer, neighbour_correct, view_mean
 
 _FEATURES = 10_000  # rows of features that are scored at once
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}
@@ -39,12 +39,12 @@ def evaluate(
     entropy = None if params.soft_labels is None else label_entropy(Path(params.soft_labels), store)  # fails early
     views = store.view_parameters("test").copy()
     views["label"] = truth[views["index"]]
-    flat = store.views("test").reshape(len(views), *pictures.shape[1:])
-    views = _judged(views, scorer.score(batches(flat, size)))
+    columns, agreement = scorer.score_views(store.views("test"), size)
+    views = _judged(views, columns)
 
     whole = scorer.score(batches(pictures, size))
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
-    images["view_agreement"] = view_agreement(scorer.model, store.views("test"), size)
+    images["view_agreement"] = agreement
     if "kappa" in views:
         images["kappa_view_mean"] = view_mean(views["kappa"].to_numpy(), views["index"].to_numpy())
     if (truth >= 0).any():

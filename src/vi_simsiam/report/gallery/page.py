@@ -1,4 +1,4 @@
-"""The gallery: one HTML file in which test images are looked through by how certain the model is of them.
+"""The gallery: one HTML file in which images are looked through by how certain a model is of them.
 
 Markup, style and script are files beside this one; the places @NAME@ in the markup are filled in here. The script
 writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be loaded: a
@@ -34,11 +34,18 @@ _BOX = ("top", "left", "height", "width")
 
 def write_gallery(runs: Sequence[Run], path: Path) -> None:
     """Write the page of the first seed of every data set and method. The same inputs give the same bytes."""
-    data = {"datasets": [_dataset(group) for group in grouped(list(runs), "dataset").values()]}
+    write_page([_dataset(group) for group in grouped(list(runs), "dataset").values()], path, "test images by certainty")
+
+
+def write_page(datasets: Sequence[dict[str, Any]], path: Path, title: str) -> None:
+    """Write a page. datasets: of `of_images`, with `runs` of `of_scores` each. title: plain words."""
+    data = {"datasets": list(datasets)}
+    heading = title[0].upper() + title[1:]
     page, style, script = _file("page.html"), "\n" + _file("style.css"), "\n" + _file("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # The data last: what they contain must not be taken for a place to fill.
-    for name, text in {"STYLE": style, "DIGEST": digest, "SCRIPT": script, "DATA": _embedded(data)}.items():
+    texts = {"TITLE": title, "HEADING": heading, "STYLE": style, "DIGEST": digest, "SCRIPT": script}
+    for name, text in (texts | {"DATA": _embedded(data)}).items():
         page = page.replace(f"@{name}@", text, 1)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -63,18 +70,63 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     doubted = doubts(list(runs))
     images, paths = with_score[0].test_images(), with_score[0].sources().to_numpy()
     label = with_score[0].images["label"].to_numpy()
+    return of_images(runs[0].dataset, images, paths, rows, runs[0].store["classes"], label) | {
+        "runs": [_run(run, rows) | {"doubt": doubted.get((run.dataset, run.method), "")} for run in with_score],
+    }
+
+
+def of_images(
+    name: str,
+    images: Any,
+    paths: Sequence[str],
+    rows: np.ndarray,
+    classes: Sequence[str] = (),
+    label: np.ndarray | None = None,
+    group: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """What the page holds of a set of images.
+
+    Args:
+        name: of the set.
+        images: uint8 (N, size, size, C), read one by one.
+        paths: N names.
+        rows: which of them are in the page, rising.
+        classes, label: names of classes, and (N,) which of them; -1: no label. None: there are no classes.
+        group: (N,) number of the group of near-duplicates, from 1; 0: in none. None: groups were not looked for.
+    """
     tile = min(_TILE, images.shape[1])
     return {
-        "name": runs[0].dataset,
-        "classes": list(runs[0].store["classes"]),
-        "images": len(label),
+        "name": name,
+        "classes": list(classes),
+        "images": len(paths),
         "tile": tile,
         "sprite": _sprite(images, rows, tile),
         "columns": _columns(len(rows)),
         "index": rows.tolist(),
-        "path": [str(path) for path in paths[rows]],
-        "label": label[rows].tolist(),
-        "runs": [_run(run, rows) | {"doubt": doubted.get((run.dataset, run.method), "")} for run in with_score],
+        "path": [str(paths[row]) for row in rows],
+        "label": None if label is None else label[rows].tolist(),
+        "group": None if group is None else [int(group[row]) or None for row in rows],
+    }
+
+
+def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], doubt: str = "") -> dict[str, Any]:
+    """What the page holds of a model's scores of these images.
+
+    Args:
+        name: of the model.
+        columns: label, explanation and values of the images in the page; the page opens with the first.
+        doubt: a sentence where the first one's order means nothing.
+    """
+    labels, explained, values = zip(*columns, strict=True)
+    return {
+        "name": name,
+        "labels": list(labels),
+        "explained": list(explained),
+        "scores": [_numbers(column) for column in values],
+        "predicted": None,
+        "correct": None,
+        "crops": None,
+        "doubt": doubt,
     }
 
 
@@ -92,11 +144,10 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
     names.sort(key=lambda name: name != score)
     labelled = (table["label"] >= 0).to_numpy()
     judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
-    return {
-        "name": f"{method_style(run.method).label}, seed {run.seed}",
+    rows_of = [scores.score(name) for name in names]
+    columns = [(row.label, row.explained, table[row.name]) for row in rows_of]
+    return of_scores(f"{method_style(run.method).label}, seed {run.seed}", columns) | {
         "score": score,
-        "labels": [scores.score(name).label for name in names],
-        "scores": [_numbers(table[name]) for name in names],
         "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
         "correct": [bool(value) if k else None for value, k in zip(judged["correct"], labelled, strict=True)]
         if "correct" in judged

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = id => document.getElementById(id);
 const BATCH = 150;  // cards that are added at a time
-let set, run, sprite, visible = [], drawn = 0, selected = -1;
+let set, run, sprite, chosen = 0, visible = [], drawn = 0, selected = -1;
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -10,6 +10,7 @@ function element(tag, properties, ...children) {
   return made;
 }
 const number = value => value === null ? "\u2013" : String(value).replace("-", "\u2212");
+const file = item => set.path[item].split("/").pop();
 const named = label => label === null || label < 0 ? "no label" : set.classes[label] ?? String(label);
 
 function picture(item, side, box) {
@@ -32,11 +33,15 @@ function choose() {
     image.src = set.sprite;
     sprite = image.decode().then(() => image);
     const classes = [element("option", {value: ""}, "all")];
-    [...new Set(set.label)].sort((a, b) => a - b).forEach(
+    at("class").disabled = set.label === null;
+    [...new Set(set.label ?? [])].sort((a, b) => a - b).forEach(
       label => classes.push(element("option", {value: String(label)}, named(label))));
     at("class").replaceChildren(...classes);
+    at("group").disabled = set.group === null;
+    at("group").value = "";
   }
   run = set.runs[j];
+  at("score").replaceChildren(...run.labels.map((name, i) => element("option", {value: String(i)}, name)));
   at("doubt").textContent = run.doubt;
   at("judged").disabled = run.correct === null || run.correct.every(value => value === null);
   if (at("judged").disabled) at("judged").value = "";
@@ -45,15 +50,19 @@ function choose() {
 
 function filter() {
   const turn = Number(at("order").value), label = at("class").value, judged = at("judged").value;
-  const text = at("search").value.toLowerCase(), score = run.scores[0];
+  const text = at("search").value.toLowerCase(), groups = at("group").value !== "";
+  chosen = Number(at("score").value);
+  const score = run.scores[chosen];
   visible = set.index.map((_, item) => item).filter(item =>
     (label === "" || set.label[item] === Number(label)) &&
+    (!groups || set.group[item] !== null) &&
     (judged === "" || run.correct[item] === (judged === "right")) &&
     set.path[item].toLowerCase().includes(text));
   // Without a score comes last, in either order.
-  visible.sort((a, b) => (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
+  visible.sort((a, b) => (groups && set.group[a] - set.group[b]) || (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
   const part = set.index.length < set.images ? ` (${set.index.length} of ${set.images} are in this page)` : "";
-  at("count").textContent = `${visible.length} of ${set.index.length} images${part}, by ${run.labels[0]}`;
+  at("count").textContent = `${visible.length} of ${set.index.length} images${part}, by ${run.labels[chosen]}`;
+  at("explained").textContent = run.explained[chosen];
   at("grid").replaceChildren();
   drawn = 0;
   selected = -1;
@@ -71,8 +80,9 @@ function card(place) {
   const item = visible[place], wrong = run.correct !== null && run.correct[item] === false;
   const made = element("button", {type: "button", className: wrong ? "card wrong" : "card", tabIndex: -1},
     picture(item, set.tile),
-    element("span", {className: "name"}, named(set.label[item])),
-    element("span", {className: "value"}, number(run.scores[0][item])));
+    element("span", {className: "name"}, set.label === null ? file(item) : named(set.label[item])),
+    element("span", {className: "value"}, number(run.scores[chosen][item])));
+  if (at("group").value !== "") made.prepend(element("span", {className: "group"}, `group ${set.group[item]}`));
   made.setAttribute("role", "option");
   made.setAttribute("aria-selected", "false");
   made.title = set.path[item];
@@ -100,7 +110,8 @@ function select(place, focus) {
 
 function detail(item) {
   const rows = run.labels.map((name, i) => [name, number(run.scores[i][item])]);
-  rows.unshift(["class", named(set.label[item])]);
+  if (set.group !== null && set.group[item] !== null) rows.push(["near-duplicates", `group ${set.group[item]}`]);
+  if (set.label !== null) rows.unshift(["class", named(set.label[item])]);
   if (run.predicted) rows.splice(1, 0, ["predicted", named(run.predicted[item])]);
   const judged = run.correct === null ? null : run.correct[item];
   if (judged !== null) rows.splice(2, 0, ["prediction", judged ? "right" : "wrong"]);
@@ -151,6 +162,6 @@ data.datasets.forEach((dataset, i) => dataset.runs.forEach((one, j) =>
   at("run").append(element("option", {value: `${i} ${j}`}, `${dataset.name}: ${one.name}`))));
 at("run").addEventListener("change", choose);
 at("controls").addEventListener("submit", event => event.preventDefault());
-["order", "class", "judged"].forEach(id => at(id).addEventListener("change", filter));
+["order", "class", "judged", "score", "group"].forEach(id => at(id).addEventListener("change", filter));
 at("search").addEventListener("input", filter);
 choose();

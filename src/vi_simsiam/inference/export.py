@@ -1,0 +1,89 @@
+"""`vi-simsiam export`: encoder and certainty of a trained model as ONNX, for programs without PyTorch."""
+
+import argparse
+import io
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import check_writable, replacing
+from vi_simsiam.inference.command import say
+from vi_simsiam.inference.model import Model, load
+
+_INSTALL = "install it: pip install 'vi-simsiam[onnx]'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="folder: results/pretrain/<dataset>/<method>/seed<k>")
+    parser.add_argument("--onnx", required=True, type=Path, metavar="FILE", help="to write: .onnx")
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write `args.onnx`. Returns: exit status. Raises: Problem."""
+    if args.onnx.suffix != ".onnx":
+        raise Problem(f"--onnx {args.onnx}: name a file that ends in .onnx.")
+    check_writable(args.onnx)
+    model = load(args.model, "cpu")
+    names = write(model, args.onnx)
+    images = model.description["images"]
+    say(
+        f"{args.onnx}: images (N, {images['channels']}, {images['size']}, {images['size']}) float32 in [0, 1] to "
+        f"{', '.join(names)}"
+    )
+    return 0
+
+
+class _Outputs(nn.Module):
+    """What the file computes: features (N, dim) and the method's own scores (N,), float32."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.network = model.network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features = self.network.backbone(self.network.standardised(images))
+        scores = self.network.certainty(features)
+        return features, *(scores[name].float() for name in self.network.certainty_scores)
+
+
+def write(model: Model, path: Path) -> tuple[str, ...]:
+    """Write a model as ONNX, for any number of images. Returns: names of the outputs.
+
+    Raises: Problem where the packages are missing, or the exporter has no such operation.
+    """
+    require("onnx", "onnxscript")
+    images = model.description["images"]
+    names = ("features", *model.network.certainty_scores)
+    example = torch.rand(2, images["channels"], images["size"], images["size"])
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                _Outputs(model).eval(), (example,), input_names=["images"], output_names=list(names),
+                dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, verbose=False,
+            )  # fmt: skip
+    except Exception as error:  # of the exporter, whatever it cannot do
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise Problem(f"{path}: the model cannot be written as ONNX: {reason}") from None
+    with replacing(path) as temporary:
+        program.save(temporary)
+    return names
+
+
+def require(*packages: str) -> None:
+    """Raise Problem where an optional package is missing."""
+    missing = [name for name in packages if not _there(name)]
+    if missing:
+        raise Problem(f"export needs {' and '.join(missing)}. Please {_INSTALL}")
+
+
+def _there(package: str) -> bool:
+    try:
+        __import__(package)
+    except ImportError:
+        return False
+    return True

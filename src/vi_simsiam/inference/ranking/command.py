@@ -1,0 +1,173 @@
+"""`vi-simsiam rank`: photographs by how certain a model is of them, without labels and without a parameter file."""
+
+import argparse
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import torch
+
+from vi_simsiam.config.encoders import LITE
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import check_writable, read_json, write_json
+from vi_simsiam.core.text import duration, writable
+from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
+from vi_simsiam.inference.model import Model
+from vi_simsiam.inference.ranking import heads, results
+from vi_simsiam.inference.ranking.encoding import Encoder
+from vi_simsiam.inference.ranking.photographs import Photographs
+from vi_simsiam.probing.features import best_device
+
+_MARK = "rank.json"  # says that a folder is the command's own
+_FORMAT = 1
+_FEW = 100  # photographs, of which heads learn little
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "photographs", nargs="+", metavar="PHOTOS", help="image files, folders, .zip, .tar, .tar.gz ..."
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="new, or of an earlier ranking")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--encoder", metavar="NAME", help=f"timm/<model>, or a trained model's folder ({LITE})", default=LITE
+    )
+    either.add_argument("--run", type=Path, metavar="MODEL", help="a trained model, instead of training heads here")
+    parser.add_argument(
+        "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
+    parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
+
+
+def rank(args: argparse.Namespace) -> int:
+    """Rank `args.photographs`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
+    started = time.monotonic()
+    if args.run is not None and args.size is not None:
+        raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
+    stream = Photographs(args.photographs, 1, 1, args.threads or _cores())
+    with _own(args.out):
+        return _rank(args, stream, started)
+
+
+def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
+    device = _device(args.device)
+    model: Model | None = None
+    if args.run is None:
+        backbone = heads.backbone(args.encoder, args.size)
+        network = heads.encoder(backbone, args.seed, device)
+    else:
+        model = opened(args.run, args.device)
+        model.columns  # noqa: B018 - raises for a method without a score, before work
+        network = model.network
+    encoder = Encoder(network, args.seed, args.out / "features")
+    kept = encoder.kept
+    stream.size, stream.channels, stream.depth = heads.spec(network.images)
+    stream.there = kept.rows
+    there, unread = kept.count, []
+
+    def report(path: str, problem: str) -> None:
+        unread.append(f"{path}: {problem}")
+        say(f"not read: {path}: {problem}")
+
+    paths, rows = encoder.encode(stream, report)
+    encoded = time.monotonic()
+    if not paths:
+        raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
+    contents = _first(rows)
+    lines = [
+        f"{counts(len(paths), len(unread), stream.ignored)} {len(contents)} different files, "
+        f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
+    ]
+    if model is None:
+        if len(contents) == 1:
+            what = "one photograph" if len(paths) == 1 else f"{len(paths)} copies of one photograph"
+            raise Problem(
+                f"{what} cannot be ranked: heads are trained on what differs between photographs. Name more, or a "
+                "trained model with --run."
+            )
+        results.require_different(kept, rows)
+        images = heads.Images(network.images.size, network.images.channels, kept, contents)
+        folder = args.out / "model"
+        done = heads.train(backbone, images, args.seed, device, folder)
+        lines.append(
+            f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']} "
+            f"({duration(time.monotonic() - encoded)})."
+        )
+        if len(contents) < _FEW:
+            lines.append(f"Note: {len(contents)} photographs are few to train on; --run takes a trained model.")
+        model = opened(folder, args.device)
+    else:
+        lines.append(f"Model: {writable(args.run)}.")
+    table = results.table(paths, rows, kept, model)
+    results.write_gallery(table, rows, kept, model, args.out, writable(Path(args.photographs[0]).name or "photographs"))
+    results.write_tables(table, model.training.name, args.out)
+    groups = table["duplicates"].dropna()
+    lines.append(f"Near-duplicates: {len(groups)} files in {groups.nunique()} groups.")
+    lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
+    results.write_report(args.out, lines, table, model, unread)
+    for line in lines:
+        say(line)
+    if model.training.doubt:
+        say(f"warning: {model.training.doubt}")
+    say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
+    return SOME_UNREAD if unread else 0
+
+
+def _first(rows: np.ndarray) -> np.ndarray:
+    """Each row once, in the order in which it is met first: so a training does not depend on what was kept when."""
+    _, places = np.unique(rows, return_index=True)
+    return rows[np.sort(places)]
+
+
+@contextmanager
+def _own(out: Path) -> Iterator[None]:
+    """The folder, made or taken up again, for this process alone.
+
+    Raises: Problem where it holds other things, cannot be written, or another process ranks into it.
+    """
+    mark = out / _MARK
+    if out.exists() and not out.is_dir():
+        raise Problem(f"--out {out}: it is a file; name a folder.")
+    try:
+        foreign = out.is_dir() and not mark.is_file() and any(os.scandir(out))
+    except OSError as error:
+        raise Problem(f"--out {out} cannot be read: {error.strerror}.") from None
+    if foreign:
+        raise Problem(f"--out {out}: it is not empty, and no earlier ranking. Name a new folder.")
+    check_writable(mark)
+    if mark.is_file():
+        content = read_json(mark)
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise Problem(f"--out {out}: its ranking was made by another version. Name a new folder.")
+    else:
+        write_json(mark, {"format": _FORMAT, "made by": "vi-simsiam rank"})
+    with open(mark) as file:
+        _lock(file, out)
+        yield
+
+
+def _lock(file: TextIO, out: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Problem(f"--out {out}: another process ranks into it now. Wait for it, or name another folder.") from None
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        device = best_device() if name is None else torch.device(name)
+        torch.empty(0, device=device)
+        return device
+    except (RuntimeError, AssertionError) as error:
+        raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,68 @@
+"""Photographs that are near each other: how typical each is, and groups of near-duplicates.
+
+All pairs are compared, a block of them at a time, so that memory does not grow with their number.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from vi_simsiam.data.store import Rows
+from vi_simsiam.inference.ranking.facts import bits_apart
+
+K = 20
+_QUERIES, _BANK = 512, 4096  # rows of a block of cosines
+# Near-duplicates: cosine of their features at least, bits in which their perceptual hashes differ at most. Measured on
+# CIFAR-10 with EfficientNet-Lite0 (docs/rank.md): features alone take things of one kind for duplicates, hashes alone
+# empty pictures.
+COSINE, BITS = 0.5, 8
+
+
+def neighbourhood(features: Rows, hashes: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
+    """What the other photographs say of each.
+
+    Args:
+        features: (N, dim) of the whole images, each image once. hashes: (N,) of `facts.perceptual_hash`.
+
+    Returns: mean cosine to the K nearest others (to all where there are fewer; NaN where there is none), (N,) float32;
+        a number that near-duplicates, chains of them included, have in common, (N,).
+    """
+    count = len(features)
+    density = np.full(count, np.nan, np.float32)
+    group = np.arange(count)
+    k = min(K, count - 1)
+    for start, queries in _blocks(features, _QUERIES, device):
+        nearest = torch.full((len(queries), 0), 0.0, device=device)
+        for first, bank in _blocks(features, _BANK, device):
+            cosines = queries @ bank.T
+            pairs = (cosines >= COSINE).nonzero().cpu().numpy() + (start, first)
+            group = _joined(group, pairs[pairs[:, 0] < pairs[:, 1]], hashes)
+            begin, end = max(start, first), min(start + len(queries), first + len(bank))
+            own = torch.arange(begin, max(begin, end), device=device)  # an image is not its own neighbour
+            cosines[own - start, own - first] = -torch.inf
+            nearest = torch.cat([nearest, cosines.topk(min(k, len(bank)), dim=1).values], 1)
+            nearest = nearest.topk(min(k, nearest.shape[1]), dim=1).values
+        if k:
+            density[start : start + len(queries)] = nearest.mean(1).cpu().numpy()
+    return density, group
+
+
+def _blocks(features: Rows, rows: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+    for start in range(0, len(features), rows):
+        block = torch.from_numpy(features[start : start + rows].astype(np.float32)).to(device)
+        yield start, normalize(block, dim=1)
+
+
+def _joined(group: np.ndarray, pairs: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Groups after these pairs, of which those with similar hashes count, are joined."""
+    first, second = pairs[bits_apart(hashes[pairs[:, 0]], hashes[pairs[:, 1]]) <= BITS].T
+    if not len(first):
+        return group
+    edges = coo_array((np.ones(len(first), bool), (group[first], group[second])), shape=(len(group),) * 2)
+    labels = connected_components(edges, directed=False)[1]
+    return labels[group]

@@ -1,0 +1,37 @@
+"""Photographs of files, folders and archives, each known by the SHA-256 of its file and decoded only if it is new."""
+
+import hashlib
+from collections.abc import Container
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from vi_simsiam.inference.images import Stream
+from vi_simsiam.inference.ranking import facts
+
+
+class Photograph(NamedTuple):
+    """One file's contents.
+
+    key: SHA-256 of its bytes. pixels: uint8 (size, size, channels); facts, hash: of `facts.measured`; all three None
+    for contents that are there already.
+    """
+
+    key: bytes
+    pixels: np.ndarray | None = None
+    facts: np.ndarray | None = None
+    hash: np.uint64 | None = None
+
+
+@dataclass
+class Photographs(Stream):
+    """A stream of `Photograph`s. there: keys of the contents that need not be decoded."""
+
+    there: Container[bytes] = field(default_factory=set)
+
+    def prepared(self, data: bytes) -> Photograph:
+        key = hashlib.sha256(data).digest()
+        if key in self.there:
+            return Photograph(key)
+        return Photograph(key, super().prepared(data), *facts.measured(data))

@@ -1,0 +1,158 @@
+"""What a ranking leaves: the table of all photographs, the gallery, and the report."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import replacing
+from vi_simsiam.data.growing import GrowingArrays
+from vi_simsiam.data.store import Rows
+from vi_simsiam.inference.command import one_line, table_writer
+from vi_simsiam.inference.model import Model
+from vi_simsiam.inference.ranking import neighbours
+from vi_simsiam.inference.ranking.facts import FACTS
+from vi_simsiam.report.gallery import page
+from vi_simsiam.uncertainty import scores
+from vi_simsiam.uncertainty.scorer import agreement
+
+TABLE, GALLERY, REPORT = "ranking.csv", "gallery.html", "report.txt"
+_AT_ONCE = 1024  # photographs whose features are in memory at once
+_EXTREMES = 40  # of each column that the gallery holds, at each end
+_PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
+_GROUP = (
+    f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
+    f"{neighbours.COSINE} and perceptual hashes that differ in at most {neighbours.BITS} of 64 bits. Mirrored ones "
+    "are not found."
+)
+
+
+def table(paths: Sequence[str], rows: np.ndarray, kept: GrowingArrays, model: Model) -> pd.DataFrame:
+    """A row per file, in the order of the paths.
+
+    Args:
+        rows: of each file's contents in `kept`; equal files have the same.
+
+    Returns: path, the model's own scores and the percentile of the first, knn_density, view_agreement, the facts, and
+        `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
+    """
+    names = model.columns[1:-1]
+    chosen, place = np.unique(rows, return_inverse=True)  # each content once
+    columns = _of_model(model, names, kept, chosen)
+    columns["percentile"] = model.training.percentile(columns[model.training.name])
+    device = next(model.network.parameters()).device
+    density, group = neighbours.neighbourhood(Rows(kept.array("whole"), chosen), kept.array("hash")[chosen], device)
+    order = [*names, "percentile", "knn_density", "view_agreement"]
+    columns["knn_density"] = density
+    result = pd.DataFrame({"path": list(paths)} | {name: columns[name][place] for name in order})
+    for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
+        result[fact.name] = values
+    result["duplicates"] = _numbered(group[place])
+    return result
+
+
+def _of_model(model: Model, names: Iterable[str], kept: GrowingArrays, rows: np.ndarray) -> dict[str, np.ndarray]:
+    network, parts = model.network, []
+    device = next(network.parameters()).device
+    whole, views = Rows(kept.array("whole"), rows), Rows(kept.array("views"), rows)
+    with torch.no_grad():
+        for start in range(0, len(rows), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            own = network.certainty(_tensor(whole[part], device))
+            some = _tensor(views[part], device)
+            z = network.embedding(some.flatten(0, 1)).unflatten(0, some.shape[:2])
+            parts.append({name: own[name].double() for name in names} | {"view_agreement": agreement(z)})
+    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+
+def _tensor(features: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(features.astype(np.float32)).to(device)
+
+
+def _numbered(group: np.ndarray) -> pd.Series:
+    """Groups of two files or more, numbered from 1 by their first file; the others have none."""
+    series = pd.Series(group)
+    several = series[series.map(series.value_counts()) > 1]
+    numbers = {name: number for number, name in enumerate(several.drop_duplicates(), 1)}
+    return series.map(numbers).astype("Int64")
+
+
+def write_tables(result: pd.DataFrame, score: str, out: Path) -> None:
+    """Write the table as .csv and .parquet, most uncertain first."""
+    ranked = result.sort_values([score, "path"], kind="stable")
+    for path in (out / TABLE, (out / TABLE).with_suffix(".parquet")):
+        with table_writer(path) as write:
+            write(ranked)
+
+
+def write_gallery(
+    result: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Model, out: Path, name: str
+) -> None:
+    """Write the page: the extremes of each column, near-duplicates, and even steps between.
+
+    Args:
+        result: of `table`, for these rows. name: of the photographs.
+    """
+    score = model.training.name
+    texts = {column: (label, text) for column, label, text in explained(result, score)}
+    columns = [column for column in result.columns if column in texts and column not in ("duplicates", "percentile")]
+    columns.sort(key=lambda column: column != score)
+    group = result["duplicates"].fillna(0).to_numpy(np.int64)
+    shown = _chosen(result[columns], group)
+    entry = page.of_images(name, Rows(kept.array("pixels"), rows), result["path"].tolist(), shown, group=group)
+    values = [(*texts[column], result[column].iloc[shown]) for column in columns]
+    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.doubt or "")]
+    page.write_page([entry], out / GALLERY, "photographs by certainty")
+
+
+def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+    if len(columns) <= page.MOST_IMAGES:
+        return np.arange(len(columns))
+    order = [np.argsort(columns[name].to_numpy(), kind="stable") for name in columns]
+    ends = [part for rows in order for part in (rows[:_EXTREMES], rows[-_EXTREMES:])]
+    grouped = np.flatnonzero(group)
+    some = np.unique(np.concatenate([*ends, grouped[np.argsort(group[grouped], kind="stable")][:500]]))
+    steps = np.linspace(0, len(columns) - 1, page.MOST_IMAGES - len(some)).round().astype(int)
+    return np.unique(np.concatenate([some, order[0][steps]]))
+
+
+def explained(result: pd.DataFrame, score: str) -> list[tuple[str, str, str]]:
+    """Column, label and explaining sentence of each of the table's columns but the path."""
+    facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
+    own = {"percentile": ("percentile", _PERCENTILE), "duplicates": ("near-duplicates", _GROUP)}
+    of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
+    return [(name, *(of_score | facts | own)[name]) for name in result.columns if name != "path"]
+
+
+def write_report(out: Path, lines: Sequence[str], result: pd.DataFrame, model: Model, unread: Sequence[str]) -> None:
+    """Write what a person should know of the ranking.
+
+    Args:
+        lines: counts and times. unread: a line for each file that could not be read.
+    """
+    parts = [*lines]
+    if model.training.doubt:
+        parts.append(f"Warning: {model.training.doubt}")
+    parts += ["", "Columns of ranking.csv, most uncertain first:"]
+    parts += [f"  {name}: {text}" for name, _, text in explained(result, model.training.name)]
+    if unread:
+        parts += ["", "Not read:", *(f"  {line}" for line in unread)]
+    with replacing(out / REPORT) as temporary:
+        temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
+
+
+def require_different(kept: GrowingArrays, rows: np.ndarray) -> None:
+    """Raise Problem where the encoder gives the same features to all of several photographs."""
+    whole = Rows(kept.array("whole"), np.unique(rows))
+    first = whole[0]
+    if len(whole) > 1 and all(
+        (whole[start : start + _AT_ONCE] == first).all() for start in range(0, len(whole), _AT_ONCE)
+    ):
+        raise Problem(
+            f"the encoder gives the same features to all {len(whole)} different photographs: it says nothing of them. "
+            "Name another --encoder, or look whether all photographs are of one colour."
+        )

@@ -1,0 +1,143 @@
+"""The encoder that a training begins with: its network, its weights, and how it wants its images."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from vi_simsiam.config.encoders import LITE, MODEL_FILES, PRETRAINED, RESNETS, TIMM, BackboneParams, weights_files
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json
+from vi_simsiam.nn import timm_encoders, weights
+from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.nn.timm_encoders import Preprocessing, TimmEncoder
+
+# The network of TensorFlow, whose weights these are: padding as there, batch norms with an epsilon of .001.
+_LITE_MODEL = "tf_efficientnet_lite0"
+# (pixel - 127) / 128 of pixels in [0, 255] is what it was trained on (github.com/tensorflow/tpu, efficientnet/lite).
+_LITE_IMAGES = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+
+
+def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
+    """An encoder of random weights.
+
+    Args:
+        backbone: parameters; the weights that they name are not read.
+        channels: of standardised images. size: their height and width.
+    """
+    if backbone.name in RESNETS:
+        return ResNet(backbone.name, backbone.width, backbone.stem, channels)
+    return TimmEncoder(_model(backbone), size)
+
+
+def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
+    """How the encoder wants its images: fields of an ImageSpec, in place of those that the images themselves have.
+
+    A ResNet of the project takes the images as they are, unless it begins with a trained model: then as that one did.
+    """
+    if backbone.name in RESNETS:
+        folder = _model_folder(backbone)
+        own = {} if folder is None else _of_model(folder)
+    elif backbone.name == LITE:
+        own = _fields(_LITE_IMAGES)
+    else:
+        own = _fields(timm_encoders.preprocessing(_model(backbone)))
+        if (folder := _model_folder(backbone)) is not None:
+            own = _of_model(folder)
+    return own if backbone.size is None else own | {"input_size": backbone.size}
+
+
+def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tensor], str] | None:
+    """The tensors that an encoder begins with and where they are from; None: with random ones.
+
+    Raises: Problem when they are missing, damaged, or cannot be fetched.
+    """
+    if backbone.weights is None:
+        return None
+    files = weights_files(backbone.name, backbone.weights)
+    if not files:
+        return timm_encoders.published(_model(backbone), size), f"the published weights of {backbone.name}"
+    if (folder := _model_folder(backbone)) is not None:
+        return _of_folder(folder, backbone), f"the weights of {folder}"
+    tensors = weights.read(files[0])
+    if backbone.name == LITE and backbone.weights == PRETRAINED:
+        return _renamed(tensors, size), f"the weights {files[0]}"
+    return tensors, f"the weights {files[0]}"
+
+
+def load(encoder: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
+    """Give an encoder of `network` the tensors of `initial_weights`. Raises: Problem where they do not fit."""
+    if isinstance(encoder, TimmEncoder):
+        weights.fit(encoder.net, tensors, origin, encoder.head)
+    else:
+        weights.fit(encoder, tensors, origin, ("fc",))
+
+
+def software(backbone: BackboneParams) -> dict[str, str]:
+    """Versions of the packages that such an encoder needs beside those of all encoders."""
+    return {} if backbone.name in RESNETS else {"timm": version("timm")}
+
+
+def _model(backbone: BackboneParams) -> str:
+    """The encoder's name in timm."""
+    return _LITE_MODEL if backbone.name == LITE else backbone.name.removeprefix(TIMM)
+
+
+def _fields(images: Preprocessing) -> dict[str, Any]:
+    return {
+        "mean": images.mean,
+        "std": images.std,
+        "input_size": images.size,
+        "interpolation": images.interpolation,
+    }
+
+
+def _model_folder(backbone: BackboneParams) -> Path | None:
+    """The folder of the trained model whose encoder is the beginning; None: it is none's."""
+    if backbone.weights in (None, PRETRAINED):
+        return None
+    folder = Path(backbone.weights).expanduser()
+    return folder if folder.is_dir() else None
+
+
+def _of_model(folder: Path) -> dict[str, Any]:
+    """How a trained model's encoder wants its images."""
+    record.verify(folder, *MODEL_FILES)
+    images = read_json(folder / "model.json")["images"]
+    fields = {name: tuple(images[name]) for name in ("mean", "std")}
+    return fields | {
+        "input_size": images.get("input_size", images["size"]),
+        "interpolation": images.get("interpolation", "bilinear"),
+    }
+
+
+def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
+    """The encoder's tensors of a trained model. Raises: Problem when its encoder is another."""
+    record.verify(folder, *MODEL_FILES)
+    theirs = read_json(folder / "model.json")["params"]["backbone"]
+    for key in ("name", "width", "stem"):
+        ours = getattr(backbone, key)
+        if theirs.get(key) != ours:
+            raise Problem(
+                f"pretrain.backbone.{key} = {ours}: the model in {folder}, whose weights are asked for, has "
+                f"{theirs.get(key)}. Set it to that."
+            )
+    begin = "backbone.net." if backbone.name not in RESNETS else "backbone."
+    tensors = weights.read(folder / "model.safetensors")
+    return {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
+
+
+def _renamed(tensors: dict[str, Tensor], size: int) -> dict[str, Tensor]:
+    """The package's weights by timm's names: the same layers in the same order, and a classifier at the end.
+
+    A file of other layers keeps its names, which are then not those of the encoder.
+    """
+    names = TimmEncoder(_LITE_MODEL, size).net.state_dict()
+    own = [name for name in tensors if not name.startswith("_fc.")]
+    same = len(own) == len(names) and all(
+        a.rpartition(".")[2] == b.rpartition(".")[2] and tensors[a].shape == names[b].shape
+        for a, b in zip(own, names, strict=True)
+    )
+    return {b: tensors[a] for a, b in zip(own, names, strict=True)} if same else tensors

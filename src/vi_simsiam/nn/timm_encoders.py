@@ -1,0 +1,139 @@
+"""Encoders of timm (Wightman, github.com/huggingface/pytorch-image-models), which is imported when one is built."""
+
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.core.errors import Problem
+
+_CHANNELS = 3  # grey images are given to all three
+
+
+class Preprocessing(NamedTuple):
+    """How an encoder wants its images.
+
+    Attributes:
+        size: height and width in pixels.
+        mean, std: per channel, of images in [0, 1].
+        interpolation: bilinear or bicubic, to resize them.
+    """
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+
+
+class TimmEncoder(nn.Module):
+    """Images to the features that the model's classifier reads.
+
+    Args:
+        model: its name in timm, with or without the tag of its weights.
+        size: pixels, height and width, of its images.
+
+    Attributes:
+        net: timm's model without its classifier, of random weights.
+        dim: number of features.
+        head: names of the layers that were left out, the classifier's.
+    """
+
+    def __init__(self, model: str, size: int):
+        super().__init__()
+        self.model, self.size = model, size
+        self.net = _created(model, size)
+        self.head = tuple(_names(_config(model).get("classifier")))
+        with torch.no_grad():
+            features = self.net.eval()(torch.zeros(1, _CHANNELS, size, size))
+        if features.ndim != 2:
+            raise Problem(f"timm/{model} gives {tuple(features.shape)} for an image, and not a row of features.")
+        self.dim = features.shape[1]
+        self.net.train()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, size, size) standardised images to (B, dim) features."""
+        return self.net(images)
+
+
+def preprocessing(model: str) -> Preprocessing:
+    """How the model's weights were trained to see images, as timm states it. Raises: Problem as `published`."""
+    config = _config(model)
+    channels, height, width = config["input_size"]
+    if channels != _CHANNELS or height != width:
+        raise Problem(f"timm/{model} wants images of {height} x {width} x {channels}, and not square colour images.")
+    # torch resizes with these two; Lanczos' filter, which few models ask for, is nearest to the bicubic one.
+    interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
+    return Preprocessing(height, tuple(config["mean"]), tuple(config["std"]), interpolation)
+
+
+def published(model: str, size: int) -> dict[str, Tensor]:
+    """The weights that timm publishes for a model, fetched from its hub where they are not on this machine.
+
+    Raises: Problem when there are none or they cannot be fetched; for a name that timm does not know.
+    """
+    config = _config(model)
+    if not any(config.get(key) for key in ("hf_hub_id", "url", "file")):
+        raise Problem(f"timm has no weights for {model}: take another model, a file, or weights: null.")
+    try:
+        return _created(model, size, pretrained=True).state_dict()
+    except Problem:
+        raise
+    except Exception as error:  # of the hub, the network, the disk: each library has its own
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise Problem(
+            f"the weights of timm/{model} cannot be fetched from {config.get('hf_hub_id') or config.get('url')}: "
+            f"{reason}. Run where there is a network, or give their file as pretrain.backbone.weights; "
+            "efficientnet_lite0 needs no network."
+        ) from None
+
+
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise Problem(
+            f"the encoder needs the package timm, which cannot be imported ({error}). Please install it: pip install "
+            "'vi-simsiam[lite]'"
+        ) from None
+    return timm
+
+
+def _config(model: str) -> dict[str, Any]:
+    """What timm states of a model's weights. Raises: Problem with the nearest names when it does not know the model."""
+    timm = _timm()
+    try:
+        if not timm.is_model(model):
+            raise RuntimeError(f"unknown model {model}")
+        config = timm.models.get_pretrained_cfg(model, allow_unregistered=False)
+    except RuntimeError:  # timm's, of a model or of a tag
+        names = [*timm.list_models(), *timm.list_pretrained()]
+        near = get_close_matches(model, names, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() has the names"
+        raise Problem(
+            f"pretrain.backbone.name = timm/{model}: timm {timm.__version__} has no such model; {hint}"
+        ) from None
+    if config is None:
+        raise Problem(f"pretrain.backbone.name = timm/{model}: timm states no input size for it; take another model.")
+    return config.to_dict()
+
+
+def _created(model: str, size: int, pretrained: bool = False) -> nn.Module:
+    config = _config(model)
+    # Only of models whose position embeddings have a size.
+    sized = {"img_size": size} if config.get("fixed_input_size") and size != config["input_size"][1] else {}
+    try:
+        return _timm().create_model(model, pretrained=pretrained, num_classes=0, **sized)
+    except (TypeError, AssertionError) as error:
+        if not sized:
+            raise
+        raise Problem(
+            f"timm/{model} takes images of {config['input_size'][1]} pixels, and cannot be made for {size} ({error}): "
+            "set pretrain.backbone.size to null."
+        ) from None
+
+
+def _names(classifier: Any) -> tuple[str, ...]:
+    if classifier is None:
+        return ()
+    return (classifier,) if isinstance(classifier, str) else tuple(classifier)

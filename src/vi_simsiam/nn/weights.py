@@ -1,0 +1,98 @@
+"""Weights of an encoder from a file of tensors, which may be anybody's: read without executing code, fitted by name."""
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief
+
+Tensors = Mapping[str, Tensor]
+
+_BELOW = ("state_dict", "model_state_dict", "model", "net")  # where training programs put a network's tensors
+_WRAPPER = "module."  # begins all names after training on several devices
+_COUNTER = "num_batches_tracked"  # of batch norms; files of old versions of torch have none, and it changes nothing
+_NAMED = 3  # names in a sentence, at most
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file or of a checkpoint of torch, by name.
+
+    Raises: Problem when the file is missing, damaged, holds other things than tensors, or numbers that are not finite.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Problem(f"the weights {path} cannot be read: {error.strerror}.") from None
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = safetensors.torch.load(data)
+        else:
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged file makes of its reader
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise Problem(
+            f"the weights {path} ({len(data)} bytes) are damaged, or no file of tensors alone: {brief(reason)}. "
+            "Copy the file anew, or save the network's state_dict() by itself."
+        ) from None
+    tensors = _tensors(content)
+    if not tensors:
+        raise Problem(f"the weights {path} hold no tensors by name: save the network's state_dict().")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise Problem(f"the weights {path} hold numbers that are not finite, in {name}.")
+    return tensors
+
+
+def _tensors(content: Any) -> dict[str, Tensor]:
+    """The tensors of what a file holds, wherever training programs put them."""
+    for key in _BELOW:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        return {}
+    tensors = {str(name): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
+    if all(name.startswith(_WRAPPER) for name in tensors):
+        return {name.removeprefix(_WRAPPER): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def fit(encoder: nn.Module, tensors: Tensors, origin: str, head: Iterable[str] = ()) -> None:
+    """Give an encoder its weights.
+
+    Args:
+        encoder: changed in place, only if all fits.
+        tensors: by the names of its state.
+        origin: of the tensors, for messages.
+        head: names of the layers that follow the encoder (its classifier); tensors of theirs are left out.
+
+    Raises: Problem that names the tensors that are missing, of another shape, or of another network.
+    """
+    state = encoder.state_dict()
+    layers = tuple(f"{name}." for name in head)
+    given = {name: tensor for name, tensor in tensors.items() if name in state or not name.startswith(layers)}
+    missing = [name for name in state if name not in given and not name.endswith(_COUNTER)]
+    foreign = [name for name in given if name not in state]
+    shapes = [
+        f"{name} {tuple(tensor.shape)} instead of {tuple(state[name].shape)}"
+        for name, tensor in given.items()
+        if name in state and tensor.shape != state[name].shape
+    ]
+    faults = {"missing": missing, "of another shape": shapes, "not of this encoder": foreign}
+    if any(faults.values()):
+        sentences = [f"{kind}: {_some(names)}" for kind, names in faults.items() if names]
+        raise Problem(
+            f"{origin} are not those of this encoder; {'; '.join(sentences)}. Name the encoder that they belong to in "
+            "pretrain.backbone, or other weights."
+        )
+    encoder.load_state_dict(state | given)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

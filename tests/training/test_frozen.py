@@ -1,0 +1,132 @@
+"""Trainings that begin with weights: a frozen encoder stays as it is with every method, others learn at their rate."""
+
+import pytest
+import torch
+
+from helpers.small import digits_store, pretrain_params
+from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.inference import saved
+from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.training import trainer
+from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.transforms.views import Views
+
+METHODS = ["simsiam", "vi_simsiam", "simclr", "dino", "vae"]
+CPU = torch.device("cpu")
+ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, store):
+    """A folder of a trained model, whose batch norms have seen some images."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(3)
+    images = ImageSpec(12, 1, tuple(store.mean), tuple(store.std))
+    model = build("untrained", UntrainedParams(backbone=BackboneParams(**ENCODER)), images).train()
+    for _ in range(20):
+        model.features(torch.rand(16, 1, 12, 12))
+    saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": ENCODER}, images))
+    RunRecord("pretrain", {}, dataset="digits").write(folder)
+    return folder
+
+
+def job(method, weights, **backbone):
+    return pretrain_params(method, backbone={"weights": str(weights), **backbone})
+
+
+def views_of(store):
+    return Views(AugmentationParams(**store.augmentation), store.size, store.channels)
+
+
+def state(module):
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_frozen_encoder_stays_as_it_is(method, store, weights, tmp_path):
+    params = job(method, weights, frozen=True)
+    start = trainer._initialised(method, params, store, seed=0)
+    model, history = trainer.pretrain(method, params, store, views_of(store), seed=0)
+    before, after = state(start), state(model)
+    of_encoder = [name for name in before if name.startswith("backbone.")]
+    assert len(history) == 2 and len(of_encoder) > 40
+    assert all(torch.equal(before[name], after[name]) for name in of_encoder)
+    assert any(not torch.equal(before[name], after[name]) for name in set(before) - set(of_encoder))
+    images = torch.rand(100, 1, 12, 12)
+    features = model.features(images)
+    assert torch.equal(model.train().features(images), features) and not features.requires_grad
+    model.eval()
+    saved.save(tmp_path, model, saved.describe(method, params.model_dump(exclude_none=True), model.images))
+    again, _ = saved.load(tmp_path)
+    torch.testing.assert_close(again.embedding(features), model.embedding(features))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_loss_of_a_frozen_encoder_is_that_on_its_features(method, store, weights):
+    """The heads get what the encoder says of the views in evaluation mode, and all that is trained gets a gradient."""
+    model = trainer._initialised(method, job(method, weights, frozen=True), store, seed=0).train()
+    views = next(ViewBatches(store, views_of(store), 32, 0, CPU).epoch(1))
+    seen = []
+    names = {"dino": "student_head", "vae": "posterior_head"}
+    head = model.get_submodule(names.get(method, "projector"))
+    handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    losses = model(views, 0.0)
+    handle.remove()
+    model.eval()
+    expected = [model.features(view) for view in views]
+    for got, want in zip(seen, expected, strict=True):
+        torch.testing.assert_close(got, want)
+    losses.total.backward()
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert trained and not any(name.startswith("backbone.") for name in trained)
+    assert all(p.grad is not None for name, p in model.named_parameters() if name in trained)
+    assert all(p.grad is None for p in model.backbone.parameters())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_encoder_learns_at_its_own_rate(method, store, weights):
+    """After one step the encoder has moved by lr_factor of what it moves with 1, and what follows it as far."""
+    moved = {}
+    for factor in (1.0, 0.25):
+        params = job(method, weights, lr_factor=factor).model_copy(update={"weight_decay": 0.0, "epochs": 3})
+        model = trainer._initialised(method, params, store, seed=0)
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        views = ViewBatches(store, views_of(store), 96, 0, CPU)  # one step an epoch
+        run = trainer.Training(trainer.launched(params, CPU), model, views, params, seed=0)
+        run.epoch(1)
+        moved[factor] = {name: (p - before[name]).detach() for name, p in model.named_parameters() if p.requires_grad}
+    prefix = "student_backbone." if method == "dino" else "backbone."
+    names = [name for name in moved[1.0] if name.startswith(prefix)]
+    assert len(names) > 20
+    for name, whole in moved[1.0].items():
+        factor = 0.25 if name in names else 1.0
+        torch.testing.assert_close(moved[0.25][name], factor * whole, rtol=1e-3, atol=1e-6)
+    assert any(moved[1.0][name].abs().max() > 1e-4 for name in names)
+
+
+@pytest.mark.parametrize("backbone", [{"frozen": True}, {"lr_factor": 0.1}])
+def test_resuming_is_exact(backbone, store, weights, tmp_path, monkeypatch):
+    params = job("vi_simsiam", weights, **backbone).model_copy(update={"epochs": 3})
+    straight, history = trainer.pretrain("vi_simsiam", params, store, views_of(store), seed=0)
+    save = trainer.save_checkpoint
+
+    def save_and_die(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
+    monkeypatch.setattr(trainer, "save_checkpoint", save_and_die)
+    file = tmp_path / "c.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        trainer.pretrain("vi_simsiam", params, store, views_of(store), 0, file)
+    monkeypatch.setattr(trainer, "save_checkpoint", save)
+    resumed, again = trainer.pretrain("vi_simsiam", params, store, views_of(store), 0, file)
+    assert again == history
+    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(straight).items())
