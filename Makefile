@@ -12,7 +12,7 @@ PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durati
 test: .venv/test.stamp  ## all that proves a change, about ten minutes
 	$(PYTEST) -m '(chain or not slow) and not slurm and not recorded'
 
-test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer, about ten minutes more
+test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
 	$(PYTEST) -m '(slow or slurm) and not chain and not recorded'
 
 test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
