@@ -76,7 +76,7 @@ class Model:
     def stream(self, inputs: Inputs, threads: int | None = None) -> Stream:
         """The images of files, folders and archives, prepared as the training images were."""
         images = self.description["images"]
-        return Stream(inputs, images["size"], images["channels"], threads or _cores(), images.get("depth", 16))
+        return Stream(inputs, images["size"], images["channels"], threads or cores(), images.get("depth", 16))
 
     def scored(
         self, pictures: Iterable[Picture], report: OnUnreadable | None = None, batch_size: int = 256
@@ -137,5 +137,6 @@ def _readable(
         yield [picture.path for picture in batch], np.stack([picture.pixels for picture in batch])
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

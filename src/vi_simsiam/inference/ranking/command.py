@@ -17,7 +17,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
-from vi_simsiam.inference.model import Model
+from vi_simsiam.inference.model import Model, cores
 from vi_simsiam.inference.ranking import heads, results
 from vi_simsiam.inference.ranking.encoding import Encoder
 from vi_simsiam.inference.ranking.photographs import Photographs
@@ -51,7 +51,7 @@ def rank(args: argparse.Namespace) -> int:
     started = time.monotonic()
     if args.run is not None and args.size is not None:
         raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
-    stream = Photographs(args.photographs, 1, 1, args.threads or _cores())
+    stream = Photographs(args.photographs, 1, 1, args.threads or cores())
     with _own(args.out):
         return _rank(args, stream, started)
 
@@ -68,7 +68,8 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         network = model.network
     encoder = Encoder(network, args.seed, args.out / "features")
     kept = encoder.kept
-    stream.size, stream.channels, stream.depth = heads.spec(network.images)
+    images = network.images
+    stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
     stream.there = kept.rows
     there, unread = kept.count, []
 
@@ -93,9 +94,9 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
                 "trained model with --run."
             )
         results.require_different(kept, rows)
-        images = heads.Images(network.images.size, network.images.channels, kept, contents)
+        photographs = heads.Images(images.size, images.channels, kept, contents)
         folder = args.out / "model"
-        done = heads.train(backbone, images, args.seed, device, folder)
+        done = heads.train(backbone, photographs, args.seed, device, folder)
         lines.append(
             f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']} "
             f"({duration(time.monotonic() - encoded)})."
@@ -167,7 +168,3 @@ def _device(name: str | None) -> torch.device:
         return device
     except (RuntimeError, AssertionError) as error:
         raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,7 +22,7 @@ from vi_simsiam.core.record import NAME, RunRecord
 from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import Rows, SplitName
 from vi_simsiam.inference import reference, saved
-from vi_simsiam.methods import ImageSpec, Method, encoders
+from vi_simsiam.methods import Method, encoders
 from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.history import HISTORY
@@ -183,8 +183,3 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     made.write(folder, str(device))
     return {"epochs": epochs, "steps": epochs * steps, "batch": batch}
-
-
-def spec(images: ImageSpec) -> tuple[int, int, int]:
-    """Size, channels and depth with which files are read for an encoder."""
-    return images.size, images.channels, images.depth
