@@ -1,4 +1,4 @@
-"""Running a command that ends with this process."""
+"""This process: the cores that it may use, and a command that ends with it."""
 
 import os
 import signal
@@ -6,6 +6,11 @@ import subprocess
 from typing import Any
 
 _LOOK = 1.0  # s between two looks at whether the parent still lives
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def call(command: list[str], **options: Any) -> int:

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.core import record
+from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.inference import reference, saved
 from vi_simsiam.inference.images import Picture, Stream
@@ -76,7 +76,7 @@ class Model:
     def stream(self, inputs: Inputs, threads: int | None = None) -> Stream:
         """The images of files, folders and archives, prepared as the training images were."""
         images = self.description["images"]
-        return Stream(inputs, images["size"], images["channels"], threads or cores(), images.get("depth", 16))
+        return Stream(inputs, images["size"], images["channels"], threads or processes.cores(), images.get("depth", 16))
 
     def scored(
         self, pictures: Iterable[Picture], report: OnUnreadable | None = None, batch_size: int = 256
@@ -135,8 +135,3 @@ def _readable(
     pictures_read = readable()
     while batch := list(islice(pictures_read, batch_size)):
         yield [picture.path for picture in batch], np.stack([picture.pixels for picture in batch])
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -77,7 +77,7 @@ class FeatureCache:
             self._read = 0
         return features
 
-    def of_views(self, views: np.ndarray) -> "Views":
+    def of_views(self, views: np.ndarray) -> "ViewFeatures":
         """The features of uint8 views (N, V, H, W, C), with progress where they must be computed."""
         flat = views.reshape(-1, *views.shape[2:])
         rows = np.empty(len(flat), np.int64)
@@ -95,7 +95,7 @@ class FeatureCache:
                 print(f"features of views: {done} of {len(flat)}, {duration(left)} left", flush=True)
                 told = now
         self._check(rows.reshape(views.shape[:2])[:1000, 0])
-        return Views(self, rows.reshape(views.shape[:2]))
+        return ViewFeatures(self, rows.reshape(views.shape[:2]))
 
     def _check(self, rows: np.ndarray) -> None:
         some = self.at(np.unique(rows))
@@ -109,7 +109,7 @@ class FeatureCache:
         return self.model.encode(images.to(next(self.model.parameters()).device)).cpu().numpy().astype("<f2")
 
 
-class Views:
+class ViewFeatures:
     """Features of views as an array (N, V, dim), of which some are read at a time."""
 
     def __init__(self, cache: FeatureCache, rows: np.ndarray):

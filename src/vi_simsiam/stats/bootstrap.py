@@ -7,7 +7,6 @@ drawn in blocks, each with random numbers of its own, so that the blocks can be 
 the same result. The statistics are here (`Mean`), in `ranks` and in `risk_coverage`.
 """
 
-import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vi_simsiam.core import randomness
+from vi_simsiam.core import processes, randomness
 from vi_simsiam.stats.intervals import Estimate
 
 _LEVEL = 0.95
@@ -106,7 +105,7 @@ class Bootstrap:
         sizes = (n,) if isinstance(n, int | np.integer) else tuple(n)
         self.n, self.resamples, self.seed = sum(sizes), resamples, seed
         self.draws = Draws(sizes, resamples, seed)
-        self.threads = threads or _cores()
+        self.threads = threads or processes.cores()
 
     def estimates(self, statistics: Mapping[str, Statistic | None]) -> dict[str, Estimate]:
         """Statistics with their percentile intervals; those that are None are left out.
@@ -159,7 +158,3 @@ class Mean:
     def resampled(self, resamples: Resamples) -> NDArray:
         counts = resamples.counts[:, : len(self._rows)]
         return np.einsum("ij,j->i", counts, self._sums) / np.einsum("ij,j->i", counts, self._rows)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -64,8 +64,8 @@ def pretrain(
         seed: of the initialisation, the order and the views.
         checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
             has been written.
-        features: folder where the features of cached views are kept, with a frozen encoder; None: views are encoded
-            each time.
+        features: folder where a frozen encoder's features of images are kept (see `feature_cache`); None: images are
+            encoded each time.
         device: the GPU if there is one unless named.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.

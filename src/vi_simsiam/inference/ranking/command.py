@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from vi_simsiam.config.encoders import LITE
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
-from vi_simsiam.inference.model import Model, cores
+from vi_simsiam.inference.model import Model
 from vi_simsiam.inference.ranking import heads, results
 from vi_simsiam.inference.ranking.encoding import Encoder
 from vi_simsiam.inference.ranking.photographs import Photographs
@@ -51,7 +52,7 @@ def rank(args: argparse.Namespace) -> int:
     started = time.monotonic()
     if args.run is not None and args.size is not None:
         raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
-    stream = Photographs(args.photographs, 1, 1, args.threads or cores())
+    stream = Photographs(args.photographs, 1, 1, args.threads or processes.cores())
     with _own(args.out):
         return _rank(args, stream, started)
 

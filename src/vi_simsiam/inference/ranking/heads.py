@@ -71,7 +71,6 @@ class Images:
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
     depth: int = 16
-    sha256: dict[str, str] = field(default_factory=dict)
 
     def images(self, split: SplitName) -> Rows:
         return Rows(self.kept.array("pixels"), self.rows)
