@@ -72,8 +72,14 @@ def test_nothing_is_named_utils():
 
 
 def test_jobs_import_nothing_that_takes_seconds_and_is_not_needed():
-    """The three scripts of a run's many short jobs; a training imports torch._dynamo and lightning_fabric itself."""
-    slow = {"torchvision", "sklearn", "scipy.stats", "matplotlib", "lightning_fabric", "torch._dynamo", "timm"}
-    code = f"import sys, pretrain, probe, uncertainty; print(*sorted({slow!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=SRC, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    """Steps' scripts; a training imports torch._dynamo and lightning_fabric itself, and a figure matplotlib."""
+    slow = {"torchvision", "sklearn", "scipy.stats", "lightning_fabric", "torch._dynamo", "timm"}
+    for scripts, more in (
+        ("pretrain, probe, uncertainty", {"matplotlib"}),
+        ("cache_views", {"matplotlib"}),
+        ("download", {"matplotlib", "torch", "pandas"}),
+        ("plot", {"torch"}),
+    ):
+        code = f"import sys, {scripts}; print(*sorted({slow | more!r} & set(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=SRC, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [], scripts

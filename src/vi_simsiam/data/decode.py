@@ -6,13 +6,12 @@ from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.names import HEAD, kind_of
 from vi_simsiam.data.remarks import remark
-from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.transforms.resizing import resize
 
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
 # Whatever the name says; no other decoder is started.
@@ -69,8 +68,7 @@ def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np
     Returns: (size, size, channels) uint8. Raises: Unreadable with the reason.
     """
     image = _flat(data, 2 * size, "L" if channels == 1 else "RGB", depth)
-    pixels = torch.from_numpy(np.array(image)).reshape(1, image.height, image.width, channels)
-    return resize(pixels, size)[0].numpy()
+    return resize(np.asarray(image).reshape(1, image.height, image.width, channels), size)[0]
 
 
 def luma(data: bytes, size: int) -> np.ndarray:

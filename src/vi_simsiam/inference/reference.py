@@ -19,11 +19,11 @@ from vi_simsiam.data.store import Rows, TrainingImages
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
 from vi_simsiam.stats.intervals import wilson
-from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.transforms.resizing import resize
 
 FILE = "scoring.json"
 FORMAT = 2
-RESIZE = "central square, bilinear, antialiased"  # what transforms.spatial.resize does, the only rule there is
+RESIZE = "central square, bilinear, antialiased"  # what transforms.resizing.resize does, the only rule there is
 _MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
 _CENTRAL = 500  # training images, at most, that are compared with their central quarter
 _BATCH = 500
@@ -130,7 +130,7 @@ def _central(images: np.ndarray) -> np.ndarray:
     side = images.shape[1]
     half = max(1, side // 2)
     start = (side - half) // 2
-    return resize(torch.from_numpy(images[:, start : start + half, start : start + half].copy()), side).numpy()
+    return resize(images[:, start : start + half, start : start + half], side)
 
 
 def read(folder: Path) -> TrainingScores:

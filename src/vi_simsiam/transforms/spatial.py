@@ -84,19 +84,6 @@ def fixed_crops(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     return crop_resize(images, boxes.T.to(images.device), size, reduces=bool((boxes[:, 2:] > size).any()))
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """Resize uint8 images (n, H, W, C), antialiased, to (n, size, size, C) uint8, whatever their device.
-
-    Of images that are not square the largest central square is taken.
-    """
-    n, height, width, _ = images.shape
-    if height == width == size:
-        return images
-    side = min(height, width)
-    boxes = torch.tensor([[(height - side) // 2, (width - side) // 2, side, side]]).expand(n, 4)
-    return to_uint8(fixed_crops(images, boxes, size))
-
-
 def to_uint8(images: Tensor) -> Tensor:
     """(n, C, H, W) in [0, 1], rounded to the nearest of 256 levels, as (n, H, W, C) uint8."""
     return (images * 255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()

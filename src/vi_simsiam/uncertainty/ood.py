@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from vi_simsiam.transforms.colour import luma
-from vi_simsiam.transforms.spatial import resize, to_uint8
+from vi_simsiam.transforms.resizing import resize
+from vi_simsiam.transforms.spatial import to_uint8
 
 _PIECE = 1024
 
@@ -19,9 +20,9 @@ def matched(images: np.ndarray, size: int, channels: int) -> np.ndarray:
 
 
 def _piece(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    pictures = resize(torch.from_numpy(np.array(images)), size)
+    pictures = resize(np.array(images), size)
     if pictures.shape[3] == channels:
-        return pictures.numpy()
+        return pictures
     if channels == 3:
-        return pictures.expand(-1, -1, -1, 3).numpy()
-    return to_uint8(luma(pictures.permute(3, 0, 1, 2).float() / 255)[:, None]).numpy()
+        return pictures.repeat(3, axis=3)
+    return to_uint8(luma(torch.from_numpy(pictures).permute(3, 0, 1, 2).float() / 255)[:, None]).numpy()

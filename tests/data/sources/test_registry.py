@@ -114,6 +114,9 @@ def test_names_and_official_files():
     with pytest.raises(Problem, match=r"'fashon' is not a known source of images; known are digits, fashion_mnist"):
         find_source("fashon")
     assert [file.name for file in FASHION_MNIST.files] == [name for name, _ in FashionMNIST.resources]
+    assert FASHION_MNIST.classes == tuple(FashionMNIST.classes) and FASHION_MNIST.addresses[1:] == tuple(
+        FashionMNIST.mirrors
+    )
 
 
 def test_array_split_of_colour_images():

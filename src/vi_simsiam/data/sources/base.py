@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile, fetch
 from vi_simsiam.data.sources.report import Report
-from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.transforms.resizing import resize
 
 
 class Split(Protocol):
@@ -44,7 +43,7 @@ class ArraySplit:
         return self.images.shape[3]
 
     def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
-        return resize(torch.from_numpy(self.images[rows]), size).numpy()
+        return resize(self.images[rows], size)
 
     def paths(self, rows: np.ndarray) -> list[str]:
         return [str(row) for row in rows]

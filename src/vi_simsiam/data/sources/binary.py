@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.io import loadmat
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.sources.base import ArraySplit, Images, Published, unreadable
-from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.transforms.resizing import resize
 
 _BLOCK = 1 << 20
 
@@ -42,7 +40,7 @@ class PlanarSplit:
         values = self.channels * self.side**2
         planes = np.array(self.records[rows, -values:]).reshape(-1, self.channels, self.side, self.side)
         images = planes.transpose((0, 3, 2, 1) if self.columnwise else (0, 2, 3, 1))
-        return resize(torch.from_numpy(np.ascontiguousarray(images)), size).numpy()
+        return resize(np.ascontiguousarray(images), size)
 
     def paths(self, rows: np.ndarray) -> list[str]:
         return [str(row) for row in rows]
@@ -151,6 +149,8 @@ class Svhn(Published):
         return Images(classes, *(self._split(folder / file.name, classes) for file in self.files))
 
     def _split(self, path: Path, classes: tuple[str, ...]) -> ArraySplit:
+        from scipy.io import loadmat  # here, because it takes longer than all that a short download does
+
         try:
             arrays = loadmat(path, variable_names=["X", "y"])  # numbers alone are read, nothing is run
             images, labels = arrays["X"], arrays["y"].ravel()

@@ -8,8 +8,6 @@ SHA-256: of CIFAR, STL-10, SVHN and Imagenette as TensorFlow Datasets lists them
 FastAI.jl does. Of Tiny ImageNet, only an MD5 is published that several libraries agree on.
 """
 
-from torchvision.datasets import FashionMNIST
-
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
 from vi_simsiam.data.sources.base import Source
@@ -33,10 +31,21 @@ SOURCES: dict[str, Source] = {
     # Each file's first checksum is the official one (the file whose MD5 torchvision lists), the second that of Debian's
     # package dataset-fashion-mnist, whose gzip headers lack name and date; the content is the same.
     "fashion_mnist": IdxImages(
-        classes=tuple(FashionMNIST.classes),
+        classes=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
         addresses=(
             "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
-            *FashionMNIST.mirrors,
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # the same by another name
         ),
         files=(
             _gz(

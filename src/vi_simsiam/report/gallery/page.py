@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
 from vi_simsiam.core.files import replacing
@@ -23,7 +22,7 @@ from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.style import method_style
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
-from vi_simsiam.transforms.spatial import resize
+from vi_simsiam.transforms.resizing import resize
 from vi_simsiam.uncertainty import scores
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
@@ -191,7 +190,7 @@ def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> str:
     sheet = np.zeros((-(-len(rows) // columns) * field, columns * field, channels), np.uint8)
     for i, row in enumerate(rows):
         top, left = i // columns * field, i % columns * field
-        small = resize(torch.from_numpy(np.array(images[row : row + 1])), tile)[0].numpy()
+        small = resize(images[row : row + 1], tile)[0]
         # The border repeats the edge, so that it does not bleed into the thumbnail.
         wide = ((0, field - tile), (0, field - tile), (0, 0))
         sheet[top : top + field, left : left + field] = np.pad(small, wide, "edge")
