@@ -93,6 +93,16 @@ def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(store, w
     assert torch.equal(model.train().features(images + 1), model.encode(images + 1)) and sum(encoded) == 150
 
 
+def test_features_do_not_depend_on_the_number_of_threads(store, weights):
+    model, images = frozen(store, weights).eval(), torch.rand(50, 1, 12, 12)
+    before, features = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        features.append(model.encode(images))
+    torch.set_num_threads(before)
+    assert torch.equal(features[0], features[1]) and torch.equal(features[0], features[2])
+
+
 def test_equal_images_are_encoded_once(store, weights, tmp_path, encoded):
     cache = FeatureCache(frozen(store, weights), tmp_path)
     assert len(set(cache.rows(torch.ones(40, 1, 12, 12)))) == 1 and sum(encoded) == 1

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import encoders
+from vi_simsiam.nn.threads import by_piece
 
-# Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen.
-_PIECE = 64
+# Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen; on a CPU,
+# whose caches are small, by each thread.
+_PIECE, _PIECE_OF_THREAD = 64, 16
 
 
 @dataclass(frozen=True)
@@ -124,16 +126,18 @@ class Method(nn.Module):
 
         They are float32, rounded to float16.
 
-        Features of an image do not depend on the images beside it, in no bit: pieces all have one size, for which a
-        library has one way of computing.
+        Features of an image do not depend on the images beside it, nor on the number of threads, in no bit: pieces all
+        have one size, for which a library has one way of computing, and are computed by one thread.
 
         Raises: Problem where float16 cannot hold a feature.
         """
-        parts = []
-        for piece in images.split(_PIECE):
-            full = torch.cat([piece, piece.new_zeros(_PIECE - len(piece), *piece.shape[1:])])
-            parts.append(self.backbone(self.standardised(full))[: len(piece)].to(torch.float16))
-        features = torch.cat(parts)
+        size = _PIECE_OF_THREAD if images.device.type == "cpu" else _PIECE
+
+        def encoded(piece: Tensor) -> Tensor:
+            full = torch.cat([piece, piece.new_zeros(size - len(piece), *piece.shape[1:])])
+            return self.backbone(self.standardised(full))[: len(piece)].to(torch.float16)
+
+        features = torch.cat(by_piece(encoded, images.split(size)))
         if not torch.isfinite(features).all():
             raise Problem(
                 "the encoder gives features that are not finite or beyond 65504: its weights do not belong to "
