@@ -29,9 +29,9 @@ from vi_simsiam.training.history import HISTORY
 
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the work of 224
-_STEPS = 250  # of a training, at least
-_EPOCHS = 8  # at least
-_BATCH = 256  # photographs, at most
+# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/encoders.md).
+_STEPS, _EPOCHS = 1500, 16
+_BATCH = 64  # photographs, at most
 _PARAMS: dict[str, Any] = {
     "lr": 0.2,
     "momentum": 0.9,
