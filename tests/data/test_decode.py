@@ -11,7 +11,7 @@ import torchvision.transforms.functional as F
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import _load, decode, inspect
+from vi_simsiam.data.decode import _load, decode, inspect, upright_size, whole
 from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)
@@ -63,6 +63,7 @@ def test_turned_upright(orientation):
     rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
     data = encoded(STORED[orientation](rectangle), "PNG", exif=exif)
     assert np.array_equal(decode(data, 12, 3), rectangle[:, 4:16])
+    assert np.array_equal(whole(data, 3), rectangle) and upright_size(data) == (20, 12)
 
 
 def test_transparency_is_over_white():
@@ -203,8 +204,20 @@ def test_what_cannot_be_used_says_why(data, said):
 @pytest.mark.parametrize("side", [9500, 50_000])
 def test_gigantic_images_are_refused_before_they_are_decoded(side):
     """A header that promises more pixels than anybody takes pictures of."""
+    with pytest.raises(Unreadable, match="more than 89478485"):
+        inspect(promising(side))
+
+
+def promising(side):
     data = bytearray(encoded(COLOUR))
     data[16:24] = struct.pack(">II", side, side)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
-    with pytest.raises(Unreadable, match="more than 89478485"):
-        inspect(bytes(data))
+    return bytes(data)
+
+
+def test_scans_may_be_twice_as_large():
+    listen()
+    with remarks() as texts:
+        assert upright_size(promising(13_000)) == (13_000, 13_000) and not texts
+    with pytest.raises(Unreadable, match="more than 178956970"):
+        upright_size(promising(13_400))

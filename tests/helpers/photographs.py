@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from vi_simsiam import __main__
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.core.record import RunRecord
@@ -39,3 +41,10 @@ def encoder(folder: Path, channels: int = 3) -> Path:
     saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": BACKBONE}, images))
     RunRecord("pretrain", {}, dataset="x").write(folder)
     return folder
+
+
+def rank(*arguments):
+    """Exit status of `vi-simsiam rank`."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["rank", *map(str, arguments)])
+    return ended.value.code

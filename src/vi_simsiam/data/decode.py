@@ -2,6 +2,8 @@
 
 import functools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.resizing import resize
 
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
+MOST_OF_TILES = 2 * MOST_PIXELS  # of an image that is cut into tiles; above, Pillow refuses
 # Whatever the name says; no other decoder is started.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 # The same as `kind_of` has them.
@@ -28,6 +31,9 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+)  # fmt: skip
 _GREY = ("1", "L", "LA", "La")
 _WHITE = (255, 255, 255, 255)
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF's keys
@@ -67,54 +73,105 @@ def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np
 
     Returns: (size, size, channels) uint8. Raises: Unreadable with the reason.
     """
-    image = _flat(data, 2 * size, "L" if channels == 1 else "RGB", depth)
-    return resize(np.asarray(image).reshape(1, image.height, image.width, channels), size)[0]
+    return square(_flat(_load(data, 2 * size), _mode(channels), depth), size)
 
 
 def luma(data: bytes, size: int) -> np.ndarray:
     """The luma (ITU-R BT.601) of the central square, upright, over white: (size, size) uint8. Raises: Unreadable."""
-    image = _flat(data, 2 * size, "L", FULL_DEPTH)
+    return square_luma(_flat(_load(data, 2 * size), "L", FULL_DEPTH), size)
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height of `whole`, without decoding it. Raises: Unreadable with the reason."""
+    image = _opened(data, MOST_OF_TILES)
+    width, height = image.size
+    return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
+
+
+def whole(data: bytes, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
+    """All pixels of an image of at most `MOST_OF_TILES`, upright, over white: L for 1 channel, RGB for 3.
+
+    Raises: Unreadable with the reason.
+    """
+    return _flat(_loaded(data, _opened(data, MOST_OF_TILES)), _mode(channels), depth)
+
+
+def square(image: Image.Image, size: int) -> np.ndarray:
+    """The central square of an L or RGB image: (size, size, channels) uint8."""
+    return resize(np.asarray(image).reshape(1, image.height, image.width, -1), size)[0]
+
+
+def square_luma(image: Image.Image, size: int) -> np.ndarray:
+    """The luma of the central square of an L or RGB image: (size, size) uint8."""
+    image = _converted(image, "L")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = left, top, left + side, top + side
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box))
 
 
-def _flat(data: bytes, side: int, mode: str, depth: int) -> Image.Image:
-    """An image upright, over white, in L or RGB; of a JPEG perhaps fewer pixels, but not fewer than `side` a side."""
-    original = _load(data, side)
+def _mode(channels: int) -> str:
+    return "L" if channels == 1 else "RGB"
+
+
+def _flat(original: Image.Image, mode: str, depth: int) -> Image.Image:
+    """An image upright, over white, in L or RGB."""
     try:
         image = _turned(_eight_bit(original, depth), original)
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image.convert("RGBA"))
-        return image.convert(mode)
+        return _converted(image, mode)
     except (OSError, ValueError) as error:
         raise Unreadable(f"its pixels are of a kind that cannot be converted: {error}") from None
 
 
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
+
+
 def _load(data: bytes, side: int) -> Image.Image:
     """All pixels of the image, as they are stored. Those of a JPEG may be fewer, but not fewer than `side` a side."""
-    kind = kind_of(data[:HEAD])
-    formats = ("HEIF", *_FORMATS) if kind == "HEIC" and _reads_heic() else _FORMATS
-    try:
-        image = Image.open(BytesIO(data), formats=formats)
-        if image.width * image.height > MOST_PIXELS:
-            raise Unreadable(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS} in all")
+    image = _opened(data, MOST_PIXELS)
+    with _told(data):
         image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
-        image.load()
-    except Unreadable:
-        raise
+    return _loaded(data, image)
+
+
+def _opened(data: bytes, most: int) -> Image.Image:
+    """An image, of which only the beginning is read. Raises: Unreadable, also for one of more than `most` pixels."""
+    formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
+    try:
+        with _told(data):
+            image = Image.open(BytesIO(data), formats=formats)
     except Image.DecompressionBombError:
-        raise Unreadable(f"more than {MOST_PIXELS} pixels") from None
+        raise Unreadable(f"more than {most} pixels") from None
+    if image.width * image.height > most:
+        raise Unreadable(f"{image.width} x {image.height} pixels, more than {most} in all")
+    return image
+
+
+def _loaded(data: bytes, image: Image.Image) -> Image.Image:
+    with _told(data):
+        image.load()
+    if image.mode in ("I", "F") and not _is_deep(image):
+        raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
+    return image
+
+
+@contextmanager
+def _told(data: bytes) -> Iterator[None]:
+    """What Pillow raises over these contents, as Unreadable with a reason for people."""
+    try:
+        yield
+    except Image.DecompressionBombError:
+        raise
     except Exception as error:  # decoders of this many formats raise anything over a damaged file
+        kind = kind_of(data[:HEAD])
         if kind == "HEIC" and not _reads_heic():
             raise Unreadable("HEIC, which needs the package pillow-heif: `pip install pillow-heif`") from None
         if kind not in _READ:
             raise Unreadable(f"not readable as an image: {kind}; save it as PNG, TIFF or JPEG") from None
         raise Unreadable(f"not readable as an image: {_first_line(error)}") from None
-    if image.mode in ("I", "F") and not _is_deep(image):
-        raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
-    return image
 
 
 @functools.cache
@@ -130,11 +187,16 @@ def _reads_heic() -> bool:
 
 def _turned(image: Image.Image, original: Image.Image) -> Image.Image:
     """`image` upright, as the notes in the file that `original` was read from say."""
-    try:
-        turn = _UPRIGHT.get(original.getexif().get(_ORIENTATION))
-    except Exception:  # damaged notes beside sound pixels: as if there were none
-        turn = None
+    turn = _turn(original)
     return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes an image upright, as the notes in its file say."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # damaged notes beside sound pixels: as if there were none
+        return None
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -162,7 +224,7 @@ def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
     if not _is_deep(image):
         return image
     white = 2 ** min(depth, _own_depth(image)) - 1
-    levels = (np.minimum(np.asarray(image).astype(np.int64), white) * 255 + white // 2) // white
+    levels = (np.minimum(np.asarray(image).astype(np.uint32), white) * 255 + white // 2) // white
     if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0:  # WhiteIsZero, which Pillow turns with 8 bits
         levels = 255 - levels
     return Image.fromarray(levels.astype(np.uint8))

@@ -33,6 +33,7 @@ def listen() -> None:
         _original = warnings.showwarning
         warnings.showwarning = _show
         warnings.filterwarnings("always", module=r"PIL\.")  # else only the first file with a warning would be named
+        warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # data.decode has its own limit
     log = logging.getLogger("PIL")
     if not any(isinstance(handler, _Handler) for handler in log.handlers):
         log.addHandler(_Handler(logging.WARNING))

@@ -83,8 +83,8 @@ class Stream:
         """What is made of a file's contents: its pixels, uint8 (size, size, channels). Raises: Unreadable."""
         return decode(data, self.size, self.channels, self.depth)
 
-    def count(self) -> int:
-        """How many files will be read. They are listed now, and not again when they are."""
+    def count(self) -> int | None:
+        """How many files will be read; None: that is not known. They are listed now, and not again when they are."""
         self._listed = list(self._files())
         return len(self._listed)
 
@@ -129,9 +129,9 @@ class Stream:
                 if is_hidden(os.path.relpath(error.filename, top)) and error.filename != os.fspath(top):
                     self.ignored["hidden"] += 1
                 else:
-                    yield writable(error.filename), partial(_fail, f"cannot be listed: {error.strerror}")
+                    yield writable(error.filename), partial(fail, f"cannot be listed: {error.strerror}")
             if name is not None and self._wanted(name, lambda path=path: _head(path)):
-                yield writable(path), partial(_fail, RAW) if is_raw(name) else partial(_read, path)
+                yield writable(path), partial(fail, RAW) if is_raw(name) else partial(_read, path)
 
     def _repeated(self, name: str, first: str) -> None:
         if not is_hidden(name):
@@ -141,11 +141,11 @@ class Stream:
         try:
             archive = open_archive(path)
         except Problem as problem:
-            yield writable(path), partial(_fail, str(problem))
+            yield writable(path), partial(fail, str(problem))
             return
         for member in archive.members:
             if self._wanted(member.name, lambda member=member: _read_member(archive, member, HEAD)):
-                read = partial(_fail, RAW) if is_raw(member.name) else partial(_read_member, archive, member)
+                read = partial(fail, RAW) if is_raw(member.name) else partial(_read_member, archive, member)
                 yield f"{writable(path)}/{member.name}", read
 
     def _wanted(self, name: str, head: Callable[[], bytes]) -> bool:
@@ -192,5 +192,6 @@ def _read_member(archive: Archive, member: Member, count: int | None = None) -> 
     return archive.read(member) if count is None else archive.head(member, count)
 
 
-def _fail(problem: str) -> bytes:
+def fail(problem: str) -> bytes:
+    """In the place of what reads a file that cannot be read."""
     raise Unreadable(problem)

@@ -18,7 +18,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
-from helpers.photographs import encoder, photographs, picture
+from helpers.photographs import encoder, photographs, picture, rank
 from helpers.project import ROOT
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
@@ -31,36 +31,10 @@ from vi_simsiam.inference.ranking import encoding, heads, neighbours, results
 from vi_simsiam.uncertainty import scores
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """Trainings of few steps, but for the ranking that many tests read."""
-    monkeypatch.setattr(heads, "_STEPS", 10)
-
-
-def rank(*arguments):
-    """Exit status of `vi-simsiam rank`."""
-    with pytest.raises(SystemExit) as ended:
-        __main__.main(["rank", *map(str, arguments)])
-    return ended.value.code
-
-
 def refused(capsys, *arguments):
     """What the command says that ends with status 1."""
     assert rank(*arguments) == 1
     return capsys.readouterr().err
-
-
-@pytest.fixture
-def encoded(monkeypatch):
-    """How many images (views and wholes) the encoder was shown, call by call."""
-    calls, encode = [], encoding.Encoder._encoded
-    monkeypatch.setattr(encoding.Encoder, "_encoded", lambda e, pixels: calls.append(len(pixels)) or encode(e, pixels))
-    return calls
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +49,9 @@ def ranked(tmp_path_factory, tiny):
     with zipfile.ZipFile(top / "more.zip", "w") as packed:
         for path in sorted(photographs(top / "more", range(100, 108)).iterdir()):
             packed.write(path, f"in/{path.name}")
-    status = rank(folder, top / "more.zip", "--out", top / "out", "--encoder", tiny)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "_STEPS", 250)
+        status = rank(folder, top / "more.zip", "--out", top / "out", "--encoder", tiny)
     return top, status
 
 
@@ -306,14 +282,18 @@ def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     photographs(tmp_path / "photos", range(6))
     shutil.make_archive("more", "zip", photographs(tmp_path / "in", range(10, 13)))
+    (tmp_path / "scans").mkdir()
+    picture(0, side=600).save(tmp_path / "scans/one.png")
     page = (ROOT / "docs/rank.md").read_text(encoding="utf-8")
     commands = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)).splitlines()
-    assert len(commands) == 1
-    program, command, *arguments = shlex.split(commands[0])
-    assert (program, command) == ("vi-simsiam", "rank")
-    assert rank(*arguments, "--encoder", tiny) == 0
+    assert len(commands) == 2
+    for line in commands:
+        program, command, *arguments = shlex.split(line)
+        assert (program, command) == ("vi-simsiam", "rank")
+        assert rank(*arguments, "--encoder", tiny) == 0
     files = {path.name for path in (tmp_path / "ranked").iterdir()}
     assert files == {"features", "model", "rank.json", "gallery.html", "ranking.csv", "ranking.parquet", "report.txt"}
+    assert {path.name for path in (tmp_path / "ranked_tiles").iterdir()} == files | {"tiles.csv", "tiles.parquet"}
     assert all(f"`{name}`" in page for name in files - {"rank.json"})
 
 
@@ -377,8 +357,9 @@ def test_the_page_explains_every_column():
         "knn_density",
         "view_agreement",
         *(f.name for f in results.FACTS),
+        *results._OF_TILES,
     ]
-    for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"]), "kappa"):
+    for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"])):
         assert f"`{name}`" in page and text in page, name
 
 

@@ -19,7 +19,7 @@ from vi_simsiam.core.files import check_writable, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.inference.model import Model
-from vi_simsiam.inference.ranking import heads, results
+from vi_simsiam.inference.ranking import heads, results, tiles
 from vi_simsiam.inference.ranking.encoding import Encoder
 from vi_simsiam.inference.ranking.photographs import Photographs
 from vi_simsiam.probing.features import best_device
@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
     )
+    parser.add_argument(
+        "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
@@ -52,7 +55,13 @@ def rank(args: argparse.Namespace) -> int:
     started = time.monotonic()
     if args.run is not None and args.size is not None:
         raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
-    stream = Photographs(args.photographs, 1, 1, args.threads or processes.cores())
+    if args.tiles is not None and args.tiles < tiles.LEAST:
+        raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
+    threads = args.threads or processes.cores()
+    if args.tiles is None:
+        stream = Photographs(args.photographs, 1, 1, threads)
+    else:
+        stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
     with _own(args.out):
         return _rank(args, stream, started)
 
@@ -78,18 +87,21 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         unread.append(f"{path}: {problem}")
         say(f"not read: {path}: {problem}")
 
-    paths, rows = encoder.encode(stream, report)
+    files, rows = encoder.encode(stream, report)
     encoded = time.monotonic()
-    if not paths:
+    if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
     contents = _first(rows)
+    things, count = "files", len(files)
+    if args.tiles is not None:
+        things, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
-        f"{counts(len(paths), len(unread), stream.ignored)} {len(contents)} different files, "
+        f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {things}, "
         f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
     ]
     if model is None:
         if len(contents) == 1:
-            what = "one photograph" if len(paths) == 1 else f"{len(paths)} copies of one photograph"
+            what = "one photograph" if len(files) == 1 else f"{len(files)} copies of one photograph"
             raise Problem(
                 f"{what} cannot be ranked: heads are trained on what differs between photographs. Name more, or a "
                 "trained model with --run."
@@ -103,17 +115,17 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
             f"({duration(time.monotonic() - encoded)})."
         )
         if len(contents) < _FEW:
-            lines.append(f"Note: {len(contents)} photographs are few to train on; --run takes a trained model.")
+            lines.append(f"Note: {len(contents)} {things} are few to train on; --run takes a trained model.")
         model = opened(folder, args.device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
-    table = results.table(paths, rows, kept, model)
+    table = results.table(files, rows, kept, model)
     results.write_gallery(table, rows, kept, model, args.out, writable(Path(args.photographs[0]).name or "photographs"))
-    results.write_tables(table, model.training.name, args.out)
+    tables = results.write_tables(table, model.training.name, args.out)
     groups = table["duplicates"].dropna()
-    lines.append(f"Near-duplicates: {len(groups)} files in {groups.nunique()} groups.")
+    lines.append(f"Near-duplicates: {len(groups)} {things} in {groups.nunique()} groups.")
     lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
-    results.write_report(args.out, lines, table, model, unread)
+    results.write_report(args.out, lines, tables, model, unread)
     for line in lines:
         say(line)
     if model.training.doubt:

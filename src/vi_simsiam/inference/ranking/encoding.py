@@ -3,11 +3,12 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -17,7 +18,7 @@ from vi_simsiam.core.randomness import Generators
 from vi_simsiam.core.record import versions
 from vi_simsiam.data.growing import Field, GrowingArrays
 from vi_simsiam.inference.ranking.facts import FACTS
-from vi_simsiam.inference.ranking.photographs import Photograph, Photographs
+from vi_simsiam.inference.ranking.photographs import Photograph, Photographs, Tile
 from vi_simsiam.methods import Method
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.transforms.spatial import to_uint8
@@ -62,26 +63,31 @@ class Encoder:
         key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
         self.kept = GrowingArrays(top / key, _fields(images.size, images.channels, model.backbone.dim))
 
-    def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[list[str], np.ndarray]:
+    def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
         """Encode what is new, and say where everything is.
 
         Args:
             stream: with `there` set to `kept.rows`.
             report: called with path and reason of what cannot be read.
 
-        Returns: paths in the order of the stream, and of each its row in `kept`; equal files have the same.
+        Returns: a table in the order of the stream, with `path` and of tiles the fields of `Tile`, and of each its row
+            in `kept`; equal files have the same.
         """
         waiting: dict[bytes, Photograph] = {}
         paths: list[str] = []
+        tiles: list[Tile] = []
         keys: list[bytes] = []
         total = stream.count()
-        for picture in tqdm(stream, total=total, unit=" images", disable=not sys.stderr.isatty(), smoothing=0.05):
+        unit = " images" if total is not None else " tiles"
+        for picture in tqdm(stream, total=total, unit=unit, disable=not sys.stderr.isatty(), smoothing=0.05):
             if picture.problem is not None:
                 report(picture.path, picture.problem)
                 continue
             photograph: Photograph = picture.pixels
             paths.append(picture.path)
             keys.append(photograph.key)
+            if photograph.tile is not None:
+                tiles.append(photograph.tile)
             if photograph.key not in self.kept.rows and photograph.pixels is not None:
                 waiting.setdefault(photograph.key, photograph)
             if len(waiting) == _PIECE:
@@ -89,7 +95,8 @@ class Encoder:
                 waiting.clear()
         if waiting:
             self._keep(list(waiting.values()))
-        return paths, np.array([self.kept.rows[key] for key in keys], np.int64)
+        table = pd.DataFrame({"path": paths} | _columns(tiles))
+        return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
     def _keep(self, photographs: list[Photograph]) -> None:
         parts = [
@@ -123,6 +130,10 @@ class Encoder:
     def _encoded(self, pixels: Tensor) -> np.ndarray:
         """uint8 (n, size, size, C) to features (n, dim)."""
         return self.model.encode(pixels.permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+
+
+def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:
+    return dict(zip(Tile._fields, np.array(tiles).T, strict=True)) if tiles else {}
 
 
 def _joined(drawn: list[ViewParameters]) -> ViewParameters:

@@ -47,7 +47,12 @@ FACTS = (
 
 def measured(data: bytes) -> tuple[np.ndarray, np.uint64]:
     """Facts, (4,) float32 in the order of FACTS, and perceptual hash of an image file. Raises: Unreadable."""
-    luma = decode.luma(data, SIDE).astype(np.float32)
+    return of_luma(decode.luma(data, SIDE))
+
+
+def of_luma(pixels: np.ndarray) -> tuple[np.ndarray, np.uint64]:
+    """The same, of the luma of a central square, (SIDE, SIDE) uint8."""
+    luma = pixels.astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
     return np.array([laplace(luma).var(), luma.mean() / 255, *shares], np.float32), perceptual_hash(luma)
 

@@ -11,17 +11,29 @@ from vi_simsiam.inference.images import Stream
 from vi_simsiam.inference.ranking import facts
 
 
-class Photograph(NamedTuple):
-    """One file's contents.
+class Tile(NamedTuple):
+    """Place of a tile: its number within the image, from 1, row by row; pixels of the upright image."""
 
-    key: SHA-256 of its bytes. pixels: uint8 (size, size, channels); facts, hash: of `facts.measured`; all three None
-    for contents that are there already.
+    tile: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Photograph(NamedTuple):
+    """One file's contents, or one tile's.
+
+    key: SHA-256 of its bytes; of a tile, of the file's SHA-256 and the tile's place. pixels: uint8 (size, size,
+    channels); facts, hash: of `facts.measured`; all three None for contents that are there already. tile: its place;
+    None for a file.
     """
 
     key: bytes
     pixels: np.ndarray | None = None
     facts: np.ndarray | None = None
     hash: np.uint64 | None = None
+    tile: Tile | None = None
 
 
 @dataclass

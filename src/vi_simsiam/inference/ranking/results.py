@@ -1,6 +1,6 @@
 """What a ranking leaves: the table of all photographs, the gallery, and the report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,13 @@ from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import Rows
 from vi_simsiam.inference.command import one_line, table_writer
 from vi_simsiam.inference.model import Model
-from vi_simsiam.inference.ranking import neighbours
+from vi_simsiam.inference.ranking import neighbours, tiles
 from vi_simsiam.inference.ranking.facts import FACTS
 from vi_simsiam.report.gallery import page
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.scorer import agreement
 
-TABLE, GALLERY, REPORT = "ranking.csv", "gallery.html", "report.txt"
+TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once
 _EXTREMES = 40  # of each column that the gallery holds, at each end
 _PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
@@ -29,16 +29,26 @@ _GROUP = (
     f"{neighbours.COSINE} and perceptual hashes that differ in at most {neighbours.BITS} of 64 bits. Mirrored ones "
     "are not found."
 )
+_OF_TILES = {
+    "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
+    "left": ("left", "Pixels of the image to the left of the tile."),
+    "top": ("top", "Pixels of the image above the tile."),
+    "width": ("width", "Pixels of the tile from left to right."),
+    "height": ("height", "Pixels of the tile from top to bottom."),
+    "tiles": ("tiles", "Number of the image's tiles."),
+    "lowest_tile": ("least certain tile", "Number of the tile of the image that is least certain, as in tiles.csv."),
+}
+_QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
 
-def table(paths: Sequence[str], rows: np.ndarray, kept: GrowingArrays, model: Model) -> pd.DataFrame:
-    """A row per file, in the order of the paths.
+def table(files: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Model) -> pd.DataFrame:
+    """A row per file, or per tile.
 
     Args:
-        rows: of each file's contents in `kept`; equal files have the same.
+        files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
 
-    Returns: path, the model's own scores and the percentile of the first, knn_density, view_agreement, the facts, and
-        `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
+    Returns: what `files` has, the model's own scores and the percentile of the first, knn_density, view_agreement, the
+        facts, and `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
     """
     names = model.columns[1:-1]
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
@@ -48,7 +58,7 @@ def table(paths: Sequence[str], rows: np.ndarray, kept: GrowingArrays, model: Mo
     density, group = neighbours.neighbourhood(Rows(kept.array("whole"), chosen), kept.array("hash")[chosen], device)
     order = [*names, "percentile", "knn_density", "view_agreement"]
     columns["knn_density"] = density
-    result = pd.DataFrame({"path": list(paths)} | {name: columns[name][place] for name in order})
+    result = files.assign(**{name: columns[name][place] for name in order})
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
         result[fact.name] = values
     result["duplicates"] = _numbered(group[place])
@@ -81,12 +91,27 @@ def _numbered(group: np.ndarray) -> pd.Series:
     return series.map(numbers).astype("Int64")
 
 
-def write_tables(result: pd.DataFrame, score: str, out: Path) -> None:
-    """Write the table as .csv and .parquet, most uncertain first."""
-    ranked = result.sort_values([score, "path"], kind="stable")
-    for path in (out / TABLE, (out / TABLE).with_suffix(".parquet")):
-        with table_writer(path) as write:
-            write(ranked)
+def write_tables(result: pd.DataFrame, score: str, out: Path) -> dict[str, pd.DataFrame]:
+    """Write the table, most uncertain first, as .csv and .parquet; of tiles another with a row per image.
+
+    Args:
+        result: of `table`. score: its column by which it is ranked.
+
+    Returns: the tables by the names of their .csv, that of the images first.
+    """
+    tables = {TABLE: result}
+    if "tile" in result:
+        names = [name for name in result.columns if name in scores.SCORES or name == "percentile"]
+        tables = {TABLE: tiles.summary(result, score, names), TILES: result}
+    for name in (TABLE, TILES):
+        for path in (out / name, (out / name).with_suffix(".parquet")):
+            if name not in tables:
+                path.unlink(missing_ok=True)  # of an earlier ranking
+                continue
+            by = score if score in tables[name] else score + tiles.SUFFIX
+            with table_writer(path) as write:
+                write(tables[name].sort_values([by, "path"], kind="stable"))
+    return tables
 
 
 def write_gallery(
@@ -98,12 +123,16 @@ def write_gallery(
         result: of `table`, for these rows. name: of the photographs.
     """
     score = model.training.name
-    texts = {column: (label, text) for column, label, text in explained(result, score)}
-    columns = [column for column in result.columns if column in texts and column not in ("duplicates", "percentile")]
+    texts = {column: (label, text) for column, label, text in explained(result)}
+    unshown = ("duplicates", "percentile", *_OF_TILES)
+    columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != score)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
     shown = _chosen(result[columns], group)
-    entry = page.of_images(name, Rows(kept.array("pixels"), rows), result["path"].tolist(), shown, group=group)
+    paths = result["path"]
+    if "tile" in result:
+        paths = paths + " [tile " + result["tile"].astype(str) + "]"
+    entry = page.of_images(name, Rows(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
     values = [(*texts[column], result[column].iloc[shown]) for column in columns]
     entry["runs"] = [page.of_scores(model.description["method"], values, model.training.doubt or "")]
     page.write_page([entry], out / GALLERY, "photographs by certainty")
@@ -120,25 +149,31 @@ def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([some, order[0][steps]]))
 
 
-def explained(result: pd.DataFrame, score: str) -> list[tuple[str, str, str]]:
+def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Column, label and explaining sentence of each of the table's columns but the path."""
     facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
     own = {"percentile": ("percentile", _PERCENTILE), "duplicates": ("near-duplicates", _GROUP)}
     of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
-    return [(name, *(of_score | facts | own)[name]) for name in result.columns if name != "path"]
+    texts = of_score | facts | own
+    quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
+    return [(name, *(texts | quantiles | _OF_TILES)[name]) for name in result.columns if name != "path"]
 
 
-def write_report(out: Path, lines: Sequence[str], result: pd.DataFrame, model: Model, unread: Sequence[str]) -> None:
+def write_report(
+    out: Path, lines: Sequence[str], tables: Mapping[str, pd.DataFrame], model: Model, unread: Sequence[str]
+) -> None:
     """Write what a person should know of the ranking.
 
     Args:
-        lines: counts and times. unread: a line for each file that could not be read.
+        lines: counts and times. tables: by the names of their files. unread: a line for each file that could not be
+            read.
     """
     parts = [*lines]
     if model.training.doubt:
         parts.append(f"Warning: {model.training.doubt}")
-    parts += ["", "Columns of ranking.csv, most uncertain first:"]
-    parts += [f"  {name}: {text}" for name, _, text in explained(result, model.training.name)]
+    for file, result in tables.items():
+        parts += ["", f"Columns of {file}, most uncertain first:"]
+        parts += [f"  {name}: {text}" for name, _, text in explained(result)]
     if unread:
         parts += ["", "Not read:", *(f"  {line}" for line in unread)]
     with replacing(out / REPORT) as temporary:
