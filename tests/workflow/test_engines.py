@@ -212,16 +212,15 @@ def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
     assert "modified:           src/probe.py" in repo("dvc", "status")
 
 
-@pytest.mark.chain
-def test_switching_revisions(repo):
-    repo.set("probe.C", 2.0)
-    repo.snakemake()
-    repo.repro()
-    repo.commit("run 2")
+def test_switching_revisions(quick):
+    quick.set("probe.C", 2.0)
+    quick.snakemake()
+    quick.repro()
+    quick.commit("run 2")
     for revision in ("main~1", "main", "main~1"):
-        repo("git", "checkout", "-q", revision)
-        repo("dvc", "checkout", "-q")
-        repo.agree()
+        quick("git", "checkout", "-q", revision)
+        quick("dvc", "checkout", "-q")
+        quick.agree()
 
 
 def test_metrics_and_plots(repo, quick):
@@ -416,31 +415,31 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     assert f"error: download.path = {folder}: there is no such file or folder" in said and "Traceback" not in said
 
 
-def test_images_without_labels_beside_labelled_ones(blank, tmp_path):
-    """A whole run on a folder of images without classes or splits, with a labelled data set in the same run."""
+def test_images_without_labels_beside_labelled_ones(repo, tmp_path):
+    """A run on a folder of images without classes or splits, beside a labelled data set that is done already."""
     folder = tmp_path / "photographs"
     folder.mkdir()
     draw = np.random.default_rng(0)
     for i in range(60):
         Image.fromarray(draw.integers(0, 256, (14, 18, 3), np.uint8)).save(folder / f"{i}.png")
     (folder / "broken.png").write_bytes(b"nothing")
-    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
-    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "left_out": 0.1})
-    blank.set("recipes.mine.uncertainty", {"ood": ["digits"]})
-    blank.set("datasets", ["mine", "digits"])
-    blank.set("methods", ["vi_simsiam"])
-    said = blank.snakemake()
+    repo.set("recipes.mine", {"like": "digits", "download": {"path": str(folder)}})
+    repo.set("recipes.mine.cache_views", {"train_images": None, "test_images": None, "left_out": 0.1})
+    repo.set("recipes.mine.uncertainty", {"ood": ["digits"]})
+    repo.set("datasets", ["mine", "digits"])
+    repo.set("methods", ["vi_simsiam"])
+    said = repo.snakemake()
     assert "mine has no labels: no accuracies. Its images by certainty: results/plot/ranking.csv" in said
-    assert blank.ran() == {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
-    probe = blank.read("results/probe/mine/vi_simsiam/seed0/probe.json")
+    assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}
+    probe = repo.read("results/probe/mine/vi_simsiam/seed0/probe.json")
     held_out = probe["n_test"]
     assert probe["n_train"] + held_out == 60 and probe["n_train_labelled"] == probe["n_test_labelled"] == 0
     assert not {"knn_top1", "probe_top1"} & set(probe)
-    features = np.load(blank.path / "results/probe/mine/vi_simsiam/seed0/features_train.npy")
+    features = np.load(repo.path / "results/probe/mine/vi_simsiam/seed0/features_train.npy")
     assert features.shape == (probe["n_train"], probe["dim"]) and np.isfinite(features).all()
-    log = (blank.path / "logs/probe/mine/vi_simsiam/seed0.log").read_text()
+    log = (repo.path / "logs/probe/mine/vi_simsiam/seed0.log").read_text()
     assert "no labels, so no accuracies: features alone" in log
-    measures = blank.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
+    measures = repo.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
     kept = {
         "spearman_crop_area/kappa",
         "spearman_blur/kappa",
@@ -449,12 +448,12 @@ def test_images_without_labels_beside_labelled_ones(blank, tmp_path):
     }
     assert kept | {"spearman_gradient_energy/kappa", "crop_below_whole/knn_density"} <= set(measures)
     assert not [name for name in measures if name.startswith(("auroc_", "aurc", "r_auroc", "crop_knn"))]
-    ranking = pd.read_csv(blank.path / "results/plot/ranking.csv")
+    ranking = pd.read_csv(repo.path / "results/plot/ranking.csv")
     mine = ranking[ranking["dataset"] == "mine"]
     assert mine["certainty"].is_monotonic_increasing and mine["class"].isna().all()
     for split, file in (("test", "images"), ("train", "train_images")):  # nobody asked for a split: all are in order
-        kappa = pd.read_parquet(blank.path / f"results/uncertainty/mine/vi_simsiam/seed0/{file}.parquet")["kappa"]
+        kappa = pd.read_parquet(repo.path / f"results/uncertainty/mine/vi_simsiam/seed0/{file}.parquet")["kappa"]
         assert mine.loc[mine["split"] == split, "index"].tolist() == kappa.argsort(kind="stable").tolist()
     assert set(mine["path"]) == {f"{i}.png" for i in range(60)} and len(mine) == 60
-    summary = pd.read_csv(blank.path / "results/plot/summary.csv").set_index("dataset")
+    summary = pd.read_csv(repo.path / "results/plot/summary.csv").set_index("dataset")
     assert np.isnan(summary.loc["mine", "knn_top1"]) and summary.loc["digits", "knn_top1"] > 0

@@ -112,22 +112,22 @@ def test_a_clone_makes_the_same_bytes_without_network(finished, tmp_path):
     assert not attempts.exists(), attempts.read_text()
 
 
-def test_a_record_is_enough_to_make_the_result_again(repo):
+def test_a_record_is_enough_to_make_the_result_again(quick):
     """Though params.yaml and the results it was made from are others by now."""
     folder = "results/plot"
-    record = json.loads((repo.path / folder / "run.json").read_text())
-    kept = shutil.copytree(repo.path / folder, repo.path.parent / "kept")
-    repo.set("recipes.digits.pretrain.epochs", 1)
-    repo.set("probe.C", 3.0)
-    repo.commit("other parameters")
+    record = json.loads((quick.path / folder / "run.json").read_text())
+    kept = shutil.copytree(quick.path / folder, quick.path.parent / "kept")
+    quick.set("recipes.digits.pretrain.epochs", 1)
+    quick.set("probe.C", 3.0)
+    quick.commit("other parameters")
     for top in ("data", "results"):
-        shutil.rmtree(repo.path / top)
-    said = repo(sys.executable, "workflow/rerun.py", str(kept / "run.json"), "--cores", "2")
+        shutil.rmtree(quick.path / top)
+    said = quick(sys.executable, "workflow/rerun.py", str(kept / "run.json"), "--cores", "2")
     assert f"{len(record['outputs'])} files the same byte for byte, 0 not" in said
-    again = repo.path / "scratch/rerun"
+    again = quick.path / "scratch/rerun"
     (made,) = again.glob(f"*/{folder}/run.json")
     assert json.loads(made.read_text())["outputs"] == record["outputs"]
-    assert repo.read("params.yaml")["probe"]["C"] == 3.0 and not (repo.path / "results").exists()
+    assert quick.read("params.yaml")["probe"]["C"] == 3.0 and not (quick.path / "results").exists()
 
 
 def test_a_record_of_something_else_is_refused(repo):
