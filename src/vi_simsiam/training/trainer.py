@@ -143,6 +143,8 @@ def _train(
     cache = feature_cache.use(model.to(fabric.device), features)
     if cache is not None and not model.needs_pixels and views.views.shape[1]:
         views.views = cache.of_views(store.views("train"))
+        if device.type == "cpu":
+            torch.set_num_threads(1)  # steps on features are so small that threads would wait for each other
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
