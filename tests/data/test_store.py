@@ -1,4 +1,6 @@
 import json
+import mmap
+import os
 import pickle
 import re
 import shutil
@@ -19,7 +21,7 @@ from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import store_writer
 from vi_simsiam.data.sources.base import ArraySplit, Images
-from vi_simsiam.data.store import SPLITS, Store, file_names
+from vi_simsiam.data.store import SPLITS, Store, file_names, forget
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.probing import features
 from vi_simsiam.training import batches
@@ -33,6 +35,23 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store") / "a set"
     build(folder, "a set", pictures(test=12), params())
     return folder
+
+
+def test_only_large_maps_are_given_back(tmp_path):
+    given = []
+
+    class Map(mmap.mmap):
+        def madvise(self, advice):
+            given.append((len(self), advice))
+
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 300 << 20)
+    with open(tmp_path / "sparse", "r+b") as file:
+        for size in (1 << 20, 150 << 20, 300 << 20):
+            rows = np.ndarray((size // 1024, 1024), np.uint8, Map(file.fileno(), size))
+            forget(rows[3:].reshape(-1, 32, 32))
+    forget(np.zeros(300 << 20, np.uint8))
+    assert given == [(300 << 20, mmap.MADV_DONTNEED)]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_neighbours_and_votes_agree_with_scikit_learn(monkeypatch):
     bank, labels = clusters(90, 0)
     queries, _ = clusters(40, 1)
     monkeypatch.setattr(knn, "_ELEMENTS", 90 * 7)  # several blocks of queries, the last one short
-    cosines, indices = knn.neighbours(queries, bank, k=10)
+    cosines, indices = knn.neighbours(queries, knn.directions(bank), k=10)
     unit = normalize(bank, dim=-1).numpy(), normalize(queries, dim=-1).numpy()
     distance, expected = NearestNeighbors(n_neighbors=10, metric="cosine").fit(unit[0]).kneighbors(unit[1])
     np.testing.assert_array_equal(indices.numpy(), expected)
@@ -39,8 +39,8 @@ def test_leave_one_out_equals_leaving_one_out():
 
 def test_k_is_cut_to_the_size_of_the_bank():
     bank, _ = clusters(4, 3)
-    assert knn.neighbours(bank, bank, k=20)[0].shape == (4, 4)
-    assert knn.neighbours(bank, bank, k=20, leave_one_out=True)[0].shape == (4, 3)
+    assert knn.neighbours(bank, knn.directions(bank), k=20)[0].shape == (4, 4)
+    assert knn.neighbours(bank, knn.directions(bank), k=20, leave_one_out=True)[0].shape == (4, 3)
 
 
 def test_low_temperatures_do_not_overflow():

@@ -123,10 +123,29 @@ def test_the_history(store):
 def test_auto_is_bf16_only_where_it_is_not_emulated(device, native, monkeypatch, capsys):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
-    precision = {asked: trainer._precision(asked, torch.device(device)) for asked in ("auto", 32)}
-    assert precision == {"auto": "bf16-mixed" if native else "32-true", 32: "32-true"} and not capsys.readouterr().out
-    assert trainer._precision("bf16", torch.device(device)) == "bf16-mixed"
+    in_bf16 = {asked: trainer._in_bf16(asked, torch.device(device)) for asked in ("auto", 32)}
+    assert in_bf16 == {"auto": native, 32: False} and not capsys.readouterr().out
+    assert trainer._in_bf16("bf16", torch.device(device))
     assert ("times slower" in capsys.readouterr().out) == (not native)
+
+
+@pytest.mark.parametrize("precision", [32, "bf16"])
+def test_views_reach_the_model_as_they_were_made(precision):
+    """Rounded to bfloat16 they would lose half a grey level before the first layer."""
+    fabric = trainer.launched(pretrain_params("simsiam", precision=precision), torch.device("cpu"))
+    seen = []
+
+    class Looks(torch.nn.Linear):
+        def forward(self, views):
+            seen.append(views[0])
+            return super().forward(views[0])
+
+    model, _ = fabric.setup(Looks(4, 4), torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]))
+    views = torch.rand(2, 4), torch.rand(2, 4)
+    out = model(views)
+    assert seen[0].dtype == torch.float32 and torch.equal(seen[0], views[0]) and out.dtype == torch.float32
+    exact = torch.nn.functional.linear(views[0], model.weight, model.bias)
+    assert torch.equal(out, exact) == (precision == 32)
 
 
 @pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])

@@ -41,9 +41,9 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx, rows: Tensor) -> Tensor:
         rows = rows.contiguous()
-        parts = [torch.empty_like(rows) for _ in range(count())]
-        distributed.all_gather(parts, rows)
-        return torch.cat(parts)
+        gathered = rows.new_empty(count() * len(rows), *rows.shape[1:])
+        distributed.all_gather_into_tensor(gathered, rows)
+        return gathered
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:

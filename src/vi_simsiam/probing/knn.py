@@ -7,18 +7,23 @@ from torch.nn.functional import normalize
 _ELEMENTS = 1 << 24  # similarities held at once
 
 
+def directions(features: Tensor) -> Tensor:
+    """(N, dim) features to unit vectors (N, dim), float32."""
+    return normalize(features.float(), dim=-1)
+
+
 def neighbours(queries: Tensor, bank: Tensor, k: int, leave_one_out: bool = False) -> tuple[Tensor, Tensor]:
     """The k most similar rows of the bank for each query.
 
     Args:
         queries: (Q, dim) features, any length.
-        bank: (N, dim) features.
+        bank: (N, dim) `directions` of features. Made once, for however many queries: they may be gigabytes.
         k: number of neighbours; at most N (N - 1 with leave_one_out) are returned.
-        leave_one_out: queries are the bank itself; an image is not its own neighbour.
+        leave_one_out: queries are those of the bank; an image is not its own neighbour.
 
     Returns: cosines (Q, k), falling, and indices into the bank (Q, k).
     """
-    queries, bank = normalize(queries.float(), dim=-1), normalize(bank.float(), dim=-1)
+    queries = directions(queries)
     k = min(k, len(bank) - leave_one_out)
     rows = max(1, _ELEMENTS // len(bank))
     cosines, indices = [], []
@@ -50,5 +55,5 @@ def predict(
     queries: Tensor, bank: Tensor, labels: Tensor, k: int, temperature: float, leave_one_out: bool = False
 ) -> Tensor:
     """k-NN class predictions (Q,) of queries (Q, dim) from a labelled bank (N, dim), labels (N,)."""
-    cosines, indices = neighbours(queries, bank, k, leave_one_out)
+    cosines, indices = neighbours(queries, directions(bank), k, leave_one_out)
     return vote(cosines, labels[indices], int(labels.max()) + 1, temperature)

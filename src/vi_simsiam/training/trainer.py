@@ -135,8 +135,7 @@ def _train(
     features: Path | None = None,
 ) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
     """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
-    if device.type == "cpu":
-        torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
     model = _initialised(name, params, store, seed)
@@ -172,21 +171,31 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
     """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
     # Imported here, because it takes seconds and not every job trains.
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins import MixedPrecision, Precision
     from lightning_fabric.plugins.environments import LightningEnvironment
+
+    class Mixed(MixedPrecision):
+        """Views reach the model in float32, not rounded to half a grey level; autocast rounds where it computes."""
+
+        def convert_input(self, data: Any) -> Any:
+            return data
+
+    bf16 = _in_bf16(params.precision, device)
+    precision = Mixed("bf16-mixed", device.type) if bf16 else Precision()
 
     strategy: Any = "auto"
     if params.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
 
         # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
-        strategy = DDPStrategy(broadcast_buffers=False)
+        # All parameters have a gradient in every step, and it is kept where it was reduced.
+        strategy = DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True)
     fabric = Fabric(
         accelerator=device.type,
         devices=params.devices,
         strategy=strategy,
-        precision=_precision(params.precision, device),
         # One command that starts its own processes on one machine, also where SLURM started the command.
-        plugins=[LightningEnvironment()],
+        plugins=[LightningEnvironment(), precision],
     )
     if params.devices > 1:
         fabric.launch()  # joins the processes that are there already
@@ -281,7 +290,7 @@ def has_bf16(device: torch.device) -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _precision(asked: str | int, device: torch.device) -> str:
+def _in_bf16(asked: str | int, device: torch.device) -> bool:
     native = has_bf16(device)
     if asked == "bf16" and not native:
         print(
@@ -289,4 +298,4 @@ def _precision(asked: str | int, device: torch.device) -> str:
             "without AVX512-BF16 or AMX. `auto` takes bf16 only where it is fast.",
             flush=True,
         )
-    return "bf16-mixed" if asked == "bf16" or (asked == "auto" and native) else "32-true"
+    return asked == "bf16" or (asked == "auto" and native)

@@ -31,7 +31,9 @@ class Scorer:
         labelled = None if labels is None else (labels >= 0).to(self.device)
         self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
         # The images that vote; None: all of them do.
-        self.voters = self.bank[labelled] if self.labels is not None and len(self.labels) < len(bank) else None
+        self.directions = knn.directions(self.bank)
+        some = self.labels is not None and len(self.labels) < len(bank)
+        self.voters = self.directions[labelled] if some else None
 
     def score(self, images) -> dict[str, np.ndarray]:
         """Score batches (B, C, H, W) of images in [0, 1].
@@ -60,7 +62,7 @@ class Scorer:
 
     def _read(self, features: Tensor) -> dict[str, Tensor]:
         features = features.float()
-        cosines, indices = knn.neighbours(features, self.bank, self.k)
+        cosines, indices = knn.neighbours(features, self.directions, self.k)
         own = self.model.certainty(features)
         if set(own) != set(self.model.certainty_scores):
             raise ValueError(
@@ -102,7 +104,7 @@ def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
     labelled = labels >= 0
     if labelled.sum() > 1:
         features, labels = features[labelled], labels[labelled]
-        nearest = knn.neighbours(features, features, 1, leave_one_out=True)[1].squeeze(1)
+        nearest = knn.neighbours(features, knn.directions(features), 1, leave_one_out=True)[1].squeeze(1)
         same[labelled] = labels[nearest] == labels
     return same.numpy()
 
