@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
-from vi_simsiam.core import distributed, randomness
+from vi_simsiam.core import distributed, processes, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
@@ -141,9 +141,11 @@ def _train(
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(fabric.device), features)
     if cache is not None and not model.needs_pixels and views.views.shape[1]:
+        # Features do not depend on the number of threads. Steps on them are so small that threads would wait for each
+        # other.
+        torch.set_num_threads(processes.cores())
         views.views = cache.of_views(store.views("train"))
-        if device.type == "cpu":
-            torch.set_num_threads(1)  # steps on features are so small that threads would wait for each other
+        torch.set_num_threads(1)
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
