@@ -43,7 +43,8 @@ MEASURES = (
 )  # fmt: skip
 STUDIED = (
     "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_crop_correct/crop_area",
-    "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "r_auroc/kappa", "expected_cosine_mean",
+    "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "auroc_correct/knn_density", "r_auroc/kappa",
+    "r_auroc/knn_density", "expected_cosine_mean",
 )  # fmt: skip
 MONITORED = ("knn_top1", "certainty_auroc", "mean_cosine", "expected_cosine", "j_align", "j_uniform", "j_kl")
 
