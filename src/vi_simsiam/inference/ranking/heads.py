@@ -29,7 +29,7 @@ from vi_simsiam.training.history import HISTORY
 
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the work of 224
-# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/encoders.md).
+# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/results.md).
 _STEPS, _EPOCHS = 1500, 16
 _BATCH = 64  # photographs, at most
 _PARAMS: dict[str, Any] = {
@@ -49,8 +49,8 @@ _PARAMS: dict[str, Any] = {
         "warmup": 0.3,
         "kappa_input": "features",
         "kappa_hidden": 256,
-        # Measured on 1,400 images of CIFAR-10, 250 steps: R-AUROC of kappa .70 with 1 and .50 with 4, where kappa falls
-        # before the views agree; with 16, the root of kappa_hidden, which makes a plain linear output, it dies.
+        # 4 is no better (docs/results.md); with 16, the root of kappa_hidden, which makes a plain linear output, kappa
+        # falls before the views agree, and dies.
         "kappa_gain": 1.0,
         "kappa_detach": False,
     },
