@@ -76,6 +76,7 @@ class Method(nn.Module):
     needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
     # What has features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
     kept: Callable[[Tensor], Tensor] | None = None
+    views_kept = False  # whether it has those of a training's views, which otherwise are asked for only once
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
 
     def __init_subclass__(cls, **kwargs):
@@ -113,8 +114,9 @@ class Method(nn.Module):
         if self.frozen:
             if images.ndim == 2:
                 return images
-            # A training's views are not asked for again, unless they are cached, and then it gets their features.
-            return self.encode(images) if self.kept is None or self.training else self.kept(images)
+            if self.kept is None or (self.training and not self.views_kept):
+                return self.encode(images)
+            return self.kept(images)
         if self.images.input_size is None or self.backbone.training:
             return self.backbone(self.standardised(images))
         # Images grow to the encoder's size: in pieces, memory does not grow with the batch.

@@ -140,12 +140,15 @@ def _train(
     views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(fabric.device), features)
-    if cache is not None and not model.needs_pixels and views.views.shape[1]:
-        # Features do not depend on the number of threads. Steps on them are so small that threads would wait for each
-        # other.
-        torch.set_num_threads(processes.cores())
-        views.views = cache.of_views(store.views("train"))
-        torch.set_num_threads(1)
+    if cache is not None and views.views.shape[1]:
+        torch.set_num_threads(processes.cores())  # on which features do not depend
+        features_of_views = cache.of_views(store.views("train"))
+        if model.needs_pixels:
+            model.views_kept = True
+            torch.set_num_threads(params.threads)
+        else:
+            views.views = features_of_views
+            torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
