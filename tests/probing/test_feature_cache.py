@@ -10,6 +10,7 @@ import torch
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data import growing
@@ -101,6 +102,16 @@ def test_features_do_not_depend_on_the_number_of_threads(store, weights):
         features.append(model.encode(images))
     torch.set_num_threads(before)
     assert torch.equal(features[0], features[1]) and torch.equal(features[0], features[2])
+
+
+def test_all_cores_encode_for_a_job_that_has_one(store, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "cores", lambda: 3)
+    threads, encode, before = [], Method.encode, torch.get_num_threads()
+    monkeypatch.setattr(Method, "encode", lambda *x: threads.append(torch.get_num_threads()) or encode(*x))
+    torch.set_num_threads(1)
+    FeatureCache(frozen(store, weights), tmp_path).rows(torch.rand(20, 1, 12, 12))
+    assert threads == [3] and torch.get_num_threads() == 1
+    torch.set_num_threads(before)
 
 
 def test_equal_images_are_encoded_once(store, weights, tmp_path, encoded):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import write_json
 from vi_simsiam.core.record import versions
@@ -106,7 +107,13 @@ class FeatureCache:
             )
 
     def _encoded(self, images: Tensor) -> np.ndarray:
-        return self.model.encode(images.to(next(self.model.parameters()).device)).cpu().numpy().astype("<f2")
+        device, threads = next(self.model.parameters()).device, torch.get_num_threads()
+        # Other jobs wait for these features, so their cores are free. Features do not depend on the number of threads.
+        torch.set_num_threads(processes.cores())
+        try:
+            return self.model.encode(images.to(device)).cpu().numpy().astype("<f2")
+        finally:
+            torch.set_num_threads(threads)
 
 
 class ViewFeatures:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
-from vi_simsiam.core import distributed, processes, randomness
+from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
@@ -141,13 +141,9 @@ def _train(
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(fabric.device), features)
     if cache is not None and views.views.shape[1]:
-        torch.set_num_threads(processes.cores())  # on which features do not depend
-        features_of_views = cache.of_views(store.views("train"))
-        if model.needs_pixels:
-            model.views_kept = True
-            torch.set_num_threads(params.threads)
-        else:
-            views.views = features_of_views
+        kept, model.views_kept = cache.of_views(store.views("train")), model.needs_pixels
+        if not model.needs_pixels:
+            views.views = kept
             torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []
@@ -185,9 +181,7 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
         def convert_input(self, data: Any) -> Any:
             return data
 
-    bf16 = _in_bf16(params.precision, device)
-    precision = Mixed("bf16-mixed", device.type) if bf16 else Precision()
-
+    precision = Mixed("bf16-mixed", device.type) if _in_bf16(params.precision, device) else Precision()
     strategy: Any = "auto"
     if params.devices > 1:
         from lightning_fabric.strategies import DDPStrategy
