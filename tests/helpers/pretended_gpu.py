@@ -183,8 +183,8 @@ class _Functions(TorchFunctionMode):
             Tensor.is_cuda.__get__: on_gpu,
             Tensor.is_cpu.__get__: lambda tensor: not on_gpu(tensor),
             Tensor.get_device: lambda tensor: 0 if on_gpu(tensor) else -1,
-            Tensor.numpy: self._numpy,
-            Tensor.__array__: self._numpy,
+            Tensor.numpy: functools.partial(_on_the_cpu, Tensor.numpy),
+            Tensor.__array__: functools.partial(_on_the_cpu, Tensor.__array__),
             Tensor.tolist: self._tolist,
             Tensor.to: self._to,
             Tensor.cpu: lambda tensor, **kwargs: self._to(tensor, "cpu", **kwargs),
@@ -239,11 +239,6 @@ class _Functions(TorchFunctionMode):
             self.seen.wait("tolist")
         return tensor.tolist()
 
-    def _numpy(self, tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if on_gpu(tensor):
-            raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
-        return tensor.numpy(*args, **kwargs)
-
     def _one_hot(self, tensor: Tensor, num_classes: int = -1) -> Tensor:
         """torch looks at the numbers first where it believes to be on a CPU."""
         if not on_gpu(tensor) or num_classes < 0:
@@ -254,6 +249,12 @@ class _Functions(TorchFunctionMode):
     def _backward(self, tensor: Tensor, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
         with self:  # for functions whose gradients are written in Python
             torch.autograd.backward(tensor, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+def _on_the_cpu(function: Any, tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+    if on_gpu(tensor):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
+    return function(tensor, *args, **kwargs)
 
 
 def _is_gpu(device: Any) -> bool:
