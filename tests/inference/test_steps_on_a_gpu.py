@@ -125,14 +125,17 @@ def test_images_without_labels(gpu):
     images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
     params = parse("probe", resolve(SHIPPED, "probe", "digits"))
 
-    def said(device):
+    def probed(device):
         split = {"train": features.to(device), "test": features.to(device)}
         probe, table, results = classify(split, {name: labels.to(device) for name in split}, 4, params)
-        scores = Scorer(model.to(device), probe, features, labels, 5, 0.1).score(batches(images, 4))
-        return table.astype(float).to_numpy(), results, scores
+        return Scorer(model.to(device), probe, features, labels, 5, 0.1), table.astype(float).to_numpy(), results
 
-    expected = said("cpu")
-    with gpu.use():
-        found = said(GPU)
-    gpu.assert_same(found, expected, rtol=1e-2, atol=1e-2)
+    scorer, *expected = probed("cpu")
+    scores = scorer.score(batches(images, 4))
+    with gpu.use() as seen:
+        scorer, *found = probed(GPU)
+        seen.clear()
+        found_scores = scorer.score(batches(images, 4))
+        assert {wait.function for wait in seen.waits} == {"extract"}, "scores come from the GPU; nothing else waits"
+    gpu.assert_same((found, found_scores), (expected, scores), rtol=1e-2, atol=1e-2)
     assert (found[0][:, 1] < 0).sum() == 20
