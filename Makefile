@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark clean help
+.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark gpu-check clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -17,6 +17,11 @@ test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what ta
 
 test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
 	$(PYTEST) -m recorded
+
+gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores are those of the CPU, and what waits
+	@$(VENV) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
+	"gpu-check needs a CUDA device, and torch finds none here. \"make test\" checks the same on a pretended one.")'
+	$(VENV) -m pytest -m gpu
 
 lint: .venv/test.stamp  ## linters and types: ruff, mypy, snakefmt, snakemake
 	$(VENV) -m ruff check .

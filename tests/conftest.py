@@ -86,6 +86,20 @@ def quick(finished_with_stand_ins: Repo, tmp_path: Path) -> Repo:
     return finished_with_stand_ins.copy(tmp_path / "quick")
 
 
+@pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])
+def gpu(request):
+    """A GPU that is not there, on any machine; with `-m gpu` one that is (`helpers.gpus.Gpu`)."""
+    import torch  # not at the top: most tests need none
+
+    from helpers import gpus
+
+    if request.param == "pretended":
+        return gpus.PRETENDED
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    return gpus.REAL
+
+
 @pytest.fixture
 def script(monkeypatch, capsys):
     """Runs a step's script in this process; gives its exit status and what it said on stderr."""

@@ -12,6 +12,7 @@ import torch
 from power_spherical import HypersphericalUniform as OracleUniform
 from power_spherical import PowerSpherical as Oracle
 
+from helpers.pretended_gpu import GPU
 from vi_simsiam.nn import distributions as D
 from vi_simsiam.nn import sphere as S
 
@@ -224,3 +225,17 @@ def test_von_mises_fisher_object_against_scipy(d, kappa):
     assert p.entropy().item() == pytest.approx(oracle.entropy(), rel=1e-7, abs=1e-7)
     cosine = (z @ mu).requires_grad_()
     assert torch.autograd.gradcheck(p.log_density, (cosine,))
+
+
+def test_a_distribution_of_constant_kappa_is_made_without_waiting_for_the_gpu(gpu):
+    """It is made in every training step; the constant was copied there from the CPU."""
+    loc = torch.nn.functional.normalize(torch.randn(6, 5), dim=-1)
+    uniform = S.HypersphericalUniform(5)
+    expected = torch.distributions.kl_divergence(S.VonMisesFisher(loc, 3.0), uniform)
+    with gpu.use() as seen:
+        there = loc.to(GPU)
+        seen.clear()
+        p = S.VonMisesFisher(there, 3.0, validate_args=False)
+        found = torch.distributions.kl_divergence(p, uniform)
+        assert p.concentration.device == found.device == GPU and not seen.waits
+        gpu.assert_same(found.cpu(), expected, rtol=1e-6)

@@ -65,7 +65,7 @@ class OnSphere(Distribution):
         if loc.dim() < 1 or loc.shape[-1] < 2:
             raise ValueError(f"loc must have shape (..., d) with d >= 2, not {tuple(loc.shape)}")
         if not isinstance(concentration, Tensor):
-            concentration = torch.as_tensor(concentration, dtype=loc.dtype, device=loc.device)
+            concentration = loc.new_full((), concentration)  # as_tensor would have the CPU wait for the GPU
         # Not torch.broadcast_shapes, which imports sympy, for more than a second.
         batch_shape = torch.broadcast_tensors(loc[..., 0], concentration)[0].shape
         self.loc = loc.expand(*batch_shape, loc.shape[-1])

@@ -30,6 +30,7 @@ class Scorer:
         self.bank = bank.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
         self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
+        self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
         # The images that vote; None: all of them do.
         self.directions = knn.directions(self.bank)
         some = self.labels is not None and len(self.labels) < len(bank)
@@ -71,10 +72,9 @@ class Scorer:
             )
         out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
         if self.labels is not None:
-            classes = int(self.labels.max()) + 1
             if self.voters is not None:
                 cosines, indices = knn.neighbours(features, self.voters, self.k)
-            out["knn_predicted"] = knn.vote(cosines, self.labels[indices], classes, self.temperature)
+            out["knn_predicted"] = knn.vote(cosines, self.labels[indices], self.classes, self.temperature)
         if self.probe is not None:
             out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
         return out

@@ -1,0 +1,54 @@
+"""Autocast on CUDA treats the methods as that of the CPU, which the pretended GPU has: the types are the same.
+
+On torch's fake tensors, which have a device and a type but no numbers, and need no GPU as long as nothing needs a
+gradient.
+"""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from helpers.small import pretrain_params
+from vi_simsiam.config.schema import METHODS
+from vi_simsiam.methods import ImageSpec, build, vae
+
+
+def types(method, device):
+    """The type of what each module gives in bf16, of the losses, of what is monitored and of the certainty scores."""
+    model = build(method, pretrain_params(method), ImageSpec(12, 1, (0.5,), (0.2,))).train()
+    found = []
+    with FakeTensorMode(), torch.no_grad():
+        for name, module in model.named_modules():
+            for table in (module._parameters, module._buffers):
+                for key, old in table.items():
+                    if old is not None:
+                        table[key] = torch.empty(old.shape, dtype=old.dtype, device=device)
+            module.register_forward_hook(lambda _, inputs, out, name=name: found.append((name, out)))
+        # Not torch.autocast, which wants a GPU. This is what it sets.
+        torch.set_autocast_enabled(device, True)
+        torch.set_autocast_dtype(device, torch.bfloat16)
+        try:
+            losses = model(tuple(torch.empty(8, 1, 12, 12, device=device) for _ in range(2)), 0.5)
+            features = model.features(torch.empty(8, 1, 12, 12, device=device))
+            found += [("align", losses.align), ("uniform", losses.uniform), ("kl", losses.kl)]
+            found += [*losses.monitors.items(), *model.certainty(features).items(), ("z", model.embedding(features))]
+        finally:
+            torch.set_autocast_enabled(device, False)
+    tensors = [(name, tensor) for name, tensor in found if isinstance(tensor, torch.Tensor)]
+    assert {tensor.device.type for _, tensor in tensors} == {device}
+    return [(name, tensor.dtype) for name, tensor in tensors]
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "untrained"])
+def test_types_are_the_cpus(method):
+    on_cpu = types(method, "cpu")
+    assert types(method, "cuda") == on_cpu
+    of = dict(on_cpu)
+    assert of["backbone.conv1"] == torch.bfloat16 and of["align"] in (torch.float32, torch.float64)
+
+
+def test_what_the_two_treat_differently_is_found(monkeypatch):
+    """CUDA's autocast makes float32 of what is enlarged; the decoder keeps it from that."""
+    enlarged = torch.nn.functional.interpolate
+    monkeypatch.setattr(vae.Double, "forward", lambda self, x: enlarged(x, scale_factor=2, mode="nearest"))
+    assert types("vae", "cuda") != types("vae", "cpu")

@@ -1,0 +1,216 @@
+"""Training on a GPU: the numbers of the CPU, nothing that waits, no more kernels than now, and mistakes show.
+
+Each test runs on a pretended GPU (tests/helpers/pretended_gpu.py), to the bit, and by `make gpu-check` on a real one,
+with tolerances.
+"""
+
+import pytest
+import torch
+
+from helpers.pretended_gpu import GPU, pretended_gpu
+from helpers.small import SHIPPED, merged, pretrain_params
+from helpers.stores import params, pictures
+from vi_simsiam.config.loading import resolve
+from vi_simsiam.config.schema import METHODS, AugmentationParams, parse
+from vi_simsiam.core import distributed
+from vi_simsiam.data.store import Store
+from vi_simsiam.data.store_writer import build
+from vi_simsiam.methods import Method
+from vi_simsiam.probing import knn
+from vi_simsiam.training import trainer
+from vi_simsiam.training.batches import ViewBatches
+from vi_simsiam.training.history import Means
+from vi_simsiam.training.monitor import monitor
+from vi_simsiam.transforms import views
+from vi_simsiam.transforms.views import Views
+
+CPU = torch.device("cpu")
+TRAINED = [name for name in METHODS if name != "untrained"]
+# Where an epoch may wait: at its end, when its row of the history is read off the GPU.
+END_OF_EPOCH = {"Means.values", "kappa_quantiles"}
+# A frozen encoder whose views are fresh: whether float16 holds its features must be known before they are used.
+FROZEN = {"Method.encode"}
+
+
+def made(folder, **changes):
+    """64 training images of 16 px in colour, of 4 classes."""
+    build(folder / "store", "pictures", pictures(n=64, test=8), params(**changes))
+    return Store.open(folder / "store")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("cached"), per_image=3)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("fresh"), per_image=0)
+
+
+def training(method, job, store, device):
+    fabric = trainer.launched(job, torch.device(device))
+    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
+    batches = ViewBatches(store, augmentation, job.batch_size, 0, fabric.device)
+    return trainer.Training(fabric, trainer._initialised(method, job, store, 0), batches, job, 0)
+
+
+def compare(gpu, method, job, store, monkeypatch):
+    """Train on the CPU and on the GPU: the results are the same. Returns where epochs have waited."""
+    on_cpu = training(method, job, store, "cpu")
+    rows, weights = [on_cpu.epoch(1), on_cpu.epoch(2)], on_cpu.model.state_dict()
+    if not gpu.pretended:  # its own noise would be another
+        draw = torch.randn
+        monkeypatch.setattr(
+            torch, "randn", lambda *shape, device=None: draw(*shape).pin_memory().to(device, non_blocking=True)
+        )
+    with gpu.use() as seen:
+        run = training(method, job, store, "cuda")
+        seen.clear()
+        found = [run.epoch(1), run.epoch(2)]
+        waits = {(wait.where, wait.function) for wait in seen.waits}
+        found_weights = {name: tensor.cpu() for name, tensor in run.model.state_dict().items()}
+    loose = 5e-3 if job.precision == 32 else 5e-2
+    gpu.assert_same(found, rows, rtol=loose, atol=loose)
+    if gpu.pretended or job.precision == 32:
+        gpu.assert_same(found_weights, weights, rtol=1e-2, atol=2e-3)
+    return waits
+
+
+def on_the_cpu(make):
+    """A function of torch that does not look at the device it is asked for."""
+    return lambda *arguments, device=None, **keywords: make(*arguments, **keywords)
+
+
+VARIANTS = [(method, {"precision": precision}) for method in TRAINED for precision in (32, "bf16")]
+VARIANTS += [("vi_simsiam", {"vi_simsiam": {"objective": name}}) for name in ("likelihood", "beta", "warmup")]
+VARIANTS += [("vi_simsiam", {"vi_simsiam": {"kappa_input": "projection", "kappa_detach": True}})]
+VARIANTS += [("dino", {"backbone": {"lr_factor": 0.5}})]
+
+
+@pytest.mark.parametrize(("method", "changes"), VARIANTS, ids=str)
+def test_a_training_is_the_cpus_and_no_step_waits(method, changes, store, gpu, monkeypatch):
+    waits = compare(gpu, method, pretrain_params(method, **changes), store, monkeypatch)
+    assert {function for _, function in waits} - END_OF_EPOCH == set(), waits
+    assert "Means.values" in {function for _, function in waits}, "what does wait is seen"
+
+
+def test_fresh_views_do_not_wait(fresh, gpu, monkeypatch):
+    waits = compare(gpu, "simsiam", pretrain_params("simsiam"), fresh, monkeypatch)
+    assert {function for _, function in waits} - END_OF_EPOCH == set(), waits
+
+
+@pytest.mark.parametrize("method", ["vi_simsiam", "dino"])
+def test_a_frozen_encoder(method, store, gpu, monkeypatch):
+    job = pretrain_params(method)
+    # By random weights, which parameters do not allow.
+    job = job.model_copy(update={"backbone": job.backbone.model_copy(update={"frozen": True})})
+    waits = compare(gpu, method, job, store, monkeypatch)
+    assert {function for _, function in waits} - END_OF_EPOCH == FROZEN, waits
+
+
+# Kernels of a training step of the recipe cifar10, counted on the pretended GPU: those of the augmentation (32 images
+# with blur; the number of their groups depends on the seed), and all others. Who needs fewer lowers the number.
+AUGMENTATION = 1199
+KERNELS = {"simsiam": 641, "vi_simsiam": 813, "simclr": 604, "dino": 959, "vae": 713}
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_no_step_needs_more_kernels_than_it_did(method, fresh):
+    job = resolve(SHIPPED, "pretrain", "cifar10", method)
+    small = {"batch_size": 32, "backbone": {"width": 4}}  # kernels are as many as in large ones
+    small |= {part: {"hidden": 32} for part in ("projector", "predictor") if part in job}
+    job = parse("pretrain", merged(job, small), method)
+    with pretended_gpu() as seen:
+        run = training(method, job, fresh, "cuda")
+        seen.clear()
+        run.epoch(1)
+    augmentation = model = 0
+    for (file, function), number in seen.kernels.items():
+        if file.startswith("transforms/") or file == "training/batches.py":
+            augmentation += number
+        elif function not in END_OF_EPOCH:
+            model += number
+    steps = len(run.views)
+    assert augmentation / steps <= 1.01 * AUGMENTATION
+    assert model / steps <= 1.01 * KERNELS[method]
+
+
+def number_in_the_loop(patch):
+    patch.setattr(Means, "add", lambda self, add=Means.add, **values: [add(self, **values), values["loss"].item()])
+
+
+def boolean_index(patch):
+    patch.setattr(distributed, "gather", lambda rows: rows[rows.isfinite().flatten(1).all(1)])
+
+
+def batches_not_pinned(patch):
+    patch.setattr(ViewBatches, "_in_memory", lambda self, images: torch.from_numpy(images))
+
+
+def number_from_the_cpu(patch):
+    made = Method.standardised
+    patch.setattr(Method, "standardised", lambda self, images: made(self, images) * images.new_tensor(1.0))
+
+
+def arange_on_the_cpu(patch):
+    patch.setattr(torch, "arange", on_the_cpu(torch.arange))
+
+
+def noise_on_the_cpu(patch):
+    patch.setattr(torch, "randn", on_the_cpu(torch.randn))
+
+
+def numbers_of_views_on_the_cpu(patch):
+    patch.setattr(views, "_to", lambda tensor, device: tensor)
+
+
+def constant_that_is_no_buffer(patch):
+    patch.setattr(Method, "register_buffer", lambda self, name, tensor, **_: setattr(self, name, tensor))
+
+
+def labels_on_the_cpu(patch):
+    vote = knn.vote
+    patch.setattr(knn, "vote", lambda cosines, labels, *others: vote(cosines, labels.cpu(), *others))
+
+
+def features_left_on_the_gpu(patch):
+    patch.setattr(torch.Tensor, "cpu", lambda self: self)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "what"),
+    [
+        (number_in_the_loop, "item"),
+        (boolean_index, "boolean index"),
+        (batches_not_pinned, "copy to the GPU of memory that is not pinned"),
+        (number_from_the_cpu, "copy to the GPU of memory that is not pinned"),
+    ],
+)
+def test_a_step_that_waits_is_found(mistake, what, fresh, gpu, monkeypatch):
+    mistake(monkeypatch)
+    with gpu.use() as seen:
+        run = training("simsiam", pretrain_params("simsiam"), fresh, "cuda")
+        seen.clear()
+        run.epoch(1)
+    in_steps = {wait.what for wait in seen.waits if wait.function not in END_OF_EPOCH}
+    assert in_steps == {what if gpu.pretended else "wait"}
+
+
+@pytest.mark.parametrize(
+    ("method", "mistake"),
+    [
+        ("simclr", arange_on_the_cpu),
+        ("vae", noise_on_the_cpu),
+        ("simsiam", numbers_of_views_on_the_cpu),
+        ("simsiam", constant_that_is_no_buffer),
+        ("simsiam", labels_on_the_cpu),
+        ("vi_simsiam", features_left_on_the_gpu),
+    ],
+)
+def test_a_tensor_on_the_wrong_device_is_found(method, mistake, fresh, gpu, monkeypatch):
+    mistake(monkeypatch)
+    with gpu.use(), pytest.raises((RuntimeError, TypeError), match=r"cuda:0|device"):
+        run = training(method, pretrain_params(method), fresh, "cuda")
+        run.epoch(1)
+        monitor(run.model, fresh, GPU)
