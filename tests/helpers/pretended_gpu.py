@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from helpers.project import ROOT
 
@@ -92,10 +91,16 @@ def on_gpu(tensor: Tensor) -> bool:
     return getattr(tensor.untyped_storage(), "on_gpu", False)
 
 
+def _tensors(value: Any) -> list[Tensor]:
+    """Those in what an operation is given or gives."""
+    if isinstance(value, Tensor):
+        return [value]
+    return [tensor for part in value for tensor in _tensors(part)] if isinstance(value, tuple | list) else []
+
+
 def _mark(values: Any) -> Any:
-    for tensor in tree_leaves(values):
-        if isinstance(tensor, Tensor):
-            tensor.untyped_storage().on_gpu = True
+    for tensor in _tensors(values):
+        tensor.untyped_storage().on_gpu = True
     return values
 
 
@@ -125,6 +130,11 @@ _NO_KERNEL = {
 }  # fmt: skip
 
 
+@functools.cache
+def _name(operation: Any) -> str:
+    return operation._schema.name.removeprefix("aten::")
+
+
 class _Operations(TorchDispatchMode):
     """Every operation of torch, below autograd."""
 
@@ -135,10 +145,10 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        tensors = _tensors((*args, *kwargs.values()))
         if not self.making and not any(map(on_gpu, tensors)):
             return func(*args, **kwargs)
-        name = func._schema.name.removeprefix("aten::")
+        name = _name(func)
         self._refuse(name, args, tensors)
         self._note_waits(name, args, kwargs)
         result = func(*args, **kwargs)
