@@ -10,10 +10,10 @@ run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 10
 
 test: .venv/test.stamp  ## all that proves a change, about ten minutes
-	$(PYTEST) -m '(chain or not slow) and not slurm and not recorded'
+	$(PYTEST) -m '(chain or not slow) and not (slurm or recorded or gpu)'
 
 test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
-	$(PYTEST) -m '(slow or slurm) and not chain and not recorded'
+	$(PYTEST) -m '(slow or slurm) and not (chain or recorded or gpu)'
 
 test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
 	$(PYTEST) -m recorded
