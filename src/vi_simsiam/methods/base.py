@@ -156,9 +156,18 @@ class Method(nn.Module):
         """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
         encoders.load(self.backbone, tensors, origin)
 
+    def projection(self, features: Tensor) -> Tensor:
+        """(B, dim) features to (B, d), of which `embedding` is the direction; here the features themselves."""
+        return features
+
     def embedding(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""
-        return nn.functional.normalize(features.float(), dim=-1)
+        return nn.functional.normalize(self.projection(features).float(), dim=-1)
+
+    @property
+    def projects(self) -> bool:
+        """Whether what is compared between views is something else than the direction of the features."""
+        return type(self).projection is not Method.projection
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
         """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""

@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core import distributed
@@ -32,8 +31,8 @@ class SimClr(Method):
         self.projector = mlp(self.backbone.dim, projector.hidden, self.d, projector.layers, last_norm=True)
         self.kappa = 1 / params.simclr.temperature
 
-    def embedding(self, features: Tensor) -> Tensor:
-        return normalize(self.projector(features).float(), dim=-1)
+    def projection(self, features: Tensor) -> Tensor:
+        return self.projector(features)
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         z = [self.embedding(self.features(view)) for view in views]

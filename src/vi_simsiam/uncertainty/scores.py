@@ -69,6 +69,12 @@ _ROWS = (
         colour="#999999", line=(0, (2, 1)), place=9,
     ),
     Score(
+        "embedding_norm", "length of the projection, of which the loss sees the direction alone", "[0, inf)",
+        explained="How far the projection of the image lies from that of an average one, in which no direction stands "
+        "out; nothing in the loss asks for it.",
+        colour="#AA4499", line=(0, (4, 1, 1, 1, 1, 1)), place=9,
+    ),
+    Score(
         "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",
         explained="How alike the model finds random crops and colourings of the image; an image of one texture agrees "
         "with itself whatever it shows.",
