@@ -53,8 +53,9 @@ class Losses(NamedTuple):
         align: how badly the views agree (for the VAE: how badly the image is explained).
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
         kl: KL(q || prior), up to a constant; 0 where q is a point.
-        monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d), and
-            estimates of the three terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
+        monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
+            the concentration that is predicted or what takes its place (1/tau, a rate), and estimates of the three
+            terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
     """
 
     align: Tensor
