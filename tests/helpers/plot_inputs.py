@@ -12,7 +12,12 @@ from vi_simsiam.uncertainty.scores import MEASURED, OWN
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SKILL = {"untrained": -1.0, "simsiam": 1.5, "vi_simsiam": 1.5, "simclr": 1.3, "dino": 1.2, "vae": 0.3}
-METHODS = tuple(SKILL)
+METHODS = tuple(SKILL)  # of the default run
+RIVALS = {
+    "mcinfonce": "sampled_kappa", "temperature": "inverse_temperature", "concentration": "concentration",
+    "exponential": "rate",
+}  # fmt: skip
+SKILL |= dict.fromkeys(RIVALS, 1.2)
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 GREY, COLOUR = ("brightness", "contrast", "blur", "noise", "occlusion"), ("saturation", "hue", "grey")
 
@@ -83,6 +88,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
             out["negative_entropy"] = -np.exp(-0.3 * clear + rng.normal(0, 0.3, len(which)))
         if method == "vae":
             out["posterior_precision"] = clear + rng.normal(0, 3, len(which))
+        if method in RIVALS:
+            out[RIVALS[method]] = np.exp(0.3 * clear)
         return pd.DataFrame(out)
 
     images = table(np.ones(n), index)
@@ -166,8 +173,8 @@ def history(method: str, epochs: int) -> pd.DataFrame:
     if method != "vae":
         table["mean_cosine"], table["embedding_std"] = 0.85 * rise, 0.5 + 0.4 * rise
         table["j_kl"] = -3 * rise
-    if method == "vi_simsiam":
-        table["expected_cosine"] = 0.8 * rise
+    if method in ("vi_simsiam", "mcinfonce", "temperature"):
+        table["expected_cosine"] = np.nan if method == "temperature" else 0.8 * rise
         for factor, column in zip((0.4, 0.7, 1, 1.5, 2.5), kappa, strict=True):
             table[column] = factor * (0.1 + rise) * DIMENSION * 3
     monitored = np.where(epoch % 5 == 0, 1, np.nan)

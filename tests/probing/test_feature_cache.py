@@ -125,7 +125,9 @@ def test_an_encoder_that_learns_keeps_nothing(store, weights, tmp_path):
     assert feature_cache.use(model, tmp_path) is None and model.kept is None and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])
+@pytest.mark.parametrize(
+    "method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae", "mcinfonce", "temperature", "exponential"]
+)
 def test_training_on_them_is_training_on_the_views(method, store, weights, tmp_path):
     straight, expected = pretrain(method, store, weights)
     model, history = pretrain(method, store, weights, tmp_path)

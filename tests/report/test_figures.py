@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.plot_inputs import write_results
+from helpers.plot_inputs import RIVALS, write_results
 from helpers.project import ROOT
-from vi_simsiam.config.schema import PlotParams
+from vi_simsiam.config.schema import METHODS, PlotParams
 from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.figures import kappa
@@ -27,8 +27,9 @@ from vi_simsiam.report.figures.embedding import chosen, tsne
 from vi_simsiam.report.figures.grids import kappa_grids
 from vi_simsiam.report.figures.kappa import NO_KAPPA
 from vi_simsiam.report.figures.registry import FIGURES, FigureRow
-from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks
+from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
 from vi_simsiam.report.runs import Run, open_runs
+from vi_simsiam.uncertainty.scores import SCORES
 
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
 KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")
@@ -151,6 +152,31 @@ def test_without_kappa_every_figure_is_there_and_says_so(tmp_path):
     assert matplotlib.image.imread(folder / "kappa_grids.png").min() < 0.5  # the sentence, in black
     assert texts(folder / "claims.svg") == ["no claim can be decided: no method with kappa in this run"]
     assert texts(folder / "kappa_vs_dino.svg") == ["needs VI-SimSiam and DINO on the same data, with equal seeds"]
+
+
+def test_methods_with_a_certainty_that_is_not_kappa_are_drawn_by_it(tmp_path):
+    """Their history has quantiles of it in kappa's columns, which belong on no axis of kappa."""
+    folder = drawn(tmp_path / "with", methods=("vi_simsiam", *RIVALS), seeds=(0, 1))
+    for words in (
+        "VI-SimSiam by κ",
+        "MCInfoNCE by κ of MCInfoNCE",
+        "temperature by 1/τ",
+        "concentration by κ, explicit",
+    ):
+        assert words in texts(folder / "accuracy_by_certainty.svg")
+    shown = texts(folder / "training_curves.svg")
+    assert "loss of MCInfoNCE" in shown and "κ, expected cosine" in shown
+    without = drawn(tmp_path / "without", ("training_curves.svg",), methods=("mcinfonce", "temperature"))
+    assert "κ: no method has it" in texts(without / "training_curves.svg")
+
+
+def test_methods_and_their_scores_look_the_same_and_each_method_has_a_look():
+    styles = [method_style(method) for method in METHODS]
+    for look in ("label", "colour", "marker", "line"):
+        assert len({getattr(style, look) for style in styles}) == len(styles), look
+    for row in SCORES.values():
+        if row.method and row.measured:
+            assert row.colour == method_style(row.method).colour
 
 
 def test_the_untrained_encoder_alone_has_no_curves(tmp_path):

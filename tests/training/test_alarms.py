@@ -29,6 +29,31 @@ def test_a_dead_run_is_stopped_with_the_way_out(broken, said):
     assert "epoch 5" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "method, broken, said",
+    [
+        ("mcinfonce", {"expected_cosine": 0.009}, "pretrain.mcinfonce.critic"),
+        ("dino", {"expected_cosine": 0.009}, "Lower pretrain.lr"),
+        ("temperature", {"kappa_q50": 0.009}, "1 / tau has collapsed: in epoch 5 its median is 0.009"),
+        ("concentration", {"kappa_q50": 1e-7}, "kappa has collapsed"),
+        (
+            "concentration",
+            {"kappa_q50": 2e6},
+            "kappa has run away: .* 2e\\+06, as if nothing bounds it. Raise pretrain.conc",
+        ),
+        ("concentration", {"loss": -math.inf}, "raise pretrain.warmup_epochs. Raise pretrain.concentration.l2"),
+        ("exponential", {"kappa_q50": 2e4}, "the rate has run away: .* its views are the same"),
+    ],
+)
+def test_each_certainty_has_bounds_and_a_way_out(method, broken, said):
+    alive = ALIVE | {"kappa_q50": 2.0}
+    check_epoch(alive, 0, method)
+    with pytest.raises(TrainingAlarm, match=said):
+        check_epoch(alive | broken, 0, method)
+    if "kappa_q50" in broken:
+        check_epoch(alive | broken, 0, "vi_simsiam")  # whose kappa is read as a cosine
+
+
 def test_in_the_first_epochs_only_nan_counts():
     check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0}, grace=5)
     with pytest.raises(TrainingAlarm):

@@ -13,7 +13,8 @@ from vi_simsiam.training import trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.transforms.views import Views
 
-METHODS = ["simsiam", "vi_simsiam", "simclr", "dino", "vae"]
+RIVALS = ["mcinfonce", "temperature", "concentration", "exponential"]
+METHODS = ["simsiam", "vi_simsiam", "simclr", "dino", "vae", *RIVALS]
 CPU = torch.device("cpu")
 ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
 

@@ -25,7 +25,8 @@ from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint
 from vi_simsiam.transforms.views import Views
 
-METHODS = ("simsiam", "vi_simsiam", "simclr", "dino", "vae")
+RIVALS = ("mcinfonce", "temperature", "concentration", "exponential")
+METHODS = ("simsiam", "vi_simsiam", "simclr", "dino", "vae", *RIVALS)
 CPU = torch.device("cpu")
 TWO = {"devices": 2, "sync_batchnorm": False}
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")

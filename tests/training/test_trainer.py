@@ -39,7 +39,7 @@ def same(a, b):
     return all(torch.equal(t, b.state_dict()[name]) for name, t in a.state_dict().items())
 
 
-@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "vae"])
+@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "vae", "mcinfonce"])
 @pytest.mark.parametrize("kind", ["store", "cached"])
 def test_resuming_is_exact(method, kind, request, tmp_path, monkeypatch, capsys):
     """Stopped after epoch 2 of 4 and started again, a training ends where an undisturbed one does, bit for bit."""
@@ -148,7 +148,9 @@ def test_views_reach_the_model_as_they_were_made(precision):
     assert torch.equal(out, exact) == (precision == 32)
 
 
-@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])
+@pytest.mark.parametrize(
+    "method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae", "temperature", "concentration", "exponential"]
+)
 def test_bf16_autocast_trains_alike(method, store):
     """What a GPU runs by default; here on the CPU. The losses themselves stay in single precision or better."""
     full, half = (pretrain(method, store, epochs=3, precision=p)[1] for p in (32, "bf16"))

@@ -7,6 +7,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from helpers.small import pretrain_params
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing import knn, linear
@@ -59,6 +60,32 @@ def test_scores(model):
     mixed = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
     np.testing.assert_array_equal(mixed["knn_predicted"], knn.predict(features, bank[:25], labels[:25], 5, 0.1))
     np.testing.assert_array_equal(mixed["knn_density"], scores["knn_density"])
+
+
+@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])
+def test_embedding_norm_is_the_length_of_what_the_embedding_is_the_direction_of(method):
+    torch.manual_seed(0)
+    net = build(method, pretrain_params(method), ImageSpec(12, 1, (0.5,), (0.3,)))
+    with torch.no_grad():
+        for _ in range(200):
+            net.embedding(net.features(torch.rand(64, 1, 12, 12)))  # the running statistics are those of such images
+    net.eval()
+    pictures = images(300)
+    scores = scorer.Scorer(net, None, torch.ones(1, net.backbone.dim), None, k=1, temperature=0.1).score(
+        batches(pictures, 128)
+    )
+    with torch.no_grad():
+        features = net.features(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+        if method == "vae":
+            vector = net.posterior_head(features)[:, : net.posterior_head.out_features // 2]
+        else:
+            vector = (net.head.projector if method == "dino" else net.projector)(features)
+        direction = net.embedding(features)
+    np.testing.assert_allclose(scores["embedding_norm"], np.linalg.norm(vector, axis=1), rtol=1e-4)
+    torch.testing.assert_close(direction * vector.norm(dim=-1, keepdim=True), vector, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(scores["embedding_norm"], scores["feature_norm"], rtol=0.1)
+    if method != "vae":  # the last batch norm has no scale
+        assert np.mean(scores["embedding_norm"] ** 2) == pytest.approx(vector.shape[1], rel=0.1)
 
 
 def test_view_agreement_is_the_mean_pairwise_cosine(model):

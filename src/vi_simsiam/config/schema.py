@@ -42,6 +42,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "simclr": ("projector", "simclr"),
     "dino": ("projector", "dino"),
     "vae": ("vae",),
+    "mcinfonce": ("projector", "mcinfonce"),
+    "temperature": ("projector", "temperature"),
+    "concentration": ("projector", "simclr", "concentration"),
+    "exponential": ("projector", "predictor", "exponential"),
 }
 METHODS: tuple[str, ...] = tuple(PARTS)
 
@@ -139,6 +143,30 @@ class VaeParams(Section):
     sigma: Positive
 
 
+class ScalarHeadParams(Section):
+    hidden: Width
+    gain: Positive
+
+
+class McInfoNceParams(ScalarHeadParams):
+    samples: Annotated[int, Field(ge=1, le=4096)]
+    critic: Positive
+    expected_cosine: InnerShare
+
+
+class TemperatureParams(ScalarHeadParams):
+    lowest: Positive
+
+
+class ConcentrationParams(ScalarHeadParams):
+    weight: Positive
+    l2: NonNegative
+
+
+class ExponentialParams(ScalarHeadParams):
+    pass
+
+
 class PretrainParams(Section):
     """What one pretraining job gets; parts that its method does not use are None (see `resolve`)."""
 
@@ -160,6 +188,10 @@ class PretrainParams(Section):
     simclr: SimClrParams | None = None
     dino: DinoParams | None = None
     vae: VaeParams | None = None
+    mcinfonce: McInfoNceParams | None = None
+    temperature: TemperatureParams | None = None
+    concentration: ConcentrationParams | None = None
+    exponential: ExponentialParams | None = None
 
 
 class UntrainedParams(Section):

@@ -25,6 +25,7 @@ from vi_simsiam.inference.images import Picture, Stream
 from vi_simsiam.inference.reference import TrainingScores
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
+from vi_simsiam.uncertainty.scores import SCORES
 
 Inputs = Iterable[str | os.PathLike]
 OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read
@@ -67,9 +68,10 @@ class Model:
     def columns(self) -> tuple[str, ...]:
         """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
         if self.training.name is None:
+            others = dict.fromkeys(row.method for row in SCORES.values() if row.method)
             raise Problem(
-                f"method {self.description['method']} has no certainty score of its own. Those of vi_simsiam, dino and "
-                "vae have: name such a model's folder."
+                f"method {self.description['method']} has no certainty score of its own. Those of {', '.join(others)} "
+                "have: name such a model's folder."
             )
         return "path", *self.network.certainty_scores, "percentile"
 
@@ -89,8 +91,8 @@ class Model:
             batch_size: images that are on the device at once.
 
         Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
-            own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1);
-            `negative_entropy`; `posterior_precision`), and `percentile`: percent of the training images that are less
+            own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1) of VI-SimSiam; for
+            others see `vi_simsiam.uncertainty.scores`), and `percentile`: percent of the training images that are less
             certain.
         Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
         """

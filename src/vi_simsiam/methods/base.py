@@ -53,8 +53,9 @@ class Losses(NamedTuple):
         align: how badly the views agree (for the VAE: how badly the image is explained).
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
         kl: KL(q || prior), up to a constant; 0 where q is a point.
-        monitors: detached tensors for the history: `mean_cosine` (scalar), `kappa` (B,), `embedding` (B, d), and
-            estimates of the three terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
+        monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
+            the concentration that is predicted or what takes its place (1/tau, a rate), and estimates of the three
+            terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
     """
 
     align: Tensor
@@ -158,9 +159,18 @@ class Method(nn.Module):
         """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
         encoders.load(self.backbone, tensors, origin)
 
+    def projection(self, features: Tensor) -> Tensor:
+        """(B, dim) features to (B, d), of which `embedding` is the direction; here the features themselves."""
+        return features
+
     def embedding(self, features: Tensor) -> Tensor:
         """(B, dim) features to (B, d) unit vectors: the direction in which the views of an image should agree."""
-        return nn.functional.normalize(features.float(), dim=-1)
+        return nn.functional.normalize(self.projection(features).float(), dim=-1)
+
+    @property
+    def projects(self) -> bool:
+        """Whether what is compared between views is something else than the direction of the features."""
+        return type(self).projection is not Method.projection
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
         """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""

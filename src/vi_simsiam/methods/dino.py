@@ -72,8 +72,8 @@ class Dino(Method):
     def trained_encoder(self) -> nn.Module:
         return self.backbone if self.frozen else self.student_backbone
 
-    def embedding(self, features: Tensor) -> Tensor:
-        return self.head.embedding(features)
+    def projection(self, features: Tensor) -> Tensor:
+        return self.head.projector(features)
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
         """`negative_entropy`: of the teacher's categorical, nats in [-log K, 0]."""

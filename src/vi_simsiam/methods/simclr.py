@@ -1,10 +1,10 @@
 """SimCLR: Chen et al., "A Simple Framework for Contrastive Learning" (2020), arXiv 2002.05709."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core import distributed
@@ -22,30 +22,43 @@ class SimClr(Method):
     The normaliser log C cancels between the two terms, and align + uniform = NT-Xent - log(2B - 1).
     """
 
-    latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass
-    certainty_scores = ()
+    latent: ClassVar[type] = VonMisesFisher
+    target: ClassVar[type] = PointMass
+    prior = HypersphericalUniform
+    certainty_scores: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: PretrainParams, images: ImageSpec):
         super().__init__(params.backbone, images)
         projector = params.projector
         self.d = projector.out
         self.projector = mlp(self.backbone.dim, projector.hidden, self.d, projector.layers, last_norm=True)
-        self.kappa = 1 / params.simclr.temperature
+        self.kappa = self.constant_kappa(params)
 
-    def embedding(self, features: Tensor) -> Tensor:
-        return normalize(self.projector(features).float(), dim=-1)
+    @staticmethod
+    def constant_kappa(params: PretrainParams) -> float:
+        """The concentration of all images."""
+        return 1 / params.simclr.temperature
+
+    def projection(self, features: Tensor) -> Tensor:
+        return self.projector(features)
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
-        z = [self.embedding(self.features(view)) for view in views]
+        features, z = [], []
+        for view in views:
+            features.append(self.features(view))
+            z.append(self.embedding(features[-1]))
+        return self.losses(features, z)
+
+    def losses(self, features: list[Tensor], z: list[Tensor]) -> Losses:
+        """The objective, from (B, dim) features and (B, d) embeddings of each of the two views."""
+        return self.nt_xent(z, self.kappa)
+
+    def nt_xent(self, z: list[Tensor], kappa: Tensor | float) -> Losses:
+        """SimCLR's objective, with concentration `kappa`: one, or (2B, 1), that of each view."""
         everyone = [distributed.gather(v) for v in z]  # the negatives are those of the whole batch, with their gradient
-        n = len(everyone[0])
-        log_p = self.kappa * dot_products(torch.cat(z), torch.cat(everyone))  # up to log C
-        views = torch.arange(2 * n, device=log_p.device).view(2, n)
-        row = torch.cat([distributed.own_slice(view) for view in views])  # places of this process's views among all
-        align = -log_p.gather(1, ((row + n) % (2 * n)).unsqueeze(1)).mean()
-        own = row.unsqueeze(1) == views.flatten()
-        others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=1)
-        uniform = (others - math.log(2 * n - 1)).mean()
+        log_p = kappa * dot_products(torch.cat(z), torch.cat(everyone))  # up to log C
+        positive, others = among_all(log_p)
+        align, uniform = -positive.mean(), others.mean()
         return Losses(align=align, uniform=uniform, kl=align.new_zeros(()), monitors=self.monitors(*z))
 
     @torch.no_grad()
@@ -54,6 +67,24 @@ class SimClr(Method):
         p = VonMisesFisher(mu, self.kappa, validate_args=False)
         terms = objective.spherical_terms(p, z, self.prior(self.d, validate_args=False))
         return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
+
+
+def among_all(log_p: Tensor) -> tuple[Tensor, Tensor]:
+    """What a view has of its image's other view, and the logarithm of the mean of exp of what it has of all others.
+
+    Args:
+        log_p: (..., 2b, 2B), a row for each of this process's views, of first views then of second ones, and a column
+            for each view of the whole batch.
+
+    Returns: two tensors (..., 2b).
+    """
+    n = log_p.shape[-1] // 2
+    views = torch.arange(2 * n, device=log_p.device).view(2, n)
+    row = torch.cat([distributed.own_slice(view) for view in views])  # places of this process's views among all
+    other = ((row + n) % (2 * n)).unsqueeze(1).expand(*log_p.shape[:-1], 1)
+    own = row.unsqueeze(1) == views.flatten()
+    others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=-1) - math.log(2 * n - 1)
+    return log_p.gather(-1, other).squeeze(-1), others
 
 
 METHOD = SimClr

@@ -33,8 +33,8 @@ class SimSiam(Method):
         self.predictor = mlp(self.d, predictor.hidden, self.d, layers=2)
         self.constant_kappa = 0.5 * (self.d - 0.25) / 0.75
 
-    def embedding(self, features: Tensor) -> Tensor:
-        return normalize(self.projector(features).float(), dim=-1)
+    def projection(self, features: Tensor) -> Tensor:
+        return self.projector(features)
 
     def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
         features = [self.features(view) for view in views]

@@ -38,8 +38,9 @@ class Vae(Method):
         # exp(+-7) is far outside what training reaches; the bound keeps a first bad step from overflowing.
         return mean, log_sigma.clamp(-7, 7)
 
-    def embedding(self, features: Tensor) -> Tensor:
-        return nn.functional.normalize(self.posterior(features)[0], dim=-1)
+    def projection(self, features: Tensor) -> Tensor:
+        """The mean of q(z | x)."""
+        return self.posterior(features)[0]
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
         """`posterior_precision`: minus the mean log sigma of the posterior, in nats."""

@@ -141,7 +141,9 @@ class PowerSpherical(OnSphere):
         kappa = self.concentration.double().expand(shape[:-1])
         beta = torch.full_like(kappa, (self.dim - 1) / 2)
         # (1+t)/2 and (1-t)/2 together, from one Dirichlet: 1 - t would lose all digits at large kappa.
-        upper, lower = torch.distributions.Dirichlet(torch.stack([beta + kappa, beta], -1)).rsample().unbind(-1)
+        # Its parameters are valid; to look at them would have the CPU wait for the GPU.
+        dirichlet = torch.distributions.Dirichlet(torch.stack([beta + kappa, beta], -1), validate_args=False)
+        upper, lower = dirichlet.rsample().unbind(-1)
         t = upper - lower
         radius = 2 * torch.sqrt(upper * lower)
         tangent = torch.randn(*shape[:-1], self.dim - 1, dtype=torch.float64, device=kappa.device)

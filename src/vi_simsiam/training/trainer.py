@@ -154,7 +154,7 @@ def _train(
     saved, cost = time.monotonic(), 0.0
     for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
-        alarms.check_epoch(row, grace=max(params.warmup_epochs, params.epochs // 5))
+        alarms.check_epoch(row, max(params.warmup_epochs, params.epochs // 5), name)
         history.append(row)
         if rank > 0:
             continue
@@ -231,7 +231,7 @@ class Training:
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One pass over the training images; returns its history row."""
         self.model.train()
-        # The VAE's noise: from (seed, epoch) like everything else, so that resuming is exact.
+        # The noise of the VAE and of MCInfoNCE: from (seed, epoch) like everything else, so that resuming is exact.
         torch.manual_seed(randomness.seed(self.seed, epoch, "noise"))
         means = Means()
         kappas: list[Tensor] = []

@@ -40,7 +40,8 @@ class Scorer:
         """Score batches (B, C, H, W) of images in [0, 1].
 
         Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
-            `predicted`, `knn_predicted` and `probe_confidence`. `scores.SCORES` says what each score is.
+            `predicted`, `knn_predicted` and `probe_confidence`; of a method that projects, `embedding_norm`.
+            `scores.SCORES` says what each score is.
 
         Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
         """
@@ -71,6 +72,8 @@ class Scorer:
                 f"{sorted(self.model.certainty_scores)}"
             )
         out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
+        if self.model.projects:
+            out["embedding_norm"] = self.model.projection(features).float().norm(dim=-1)
         if self.labels is not None:
             if self.voters is not None:
                 cosines, indices = knn.neighbours(features, self.voters, self.k)

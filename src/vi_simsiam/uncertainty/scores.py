@@ -64,9 +64,38 @@ _ROWS = (
         colour="#009E73", place=4,
     ),
     Score(
+        "sampled_kappa", "concentration of the distribution that samples of the embedding are drawn from", "(0, inf)",
+        method="mcinfonce",
+        explained="How little the embedding of the image may be scattered before it is lost among other images; it "
+        "depends on which others there are.",
+        label="κ of MCInfoNCE", colour="#882255",
+    ),
+    Score(
+        "inverse_temperature", "1 / tau(x), the factor on the image's cosines", "(0, 1 / lowest)", method="temperature",
+        explained="How sharply the model tells another view of the image from other images; many images can share its "
+        "highest value.",
+        label="1/τ", colour="#999933",
+    ),
+    Score(
+        "concentration", "concentration that multiplies the cosine of the views", "(0, inf)", method="concentration",
+        explained="The cosine with another view of the image that the model expects, times a constant.",
+        label="κ, explicit", colour="#332288",
+    ),
+    Score(
+        "rate", "rate of the exponential distribution of the views' distance", "(0, inf)", method="exponential",
+        explained="One over the distance from another view of the image that the model expects.",
+        label="rate of the distance", colour="#44AA99",
+    ),
+    Score(
         "feature_norm", "length of the features", "[0, inf)",
         explained="How strongly the encoder responds to the image; few encoders were trained to make it a certainty.",
         colour="#999999", line=(0, (2, 1)), place=9,
+    ),
+    Score(
+        "embedding_norm", "length of the projection, of which the loss sees the direction alone", "[0, inf)",
+        explained="How far the projection of the image lies from that of an average one, in which no direction stands "
+        "out; nothing in the loss asks for it.",
+        colour="#AA4499", line=(0, (4, 1, 1, 1, 1, 1)), place=9,
     ),
     Score(
         "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",

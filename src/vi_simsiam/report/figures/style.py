@@ -38,7 +38,7 @@ class MethodStyle:
     """A method looks the same in every figure; colour, marker and line each tell the methods apart alone."""
 
     label: str
-    colour: str  # Okabe and Ito's palette, safe for the common kinds of colour blindness
+    colour: str  # Okabe and Ito's palette, then Tol's muted one, safe for the common kinds of colour blindness
     marker: str
     line: str | tuple
 
@@ -50,6 +50,10 @@ _METHODS = {
     "vae": MethodStyle("VAE", "#009E73", "D", (0, (4, 1.2, 1, 1.2))),
     "simclr": MethodStyle("SimCLR", "#56B4E9", "v", (0, (2, 1))),
     "dino": MethodStyle("DINO", "#CC79A7", "P", (0, (3, 1, 1, 1, 1, 1))),
+    "mcinfonce": MethodStyle("MCInfoNCE", "#882255", "<", (0, (6, 1, 1, 1))),
+    "temperature": MethodStyle("temperature", "#999933", ">", (0, (1, 2))),
+    "concentration": MethodStyle("concentration", "#332288", "p", (0, (8, 2))),
+    "exponential": MethodStyle("exponential", "#44AA99", "h", (0, (3, 2, 1, 2))),
 }
 
 

@@ -50,7 +50,7 @@ def _draw(part: FigureBase, methods: dict[str, list[Run]]) -> None:
         _curves(spread, runs, "embedding_std")
         _curves(knn, runs, "knn_top1", marker=True)
         _curves(auroc, runs, "certainty_auroc", marker=True)
-    _kappa(kappa, [run for runs in methods.values() for run in runs if _has(run, "kappa_q50")])
+    _kappa(kappa, [run for runs in methods.values() for run in runs if _has(run, "kappa_q50") and run.has_kappa])
     cosine.set(title="cosine of two views", xlabel="epoch")
     if any(_has(run, "expected_cosine") for runs in methods.values() for run in runs):
         cosine.plot([], [], color="black", linestyle=(0, (1, 1)), label="expected from κ")

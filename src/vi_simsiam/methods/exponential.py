@@ -1,0 +1,65 @@
+"""Exponential distance: SimSiam, and for each image the rate at which the distance of its views falls off.
+
+The loss is that of a thesis's code, repository NikolaiL96/UASSL, where it trains the rate alone, beside other losses.
+"""
+
+import torch
+from torch import Tensor
+
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.methods.base import ImageSpec
+from vi_simsiam.methods.simsiam import SimSiam
+from vi_simsiam.nn.heads import ScalarHead
+from vi_simsiam.nn.sphere import OnSphere, VonMisesFisher
+
+
+class ExponentialDistance(OnSphere):
+    """z whose distance 1 - mu.z from the mean direction is exponential; the concentration is its rate u.
+
+    `log_density` is that of the distance, log u - u (1 - mu.z), not of z on the sphere. On the sphere in three
+    dimensions they differ by a constant and by log(1 - exp(-2u)); in more, a von Mises-Fisher distribution has a
+    larger concentration at the same distance: about u (d - 1) / 2.
+    """
+
+    def log_density(self, cosine: Tensor) -> Tensor:
+        rate = self.concentration.double()
+        return torch.log(rate) - rate * (1 - cosine.double())
+
+
+class Exponential(SimSiam):
+    """L = 1/2 [u_1 (1 - mu_1.sg(z_2)) - log u_1 + u_2 (1 - mu_2.sg(z_1)) - log u_2], u(x) > 0.
+
+    The best u of an image is one over the mean distance of its views, in closed form. As in SimSiam no gradient reaches
+    the target z; mu and u get the loss's own, which to mu is u times SimSiam's. It does not die as that of VI-SimSiam's
+    likelihood does, because views at right angles have u = 1; but of views that are always the same u grows for ever.
+    """
+
+    latent = ExponentialDistance
+    certainty_scores = ("rate",)
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params, images)
+        self.rate_head = ScalarHead(self.backbone.dim, params.exponential.hidden, params.exponential.gain)
+
+    def rate(self, features: Tensor) -> Tensor:
+        """u, (B,) float64 in (0, inf); 1 for every image when training begins, that of views at right angles."""
+        return torch.exp(self.rate_head(features).double())
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        return {"rate": self.rate(features).float()}
+
+    def p(self, features: Tensor, projection: Tensor) -> OnSphere:
+        return ExponentialDistance(self.mu(projection), self.rate(features), validate_args=False)
+
+    def align(self, p: OnSphere, z: Tensor, progress: float) -> Tensor:
+        """u (1 - mu.z) - log u of each image, (B,)."""
+        return -p.log_density((p.loc * z).sum(-1))
+
+    @torch.no_grad()
+    def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
+        """As of SimSiam, with its constant concentration; `kappa` holds the rates."""
+        directions: list[OnSphere] = [VonMisesFisher(each.loc, self.constant_kappa, validate_args=False) for each in p]
+        return {**super().monitors(directions, z), "kappa": torch.cat([each.concentration for each in p])}
+
+
+METHOD = Exponential

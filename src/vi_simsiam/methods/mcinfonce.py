@@ -1,0 +1,79 @@
+"""MCInfoNCE: Kirchhof, Kasneci and Oh (2023), arXiv 2302.02865."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.core import distributed
+from vi_simsiam.methods.base import ImageSpec, Losses
+from vi_simsiam.methods.simclr import SimClr, among_all
+from vi_simsiam.nn import objective
+from vi_simsiam.nn.heads import ScalarHead
+from vi_simsiam.nn.sphere import PowerSpherical
+
+
+class McInfoNce(SimClr):
+    """SimCLR on samples of what is predicted of every view, a direction and how far to trust it.
+
+    Of view i with the other view j, L_i = -log E[exp(c z_i.z_j) / mean over k != i of exp(c z_i.z_k)], where all z are
+    samples of their views' q(z | x) and c is the constant `critic`. The expectation is a mean over `samples`, inside
+    the logarithm, so with fewer of them the loss is larger than it should be.
+
+    The paper's q is a von Mises-Fisher distribution, sampled by rejection. Here it is power spherical, whose samples
+    are reparametrised exactly: (1 + mu.z)^kappa in place of exp(kappa mu.z), the same near mu at a kappa twice as
+    large, with less mass far away, none at the antipode. Both reach from the uniform distribution to a point, so
+    images are ordered alike, but values of kappa do not compare; E[mu.z] does, and is what training begins with.
+
+    `align` is the mean of the samples' own terms, `uniform` what is left of the loss; there is no term for the KL.
+    """
+
+    latent = target = PowerSpherical
+    certainty_scores = ("sampled_kappa",)
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params, images)
+        own = params.mcinfonce
+        self.samples, self.start = own.samples, math.log(own.expected_cosine / (1 - own.expected_cosine))
+        self.kappa_head = ScalarHead(self.backbone.dim, own.hidden, own.gain)
+
+    @staticmethod
+    def constant_kappa(params: PretrainParams) -> float:
+        """c, between two samples."""
+        return params.mcinfonce.critic
+
+    def q(self, features: Tensor, mu: Tensor) -> PowerSpherical:
+        """q(z | x) of B images, from (B, dim) features and their (B, d) embeddings; E[mu.z] = sigmoid(start + r)."""
+        kappa = (self.d - 1) * torch.exp(self.start + self.kappa_head(features).double())
+        return PowerSpherical(mu, kappa, validate_args=False)
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        return {"sampled_kappa": self.q(features, self.embedding(features)).concentration.float()}
+
+    def losses(self, features: list[Tensor], z: list[Tensor]) -> Losses:
+        q = [self.q(*each) for each in zip(features, z, strict=True)]
+        # Every process draws for the whole batch, from the same generator: its images get the same samples however many
+        # share it.
+        drawn = [each.mapped(distributed.gather).rsample((self.samples,)) for each in q]  # (S, B, d)
+        own = torch.cat([distributed.own_slice(each.transpose(0, 1)).transpose(0, 1) for each in drawn], dim=1)
+        with torch.autocast(own.device.type, enabled=False):
+            log_p = self.kappa * own @ torch.cat(drawn, dim=1).mT
+        positive, others = among_all(log_p)
+        align = -positive.mean()
+        loss = math.log(self.samples) - torch.logsumexp(positive - others, dim=0).mean()
+        other_view = distributed.own_slice(drawn[1][0])
+        return Losses(align, loss - align, align.new_zeros(()), self.monitors_of(q, other_view))
+
+    @torch.no_grad()
+    def monitors_of(self, q: list[PowerSpherical], z: Tensor) -> dict[str, Tensor]:
+        """What `Losses.monitors` holds, from the distributions of the two views and a sample of the second, (B, d)."""
+        terms = objective.spherical_terms(q[0], z, self.prior(self.d, validate_args=False))
+        both = torch.cat([each.concentration for each in q])
+        expected = torch.cat([each.expected_cosine for each in q]).mean()
+        mean_cosine = (q[0].loc * q[1].loc).sum(-1).mean()
+        named = {"mean_cosine": mean_cosine, "expected_cosine": expected, "kappa": both, "embedding": q[0].loc.detach()}
+        return named | terms
+
+
+METHOD = McInfoNce

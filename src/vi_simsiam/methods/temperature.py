@@ -1,0 +1,45 @@
+"""Temperature as uncertainty: Zhang, Wu and Goodman (2021), arXiv 2110.04403."""
+
+import torch
+from torch import Tensor
+
+from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.methods.base import ImageSpec, Losses
+from vi_simsiam.methods.simclr import SimClr
+from vi_simsiam.nn.heads import ScalarHead
+
+
+class Temperature(SimClr):
+    """SimCLR in which the cosines of an image with all others are divided by its own temperature tau(x).
+
+    1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code: bounded, for an image
+    whose other view is always found would have it grow for ever. The normaliser of p(z | x_i) is the same for all
+    views that z_i is compared with, so it cancels. When training begins tau is twice the lowest for every image.
+    """
+
+    certainty_scores = ("inverse_temperature",)
+
+    def __init__(self, params: PretrainParams, images: ImageSpec):
+        super().__init__(params, images)
+        self.lowest = params.temperature.lowest
+        self.temperature_head = ScalarHead(self.backbone.dim, params.temperature.hidden, params.temperature.gain)
+
+    @staticmethod
+    def constant_kappa(params: PretrainParams) -> float:
+        """That of all images when training begins; for the logged terms."""
+        return 1 / (2 * params.temperature.lowest)
+
+    def inverse_temperature(self, features: Tensor) -> Tensor:
+        """1 / tau(x), (B,) in (0, 1 / lowest)."""
+        return torch.sigmoid(self.temperature_head(features)) / self.lowest
+
+    def certainty(self, features: Tensor) -> dict[str, Tensor]:
+        return {"inverse_temperature": self.inverse_temperature(features)}
+
+    def losses(self, features: list[Tensor], z: list[Tensor]) -> Losses:
+        kappa = torch.cat([self.inverse_temperature(f) for f in features])
+        losses = self.nt_xent(z, kappa.unsqueeze(1))
+        return losses._replace(monitors=losses.monitors | {"kappa": kappa.detach()})
+
+
+METHOD = Temperature

@@ -1,0 +1,76 @@
+"""How each method with a certainty of its own dies, that the alarm stops it, and what keeps it alive."""
+
+import math
+
+import pytest
+import torch
+
+from helpers.small import digits_store, pretrain_params
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.methods.exponential import Exponential
+from vi_simsiam.training import trainer
+from vi_simsiam.training.alarms import TrainingAlarm
+from vi_simsiam.transforms.views import Views
+
+# As the tiny problem of test_trainer.py, on which all is decided within seconds.
+LONG = {"epochs": 40, "lr": 0.8}
+NOTHING_CHANGES = {"crop_scale": [1.0, 1.0], "crop_ratio": [1.0, 1.0], "flip": 0.0, "jitter": 0.0, "grey": 0.0}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+def pretrain(method, store, augmentation=None, **own):
+    views = Views(AugmentationParams(**store.augmentation | (augmentation or {})), store.size, store.channels)
+    return trainer.pretrain(method, pretrain_params(method, **LONG, **{method: own}), store, views, seed=0)[1]
+
+
+def test_without_its_penalty_the_concentration_runs_away(store):
+    with pytest.raises(TrainingAlarm, match=r"loss is (nan|-inf)|has run away") as caught:
+        pretrain("concentration", store, l2=0.0)
+    assert "pretrain.concentration.l2" in str(caught.value)
+
+
+def test_with_it_the_concentration_goes_where_the_cosine_is(store):
+    row = pretrain("concentration", store)[-1]
+    assert row["kappa_q50"] == pytest.approx(row["mean_cosine"], rel=0.3) and row["mean_cosine"] > 0.15
+
+
+def test_too_strong_a_concentration_pulls_the_images_together(store):
+    """The pull is weight^2 / l2, to be seen beside SimCLR's 1 / temperature."""
+    spread = [pretrain("concentration", store, weight=weight)[-1]["embedding_std"] for weight in (0.5, 2.0)]
+    assert spread[0] > 0.95 and spread[1] < 0.7
+
+
+@pytest.mark.parametrize(
+    ("method", "own", "said"),
+    [
+        ("mcinfonce", {"gain": 6.0}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
+        ("mcinfonce", {"gain": 6.0, "samples": 1}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
+        ("temperature", {"gain": 30.0}, r"1 / tau has collapsed.*pretrain\.temperature\.gain"),
+    ],
+)
+def test_a_certainty_that_learns_faster_than_the_views_agree_collapses(method, own, said, store):
+    """As VI-SimSiam's by the plain likelihood: noise, or flat logits, are best while the views disagree."""
+    with pytest.raises(TrainingAlarm, match=said):
+        pretrain(method, store, **own)
+
+
+def test_at_the_gain_of_params_yaml_they_live(store):
+    assert pretrain("mcinfonce", store)[-1]["expected_cosine"] > 0.05
+    assert pretrain("temperature", store)[-1]["kappa_q50"] > 1
+    assert pretrain("exponential", store)[-1]["kappa_q50"] > 1
+
+
+def test_the_rate_of_views_that_are_the_same_runs_away(store, monkeypatch):
+    """Here they are, prediction and target, exactly: there is no predictor."""
+    monkeypatch.setattr(Exponential, "mu", lambda _, projection: torch.nn.functional.normalize(projection, dim=-1))
+    with pytest.raises(TrainingAlarm, match=r"rate has run away.*cache_views\.augmentation"):
+        pretrain("exponential", store, NOTHING_CHANGES)
+
+
+def test_a_predictor_that_has_to_learn_keeps_the_rate_finite(store):
+    row = pretrain("exponential", store, NOTHING_CHANGES)[-1]
+    assert math.isfinite(row["loss"]) and 3 < row["kappa_q50"] < 1000
