@@ -7,6 +7,7 @@ processes can tell.
 
 import json
 import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -43,8 +44,8 @@ def alive(root: Path) -> list[psutil.Process]:
 def _works_in(root: Path, process: psutil.Process) -> bool:
     try:
         command = process.cmdline()
-        scripts = {part for part in command if part.endswith(".py") and Path(part).parent.name == "src"}
-        if not scripts and not any("snakemake" in Path(part).name for part in command):
+        own = any(part.endswith("workflow/step.py") or re.search(r"(^|/)src/[^/]+\.py$", part) for part in command)
+        if not own and not any("snakemake" in Path(part).name for part in command):
             return False
         return Path(process.cwd()) == root
     except psutil.AccessDenied:

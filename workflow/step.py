@@ -43,8 +43,10 @@ def main() -> None:
         for trouble in record.remove_damaged(path.parent, lambda done: jobs.asked_for(done, step, config)):
             print(f"made again: {trouble}", flush=True)
     force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
-    command = [sys.executable, "-m", "snakemake", "--cores", os.environ.get("CORES", "all"), *force]
-    sys.exit(processes.call([*command, "--", f"step_{step}"]))
+    processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands
+    from snakemake import cli  # only here, in this process: it takes a second
+
+    cli.main(["--cores", os.environ.get("CORES", "all"), *force, "--", f"step_{step}"])
 
 
 def forced(commands: list[list[str]]) -> bool:

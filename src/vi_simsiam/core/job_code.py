@@ -42,8 +42,12 @@ def _sha256(file: Path) -> str:
 
 @functools.cache
 def _imported(file: Path) -> list[Path]:
-    names = []
-    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+    names: list[str] = []
+    todo: list[ast.AST] = [ast.parse(file.read_bytes(), str(file))]
+    while todo:
+        node = todo.pop()
+        # Imports are statements, and expressions, most of the tree, hold none.
+        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

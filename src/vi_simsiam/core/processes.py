@@ -1,11 +1,11 @@
-"""This process: the cores that it may use, and a command that ends with it."""
+"""This process: the cores that it may use, and what ends with what."""
 
 import os
 import signal
 import subprocess
+import threading
+import time
 from typing import Any
-
-_LOOK = 1.0  # s between two looks at whether the parent still lives
 
 
 def cores() -> int:
@@ -14,18 +14,21 @@ def cores() -> int:
 
 
 def call(command: list[str], **options: Any) -> int:
-    """Run a command and return its exit status; it is ended with this process, and with this process's parent.
-
-    `dvc repro` that is ended by SIGTERM does not end its commands.
-    """
-    parent = os.getppid()
+    """Run a command and return its exit status; SIGTERM ends it with this process."""
     process = subprocess.Popen(command, **options)
     # Ctrl-C reaches the command too, which ends by itself and cleans up: wait for that.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    while True:
-        try:
-            return process.wait(_LOOK)
-        except subprocess.TimeoutExpired:
-            if os.getppid() != parent:
-                process.terminate()
+    return process.wait()
+
+
+def end_with_parent(seconds: float = 1.0) -> None:
+    """Let this process get SIGTERM when the one that started it has ended; `seconds` between two looks."""
+    parent = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(seconds)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()

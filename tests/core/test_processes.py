@@ -1,0 +1,37 @@
+"""Processes end with those that started them."""
+
+import os
+import subprocess
+import sys
+import time
+
+CHILD = "import time; from vi_simsiam.core import processes; processes.end_with_parent(0.05); print(1, flush=True); time.sleep(60)"
+PARENT = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE)
+child.stdout.read(1)
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_process_ends_when_the_one_that_started_it_is_killed():
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    child = int(parent.stdout.readline())
+    time.sleep(0.2)
+    assert alive(child)
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 10
+    while alive(child):
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.05)
