@@ -5,7 +5,13 @@ import subprocess
 import sys
 import time
 
-CHILD = "import time; from vi_simsiam.core import processes; processes.end_with_parent(0.05); print(1, flush=True); time.sleep(60)"
+CHILD = """
+import time
+from vi_simsiam.core import processes
+processes.end_with_parent(0.05)
+print(1, flush=True)
+time.sleep(60)
+"""
 PARENT = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE)
