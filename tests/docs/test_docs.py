@@ -97,7 +97,7 @@ def with_stand_ins(path: Path, methods: list[str]):
 def test_the_ten_likely_changes(tmp_path):
     """What Snakemake plans after each, from the unchanged parameters; the last is carried out."""
     repo = with_stand_ins(tmp_path / "project", ["vi_simsiam"])
-    repo.repro()
+    repo.snakemake()
     repo.commit("finished")
     for command, (word, expected) in zip(chosen("ten changes"), TEN.items(), strict=True):
         assert word in command
@@ -138,7 +138,7 @@ def test_images_of_ones_own(blank):
 
 
 def test_commands_with_stand_ins(tmp_path):
-    """All others, with the shipped parameters and recipes, of which the two lists of methods and seeds are shorter.
+    """All others, with the shipped parameters and recipes, of which the lists of methods and seeds are shorter.
 
     Of the commands that differ by a name or a value alone one is carried out; the others are planned, or queued.
     """
@@ -146,7 +146,10 @@ def test_commands_with_stand_ins(tmp_path):
     (repo.path / "cifar10-jpeg.zip").write_bytes(b"")
     (repo.path / "imagenet/train/n01440764").mkdir(parents=True)
     experiments = sweeps = 0
+    studied = "studies/digits.yaml"
     for command in chosen("stand-in"):
+        if command.startswith("python docs/tables.py") and studied not in command:
+            continue  # as for the one study that is carried out
         shorter = command.replace("--cores all", "--cores 2")
         names = re.findall(r"datasets=\[(.*?)\]", command)
         if command.startswith("dvc exp run"):
@@ -155,6 +158,8 @@ def test_commands_with_stand_ins(tmp_path):
         elif names and "," not in names[0]:
             sweeps += 1
             shorter += " -n"
+        elif "studies" in command and command.startswith("snakemake"):
+            shorter = shorter.replace(" -- ", " --config seeds=[0] -- " if studied in command else " -n -- ")
         said = repo("bash", "-c", shorter)
         if command.startswith("snakemake") and "studies" not in command:
             for name in (names or ["digits"])[0].split(","):

@@ -87,6 +87,6 @@ def test_a_diverging_training_is_stopped_and_leaves_nothing(repo):
         assert "error: " in said and "pretrain.lr" in said and "logs/pretrain/digits/vi_simsiam/seed0.log" in said
         assert not list((repo.path / "results/pretrain" / RUN).glob("*"))
     repo.write_params(params)
-    repo.repro()
+    repo.repro("pretrain")
     assert repo.ran() == {"pretrain": 1}  # to the same bytes as before, so that nothing else is due
     repo.agree()

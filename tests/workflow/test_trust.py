@@ -1,9 +1,11 @@
 """A run obeys no name, asks no network, and can be made again: in another clone, and from a record alone."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,27 +90,36 @@ sys.addaudithook(hook)
 def test_a_clone_makes_the_same_bytes_without_network(finished, tmp_path):
     """Models, features, tables, figures: all but what holds times. In each, all processes have other hash seeds.
 
-    No process of a run, of either engine, looks up a name or connects to anything.
+    No process of a run, of either engine, looks up a name or connects to anything. The clone lies in a folder with an
+    awkward name, HOME is not a writable folder, and `python` on PATH is not the environment's.
     """
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
     attempts = tmp_path / "attempts"
-    subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "an other's folder"], check=True)
-    clone = type(finished)(tmp_path / "an other's folder", PYTHONHASHSEED="7", OMP_NUM_THREADS="1")
-    clone.env |= {"PYTHONPATH": str(tmp_path / "watch"), "ATTEMPTS": str(attempts)}
-    clone.env.pop("DVC_NO_ANALYTICS")  # what a user has
+    path = tmp_path / "my project's (1) %s & $HOME é"
+    subprocess.run(["git", "clone", "-q", finished.path, path], check=True)
+    clone = type(finished)(path, PYTHONHASHSEED="7", OMP_NUM_THREADS="1")
+    (path / ".venv").symlink_to(sys.prefix)
+    bare = [part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != Path(sys.executable).parent]
+    clone.env |= {"PYTHONPATH": str(tmp_path / "watch"), "ATTEMPTS": str(attempts), "PATH": os.pathsep.join(bare)}
+    clone.env |= {"HOME": "/proc/home"}  # nobody can make a folder there, not even root
+    for name in ("DVC_NO_ANALYTICS", "VIRTUAL_ENV"):  # as a user has it
+        clone.env.pop(name, None)
+    python = [sys.executable, "-m"]
     clone(sys.executable, "-c", "import socket; socket.getaddrinfo('localhost', 1)")
     assert "localhost" in attempts.read_text(), "attempts are not seen"
     attempts.unlink()
     shutil.rmtree(clone.path / "results/plot")  # tables and figures are in git
-    clone.repro()
+    clone(*python, "dvc", "repro")
     assert clone.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     made = contents(clone)
     assert_same(made, contents(finished), "two clones")
     assert len(made) == 66 and sum(name.endswith(".safetensors") for name in made) == 4
-    clone.snakemake()
-    clone.snakemake("--report", "report.html")
-    clone("dvc", "plots", "show", "-o", "page", "results/plot/metrics.json")
+    clone(*python, "snakemake", "--cores", "2")
+    assert clone.ran() == {}
+    assert "up to date." in clone(*python, "dvc", "status")
+    clone(*python, "snakemake", "--report", "report.html")
+    clone(*python, "dvc", "plots", "show", "-o", "page", "results/plot/metrics.json")
     assert not attempts.exists(), attempts.read_text()
 
 
