@@ -138,7 +138,7 @@ def test_images_of_ones_own(blank):
 
 
 def test_commands_with_stand_ins(tmp_path):
-    """All others, with the shipped parameters and recipes, of which the lists of methods and seeds are shorter.
+    """All others, with the shipped parameters and recipes, of which lists of methods and seeds are shorter.
 
     Of the commands that differ by a name or a value alone one is carried out; the others are planned, or queued.
     """
@@ -147,6 +147,8 @@ def test_commands_with_stand_ins(tmp_path):
     (repo.path / "imagenet/train/n01440764").mkdir(parents=True)
     experiments = sweeps = 0
     studied = "studies/digits.yaml"
+    study = (repo.path / studied).read_text(encoding="utf-8")
+    (repo.path / studied).write_text(study.replace("seeds: [0, 1, 2]", "seeds: [0]"), encoding="utf-8")
     for command in chosen("stand-in"):
         if command.startswith("python docs/tables.py") and studied not in command:
             continue  # as for the one study that is carried out
@@ -159,7 +161,7 @@ def test_commands_with_stand_ins(tmp_path):
             sweeps += 1
             shorter += " -n"
         elif "studies" in command and command.startswith("snakemake"):
-            shorter = shorter.replace(" -- ", " --config seeds=[0] -- " if studied in command else " -n -- ")
+            shorter = shorter if studied in command else shorter.replace(" -- ", " -n -- ")
         said = repo("bash", "-c", shorter)
         if command.startswith("snakemake") and "studies" not in command:
             for name in (names or ["digits"])[0].split(","):
