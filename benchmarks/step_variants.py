@@ -21,7 +21,8 @@ from training_step import SIZE, Given, params
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training.trainer import Training, launched
+from vi_simsiam.training.devices import launched
+from vi_simsiam.training.trainer import Training
 
 
 def training(views: Given, batch: int, width: int, precision: str | int = "bf16") -> Training:

@@ -29,7 +29,8 @@ from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.training.trainer import Training, has_bf16, launched
+from vi_simsiam.training.devices import has_bf16, launched
+from vi_simsiam.training.trainer import Training
 from vi_simsiam.transforms.views import Views
 
 SIZE = 32

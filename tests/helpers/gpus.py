@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import torch
 
@@ -33,14 +32,14 @@ class Gpu:
 
 @contextlib.contextmanager
 def _real_gpu() -> Iterator[Seen]:
-    """Convolutions in float32 as on the CPU, and torch says what waits."""
+    """torch says what waits."""
     seen = Seen()
 
     def note(message: Any, *_: Any, **__: Any) -> None:
         if "synchroniz" in str(message):
             seen.wait("wait")
 
-    with warnings.catch_warnings(), mock.patch.object(torch.backends.cudnn, "allow_tf32", False):
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = note
         torch.cuda.set_sync_debug_mode("warn")

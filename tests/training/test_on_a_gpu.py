@@ -17,7 +17,7 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.methods import Method
 from vi_simsiam.probing import knn
-from vi_simsiam.training import trainer
+from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import Means
 from vi_simsiam.training.monitor import monitor
@@ -49,7 +49,7 @@ def fresh(tmp_path_factory):
 
 
 def training(method, job, store, device):
-    fabric = trainer.launched(job, torch.device(device))
+    fabric = devices.launched(job, torch.device(device))
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     batches = ViewBatches(store, augmentation, job.batch_size, 0, fabric.device)
     return trainer.Training(fabric, trainer._initialised(method, job, store, 0), batches, job, 0)

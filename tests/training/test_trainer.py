@@ -7,7 +7,7 @@ from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.nn.distributions import log_sphere_area, power_spherical_log_prob
-from vi_simsiam.training import trainer
+from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import HISTORY
@@ -119,20 +119,20 @@ def test_the_history(store):
     assert all(row["kl"] > 0 for row in pretrain("vae", store)[1])
 
 
-@pytest.mark.parametrize("device, native", [("cpu", True), ("cpu", False), ("cuda", True), ("cuda", False)])
-def test_auto_is_bf16_only_where_it_is_not_emulated(device, native, monkeypatch, capsys):
+@pytest.mark.parametrize("kind, native", [("cpu", True), ("cpu", False), ("cuda", True), ("cuda", False)])
+def test_auto_is_bf16_only_where_it_is_not_emulated(kind, native, monkeypatch, capsys):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
-    in_bf16 = {asked: trainer._in_bf16(asked, torch.device(device)) for asked in ("auto", 32)}
+    in_bf16 = {asked: devices.in_bf16(asked, torch.device(kind)) for asked in ("auto", 32)}
     assert in_bf16 == {"auto": native, 32: False} and not capsys.readouterr().out
-    assert trainer._in_bf16("bf16", torch.device(device))
+    assert devices.in_bf16("bf16", torch.device(kind))
     assert ("times slower" in capsys.readouterr().out) == (not native)
 
 
 @pytest.mark.parametrize("precision", [32, "bf16"])
 def test_views_reach_the_model_as_they_were_made(precision):
     """Rounded to bfloat16 they would lose half a grey level before the first layer."""
-    fabric = trainer.launched(pretrain_params("simsiam", precision=precision), torch.device("cpu"))
+    fabric = devices.launched(pretrain_params("simsiam", precision=precision), torch.device("cpu"))
     seen = []
 
     class Looks(torch.nn.Linear):

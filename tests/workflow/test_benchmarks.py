@@ -10,7 +10,7 @@ import pytest
 
 from helpers.project import ROOT
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training.trainer import has_bf16
+from vi_simsiam.training.devices import has_bf16
 
 
 @pytest.mark.slow

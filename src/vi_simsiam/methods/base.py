@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import encoders
+from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.nn.threads import by_piece
 
 # Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen; on a CPU,
@@ -124,6 +125,7 @@ class Method(nn.Module):
         return torch.cat([self.backbone(self.standardised(piece)) for piece in images.split(_PIECE)])
 
     @torch.no_grad()
+    @exact_float32()
     def encode(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, dim) features of an encoder that is frozen, or in evaluation mode.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vi_simsiam.data.store import FORGET_AFTER, forget
 from vi_simsiam.methods import Method
+from vi_simsiam.nn.precision import exact_float32
 
 
 def best_device() -> torch.device:
@@ -27,6 +28,7 @@ def batches(images: np.ndarray, batch_size: int) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
+@exact_float32()
 def extract(
     model: Method, images: Iterable[Tensor], read: Callable[[Tensor], dict[str, Tensor]] | None = None
 ) -> dict[str, Tensor]:

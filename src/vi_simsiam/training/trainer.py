@@ -1,6 +1,5 @@
 """Self-supervised training: one loop for all methods, on one or several devices, resumable bit for bit on a CPU."""
 
-import os
 import tempfile
 import time
 from dataclasses import replace
@@ -16,11 +15,13 @@ from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
+from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
+from vi_simsiam.training.devices import check_devices, launched
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
@@ -88,25 +89,6 @@ def pretrain(
     return model.eval(), history
 
 
-def check_devices(params: PretrainParams, device: torch.device) -> None:
-    """Raise Problem where this machine cannot train with that many processes, or not as is asked."""
-    n, gpu = params.devices, device.type == "cuda"
-    there = torch.cuda.device_count() if gpu else os.cpu_count()
-    kind = "GPU" if gpu else "CPU core"
-    if n > there:
-        raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")
-    if params.batch_size % n or params.batch_size // n < 2:
-        raise Problem(
-            f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
-            f"pretrain.devices = {n}, of at least 2 images each."
-        )
-    if n > 1 and params.sync_batchnorm and not gpu:
-        raise Problem(
-            f"pretrain.sync_batchnorm: torch has no synchronised batch norm for the CPU, and this machine has no GPU. "
-            f"Set it to false, which normalises the {n} parts of a batch apart, or set pretrain.devices to 1."
-        )
-
-
 def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
     torch.manual_seed(randomness.seed(seed, "initialisation"))
     images = image_spec(store, params.backbone)
@@ -168,39 +150,6 @@ def _train(
     return run.model, run.optimizer, history
 
 
-def launched(params: PretrainParams, device: torch.device) -> "Fabric":
-    """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
-    # Imported here, because it takes seconds and not every job trains.
-    from lightning_fabric import Fabric
-    from lightning_fabric.plugins import MixedPrecision, Precision
-    from lightning_fabric.plugins.environments import LightningEnvironment
-
-    class Mixed(MixedPrecision):
-        """Views reach the model in float32, not rounded to half a grey level; autocast rounds where it computes."""
-
-        def convert_input(self, data: Any) -> Any:
-            return data
-
-    precision = Mixed("bf16-mixed", device.type) if _in_bf16(params.precision, device) else Precision()
-    strategy: Any = "auto"
-    if params.devices > 1:
-        from lightning_fabric.strategies import DDPStrategy
-
-        # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
-        # All parameters have a gradient in every step, and it is kept where it was reduced.
-        strategy = DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True)
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=params.devices,
-        strategy=strategy,
-        # One command that starts its own processes on one machine, also where SLURM started the command.
-        plugins=[LightningEnvironment(), precision],
-    )
-    if params.devices > 1:
-        fabric.launch()  # joins the processes that are there already
-    return fabric
-
-
 class Training:
     """A model on its device with its optimiser, and the loop over an epoch.
 
@@ -228,6 +177,7 @@ class Training:
         self.warmup = len(views) * params.warmup_epochs
         self.peak = params.lr * params.batch_size / 256
 
+    @exact_float32()
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One pass over the training images; returns its history row."""
         self.model.train()
@@ -280,21 +230,3 @@ def _average_batch_statistics(model: Method) -> None:
                 continue  # they are all as its weights have them
             if name.endswith(("running_mean", "running_var")):
                 buffer.copy_(distributed.mean(buffer))
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies in bfloat16 by instructions of its own; emulated, it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
-def _in_bf16(asked: str | int, device: torch.device) -> bool:
-    native = has_bf16(device)
-    if asked == "bf16" and not native:
-        print(
-            "warning: pretrain.precision = bf16 is emulated here, six to ten times slower than float32 on a CPU "
-            "without AVX512-BF16 or AMX. `auto` takes bf16 only where it is fast.",
-            flush=True,
-        )
-    return asked == "bf16" or (asked == "auto" and native)
