@@ -4,8 +4,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.probing import linear
+from vi_simsiam.probing.classify import classify
 
 
 def data(n=400, dim=12, classes=4):
@@ -82,3 +84,38 @@ def test_saved_and_loaded(tmp_path):
     (tmp_path / "probe.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{broken}")
     with pytest.raises(Problem, match=r"probe\.safetensors"):
         linear.LinearProbe.load(tmp_path / "probe.safetensors")
+
+
+def most_memory(work):
+    """Bytes that tensors of the CPU take at most while it works, beyond those before."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        work()
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(np.cumsum(changes))
+
+
+def test_a_fit_takes_one_copy_of_the_features(monkeypatch):
+    """As docs/scale.md says; also where it goes on in double precision, whose features would be twice as large."""
+    features, labels = data(n=30_000, dim=64)
+    monkeypatch.setattr(linear, "_EVALUATIONS", 3)
+    monkeypatch.setattr(linear, "_CONVERGED", 0)
+    monkeypatch.setattr(linear, "_ELEMENTS", 64_000)
+    taken = most_memory(lambda: linear.fit(features, labels, 4))
+    assert features.nbytes <= taken < 1.5 * features.nbytes  # logits and their gradients are the rest
+    split = {"train": features, "test": features[:10]}
+    params = parse("probe", {"k": 5, "temperature": 0.1, "C": 1.0, "batch_size": 8})
+    taken = most_memory(lambda: classify(split, {"train": labels, "test": labels[:10]}, 4, params))
+    assert taken < 1.5 * features.nbytes
+
+
+def test_pieces_change_nothing_but_rounding(monkeypatch):
+    features, labels = data()
+    whole = linear.fit(features, labels, 4)
+    monkeypatch.setattr(linear, "_ELEMENTS", 50 * 12)
+    for converged in (1e-5, 0):  # in single precision, and then in double
+        monkeypatch.setattr(linear, "_CONVERGED", converged)
+        pieces = linear.fit(features, labels, 4)
+        torch.testing.assert_close(
+            pieces.probabilities(features), whole.probabilities(features), rtol=0, atol=1e-5 if converged else 1e-4
+        )

@@ -26,13 +26,9 @@ def classify(
         label and, with a probe, predicted, correct, confidence, knn_predicted, knn_correct); counts and parameters,
         and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`.
     """
-    labelled = labels["train"] >= 0
-    bank, y, test, truth = (
-        features["train"][labelled],
-        labels["train"][labelled],
-        features["test"],
-        labels["test"].cpu(),
-    )
+    bank, y, test, truth = features["train"], labels["train"], features["test"], labels["test"].cpu()
+    if not (labelled := y >= 0).all():
+        bank, y = bank[labelled], y[labelled]
     table = pd.DataFrame({"index": np.arange(len(truth)), "label": truth})
     results = {
         "n_train": len(labels["train"]),

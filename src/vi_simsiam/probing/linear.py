@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -16,6 +17,7 @@ _EVALUATIONS = 2000
 # Largest entry of the gradient of the mean loss at which the search stops, and at which the fit counts as converged.
 _TOLERANCE = 1e-6
 _CONVERGED = 1e-5
+_ELEMENTS = 1 << 24  # of features, of which copies are made at once
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class LinearProbe:
     def probabilities(self, features: Tensor) -> Tensor:
         """(N, dim) features to (N, classes) probabilities, on the features' device."""
         weight, bias, mean, std = (t.to(features.device) for t in (self.weight, self.bias, self.mean, self.std))
-        return torch.softmax((features.float() - mean) / std @ weight.T + bias, dim=-1)
+        logits = [(part.float() - mean) / std @ weight.T + bias for part in _rows(features)]
+        return torch.softmax(torch.cat(logits), dim=-1)
 
     def save(self, path: Path) -> None:
         tensors = {name: getattr(self, name).cpu().contiguous() for name in ("weight", "bias", "mean", "std")}
@@ -62,6 +65,8 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
     with X, which take the time, are in single precision, everything else in double; where rounding ends the search too
     early, as it can on few images, it goes on in double.
 
+    Beside the features there is one copy of them, standardised.
+
     Args:
         features: (N, dim).
         labels: (N,) integers in [0, classes).
@@ -69,11 +74,11 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
         C: inverse regularisation strength, > 0.
     """
     features = features.float()
-    mean = features.mean(0, dtype=torch.float64)
-    centred = features - mean.float()
-    std = centred.square().mean(0, dtype=torch.float64).sqrt()
+    mean = torch.cat([part.mean(0, dtype=torch.float64) for part in _columns(features)])
+    x = features - mean.float()
+    std = torch.cat([part.square().mean(0, dtype=torch.float64) for part in _columns(x)]).sqrt()
     std = torch.where(std > 0, std, 1.0)  # a constant feature carries nothing; it becomes 0
-    x = centred / std.float()
+    x /= std.float()
     n, dim = x.shape
     identity = torch.eye(dim, dtype=torch.float64, device=x.device)
     gram = (x.T @ x).double() / (2 * n)
@@ -86,7 +91,7 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
     whitened = torch.zeros(classes, dim, dtype=torch.float64, device=x.device, requires_grad=True)
     bias = torch.zeros(classes, dtype=torch.float64, device=x.device, requires_grad=True)
     for precision in (torch.float32, torch.float64):
-        gradient = _search(x.to(precision), labels, whitened, bias, unwhiten, C)
+        gradient = _search(x, precision, labels, whitened, bias, unwhiten, C)
         if gradient < _CONVERGED:
             break
     else:
@@ -97,8 +102,36 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
     return LinearProbe(*(t.detach().float() for t in (weight, bias, mean, std)), gradient=gradient)
 
 
-def _search(x: Tensor, labels: Tensor, whitened: Tensor, bias: Tensor, unwhiten: Tensor, C: float) -> float:
-    """Improve `whitened` and `bias` in place; returns the largest entry of the gradient for W and the bias."""
+def _rows(features: Tensor) -> tuple[Tensor, ...]:
+    return features.split(max(1, _ELEMENTS // features.shape[1]))
+
+
+def _columns(features: Tensor) -> tuple[Tensor, ...]:
+    return features.split(max(1, _ELEMENTS // len(features)), dim=1)
+
+
+class _Product(torch.autograd.Function):
+    """x @ weight.T in the precision of the weight, to which only a part of x is converted at once."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.x = x
+        return torch.cat([part.to(weight.dtype) @ weight.T for part in _rows(x)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        parts = _rows(ctx.x)
+        products = [part.to(gradient.dtype).T @ g for part, g in zip(parts, gradient.split(len(parts[0])), strict=True)]
+        return None, torch.stack(products).sum(0).T
+
+
+def _search(
+    x: Tensor, precision: torch.dtype, labels: Tensor, whitened: Tensor, bias: Tensor, unwhiten: Tensor, C: float
+) -> float:
+    """Improve `whitened` and `bias` in place, with products with x in the precision.
+
+    Returns: the largest entry of the gradient for W and the bias.
+    """
     optimizer = torch.optim.LBFGS(
         [whitened, bias],
         max_iter=_EVALUATIONS,
@@ -111,7 +144,7 @@ def _search(x: Tensor, labels: Tensor, whitened: Tensor, bias: Tensor, unwhiten:
     def loss() -> Tensor:
         optimizer.zero_grad()
         weight = whitened @ unwhiten
-        value = cross_entropy((x @ weight.to(x.dtype).T).double() + bias, labels)
+        value = cross_entropy(_Product.apply(x, weight.to(precision)).double() + bias, labels)
         value = value + weight.square().sum() / (2 * C * len(x))
         value.backward()
         return value
