@@ -25,8 +25,15 @@ from vi_simsiam.uncertainty import scores  # noqa: E402
 
 _PLANNED = "WORKFLOW_PARAMS"
 
+
+def gpu_there(devices: Path = Path("/dev")) -> bool:
+    """Whether this machine has a GPU that may be used. In WSL2 it is `dxg`, whatever its maker."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
+
+
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
-GPU = int(os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*")))
+GPU = int(gpu_there())
 
 
 def stages() -> dict[str, Any]:
