@@ -15,13 +15,15 @@ import torch
 from PIL import Image
 
 import vi_simsiam
-from helpers.pretended_gpu import GPU
+from helpers.pretended_gpu import GPU, pretended_gpu
 from helpers.small import SHIPPED, digits_store, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import METHODS, parse
 from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.probing import features
 from vi_simsiam.probing.classify import classify
 from vi_simsiam.probing.features import batches
+from vi_simsiam.uncertainty import graded
 from vi_simsiam.uncertainty.scorer import Scorer
 
 # numpy asks torch's modes for an array in a way that torch does not know yet.
@@ -128,16 +130,16 @@ def test_images_without_labels(gpu):
     """Probe, neighbours and scores where every third image has no label."""
     torch.manual_seed(0)
     labels = torch.arange(60) % 4
-    features = torch.randn(60, 32) + 3 * torch.eye(4, 32)[labels]
+    rows = torch.randn(60, 32) + 3 * torch.eye(4, 32)[labels]
     labels[::3] = -1
     model = build("untrained", parse("pretrain", {"backbone": ENCODER}, "untrained"), ImageSpec(12, 1, (0.5,), (0.2,)))
     images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
     params = parse("probe", resolve(SHIPPED, "probe", "digits") | {"C": 1e-3})
 
     def probed(device):
-        split = {"train": features.to(device), "test": features.to(device)}
+        split = {"train": rows.to(device), "test": rows.to(device)}
         probe, table, results = classify(split, {name: labels.to(device) for name in split}, 4, params)
-        return Scorer(model.to(device), probe, features, labels, 5, 0.1), table.astype(float).to_numpy(), results
+        return Scorer(model.to(device), probe, rows, labels, 5, 0.1), table.astype(float).to_numpy(), results
 
     scorer, *expected = probed("cpu")
     scores = scorer.score(batches(images, 4))
@@ -145,6 +147,56 @@ def test_images_without_labels(gpu):
         scorer, *found = probed(GPU)
         seen.clear()
         found_scores = scorer.score(batches(images, 4))
-        assert {wait.function for wait in seen.waits} == {"extract"}, "scores come from the GPU; nothing else waits"
+        assert {wait.function for wait in seen.waits} == {"extract", "_read_off"}, (
+            "scores come from the GPU; nothing else waits"
+        )
     gpu.assert_same((found, found_scores), (expected, scores), rtol=1e-2, atol=1e-2)
     assert (found[0][:, 1] < 0).sum() == 20
+
+
+def test_uncertainty_prepares_on_the_gpu(gpu):
+    """Images of every kind go there as bytes, nothing waits for a batch, and numbers are read once for a score."""
+    job = pretrain_params("vi_simsiam")
+    images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    model = build("vi_simsiam", job, ImageSpec(12, 3, (0.5,) * 3, (0.2,) * 3))
+    strengths = {name: values[:1] for name, values in resolve(SHIPPED, "uncertainty", "digits")["graded"].items()}
+
+    def scored(device, log):
+        scorer = Scorer(model.to(device), None, torch.randn(20, model.backbone.dim), torch.arange(20) % 3, 5, 0.1)
+        boxes = graded.graded_boxes(len(images), [0.2, 1.0], 12, 0)
+        changes = graded.Augmentations(images, 0, scorer.prepares)
+        streams = {"whole": batches(images, 3, scorer.prepares)}
+        streams["crops"] = graded.crop_batches(images, boxes, 3, scorer.prepares)
+        streams |= {name: changes.batches(name, s, 3) for name, s in graded.steps(strengths, 3)}
+        found = {}
+        for name, stream in streams.items():
+            before = len(log)
+            found[name] = scorer.score(stream)
+            assert not log or len(log) - before == len(found[name]), (name, log[before:])
+        return found
+
+    torch.manual_seed(1)
+    expected = scored(torch.device("cpu"), [])
+    assert len(expected) == 10
+    torch.manual_seed(1)
+    with gpu.use() as seen:
+        model = model.to(GPU)
+        seen.clear()
+        found = scored(GPU, seen.waits)
+        in_scores = [wait for wait in seen.waits if wait.function != "Scorer.__init__"]
+        assert {wait.function for wait in in_scores} == {"_read_off"}
+    gpu.assert_same(found, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_many_results_are_read_off_in_pieces(monkeypatch):
+    monkeypatch.setattr(features, "_HELD", 1000)
+    images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
+    params = parse("pretrain", {"backbone": ENCODER}, "untrained")
+    model = build("untrained", params, ImageSpec(12, 1, (0.5,), (0.2,)))
+    with pretended_gpu() as seen:
+        model.to(GPU)
+        seen.clear()
+        found = features.extract(model, batches(images, 3, GPU))["features"]
+        assert [wait.function for wait in seen.waits] == ["_read_off"] * 2, "of 384 bytes each, the fourth alone"
+    assert torch.equal(found, features.extract(model.to("cpu"), batches(images, 3))["features"])

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.core.randomness import generator
+from vi_simsiam.probing.features import CPU, batches, sent
 from vi_simsiam.transforms.colour import blend_, luma, shift_hue_
-from vi_simsiam.transforms.spatial import blur, fixed_crops
+from vi_simsiam.transforms.spatial import blur, crop_resize
 
 COLOUR = ("saturation", "hue", "grey")  # of no meaning for images of one channel
 
@@ -43,14 +44,16 @@ def graded_boxes(n: int, areas: list[float], size: int, seed: int) -> dict[str, 
     }
 
 
-def crop_batches(images: np.ndarray, boxes: dict[str, np.ndarray], batch_size: int) -> Iterator[Tensor]:
+def crop_batches(
+    images: np.ndarray, boxes: dict[str, np.ndarray], batch_size: int, device: torch.device = CPU
+) -> Iterator[Tensor]:
     """The crops of `graded_boxes`, resized to the images' size: float batches (B, C, size, size) in [0, 1]."""
     size = images.shape[1]
-    corners = np.stack([boxes[name] for name in ("top", "left", "height", "width")], axis=1)
-    for start in range(0, len(corners), batch_size):
+    corners = torch.from_numpy(np.stack([boxes[name] for name in ("top", "left", "height", "width")]))
+    for start in range(0, corners.shape[1], batch_size):
         rows = slice(start, start + batch_size)
-        source = torch.from_numpy(images[boxes["index"][rows]])
-        yield fixed_crops(source, torch.from_numpy(corners[rows]), size)
+        source = sent(torch.from_numpy(images[boxes["index"][rows]]), device)
+        yield crop_resize(source, sent(corners[:, rows].contiguous(), device), size, reduces=False)
 
 
 def steps(strengths: Mapping[str, Sequence[float]], channels: int) -> list[tuple[str, float]]:
@@ -67,13 +70,16 @@ def steps(strengths: Mapping[str, Sequence[float]], channels: int) -> list[tuple
 class Augmentations:
     """One augmentation at a time on whole images.
 
+    What is drawn is drawn on the CPU, so that all devices have the same; images are changed on the device.
+
     Args:
         images: uint8 (N, size, size, C).
         seed: of directions, places and noise.
+        device: where the changed images are wanted.
     """
 
-    def __init__(self, images: np.ndarray, seed: int):
-        self.images, self.seed = images, seed
+    def __init__(self, images: np.ndarray, seed: int, device: torch.device = CPU):
+        self.images, self.seed, self.device = images, seed, device
         self._drawn = {
             name: torch.rand(len(images), 2, generator=generator(seed, "graded", name), dtype=torch.float64)
             for name in ("brightness", "contrast", "saturation", "hue", "occlusion")
@@ -82,17 +88,17 @@ class Augmentations:
     def batches(self, augmentation: str, strength: float, batch_size: int) -> Iterator[Tensor]:
         """All images at one strength > 0 of an augmentation: float batches (B, C, size, size) in [0, 1]."""
         change = getattr(self, f"_{augmentation}")
-        for start in range(0, len(self.images), batch_size):
-            rows = np.arange(start, min(start + batch_size, len(self.images)))
-            pictures = torch.from_numpy(np.array(self.images[rows])).permute(0, 3, 1, 2).float() / 255
-            yield change(pictures, strength, rows)
+        start = 0
+        for pictures in batches(self.images, batch_size, self.device):
+            yield change(pictures, strength, np.arange(start, start + len(pictures)))
+            start += len(pictures)
 
     def _direction(self, name: str, rows: np.ndarray) -> Tensor:
         """-1 or 1 for each image."""
         return torch.where(self._drawn[name][rows, 0] < 0.5, -1.0, 1.0)
 
     def _blended(self, name: str, pictures: Tensor, strength: float, rows: np.ndarray, grey: int, mean: int) -> Tensor:
-        own = torch.exp2(strength * self._direction(name, rows)).float()
+        own = sent(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
         blend_(pictures.transpose(0, 1), own, grey * (1 - own), mean * (1 - own))
         return pictures
 
@@ -107,7 +113,7 @@ class Augmentations:
 
     def _hue(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         planes = pictures.transpose(0, 1).contiguous()
-        shift_hue_(planes, (strength * self._direction("hue", rows)).float())
+        shift_hue_(planes, sent((strength * self._direction("hue", rows)).float(), self.device))
         return planes.transpose(0, 1)
 
     def _grey(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
@@ -116,18 +122,19 @@ class Augmentations:
     def _blur(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         # Three standard deviations to each side hold 99.7 %; the mirrored border bounds the reach.
         reach = min(max(1, math.ceil(3 * strength)), pictures.shape[3] - 1)
-        return blur(pictures, torch.full((len(pictures),), strength), 2 * reach + 1)
+        return blur(pictures, torch.full((len(pictures),), strength, device=self.device), 2 * reach + 1)
 
     def _noise(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         # A generator for each image: the noise depends neither on the batches nor on how many images there are.
         draws = [torch.randn(pictures.shape[1:], generator=generator(self.seed, "noise", int(row))) for row in rows]
-        return (pictures + strength * torch.stack(draws)).clamp_(0, 1)
+        return (pictures + strength * sent(torch.stack(draws), self.device)).clamp_(0, 1)
 
     def _occlusion(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         size = pictures.shape[3]
         side = min(size, max(1, round(math.sqrt(strength) * size)))
-        top, left = torch.floor(self._drawn["occlusion"][rows] * (size - side + 1)).unbind(1)
-        pixel = torch.arange(size)
+        corner = torch.floor(self._drawn["occlusion"][rows] * (size - side + 1))
+        top, left = sent(corner, self.device).unbind(1)
+        pixel = torch.arange(size, device=self.device)
         inside = [(pixel >= first[:, None]) & (pixel < first[:, None] + side) for first in (top, left)]
         hidden = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
         return torch.where(hidden, pictures.mean((2, 3), keepdim=True), pictures)

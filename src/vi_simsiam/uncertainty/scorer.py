@@ -1,12 +1,14 @@
 """Certainty scores of any images: larger always means more certain."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from vi_simsiam.methods import Method
 from vi_simsiam.probing import knn
-from vi_simsiam.probing.features import batches, extract
+from vi_simsiam.probing.features import CPU, batches, extract
 from vi_simsiam.probing.linear import LinearProbe
 
 
@@ -27,6 +29,8 @@ class Scorer:
         self.model, self.k, self.temperature = model, k, temperature
         self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
+        # Where images are prepared. Kept features are found by an image's bits on the CPU: a GPU may round another way.
+        self.prepares = self.device if model.kept is None else CPU
         self.bank = bank.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
         self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
@@ -36,8 +40,8 @@ class Scorer:
         some = self.labels is not None and len(self.labels) < len(bank)
         self.voters = self.directions[labelled] if some else None
 
-    def score(self, images) -> dict[str, np.ndarray]:
-        """Score batches (B, C, H, W) of images in [0, 1].
+    def score(self, images: Iterable[Tensor]) -> dict[str, np.ndarray]:
+        """Score batches (B, C, H, W) of images in [0, 1], best on the device `prepares`.
 
         Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
             `predicted`, `knn_predicted` and `probe_confidence`; of a method that projects, `embedding_norm`.
@@ -57,7 +61,7 @@ class Scorer:
             their embeddings, over all pairs, (N,) in [-1/(V-1), 1].
         """
         n, count = views.shape[:2]
-        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size)
+        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size, self.prepares)
         named = extract(self.model, flat, lambda f: self._read(f) | {"embedding": self.model.embedding(f)})
         z = named.pop("embedding").view(n, count, -1)
         return _columns(named), agreement(z).numpy()

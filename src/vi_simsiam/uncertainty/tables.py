@@ -42,7 +42,7 @@ def evaluate(
     columns, agreement = scorer.score_views(store.views("test"), size)
     views = _judged(views, columns)
 
-    whole = scorer.score(batches(pictures, size))
+    whole = scorer.score(batches(pictures, size, scorer.prepares))
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
     images["view_agreement"] = agreement
     if "kappa" in views:
@@ -55,7 +55,7 @@ def evaluate(
 
     boxes = graded.graded_boxes(len(truth), params.crop_areas, store.size, params.seed)
     crops = pd.DataFrame(boxes).assign(label=truth[boxes["index"]])
-    crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size)))
+    crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size, scorer.prepares)))
     return Tables(images, crops, _graded(scorer, store, whole, params), views, _others(scorer, store, others, size))
 
 
@@ -73,7 +73,7 @@ def own_scores(scorer: Scorer) -> pd.DataFrame:
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
     """A row per image, augmentation and strength; strength 0 of each is the untouched image, scored once."""
     pictures, truth = store.images("test"), np.array(store.labels("test"))
-    augmentations = graded.Augmentations(pictures, params.seed)
+    augmentations = graded.Augmentations(pictures, params.seed, scorer.prepares)
     steps = graded.steps(params.graded.model_dump(), store.channels)
     rows = {"index": np.arange(len(truth)), "label": truth}
     parts = []
@@ -93,7 +93,7 @@ def _others(scorer: Scorer, store: Store, others: Sequence[Store], batch_size: i
     parts = [pd.DataFrame(_NO_IMAGES)]
     for other in others:
         pictures = matched(other.images("test"), store.size, store.channels)
-        columns = scorer.score(batches(pictures, batch_size))
+        columns = scorer.score(batches(pictures, batch_size, scorer.prepares))
         columns = {name: values for name, values in columns.items() if name in scores.MEASURED}
         parts.append(pd.DataFrame({"dataset": other.dataset, "index": np.arange(len(pictures)), **columns}))
     return pd.concat(parts[1:], ignore_index=True) if others else parts[0]
