@@ -24,11 +24,6 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
             f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
             f"pretrain.devices = {n}, of at least 2 images each."
         )
-    if n > 1 and params.sync_batchnorm and not gpu:
-        raise Problem(
-            f"pretrain.sync_batchnorm: torch has no synchronised batch norm for the CPU, and this machine has no GPU. "
-            f"Set it to false, which normalises the {n} parts of a batch apart, or set pretrain.devices to 1."
-        )
 
 
 def launched(params: PretrainParams, device: torch.device) -> "Fabric":

@@ -15,6 +15,7 @@ from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
+from vi_simsiam.nn.batch_norm import synchronise
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
@@ -163,7 +164,7 @@ class Training:
     def __init__(self, fabric: "Fabric", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
         self.fabric = fabric
         if params.devices > 1 and params.sync_batchnorm:
-            model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            synchronise(model, frozen="backbone." if model.frozen else None)
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             _groups(self.model, params.backbone.lr_factor),
