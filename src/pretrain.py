@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vi_simsiam.config.encoders import weights_checksum
-from vi_simsiam.config.schema import AugmentationParams, parse
+from vi_simsiam.config.schema import AugmentationParams, PretrainParams, UntrainedParams, parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import remove_unfinished, replacing, sha256
@@ -17,7 +18,7 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.inference import reference, saved
 from vi_simsiam.methods import encoders
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import trainer
+from vi_simsiam.training import launch, trainer
 from vi_simsiam.training.history import HISTORY
 from vi_simsiam.transforms.views import Views
 
@@ -25,6 +26,11 @@ from vi_simsiam.transforms.views import Views
 def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
+    with launch.among_others() as first:
+        _train(args, params, first)
+
+
+def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: bool) -> None:
     weights = weights_checksum(params.backbone.name, params.backbone.weights)
     made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open_verified(args.store)
@@ -32,6 +38,8 @@ def main() -> None:
     checkpoint = args.scratch / "pretrain" / f"{_key(args, weights)}.safetensors"
     features = args.scratch / "features"
     model, history = trainer.pretrain(args.method, params, store, augmentation, args.seed, checkpoint, features)
+    if not first:
+        return
     if weights_checksum(params.backbone.name, params.backbone.weights) != weights:
         raise Problem(f"pretrain.backbone.weights = {params.backbone.weights} changed while it was read. Run again.")
     # What a ResNet of the project that begins with random weights has none of.
@@ -59,9 +67,9 @@ def main() -> None:
 def _key(args, weights: str | None) -> str:
     """Name of the checkpoint: a hash of all that the training depends on, so that nothing else is ever resumed.
 
-    Except the number of devices: what one GPU began, two can end.
+    Except the number of devices and machines: what one GPU began, two can end.
     """
-    params = {name: value for name, value in args.params.items() if name != "devices"}
+    params = {name: value for name, value in args.params.items() if name not in ("devices", "nodes")}
     code = sorted(Path(__file__).parent.glob("vi_simsiam/**/*.py"))
     inputs = [sha256(args.store / "store.json"), weights]
     parts = [args.dataset, args.method, args.seed, params, *inputs, *map(sha256, code)]

@@ -1,5 +1,7 @@
 """Small data sets and parameters for tests of training and of whole steps."""
 
+import json
+import sys
 from pathlib import Path
 
 from helpers.project import ROOT
@@ -41,3 +43,11 @@ def pretrain_params(method: str, **changes) -> PretrainParams:
     }  # fmt: skip
     job = merged(resolve(SHIPPED, "pretrain", "digits", method), tiny)
     return parse("pretrain", merged(job, changes), method)
+
+
+def training_command(store: Store, folder: Path, **changes) -> list:
+    """Command line of the step `pretrain` of VI-SimSiam, which writes below the folder."""
+    params = pretrain_params("vi_simsiam", **changes).model_dump()
+    job = {"dataset": "digits", "method": "vi_simsiam", "seed": 0, "params": json.dumps(params), "store": store.folder}
+    paths = {"out": folder / "out", "scratch": folder / "scratch"}
+    return [sys.executable, ROOT / "src/pretrain.py", *(f"--{key}={value}" for key, value in (job | paths).items())]

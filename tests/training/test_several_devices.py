@@ -1,11 +1,9 @@
 """Training in two processes on the CPU: it equals one process, and whatever ends one process ends all."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,8 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.project import ROOT
-from helpers.small import digits_store, pretrain_params
+from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.inference import reference, saved
@@ -191,18 +188,10 @@ def running(process):
         return False
 
 
-def step(store, folder, **changes):
-    """Command line of the step `pretrain`."""
-    params = pretrain_params("vi_simsiam", **changes).model_dump()
-    job = {"dataset": "digits", "method": "vi_simsiam", "seed": 0, "params": json.dumps(params), "store": store.folder}
-    paths = {"out": folder / "out", "scratch": folder / "scratch"}
-    return [sys.executable, ROOT / "src/pretrain.py", *(f"--{key}={value}" for key, value in (job | paths).items())]
-
-
 @pytest.mark.slow
 def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(store, tmp_path):
     epochs = 60
-    command = step(store, tmp_path, epochs=epochs, **TWO)
+    command = training_command(store, tmp_path, epochs=epochs, **TWO)
     log = tmp_path / "log"
     with open(log, "w") as file:
         # As inside a SLURM job of one task, whose variables must not decide how many processes there are.

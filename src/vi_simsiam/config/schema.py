@@ -180,6 +180,7 @@ class PretrainParams(Section):
     precision: Literal["auto", "bf16", 32]
     threads: Annotated[int, Field(ge=1, le=1024)]
     devices: Annotated[int, Field(ge=1, le=1024)]
+    nodes: Annotated[int, Field(ge=1, le=1024)] = 1  # models from before it was a parameter have one
     sync_batchnorm: bool
     knn_every: AtLeast0
     projector: ProjectorParams | None = None
@@ -192,6 +193,11 @@ class PretrainParams(Section):
     temperature: TemperatureParams | None = None
     concentration: ConcentrationParams | None = None
     exponential: ExponentialParams | None = None
+
+    @property
+    def processes(self) -> int:
+        """That train together, on all machines."""
+        return self.devices * self.nodes
 
 
 class UntrainedParams(Section):
@@ -238,7 +244,7 @@ class PlotParams(Section):
 
 # Sections of `pretrain` that only some methods use.
 METHOD_SECTIONS: tuple[str, ...] = tuple(
-    name for name, field in PretrainParams.model_fields.items() if not field.is_required()
+    name for name, field in PretrainParams.model_fields.items() if field.default is None
 )
 # In the file each of them must be there, so that the file shows all there is to change.
 _PretrainSection = create_model(

@@ -31,6 +31,19 @@ def mean(value: Tensor) -> Tensor:
     return value / count()
 
 
+def agree(number: int, device: torch.device) -> bool:
+    """Whether all processes have the same number; `device` is theirs."""
+    if count() == 1:
+        return True
+    return len(gather(torch.tensor([number], device=device)).unique()) == 1
+
+
+def leave() -> None:
+    """Part from the other processes, which all have come so far."""
+    if count() > 1:
+        distributed.destroy_process_group()
+
+
 def own_slice(rows: Tensor) -> Tensor:
     """This process's share of (count * b, ...) rows: the inverse of `gather`."""
     share = len(rows) // count()

@@ -7,22 +7,35 @@ import torch
 
 from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.training import launch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
 def check_devices(params: PretrainParams, device: torch.device) -> None:
-    """Raise Problem where this machine cannot train with that many processes, or not as is asked."""
+    """Raise Problem where this machine cannot train with that many processes, or where not so many were started."""
     n, gpu = params.devices, device.type == "cuda"
     there = torch.cuda.device_count() if gpu else os.cpu_count()
     kind = "GPU" if gpu else "CPU core"
     if n > there:
         raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")
-    if params.batch_size % n or params.batch_size // n < 2:
+    if params.batch_size % params.processes or params.batch_size // params.processes < 2:
+        several = f" x pretrain.nodes = {params.nodes}" * (params.nodes > 1)
         raise Problem(
             f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
-            f"pretrain.devices = {n}, of at least 2 images each."
+            f"pretrain.devices = {n}{several}, of at least 2 images each."
+        )
+    started = launch.started()
+    if started > 1 and started != params.processes:
+        raise Problem(
+            f"{started} processes were started to train together, and pretrain.devices = {n} x pretrain.nodes = "
+            f"{params.nodes} are {params.processes}: start so many, or change these."
+        )
+    if started == 1 and params.nodes > 1:
+        raise Problem(
+            f"pretrain.nodes = {params.nodes}: the training must be started on each of these machines, by `torchrun "
+            f"--nnodes {params.nodes} --nproc-per-node {n}` or by srun (docs/several_gpus.md has the commands)."
         )
 
 
@@ -41,7 +54,7 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
 
     precision = Mixed("bf16-mixed", device.type) if in_bf16(params.precision, device) else Precision()
     strategy: Any = "auto"
-    if params.devices > 1:
+    if params.processes > 1:
         from lightning_fabric.strategies import DDPStrategy
 
         # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
@@ -50,11 +63,12 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
     fabric = Fabric(
         accelerator=device.type,
         devices=params.devices,
+        num_nodes=params.nodes,
         strategy=strategy,
-        # One command that starts its own processes on one machine, also where SLURM started the command.
+        # Processes are there already, and the variables that torchrun sets say so, also within SLURM (`launch`).
         plugins=[LightningEnvironment(), precision],
     )
-    if params.devices > 1:
+    if params.processes > 1:
         fabric.launch()  # joins the processes that are there already
     return fabric
 

@@ -1,11 +1,14 @@
-"""Start several processes on one machine that train one model, and end all of them together."""
+"""Several processes that train one model and end together: started here, or by torchrun or srun on several machines."""
 
 import os
 import pickle
 import signal
 import socket
+import sys
 import tempfile
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,55 @@ import torch
 from torch import distributed
 
 from vi_simsiam.core.errors import Problem
+
+# Seconds in which the first process says what is wrong for all, before another does.
+_FIRST_SPEAKS = 3
+
+
+def started() -> int:
+    """How many processes torchrun or srun has started to train together, this one among them; 1 without these."""
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "WORLD_SIZE" not in os.environ:
+        _as_of_torchrun()
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def _as_of_torchrun() -> None:
+    """Set the variables that torchrun sets from those of srun."""
+    from lightning_fabric.plugins.environments import SLURMEnvironment
+
+    names = {"RANK": "PROCID", "WORLD_SIZE": "STEP_NUM_TASKS", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID"}
+    os.environ |= {ours: os.environ[f"SLURM_{theirs}"] for ours, theirs in names.items()}
+    first = SLURMEnvironment.resolve_root_node_address(os.environ["SLURM_STEP_NODELIST"])
+    os.environ.setdefault("MASTER_ADDR", first)
+    os.environ.setdefault("MASTER_PORT", str(15000 + int(os.environ["SLURM_JOB_ID"]) % 10000))
+
+
+@contextmanager
+def among_others() -> Iterator[bool]:
+    """In the block this process may be one of several that torchrun or srun has started.
+
+    An error ends it at once, without waiting for the others, and then torchrun or srun ends them. It is said by the
+    first process if that meets it too.
+
+    Gives: whether it is the first process, which alone writes results.
+    """
+    if started() == 1:
+        yield True
+        return
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        _die_with_parent()
+    rank = int(os.environ["RANK"])
+    try:
+        yield rank == 0
+    except Exception as error:
+        sys.stdout.flush()
+        time.sleep(_FIRST_SPEAKS if rank else 0)
+        if isinstance(error, Problem):
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exc()
+            sys.stderr.flush()
+        os._exit(1)
 
 
 def run_together(function: Callable[..., None], n: int, *args: Any) -> None:

@@ -79,8 +79,9 @@ def pretrain(
         return _initialised(name, params, store, seed).eval(), []
     check_devices(params, device)
     job = name, params, store, augmentation, seed, device, checkpoint, features
-    if params.devices == 1:
+    if params.processes == 1 or launch.started() > 1:
         model, _, history = _train(*job)
+        distributed.leave()
         return model.cpu().eval(), history
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "trained.safetensors"
@@ -117,10 +118,10 @@ def _train(
     checkpoint: Path | None,
     features: Path | None = None,
 ) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
-    """As `pretrain`, in one of `params.devices` processes: all return the same but for what `monitor` finds."""
+    """As `pretrain`, in one of `params.processes` processes: all return the same but for what `monitor` finds."""
     torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), distributed.rank()
-    views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.devices)
+    views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.processes)
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(fabric.device), features)
     if cache is not None and views.views.shape[1]:
@@ -132,8 +133,13 @@ def _train(
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
-        if rank == 0:
-            print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
+    if not distributed.agree(len(history), fabric.device):
+        raise Problem(
+            "the processes of this training found different checkpoints: the folder of --scratch must be one that all "
+            "machines see. Give another."
+        )
+    if history and rank == 0:
+        print(f"resumed after epoch {len(history)} of {params.epochs}", flush=True)
     saved, cost = time.monotonic(), 0.0
     for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
@@ -163,7 +169,7 @@ class Training:
 
     def __init__(self, fabric: "Fabric", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
         self.fabric = fabric
-        if params.devices > 1 and params.sync_batchnorm:
+        if params.processes > 1 and params.sync_batchnorm:
             synchronise(model, frozen="backbone." if model.frozen else None)
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(

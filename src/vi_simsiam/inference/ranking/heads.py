@@ -39,6 +39,7 @@ _PARAMS: dict[str, Any] = {
     "precision": 32,
     "threads": 1,  # the steps are so small that threads wait for each other
     "devices": 1,
+    "nodes": 1,
     "sync_batchnorm": False,
     "knn_every": 0,
     "projector": {"layers": 2, "hidden": 512, "out": 128},

@@ -1,0 +1,159 @@
+"""Processes that torchrun or srun has started train together: two agents on this machine stand for two machines."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+from helpers.small import digits_store, pretrain_params, training_command
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.inference import saved
+from vi_simsiam.training import launch, trainer
+from vi_simsiam.transforms.views import Views
+
+NODES = {"nodes": 2, "batch_size": 48, "knn_every": 1}
+OF_LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
+two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch):
+    for name in OF_LAUNCHERS:
+        monkeypatch.setenv(name, "")  # so that what the code sets is taken away afterwards
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+def in_one_process(store, checkpoint=None, **changes):
+    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
+    params = pretrain_params("vi_simsiam", **changes)
+    return trainer.pretrain("vi_simsiam", params, store, augmentation, 0, checkpoint)
+
+
+def agents(store, folder, **changes):
+    """Two torchruns of a process each, as on two machines, and their logs."""
+    script = [str(word) for word in training_command(store, folder, **changes)[1:]]
+    port, running = launch._free_port(), []
+    for node in range(2):
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+        torchrun += [f"--node-rank={node}", "--master-addr=127.0.0.1", f"--master-port={port}"]
+        with open(folder / f"log{node}", "w") as log:
+            environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+            running.append(subprocess.Popen([*torchrun, *script], stdout=log, stderr=log, env=environment))
+    return running, [folder / "log0", folder / "log1"]
+
+
+@pytest.mark.slow
+@two_cores
+def test_two_nodes_train_as_one_process(store, tmp_path):
+    running, logs = agents(store, tmp_path, **NODES)
+    assert [agent.wait(300) for agent in running] == [0, 0], [log.read_text() for log in logs]
+    spoke = ["epoch" in log.read_text() for log in logs]
+    assert spoke == [True, False], "the first process alone speaks"
+    found, description = saved.load(tmp_path / "out")
+    assert description["params"]["nodes"] == 2
+    expected, history = in_one_process(store, **NODES | {"nodes": 1})
+    start = trainer._initialised("vi_simsiam", pretrain_params("vi_simsiam"), store, 0).state_dict()
+    error = distance = 0.0
+    for name, tensor in expected.state_dict().items():
+        error += float((tensor - found.state_dict()[name]).double().square().sum())
+        distance += float((tensor - start[name]).double().square().sum())
+    assert error < 1e-6 * distance
+    table = pd.read_csv(tmp_path / "out/history.csv")
+    assert table["loss"].tolist() == pytest.approx([row["loss"] for row in history], rel=1e-4, abs=1e-5)
+    assert table["kappa_q50"].tolist() == pytest.approx([row["kappa_q50"] for row in history], rel=1e-3)
+
+
+@pytest.mark.slow
+@two_cores
+def test_what_ends_one_node_ends_both_and_one_process_goes_on(store, tmp_path):
+    running, logs = agents(store, tmp_path, **NODES | {"epochs": 400, "knn_every": 0})
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.glob("scratch/*/[!.]*.safetensors")):
+        assert all(agent.poll() is None for agent in running) and time.monotonic() < deadline, logs[0].read_text()
+        time.sleep(0.05)
+    trainings = [psutil.Process(agent.pid).children() for agent in running]
+    assert [len(children) for children in trainings] == [1, 1]
+    trainings[1][0].kill()
+    assert all(agent.wait(90) != 0 for agent in running)
+    assert not any(psutil.pid_exists(children[0].pid) for children in trainings) and not (tmp_path / "out").exists()
+    (checkpoint,) = tmp_path.glob("scratch/*/[!.]*.safetensors")
+    done = len(trainer.load_checkpoint(checkpoint, trainer._initialised("vi_simsiam", PARAMS, store, 0))["history"])
+    changes = NODES | {"nodes": 1, "epochs": done + 1, "knn_every": 0}
+    history = in_one_process(store, checkpoint, **changes)[1]
+    assert [row["epoch"] for row in history] == list(range(1, done + 2))
+
+
+PARAMS = pretrain_params("vi_simsiam")
+
+
+def test_too_few_or_too_many_processes_are_a_sentence(store, monkeypatch):
+    with pytest.raises(
+        Problem, match=r"nodes = 2: the training must be started on each .*--nnodes 2 --nproc-per-node 1"
+    ):
+        in_one_process(store, **NODES)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(Problem, match=r"3 processes were started .*devices = 1 x pretrain.nodes = 2 are 2: start so"):
+        in_one_process(store, **NODES)
+    monkeypatch.delenv("WORLD_SIZE")
+    with pytest.raises(Problem, match=r"batch_size = 33 .* multiple of pretrain.devices = 1 x pretrain.nodes = 2, of"):
+        in_one_process(store, **NODES | {"batch_size": 33})
+
+
+def test_srun_starts_processes_as_torchrun_does(monkeypatch):
+    """Variables of a step of 4 tasks on 2 machines, in its last task."""
+    job = {"JOB_ID": "1234567", "STEP_NUM_TASKS": "4", "PROCID": "3", "LOCALID": "1", "NODEID": "1"}
+    for name, value in (job | {"STEP_NODELIST": "gpu[07-08]"}).items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert launch.started() == 4
+    assert [os.environ[name] for name in OF_LAUNCHERS[:6]] == ["3", "4", "1", "1", "gpu07", "19567"]
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+    monkeypatch.delenv("WORLD_SIZE")
+    assert launch.started() == 1, "a training that is one task of SLURM starts its processes itself"
+
+
+def test_the_first_process_says_what_is_wrong_for_all(monkeypatch, capsys):
+    ended, slept = [], []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        with launch.among_others() as first:
+            assert first == (rank == "0")
+            raise Problem("the data are not there.")
+    assert capsys.readouterr().err == 2 * "error: the data are not there.\n"
+    assert ended == [1, 1] and slept == [0, 3], "the second would be ended by its launcher before it speaks"
+
+
+def test_checkpoints_that_differ_are_a_sentence(store, monkeypatch):
+    monkeypatch.setattr(trainer.distributed, "agree", lambda number, device: False)
+    with pytest.raises(
+        Problem, match="different checkpoints: the folder of --scratch must be one that all machines see"
+    ):
+        in_one_process(store)
+
+
+def together(folder):
+    torch.distributed.init_process_group("gloo")
+    same = trainer.distributed.agree(5, torch.device("cpu"))
+    other = trainer.distributed.agree(trainer.distributed.rank(), torch.device("cpu"))
+    (folder / f"{trainer.distributed.rank()}").write_text(f"{same} {other}")
+    trainer.distributed.leave()
+    assert trainer.distributed.count() == 1
+
+
+@two_cores
+def test_processes_tell_each_other_a_number(tmp_path):
+    launch.run_together(together, 2, tmp_path)
+    assert [(tmp_path / f"{rank}").read_text() for rank in range(2)] == ["True False"] * 2
