@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark gpu-check clean help
+.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark gpu-check gpu-day clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -22,6 +22,12 @@ gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores a
 	@$(VENV) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
 	"gpu-check needs a CUDA device, and torch finds none here. \"make test\" checks the same on a pretended one.")'
 	$(VENV) -m pytest -m gpu
+
+MINUTES ?= 60
+ARCHIVE ?= cifar10-jpeg.zip
+
+gpu-day: .venv/test.stamp  ## on a GPU, in MINUTES=60: gpu-check, the speed of a step, CIFAR-10 from ARCHIVE to its measures
+	$(VENV) benchmarks/gpu_day.py --minutes $(MINUTES) --archive $(ARCHIVE)
 
 lint: .venv/test.stamp  ## linters and types: ruff, mypy, snakefmt, snakemake
 	$(VENV) -m ruff check .

@@ -1,0 +1,243 @@
+"""What is to be known on a GPU, in the time there is: checks, the step's speed, CIFAR-10 from its archive to measures.
+
+    python benchmarks/gpu_day.py --minutes 10 --archive cifar10-jpeg.zip [--out gpu_day]
+
+Stages, each a script of the project with a log in OUT/logs: `checks` (the tests of `make gpu-check`), `step`
+(benchmarks/training_step.py: ours, the model alone, lightly where it is installed), then download, cache_views,
+pretrain for as many epochs as the measured speed allows, probe, uncertainty. OUT/summary.txt says what was found.
+Called again with the same OUT it goes on where it ended: stages that are done are left out, and the training resumes.
+
+It needs neither Snakemake nor DVC: a Python with the packages that pyproject.toml lists, and pytest for the checks.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+from vi_simsiam.config.loading import load, resolve
+from vi_simsiam.core.files import read_json, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = "cifar10_200"
+CHECKS = (
+    "tests/test_pretended_gpu.py", "tests/nn/test_batch_norm.py", "tests/training/test_on_a_gpu.py",
+    "tests/inference/test_steps_on_a_gpu.py",
+)  # fmt: skip
+# What changes of the recipe: batches that fill a large GPU, and a test set that does not take longer than the training.
+CHANGES = {
+    "cache_views": {"test_images": 2000},
+    "pretrain": {"batch_size": 512, "knn_every": 10},
+    "uncertainty": {"ood": [], "bootstrap": 200},
+}
+MOST_EPOCHS = 200
+SHARE = 0.55  # of the time that is left when training begins; probe and uncertainty have the rest
+SLOWEST = 1000  # images/s that are assumed where the speed could not be measured
+MEASURES = ("expected_cosine_mean", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_correct/kappa")
+PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "pytorch-lightning", "pydantic", "lightly")
+
+
+class Day:
+    """The stages of a folder, and what is left of the time."""
+
+    def __init__(self, out: Path, seconds: float):
+        self.out, self.end = out, time.monotonic() + seconds
+        (out / "logs").mkdir(parents=True, exist_ok=True)
+        self.state: dict[str, Any] = {"done": {}}
+        if (out / "state.json").exists():
+            self.state = read_json(out / "state.json")
+
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+    def keep(self, **more: Any) -> None:
+        self.state |= more
+        write_json(self.out / "state.json", self.state)
+
+    def stage(self, name: str, command: list[Any], share: float = 1.0) -> bool:
+        """Run a command in at most this share of the time that is left; whether it has ended well, now or earlier."""
+        if name in self.state["done"]:
+            print(f"{name}: done before", flush=True)
+            return True
+        limit = share * self.left()
+        if limit < 1:
+            print(f"{name}: no time left", flush=True)
+            return False
+        print(f"{name}: at most {limit:.0f} s", flush=True)
+        started = time.monotonic()
+        with open(self.out / "logs" / f"{name}.log", "a") as log:
+            status = _call([str(word) for word in command], log, limit)
+        taken = time.monotonic() - started
+        print(f"{name}: {taken:.1f} s, {'time is up' if status is None else f'status {status}'}", flush=True)
+        if status == 0:
+            self.keep(done=self.state["done"] | {name: round(taken, 1)})
+        return status == 0
+
+    def log(self, name: str) -> str:
+        path = self.out / "logs" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _call(command: list[str], log: Any, limit: float) -> int | None:
+    """Exit status, or None when the time was up. Whatever ends this, the command and all it has started end too."""
+    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, ending)
+                process.wait(5)
+            except (ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
+                continue
+
+
+def machine() -> str:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return f"{gpu}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, CUDA {torch.version.cuda}\n{versions}"
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(none)"
+
+
+def rates(log: str) -> dict[str, float]:
+    """Images per second of each contestant in the log of benchmarks/training_step.py."""
+    return {name: float(rate) for name, rate in re.findall(r"^ *(\S.*?) +([\d.]+) images/s$", log, re.MULTILINE)}
+
+
+def epochs(rate: float, images: int, seconds: float) -> int:
+    """As many as fit into the share of the time for training."""
+    return min(MOST_EPOCHS, max(1, int(SHARE * seconds * rate / images)))
+
+
+def merged(job: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return job | {
+        key: merged(job[key], value) if isinstance(job.get(key), dict) and isinstance(value, dict) else value
+        for key, value in changes.items()
+    }
+
+
+def cifar(day: Day, work: Path, archive: Path, method: str, changes: dict[str, Any]) -> None:
+    """From the archive of JPEG files to measures; each step of the pipeline is a stage."""
+    shipped, run = load(ROOT / "params.yaml"), f"{RECIPE}/{method}/seed0"
+    folders = {step: work / step / run for step in ("pretrain", "probe", "uncertainty")}
+    more = {"download": {"path": str(archive.resolve()), "source": "files"}}
+
+    def stage(step: str, *paths: Any, identity: bool = True) -> bool:
+        job = resolve(shipped, step, RECIPE, method if step == "pretrain" else None)
+        job = merged(merged(job, changes.get(step, {})), more.get(step, {}))
+        words = ["--dataset", RECIPE, "--params", json.dumps(job), *paths]
+        return day.stage(
+            step, [sys.executable, f"src/{step}.py", *words, *(["--method", method, "--seed", 0] if identity else [])]
+        )
+
+    store, scratch = ("--store", work / "store"), ("--scratch", work / "scratch")
+    if not stage("download", "--out", work / "download", identity=False):
+        return
+    cores = ("--threads", os.cpu_count())
+    if not stage("cache_views", "--download", work / "download", "--out", work / "store", *cores, identity=False):
+        return
+    if "epochs" not in day.state:  # kept, so that what resumes is the same training
+        measured = rates(day.log("step"))
+        rate = next((measured[name] for name in ("fresh bf16", "fresh 32") if name in measured), SLOWEST)
+        images = read_json(work / "store/store.json")["train"]
+        day.keep(epochs=epochs(rate, images, day.left()), images=images)
+    more["pretrain"] = {"epochs": day.state["epochs"], "warmup_epochs": min(5, day.state["epochs"] // 5)}
+    model = ("--model", folders["pretrain"])
+    if not stage("pretrain", *store, "--out", folders["pretrain"], *scratch):
+        return
+    if not stage("probe", *store, *model, "--out", folders["probe"], *scratch):
+        return
+    probe = ("--probe", folders["probe"])
+    stage("uncertainty", *store, *model, *probe, "--out", folders["uncertainty"], *scratch)
+
+
+def summary(day: Day, work: Path, method: str) -> str:
+    """What was found so far."""
+    lines = [machine()]
+    if found := re.findall(r"^.*\d+ (?:passed|failed|skipped|error).*$", day.log("checks"), re.MULTILINE):
+        lines.append(f"checks: {found[-1].strip('= ')}")
+    measured = rates(day.log("step"))
+    for name, rate in measured.items():
+        limit = measured.get(f"limit {name.split()[-1]}")
+        beside = "" if limit is None or name.startswith("limit") else f", {rate / limit:.3f} of the model alone"
+        peer = f", {rate / measured['lightly']:.2f} x lightly" if "lightly" in measured and name != "lightly" else ""
+        lines.append(f"step, {name}: {rate:,.0f} images/s{beside}{peer}")
+    done, run = day.state["done"], f"{RECIPE}/{method}/seed0"
+    if "pretrain" in done:
+        rate = day.state["epochs"] * day.state["images"] / done["pretrain"]
+        lines.append(
+            f"pretrain: {day.state['epochs']} epochs of {day.state['images']} images; the last call that worked on it: "
+            f"{done['pretrain']} s; {rate:,.0f} images/s if that was all, with start, checksums and monitor"
+        )
+    if "probe" in done:
+        results = read_json(work / "probe" / run / "probe.json")
+        lines.append(f"probe: {results['probe_top1']:.4f}, k-NN: {results['knn_top1']:.4f}")
+    if "uncertainty" in done:
+        measures = read_json(work / "uncertainty" / run / "metrics.json")
+        for name in MEASURES:
+            if name in measures:
+                of = measures[name]
+                lines.append(f"{name}: {of['estimate']:.4f} [{of['ci_low']:.4f}, {of['ci_high']:.4f}]")
+    lines.append("seconds: " + ", ".join(f"{name} {taken}" for name, taken in done.items()))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10, help="that all stages together may take")
+    parser.add_argument(
+        "--archive", type=Path, default=ROOT / "cifar10-jpeg.zip", help="of train/<class>, test/<class>"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "scratch/gpu_day", help="logs and the summary")
+    parser.add_argument("--work", type=Path, help="images, models, tables (default: OUT/work)")
+    parser.add_argument("--method", default="vi_simsiam")
+    parser.add_argument("--change", type=json.loads, default={}, metavar="JSON", help="parameters by step")
+    parser.add_argument("--steps", type=int, help="of a turn of the step benchmark")
+    parser.add_argument("--batch", type=int, help="images in a batch of the step benchmark")
+    args = parser.parse_args()
+    day, work = Day(args.out.resolve(), 60 * args.minutes), (args.work or args.out / "work").resolve()
+    print(machine(), flush=True)
+    if not torch.cuda.is_available():
+        print("checks: left out, there is no GPU", flush=True)
+    elif importlib.util.find_spec("pytest") is None:
+        print("checks: left out, there is no pytest", flush=True)
+    else:
+        day.stage(
+            "checks", [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", *CHECKS], 0.25
+        )
+    sizes = [word for name in ("steps", "batch") if (size := getattr(args, name)) for word in (f"--{name}", size)]
+    day.stage("step", [sys.executable, "benchmarks/training_step.py", "--rounds", 2, *sizes], 0.3)
+    if args.archive.exists():
+        cifar(day, work, args.archive, args.method, merged(CHANGES, args.change))
+    else:
+        print(f"CIFAR-10: left out, there is no {args.archive}: give --archive", flush=True)
+    text = summary(day, work, args.method)
+    (day.out / "summary.txt").write_text(text)
+    print(text, end="", flush=True)
+
+
+if __name__ == "__main__":
+    main()
