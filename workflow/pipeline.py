@@ -17,7 +17,7 @@ sys.path.insert(0, str(SRC))
 
 import dead_runs  # noqa: E402
 from vi_simsiam.config import jobs, loading, origins  # noqa: E402
-from vi_simsiam.core import command, files  # noqa: E402
+from vi_simsiam.core import command, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.data import outside  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
@@ -25,15 +25,8 @@ from vi_simsiam.uncertainty import scores  # noqa: E402
 
 _PLANNED = "WORKFLOW_PARAMS"
 
-
-def gpu_there(devices: Path = Path("/dev")) -> bool:
-    """Whether this machine has a GPU that may be used. In WSL2 it is `dxg`, whatever its maker."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
-    return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
-
-
 # A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
-GPU = int(gpu_there())
+GPU = int(processes.gpu_there())
 
 
 def stages() -> dict[str, Any]:

@@ -5,6 +5,10 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from vi_simsiam.core import processes
+
 CHILD = """
 import time
 from vi_simsiam.core import processes
@@ -41,3 +45,22 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed():
     while alive(child):
         assert time.monotonic() < end, "it goes on"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "there"),
+    [
+        ("nvidia0", None, True),
+        ("dxg", None, True),  # in WSL2
+        ("dxg", "0", True),
+        ("nvidia0", "", False),
+        ("dxg", "-1", False),
+        ("nvidiactl", None, False),
+    ],
+)
+def test_a_gpu_is_seen_by_its_device_file(device, visible, there, tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / device).touch()
+    assert processes.gpu_there(tmp_path) == there

@@ -29,25 +29,6 @@ def test_one_name_per_step():
         assert pipeline.outputs(step).name == step
 
 
-@pytest.mark.parametrize(
-    ("device", "visible", "there"),
-    [
-        ("nvidia0", None, True),
-        ("dxg", None, True),  # in WSL2
-        ("dxg", "0", True),
-        ("nvidia0", "", False),
-        ("dxg", "-1", False),
-        ("nvidiactl", None, False),
-    ],
-)
-def test_a_gpu_is_seen_by_its_device_file(device, visible, there, tmp_path, monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    (tmp_path / device).touch()
-    assert pipeline.gpu_there(tmp_path) == there
-
-
 def test_snakefile_stays_short():
     assert len((ROOT / "Snakefile").read_text().splitlines()) <= 40
 

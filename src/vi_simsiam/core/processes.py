@@ -1,16 +1,23 @@
-"""This process: the cores that it may use, and what ends with what."""
+"""This process: the cores and GPUs that it may use, and what ends with what."""
 
 import os
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_there(devices: Path = Path("/dev")) -> bool:
+    """Whether this machine has a GPU that may be used, without torch. In WSL2 it is `dxg`, whatever its maker."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
 
 
 def call(command: list[str], **options: Any) -> int:
