@@ -1,14 +1,19 @@
 """Views against torchvision: what is drawn has its distributions, what is applied gives its pixels."""
 
 import math
+from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
+from helpers.properties import quickly
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators, generator
 from vi_simsiam.transforms.resizing import resize
@@ -66,17 +71,27 @@ def references(images, parameters, views):
     return torch.stack(rows)
 
 
+@pytest.fixture(params=["in groups", "all at once"])
+def applied(request):
+    """Both ways of making views: that of a CPU, and that of a GPU."""
+
+    def at_once(views, images, parameters):
+        return views.apply_numbers(images, views.numbers(parameters))
+
+    return Views.apply if request.param == "in groups" else at_once
+
+
 # --- what is applied ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("height,width,size,channels", [
     (32, 32, 32, 3), (28, 28, 28, 1), (64, 64, 32, 3), (8, 8, 28, 1), (40, 61, 24, 3), (96, 96, 96, 3),
 ])  # fmt: skip
-def test_whole_chain_equals_torchvision(height, width, size, channels):
+def test_whole_chain_equals_torchvision(applied, height, width, size, channels):
     images = photos(64, height, width, channels)
     views = Views(augmentation(crop_scale=[0.05, 1.0], hue=0.5), size, channels)
     parameters = views.draw(64, height, width, Generators(1))
-    result = views.apply(images, parameters)
+    result = applied(views, images, parameters)
     assert result.shape == (64, channels, size, size) and result.dtype == torch.float32 and result.is_contiguous()
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
     assert result.min() >= 0 and result.max() <= 1 + 1e-6
@@ -95,25 +110,46 @@ def test_whole_chain_equals_torchvision(height, width, size, channels):
     dict(blur=0.5, blur_sigma=[0.1, 5.0]),
 ], ids=["crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur"])  # fmt: skip
 @pytest.mark.parametrize("channels", [3, 1])
-def test_each_operation_equals_torchvision(only, channels):
+def test_each_operation_equals_torchvision(applied, only, channels):
     images = photos(48, 32, 32, channels)
     views = Views(augmentation(NOTHING, **only), 32, channels)
     parameters = views.draw(48, 32, 32, Generators(2))
-    result = views.apply(images, parameters)
+    result = applied(views, images, parameters)
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
     if "grey" in only and channels == 1:
         assert torch.equal(to_uint8(result), images)
 
 
-def test_nothing_asked_nothing_changed():
+recipes = st.fixed_dictionaries({
+    "crop_scale": st.sampled_from([[0.05, 1.0], [1.0, 1.0]]), "flip": st.sampled_from([0.0, 0.5]),
+    "jitter": st.sampled_from([0.0, 0.8, 1.0]), "brightness": st.sampled_from([0.0, 0.4, 1.0]),
+    "contrast": st.sampled_from([0.0, 0.4]), "saturation": st.sampled_from([0.0, 0.4]),
+    "hue": st.sampled_from([0.0, 0.1, 0.5]), "grey": st.sampled_from([0.0, 0.2, 1.0]),
+    "blur": st.sampled_from([0.0, 0.5]), "blur_sigma": st.sampled_from([[1e-6, 1e-6], [0.1, 5.0]]),
+})  # fmt: skip
+
+
+@quickly
+@given(recipes, st.sampled_from([1, 3]), st.sampled_from([12, 20]), st.sampled_from([1, 48]), st.integers(0, 99))
+def test_both_ways_make_the_same_views(recipe, channels, source, n, seed):
+    """48 views have each order of the jitter twice. That they are torchvision's is tested above."""
+    images, views = photos(n, source, source, channels), Views(augmentation(**recipe), 12, channels)
+    parameters = views.draw(n, source, source, Generators(seed))
+    if n == 48:
+        parameters = replace(parameters, order=torch.tensor(2 * list(permutations(range(4)))))
+    at_once = views.apply_numbers(images, views.numbers(parameters))
+    torch.testing.assert_close(at_once, views.apply(images, parameters), rtol=0, atol=1e-5)
+
+
+def test_nothing_asked_nothing_changed(applied):
     images = photos(8, 32, 32, 3)
     views = Views(augmentation(NOTHING), 32)
-    result = views.apply(images, views.draw(8, 32, 32, Generators(0)))
+    result = applied(views, images, views.draw(8, 32, 32, Generators(0)))
     assert torch.equal(to_uint8(result), images)
     torch.testing.assert_close(result, images.permute(0, 3, 1, 2) / 255, rtol=0, atol=1e-6)
 
 
-def test_hue_of_every_colour():
+def test_hue_of_every_colour(applied):
     """All of a coarse RGB cube incl. greys, black, white and ties of two channels, at turns of every sign."""
     level = torch.tensor([0, 1, 51, 128, 254, 255], dtype=torch.uint8)
     cube = torch.cartesian_prod(level, level, level).view(1, 12, 18, 3)
@@ -127,29 +163,29 @@ def test_hue_of_every_colour():
     columns |= dict(crop_height=whole[0], crop_width=whole[1], hue=shifts, jitter=torch.ones(8, dtype=torch.bool))
     parameters = ViewParameters(**columns)
     torch.testing.assert_close(
-        views.apply(images, parameters), references(images, parameters, views), rtol=0, atol=1e-5
+        applied(views, images, parameters), references(images, parameters, views), rtol=0, atol=1e-5
     )
 
 
-def test_uint8_and_float_images_give_the_same_views():
+def test_uint8_and_float_images_give_the_same_views(applied):
     images = photos(32, 32, 32, 3)
     views = Views(augmentation(), 32)
     parameters = views.draw(32, 32, 32, Generators(3))
     torch.testing.assert_close(
-        views.apply(images, parameters), views.apply(images.double() / 255, parameters), rtol=0, atol=1e-6
+        applied(views, images, parameters), applied(views, images.double() / 255, parameters), rtol=0, atol=1e-6
     )
 
 
-def test_a_view_does_not_depend_on_the_batch_around_it():
+def test_a_view_does_not_depend_on_the_batch_around_it(applied):
     images = photos(200, 32, 32, 3)
     views = Views(augmentation(), 32)
     parameters = views.draw(200, 32, 32, Generators(4))
-    together = views.apply(images, parameters)
+    together = applied(views, images, parameters)
     for i in (0, 17, 199):
-        alone = views.apply(images[i : i + 1], parameters[i : i + 1])
+        alone = applied(views, images[i : i + 1], parameters[i : i + 1])
         torch.testing.assert_close(alone[0], together[i], rtol=0, atol=2e-6)
     mixed = torch.randperm(200, generator=generator(5))
-    torch.testing.assert_close(views.apply(images[mixed], parameters[mixed]), together[mixed], rtol=0, atol=2e-6)
+    torch.testing.assert_close(applied(views, images[mixed], parameters[mixed]), together[mixed], rtol=0, atol=2e-6)
 
 
 def test_same_pixels_for_any_number_of_threads():
@@ -175,17 +211,17 @@ def test_a_gpu_gives_the_same_pixels():
     torch.testing.assert_close(on_gpu.cpu(), views.apply(images, parameters), rtol=0, atol=1e-5)
 
 
-def test_autocast_around_it_makes_no_difference():
+def test_autocast_around_it_makes_no_difference(applied):
     images, views = photos(16, 48, 48, 3), Views(augmentation(), 32)
     parameters = views.draw(16, 48, 48, Generators(8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = views.apply(images, parameters)
-    assert torch.equal(inside, views.apply(images, parameters))
+        inside = applied(views, images, parameters)
+    assert torch.equal(inside, applied(views, images, parameters))
 
 
-def test_no_images():
+def test_no_images(applied):
     views = Views(augmentation(), 32, 3)
-    none = views.apply(torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, Generators(0)))
+    none = applied(views, torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, Generators(0)))
     assert none.shape == (0, 3, 32, 32)
 
 

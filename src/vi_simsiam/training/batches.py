@@ -1,8 +1,10 @@
 """Training batches of two views, the same whatever the method, the device and the number of processes."""
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +13,14 @@ from torch import Tensor
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import FORGET_AFTER, TrainingImages, forget
-from vi_simsiam.transforms.views import ViewParameters, Views
+from vi_simsiam.transforms.views import ViewNumbers, ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
 # A batch whose images are in memory; the call puts it on the device and augments it there.
 Gathered = Callable[[], Pair]
 _READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
+# Bytes of images, or of cached views, that are copied to a GPU before a training: of CIFAR-10 150 MB.
+_ON_GPU = 1 << 30
 
 
 class ViewBatches:
@@ -34,7 +38,7 @@ class ViewBatches:
         rank, ranks: this process's number, from 0, and how many there are.
 
     Attributes:
-        views: the cached ones, (N, V, size, size, C); set to features of theirs, (N, V, dim), to be given those.
+        views: the cached ones, (N, V, size, size, C), or what takes their place.
     """
 
     def __init__(
@@ -59,6 +63,20 @@ class ViewBatches:
         self.augmentation, self.batch_size, self.seed, self.device = augmentation, batch_size, seed, device
         share = batch_size // ranks
         self.mine = slice(rank * share, (rank + 1) * share)
+        self._on_gpu = self._copied()
+
+    def use_features(self, features: Any) -> None:
+        """Give features of the cached views, (N, V, dim), in their place."""
+        self.views = features
+        self._on_gpu = self._copied()
+
+    def _copied(self) -> Tensor | None:
+        """All that batches are taken from, as rows on the GPU; None: it is too much, or there is no GPU."""
+        array = self.views if self.views.shape[1] else self.images
+        if self.device.type != "cuda" or math.prod(array.shape) * array.dtype.itemsize > _ON_GPU:
+            return None
+        rows = torch.from_numpy(np.array(array[:]))  # a copy, as torch wants memory that may be written
+        return (rows.flatten(0, 1) if self.views.shape[1] else rows).to(self.device)
 
     def __len__(self) -> int:
         return len(self.images) // self.batch_size
@@ -93,28 +111,44 @@ class ViewBatches:
     def _fresh(self, rows: Tensor, generators: randomness.Generators) -> Gathered:
         _, height, width, _ = self.images.shape
         drawn = [self.augmentation.draw(len(rows), height, width, generators)[self.mine] for _ in range(2)]
-        return partial(self._augmented, self._in_memory(self.images[rows[self.mine].numpy()]), drawn)
+        images = self._read(self.images, rows[self.mine])
+        if self.device.type == "cpu":
+            return partial(self._one_by_one, images, drawn)
+        return partial(self._both_at_once, images, self.augmentation.numbers(ViewParameters.joined(drawn)).pinned())
 
-    def _augmented(self, images: Tensor, drawn: list[ViewParameters]) -> Pair:
-        images = images.to(self.device, non_blocking=True)
+    def _one_by_one(self, images: Tensor, drawn: list[ViewParameters]) -> Pair:
         return tuple(self.augmentation.apply(images, parameters) for parameters in drawn)
+
+    def _both_at_once(self, images: Tensor, numbers: ViewNumbers) -> Pair:
+        images = self._given(images)
+        return self.augmentation.apply_numbers(torch.cat([images, images]), numbers.to(self.device)).chunk(2)
 
     def _cached(self, rows: Tensor, generators: randomness.Generators) -> Gathered:
         count, draw = self.views.shape[1], generators["cached"]
         first = torch.randint(count, (len(rows),), generator=draw)
         second = (first + torch.randint(1, count, (len(rows),), generator=draw)) % count  # another view than the first
-        mine = rows[self.mine].numpy()
-        pair = [self._in_memory(self.views[mine, view[self.mine].numpy()]) for view in (first, second)]
+        pair = [self._read(self.views, rows[self.mine], view[self.mine]) for view in (first, second)]
         return partial(self._floats, pair)
 
     def _floats(self, pair: list[Tensor]) -> Pair:
-        pair = [views.to(self.device, non_blocking=True) for views in pair]
+        pair = [self._given(views) for views in pair]
         return tuple(v.float() if v.ndim == 2 else v.permute(0, 3, 1, 2).float() / 255 for v in pair)
 
-    def _in_memory(self, images: np.ndarray) -> Tensor:
-        images = torch.from_numpy(images)
+    def _read(self, array: Any, *index: Tensor) -> Tensor:
+        """What must be sent to the device: array[index], or where it is among what lies there."""
+        if self._on_gpu is None:
+            return self._in_memory(torch.from_numpy(array[tuple(part.numpy() for part in index)]))
+        image, *view = index
+        return self._in_memory(image * array.shape[1] + view[0] if view else image)
+
+    def _in_memory(self, sent: Tensor) -> Tensor:
         # From pageable memory a copy to the GPU would wait for the work that the GPU still has to do.
-        return images.pin_memory() if self.device.type == "cuda" else images
+        return sent.pin_memory() if self.device.type == "cuda" else sent
+
+    def _given(self, sent: Tensor) -> Tensor:
+        """array[index] of what `_read` has returned, on the device."""
+        sent = sent.to(self.device, non_blocking=True)
+        return sent if self._on_gpu is None else self._on_gpu.index_select(0, sent)
 
 
 def _one_ahead(items: Iterator[Gathered]) -> Iterator[Gathered]:

@@ -23,18 +23,23 @@ class Means:
     """Running means that stay on the device: reading a number off a GPU at every step would stall it."""
 
     def __init__(self):
-        self.sums: dict[str, Tensor] = {}
+        self.names: tuple[str, ...] = ()
+        self.sums: Tensor | None = None
         self.count = 0
 
     def add(self, **values: Tensor) -> None:
+        """Scalars of a batch, the same ones for all batches."""
         self.count += 1
-        for key, value in values.items():
-            value = value.detach().double()
-            self.sums[key] = self.sums[key] + value if key in self.sums else value
+        if self.sums is not None and self.names != tuple(values):
+            raise ValueError(f"means of {', '.join(self.names)} are given {', '.join(values)}")
+        batch = torch.stack([value.detach() for value in values.values()]).double()
+        self.names, self.sums = tuple(values), batch if self.sums is None else self.sums + batch
 
     def values(self) -> dict[str, float]:
         """Over all batches and all processes."""
-        return {key: distributed.mean(value / self.count).item() for key, value in self.sums.items()}
+        if self.sums is None:
+            return {}
+        return dict(zip(self.names, distributed.mean(self.sums / self.count).tolist(), strict=True))
 
 
 def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:

@@ -127,7 +127,7 @@ def _train(
     if cache is not None and views.views.shape[1]:
         kept, model.views_kept = cache.of_views(store.views("train")), model.needs_pixels
         if not model.needs_pixels:
-            views.views = kept
+            views.use_features(kept)
             torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other
     run = Training(fabric, model, views, params, seed)
     history: list[dict[str, Any]] = []

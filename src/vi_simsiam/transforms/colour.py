@@ -70,6 +70,26 @@ def shift_hue_(planes: Tensor, shift: Tensor) -> None:
         torch.addcmul(smallest, chroma, weight, out=plane)
 
 
+def jitter_(planes: Tensor, numbers: Tensor) -> None:
+    """Brightness, contrast, saturation and hue, the same operations for views that differ in their order.
+
+    Args:
+        planes: (C, n, H, W).
+        numbers: of `JitterGroups.in_one_sequence`, on the device of `planes`.
+    """
+    if len(numbers) % 3 == 0:
+        before, hue, after = numbers, None, numbers[:0]
+    else:
+        blends = len(numbers) // 2
+        before, hue, after = numbers[:blends], numbers[blends], numbers[blends + 1 :]
+    for own, grey, mean in before.unflatten(0, (-1, 3)):
+        blend_(planes, own, grey, mean)
+    if hue is not None:
+        shift_hue_(planes, hue)
+    for own, grey, mean in after.unflatten(0, (-1, 3)):
+        blend_(planes, own, grey, mean)
+
+
 class JitterGroups:
     """The colour jitter of a batch, grouped so that views with the same sequence of operations go together.
 
@@ -102,6 +122,24 @@ class JitterGroups:
         self._any_hue = bool((hue != 0).any())
         before_hue = (place[:, used] < place[:, _HUE:]).sum(1) if self._any_hue else torch.zeros_like(place[:, 0])
         self.group = torch.where(applied, before_hue, self._blends + 1)
+
+    def in_one_sequence(self) -> Tensor:
+        """Numbers for `jitter_`, which knows no groups: for each blend before hue, for hue, for each blend after it.
+
+        Every view passes all blends before hue and once more after it; in one of the two places it has a blend's own
+        numbers, in the other those that change nothing. Of hue there are none where no view has a shift, and then its
+        blends come once.
+
+        Returns: (6 * blends + 1, n) or (3 * blends, n) float32.
+        """
+        *_, hue = self.numbers
+        blends = self.numbers[:-1].unflatten(0, (self._blends, 3))
+        if not self._any_hue:
+            return blends.flatten(0, 1)
+        nothing = torch.tensor([1.0, 0.0, 0.0])[:, None]
+        first = (torch.arange(self._blends)[:, None] < self.group)[:, None]
+        before, after = torch.where(first, blends, nothing), torch.where(first, nothing, blends)
+        return torch.cat([before.flatten(0, 1), hue[None], after.flatten(0, 1)])
 
     def run_(self, group: int, planes: Tensor, numbers: Tensor) -> None:
         """Apply the jitter of one group.

@@ -7,15 +7,15 @@ numbers alone. `cache_views` stores the result of both, training may call them f
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vi_simsiam.transforms.colour import JitterGroups, grey_
+from vi_simsiam.transforms.colour import JitterGroups, grey_, jitter_, luma
 from vi_simsiam.transforms.spatial import blur, crop_resize
 
 _TRIES = 10  # of a crop that fits, before torchvision takes a central one
@@ -53,9 +53,37 @@ class ViewParameters:
         """The parameters of some of the views."""
         return ViewParameters(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    @staticmethod
+    def joined(parts: Sequence["ViewParameters"]) -> "ViewParameters":
+        """One after the other."""
+        names = [field.name for field in fields(ViewParameters)]
+        return ViewParameters(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
     def table(self) -> dict[str, np.ndarray]:
         """The columns of the parameter table, without `order`; row i is view i."""
         return {field.name: getattr(self, field.name).numpy() for field in fields(self) if field.name != "order"}
+
+
+class ViewNumbers(NamedTuple):
+    """`ViewParameters` as a GPU wants them: one tensor, and which operations there are, known to the CPU.
+
+    Attributes:
+        table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, and those of the colour jitter.
+        reduces: whether a crop may be larger than its view.
+        greys, blurs: whether any view is.
+    """
+
+    table: Tensor
+    reduces: bool
+    greys: bool
+    blurs: bool
+
+    def pinned(self) -> "ViewNumbers":
+        """In memory from which a copy to a GPU does not wait for the work that the GPU still has to do."""
+        return self._replace(table=self.table.pin_memory())
+
+    def to(self, device: torch.device) -> "ViewNumbers":
+        return self._replace(table=self.table.to(device, non_blocking=True))
 
 
 class Views:
@@ -126,29 +154,65 @@ class Views:
         n, channels = len(images), images.shape[3]
         if len(parameters) != n or channels != self.channels:
             raise ValueError(f"{len(parameters)} views with {self.channels} channels of images {tuple(images.shape)}")
-        device, size, p = images.device, self.size, parameters
-        jitter = JitterGroups(p.jitter, torch.stack([p.brightness, p.contrast, p.saturation], 1), p.hue, p.order)
+        if images.device.type == "cuda":
+            return self.apply_numbers(images, self.numbers(parameters).pinned().to(images.device))
+        size, p = self.size, parameters
+        jitter = _jitter(p)
         # Views of a group lie side by side, the grey ones last, so that all operations but blur work on slices.
         rows = (2 * jitter.group + p.grey).argsort(stable=True)
-        numbers = [p.crop_top, p.crop_left, p.crop_height, p.crop_width, p.flip, p.blur_sigma]
-        numbers = torch.cat([torch.stack([number.to(torch.float32) for number in numbers]), jitter.numbers])[:, rows]
-        reduces = bool((torch.maximum(p.crop_height, p.crop_width) > size).any())
+        numbers = torch.cat([_table(p), jitter.numbers])[:, rows]
+        reduces = self._reduces(p)
         group, grey, blurred = jitter.group[rows], p.grey[rows], p.blur_sigma[rows] > 0
-        rows, numbers = _to(rows, device), _to(numbers, device)
-        out = torch.empty(n, channels, size, size, device=device)
-        for first, last in _runs(group, most=max(1, _CACHED // size**2) if device.type == "cpu" else n):
+        out = torch.empty(n, channels, size, size)
+        for first, last in _runs(group, most=max(1, _CACHED // size**2)):
             number = numbers[:, first:last]
             source = images.index_select(0, rows[first:last])
             views = crop_resize(source, number[:4], size, flip=number[4].bool(), reduces=reduces)
             planes = views.transpose(0, 1)
-            jitter.run_(int(group[first]), planes, number[6:])
+            jitter.run_(int(group[first]), planes, number[7:])
             if count := int(grey[first:last].sum()):
                 grey_(planes[:, -count:])
             if len(chosen := blurred[first:last].nonzero().squeeze(1)):
-                chosen = _to(chosen, device)
-                views[chosen] = blur(views[chosen], number[5, chosen], self.blur_kernel)
+                views[chosen] = blur(views[chosen], number[6, chosen], self.blur_kernel)
             out[rows[first:last]] = views
         return out
+
+    def numbers(self, parameters: ViewParameters) -> ViewNumbers:
+        """What `apply_numbers` needs of the parameters, on the CPU."""
+        p = parameters
+        table = torch.cat([_table(p), _jitter(p).in_one_sequence()])
+        return ViewNumbers(table, self._reduces(p), greys=bool(p.grey.any()), blurs=bool((p.blur_sigma > 0).any()))
+
+    @torch.no_grad()
+    def apply_numbers(self, images: Tensor, numbers: ViewNumbers) -> Tensor:
+        """As `apply`, by few operations whose shapes do not depend on what was drawn: no groups, no indices.
+
+        Every view passes all operations that any view has, with numbers that change nothing where it has them not.
+        That is for a GPU, which needs as long to start an operation as for the operation; a CPU is faster by groups.
+
+        Args:
+            images: (n, H, W, C), as for `apply`.
+            numbers: of n views, on the device of `images`.
+        """
+        flip, grey, sigma = numbers.table[4:7]
+        views = crop_resize(images, numbers.table[:4], self.size, flip=flip.bool(), reduces=numbers.reduces)
+        jitter_(views.transpose(0, 1), numbers.table[7:])
+        if numbers.greys:
+            views = torch.where(grey.bool()[:, None, None, None], luma(views.transpose(0, 1))[:, None], views)
+        return blur(views, sigma, self.blur_kernel) if numbers.blurs else views
+
+    def _reduces(self, parameters: ViewParameters) -> bool:
+        return bool((torch.maximum(parameters.crop_height, parameters.crop_width) > self.size).any())
+
+
+def _table(p: ViewParameters) -> Tensor:
+    """(7, n) float32: the first rows of `ViewNumbers.table`."""
+    columns = p.crop_top, p.crop_left, p.crop_height, p.crop_width, p.flip, p.grey, p.blur_sigma
+    return torch.stack([column.to(torch.float32) for column in columns])
+
+
+def _jitter(p: ViewParameters) -> JitterGroups:
+    return JitterGroups(p.jitter, torch.stack([p.brightness, p.contrast, p.saturation], 1), p.hue, p.order)
 
 
 def _runs(group: Tensor, most: int) -> Iterator[tuple[int, int]]:
@@ -185,10 +249,3 @@ def _crops(u: Tensor, height: int, width: int, scale: Any, ratio: Any) -> tuple[
 
 def _uniform(low: float, high: float, u: Tensor) -> Tensor:
     return low + (high - low) * u
-
-
-def _to(tensor: Tensor, device: torch.device) -> Tensor:
-    """A CPU tensor on `device`, without waiting for the work that the device still has to do."""
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)

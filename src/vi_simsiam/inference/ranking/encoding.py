@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +123,7 @@ class Encoder:
             self.views.draw(VIEWS, size, size, Generators(self.seed, photograph.key.hex(), "views"))
             for photograph in photographs
         ]
-        views = to_uint8(self.views.apply(pixels.repeat_interleave(VIEWS, 0), _joined(drawn)))
+        views = to_uint8(self.views.apply(pixels.repeat_interleave(VIEWS, 0), ViewParameters.joined(drawn)))
         features = self._encoded(torch.cat([views, pixels]))
         return features[: len(views)].reshape(len(pixels), VIEWS, -1), features[len(views) :]
 
@@ -134,11 +134,6 @@ class Encoder:
 
 def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:
     return dict(zip(Tile._fields, np.array(tiles).T, strict=True)) if tiles else {}
-
-
-def _joined(drawn: list[ViewParameters]) -> ViewParameters:
-    names = [field.name for field in fields(ViewParameters)]
-    return ViewParameters(**{name: torch.cat([getattr(each, name) for each in drawn]) for name in names})
 
 
 def _fields(size: int, channels: int, dim: int) -> dict[str, Field]:
