@@ -26,6 +26,8 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
             f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
             f"pretrain.devices = {n}{several}, of at least 2 images each."
         )
+    if params.processes > 1 and params.compile:
+        raise Problem("pretrain.compile is for one device: set it to false, or pretrain.devices and nodes to 1.")
     started = launch.started()
     if started > 1 and started != params.processes:
         raise Problem(
@@ -68,6 +70,8 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
         # Processes are there already, and the variables that torchrun sets say so, also within SLURM (`launch`).
         plugins=[LightningEnvironment(), precision],
     )
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all batches have one size, so that the search for algorithms pays
     if params.processes > 1:
         fabric.launch()  # joins the processes that are there already
     return fabric

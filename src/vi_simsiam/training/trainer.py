@@ -19,7 +19,7 @@ from vi_simsiam.nn.batch_norm import synchronise
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import alarms, launch
+from vi_simsiam.training import alarms, compiled, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.devices import check_devices, launched
@@ -178,6 +178,7 @@ class Training:
             momentum=params.momentum,
             weight_decay=params.weight_decay,
         )
+        self.compiled = compiled.encoders(self.model) if params.compile else {}
         self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
@@ -198,9 +199,11 @@ class Training:
             rate = learning_rate(step, self.steps, self.warmup, self.peak)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
-            losses: Losses = self.wrapped(views, step / self.steps)
+            with compiled.instead(self.compiled):
+                losses: Losses = self.wrapped(views, step / self.steps)
+            total = losses.total
             self.stepped.zero_grad(set_to_none=True)
-            self.fabric.backward(losses.total)
+            self.fabric.backward(total)
             self.stepped.step()
             self.model.after_step(step / self.steps)
             step += 1
@@ -210,7 +213,7 @@ class Training:
                 kappas.append(distributed.gather(kappa.float()))
             spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
             means.add(
-                loss=losses.total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
+                loss=total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
                 **monitors,
             )  # fmt: skip
         _average_batch_statistics(self.model)

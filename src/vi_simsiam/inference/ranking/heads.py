@@ -41,6 +41,7 @@ _PARAMS: dict[str, Any] = {
     "devices": 1,
     "nodes": 1,
     "sync_batchnorm": False,
+    "compile": False,
     "knn_every": 0,
     "projector": {"layers": 2, "hidden": 512, "out": 128},
     "predictor": {"hidden": 64},
