@@ -137,8 +137,8 @@ def test_a_frozen_encoder(method, store, gpu, monkeypatch):
 # blur; the same for any batch), and of all else. Who needs fewer lowers the number.
 AUGMENTATION = 173
 KERNELS = {
-    "simsiam": 634, "vi_simsiam": 805, "simclr": 597, "dino": 950, "vae": 710, "mcinfonce": 865, "temperature": 655,
-    "concentration": 675, "exponential": 720,
+    "simsiam": 632, "vi_simsiam": 803, "simclr": 595, "dino": 948, "vae": 708, "mcinfonce": 863, "temperature": 653,
+    "concentration": 673, "exponential": 718,
 }  # fmt: skip
 
 
