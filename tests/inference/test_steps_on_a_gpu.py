@@ -28,7 +28,7 @@ from vi_simsiam.uncertainty.scorer import Scorer
 
 # numpy asks torch's modes for an array in a way that torch does not know yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-TABLES = ("images", "crops", "graded", "views", "ood", "train_images")
+TABLES = ("images", "crops", "graded", "views", "ood", "corrupted", "train_images")
 ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
 
 
@@ -55,6 +55,7 @@ def jobs(method, **backbone):
     graded = {name: strengths[-1:] for name, strengths in job["uncertainty"]["graded"].items()}
     job["probe"] |= {"C": 1e-3}  # a short search
     job["uncertainty"] |= {"crop_areas": [0.3, 1.0], "bootstrap": 100, "graded": graded}
+    job["uncertainty"]["corruptions"] = {"names": ["gaussian_noise", "fog"], "severities": [5], "images": 8}
     return job
 
 

@@ -144,14 +144,21 @@ def tables(n, areas, rng):
     blur["kappa"] = rng.normal(size=2 * n) - blur["strength"]
     views = pd.DataFrame({"index": np.repeat(np.arange(n), 2), "kappa": np.repeat(kappa, 2)})
     ood = pd.DataFrame({"dataset": "other", "index": range(30), "kappa": rng.gamma(1, size=30)})
-    return Tables(images, crops, pd.concat([blur, noise], ignore_index=True), views, ood)
+    # Three of the images, two corruptions, severities 2 and 5.
+    some = np.repeat([[3, 10, 20]], 6, axis=0).ravel()
+    corrupted = pd.DataFrame({"index": some, "corruption": np.repeat(["fog", "snow"], 9)})
+    corrupted["severity"] = np.tile(np.repeat([0, 2, 5], 3), 2)
+    corrupted["kappa"] = np.where(corrupted["severity"], rng.gamma(2, size=18), kappa[some])
+    corrupted["kappa"] = corrupted["kappa"].where(corrupted["corruption"] == "fog", -1.0 * corrupted["severity"])
+    corrupted["label"], corrupted["correct"] = 0, np.arange(18) % 2 == 0
+    return Tables(images, crops, pd.concat([blur, noise], ignore_index=True), views, ood, corrupted)
 
 
 def test_measures():
     rng = np.random.default_rng(0)
     n, areas = 50, [0.1, 0.5, 1.0]
     made = tables(n, areas, rng)
-    table, crops, graded, _, ood = made
+    table, crops, graded, _, ood, corrupted = made
     kappa, error = table["kappa"], 1 - table["correct"].mean()
     found = measure(made, resamples=200, seed=0)
     whole = kappa.to_numpy()[crops["index"]]
@@ -191,6 +198,17 @@ def test_measures():
     for name, value in outside.items():
         assert found[name].estimate == pytest.approx(value), name
         assert found[name].n == n + 30 and found[name].ci_low <= value <= found[name].ci_high
+    changed, fog = corrupted[corrupted["severity"] > 0], corrupted[corrupted["corruption"] == "fog"]
+    of_three = {
+        "spearman_corruption_fog/kappa": spearmanr(fog["kappa"], fog["severity"]).statistic,
+        "spearman_corruption_snow/kappa": -1.0,
+        "spearman_severity/kappa": spearmanr(corrupted["kappa"], corrupted["severity"]).statistic,
+        "corrupted_below_clean/kappa": (changed["kappa"] < kappa.to_numpy()[changed["index"]]).mean(),
+        "auroc_corrupted_correct/kappa": roc_auc_score(changed["correct"], changed["kappa"]),
+    }
+    for name, value in of_three.items():
+        assert found[name].estimate == pytest.approx(value), name
+        assert found[name].n == 3 and found[name].ci_low - 1e-12 <= value <= found[name].ci_high + 1e-12, name
     # a constant score ranks nothing
     assert found["auroc_correct/feature_norm"].estimate == 0.5
     assert "spearman_crop_area/feature_norm" not in found
@@ -201,9 +219,11 @@ def test_measures_without_anything_wrong_or_other():
     """All right: no AUROC of errors. No graded images, no other data set: no measures of them."""
     made = tables(30, [1.0], np.random.default_rng(1))
     made = made._replace(images=made.images.assign(correct=True), graded=made.graded.iloc[:0], ood=made.ood.iloc[:0])
+    made = made._replace(corrupted=made.corrupted.iloc[:0])
     found = measure(made, resamples=100, seed=0)
     assert "auroc_correct/kappa" not in found and found["aurc/kappa"].estimate == 0
     assert not [name for name in found if name.startswith(("spearman_blur", "ood", "crop_below", "spearman_crop"))]
+    assert not [name for name in found if "corrupt" in name or "severity" in name]
 
 
 def test_measures_without_labels():
@@ -213,15 +233,17 @@ def test_measures_without_labels():
     bare = made._replace(
         images=made.images.drop(columns=judged, errors="ignore").assign(label=-1),
         crops=made.crops.drop(columns=judged, errors="ignore").assign(label=-1),
+        corrupted=made.corrupted.drop(columns=judged, errors="ignore").assign(label=-1),
     )
     complete, found = (measure(each, resamples=100, seed=0) for each in (made, bare))
-    needs = ("auroc_correct", "r_auroc", "aurc", "e_aurc", "auroc_crop", "crop_knn", "crop_probe")
+    needs = ("auroc_correct", "r_auroc", "aurc", "e_aurc", "auroc_crop", "auroc_corrupted", "crop_knn", "crop_probe")
     assert {name: value for name, value in complete.items() if not name.startswith(needs)} == found
     kept = {
         "spearman_crop_area/kappa",
         "crop_below_whole/kappa",
         "spearman_view_agreement/kappa",
         "spearman_blur/kappa",
+        "corrupted_below_clean/kappa",
     }
     assert kept | {"ood_auroc_other/kappa", "spearman_gradient_energy/kappa", "expected_cosine_mean"} <= set(found)
 

@@ -15,6 +15,7 @@ rule uncertainty:
             "graded.parquet",
             "views.parquet",
             "ood.parquet",
+            "corrupted.parquet",
         ),
         multiext(f"results/uncertainty/{RUN}/", "metrics.json", "run.json"),
     log:

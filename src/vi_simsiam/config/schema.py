@@ -14,21 +14,19 @@ from annotated_types import Len
 from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator, model_validator
 
 from vi_simsiam.config import reading
+from vi_simsiam.config.alterations import CorruptionsParams, GradedParams
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.fields import (
     AtLeast0,
     AtLeast1,
-    Doublings,
     InnerShare,
     NonNegative,
-    Pixels,
     Positive,
     PositiveShare,
     Section,
     Share,
     Width,
     number_range,
-    strengths,
 )
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import brief
@@ -214,22 +212,10 @@ class ProbeParams(Section):
     batch_size: AtLeast1
 
 
-class GradedParams(Section):
-    """Strengths of each graded augmentation; an empty list leaves it out."""
-
-    brightness: strengths(Doublings)
-    contrast: strengths(Doublings)
-    saturation: strengths(Doublings)
-    hue: strengths(Annotated[float, Field(ge=0, le=0.5)])
-    grey: strengths(Share)
-    blur: strengths(Pixels)
-    noise: strengths(NonNegative)
-    occlusion: strengths(Share)
-
-
 class UncertaintyParams(Section):
     crop_areas: Annotated[list[PositiveShare], Len(2)]
     graded: GradedParams
+    corruptions: CorruptionsParams
     ood: list[str]
     soft_labels: Annotated[str, Field(pattern=r"\.npy$")] | None
     seed: AtLeast0

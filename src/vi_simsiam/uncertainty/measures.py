@@ -19,7 +19,8 @@ PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 
 class Tables(NamedTuple):
     """The tables of the step `uncertainty`: a row per test image, per graded crop, per graded augmentation of an image,
-    per cached view, and per test image of another data set. docs/metrics.md lists their columns.
+    per cached view, per test image of another data set, and per corruption of an image. docs/metrics.md lists their
+    columns.
     """
 
     images: pd.DataFrame
@@ -27,6 +28,7 @@ class Tables(NamedTuple):
     graded: pd.DataFrame
     views: pd.DataFrame
     ood: pd.DataFrame
+    corrupted: pd.DataFrame
 
 
 def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
@@ -46,6 +48,9 @@ def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
     for dataset, others in ood.groupby("dataset", sort=True):
         boot = Bootstrap((len(images), len(others)), resamples, seed)
         out |= boot.estimates(_of_other_images(str(dataset), images, others))
+    if len(tables.corrupted):
+        boot = Bootstrap(tables.corrupted["index"].nunique(), resamples, seed)
+        out |= boot.estimates(_of_corrupted(images, tables.corrupted))
     return out
 
 
@@ -114,6 +119,31 @@ def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
         strength = Ranked(rows["strength"], rows["index"])
         for score in measured_scores(rows):
             out[f"spearman_{augmentation}/{score}"] = spearman(Ranked(rows[score], rows["index"]), strength)
+    return out
+
+
+def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, Statistic | None]:
+    """What is asked of graded augmentations and crops, of corruptions; images are numbered among the corrupted ones."""
+    image = np.unique(corrupted["index"], return_inverse=True)[1]
+    whole = images.set_index("index").loc[corrupted["index"]]
+    changed = corrupted["severity"].to_numpy() > 0
+    out: dict[str, Statistic | None] = {}
+    for corruption in corrupted["corruption"].unique():
+        own = (corrupted["corruption"] == corruption).to_numpy()
+        severity = Ranked(corrupted["severity"][own], image[own])
+        for score in measured_scores(corrupted):
+            values = Ranked(corrupted[score][own], image[own])
+            out[f"spearman_corruption_{corruption}/{score}"] = spearman(values, severity)
+    severity = Ranked(corrupted["severity"], image)
+    rows = corrupted.assign(index=image)[changed]
+    judged = outcomes(rows, "correct")
+    for score in measured_scores(corrupted):
+        out[f"spearman_severity/{score}"] = spearman(Ranked(corrupted[score], image), severity)
+        lead = whole[score].to_numpy()[changed] - rows[score]
+        out[f"corrupted_below_clean/{score}"] = Mean((np.sign(lead) + 1) / 2, rows["index"])
+        if len(judged):
+            ranked = Ranked(judged[score], judged["index"])
+            out[f"auroc_corrupted_correct/{score}"] = auroc(ranked, judged["correct"])
     return out
 
 

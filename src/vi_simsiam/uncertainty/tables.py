@@ -1,16 +1,17 @@
 """The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say of test images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from vi_simsiam.config.schema import UncertaintyParams
 from vi_simsiam.data.store import Store
 from vi_simsiam.probing.features import batches
-from vi_simsiam.uncertainty import graded, scores
+from vi_simsiam.uncertainty import corruptions, graded, scores
 from vi_simsiam.uncertainty.human_labels import label_entropy
 from vi_simsiam.uncertainty.measures import Tables
 from vi_simsiam.uncertainty.ood import matched
@@ -56,7 +57,14 @@ def evaluate(
     boxes = graded.graded_boxes(len(truth), params.crop_areas, store.size, params.seed)
     crops = pd.DataFrame(boxes).assign(label=truth[boxes["index"]])
     crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size, scorer.prepares)))
-    return Tables(images, crops, _graded(scorer, store, whole, params), views, _others(scorer, store, others, size))
+    return Tables(
+        images,
+        crops,
+        _graded(scorer, store, whole, params),
+        views,
+        _others(scorer, store, others, size),
+        _corrupted(scorer, store, whole, params),
+    )
 
 
 @torch.no_grad()
@@ -72,19 +80,56 @@ def own_scores(scorer: Scorer) -> pd.DataFrame:
 
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
     """A row per image, augmentation and strength; strength 0 of each is the untouched image, scored once."""
-    pictures, truth = store.images("test"), np.array(store.labels("test"))
-    augmentations = graded.Augmentations(pictures, params.seed, scorer.prepares)
+    augmentations = graded.Augmentations(store.images("test"), params.seed, scorer.prepares)
+    rows = {"index": np.arange(len(store.labels("test"))), "label": np.array(store.labels("test"))}
     steps = graded.steps(params.graded.model_dump(), store.channels)
-    rows = {"index": np.arange(len(truth)), "label": truth}
+
+    def changed(name: str, strength: float) -> Iterable[Tensor]:
+        return augmentations.batches(name, strength, params.batch_size)
+
+    return _altered(scorer, pd.DataFrame(rows), whole, ("augmentation", "strength"), steps, changed)
+
+
+def _corrupted(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
+    """A row per image, corruption and severity, of some images; severity 0 of each is the untouched image."""
+    index = corruptions.chosen(len(store.labels("test")), params.corruptions.images, params.seed)
+    corrupted = corruptions.Corruptions(store.images("test"), index, params.seed)
+    rows = pd.DataFrame({"index": index, "label": np.array(store.labels("test"))[index]})
+    whole = {name: values[index] for name, values in whole.items()}
+    steps = [(name, severity) for name in params.corruptions.names for severity in params.corruptions.severities]
+
+    def changed(name: str, severity: float) -> Iterable[Tensor]:
+        return corrupted.batches(name, int(severity), params.batch_size)
+
+    return _altered(scorer, rows, whole, ("corruption", "severity"), steps, changed)
+
+
+def _altered(
+    scorer: Scorer,
+    rows: pd.DataFrame,
+    whole: dict[str, np.ndarray],
+    columns: tuple[str, str],
+    steps: Sequence[tuple[str, float]],
+    changed: Callable[[str, float], Iterable[Tensor]],
+) -> pd.DataFrame:
+    """The rows once for each alteration at 0, where they have the scores `whole`, and once for each of its steps.
+
+    Args:
+        columns: names of the columns that say which alteration, and how strong.
+        steps: (alteration, strength) of each, those of an alteration one after the other.
+        changed: from these two to batches of the altered images, in the order of `rows`.
+    """
+    name_column, strength_column = columns
     parts = []
     for name in dict.fromkeys(name for name, _ in steps):
-        parts.append(_judged(pd.DataFrame(rows | {"augmentation": name, "strength": 0.0}), whole))
-        for strength in (strength for other, strength in steps if other == name):
-            changed = scorer.score(augmentations.batches(name, strength, params.batch_size))
-            parts.append(_judged(pd.DataFrame(rows | {"augmentation": name, "strength": strength}), changed))
+        strengths = [strength for other, strength in steps if other == name]
+        zero = 0 * strengths[0]
+        parts.append(_judged(rows.assign(**{name_column: name, strength_column: zero}), whole))
+        for strength in strengths:
+            scored = scorer.score(changed(name, strength))
+            parts.append(_judged(rows.assign(**{name_column: name, strength_column: strength}), scored))
     if not parts:
-        empty = pd.DataFrame(rows | {"augmentation": "", "strength": 0.0})
-        return _judged(empty, whole).iloc[:0]
+        return _judged(rows.assign(**{name_column: "", strength_column: 0.0}), whole).iloc[:0]
     return pd.concat(parts, ignore_index=True)
 
 
