@@ -22,9 +22,12 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def dynamo():
+    distribution = torch.distributions.Distribution
+    validates = distribution._validate_args
     torch._dynamo.reset()
     yield torch._dynamo
     torch._dynamo.reset()
+    distribution.set_default_validate_args(validates)  # which torch.compile switches off for the whole process
 
 
 def pretrain(method, store, device=CPU, **changes):
