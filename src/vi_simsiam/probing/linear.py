@@ -121,8 +121,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         parts = _rows(ctx.x)
-        products = [part.to(gradient.dtype).T @ g for part, g in zip(parts, gradient.split(len(parts[0])), strict=True)]
-        return None, torch.stack(products).sum(0).T
+        products = [g.T @ part.to(g.dtype) for part, g in zip(parts, gradient.split(len(parts[0])), strict=True)]
+        return None, torch.stack(products).sum(0)
 
 
 def _search(
