@@ -28,6 +28,7 @@ SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
 FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `forget`
+READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
 # Bytes of a map that stays, CIFAR's 150 MB among them: to map pages anew for each batch takes longer than to read them.
 _KEPT = 160 << 20
 
@@ -57,7 +58,7 @@ class TrainingImages(Protocol):
 
 
 class Rows:
-    """Some rows of an array, read when they are asked for: of a memory map no copy.
+    """Some rows of an array, read when they are asked for: of a memory map no copy, and its memory is given back.
 
     Args:
         array: (N, ...). rows: (n,) integers, which of them in which order.
@@ -67,13 +68,20 @@ class Rows:
         self.base, self._rows = array, np.asarray(rows, dtype=np.int64)
         self.shape = (len(self._rows), *array.shape[1:])
         self.dtype = array.dtype
+        self._read = 0  # bytes, at most, since memory was given back
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         first, *rest = key if isinstance(key, tuple) else (key,)
-        return self.base[(self._rows[first], *rest)]
+        rows = self._rows[first]
+        found = self.base[(rows, *rest)]
+        self._read += found.nbytes + READ_AROUND * np.size(rows)
+        if self._read >= FORGET_AFTER:
+            forget(self.base, least=0)
+            self._read = 0
+        return found
 
 
 @dataclass(frozen=True)
@@ -181,15 +189,16 @@ class Store:
                     raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
 
 
-def forget(array: Any) -> None:
+def forget(array: Any, least: int = _KEPT) -> None:
     """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
 
     Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
-    as if it were all loaded. Does nothing to a small map or an array in memory, or where the system cannot be told.
+    as if it were all loaded. Does nothing to a map of no more than `least` bytes or an array in memory, or where the
+    system cannot be told.
     """
     while (base := getattr(array, "base", None)) is not None:
         array = base
-    if isinstance(array, mmap.mmap) and len(array) > _KEPT and hasattr(mmap, "MADV_DONTNEED"):
+    if isinstance(array, mmap.mmap) and len(array) > least and hasattr(mmap, "MADV_DONTNEED"):
         array.madvise(mmap.MADV_DONTNEED)
 
 

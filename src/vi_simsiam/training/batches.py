@@ -12,13 +12,12 @@ from torch import Tensor
 
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import FORGET_AFTER, TrainingImages, forget
+from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages, forget
 from vi_simsiam.transforms.views import ViewNumbers, ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
 # A batch whose images are in memory; the call puts it on the device and augments it there.
 Gathered = Callable[[], Pair]
-_READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
 # Bytes of images, or of cached views, that are copied to a GPU before a training: of CIFAR-10 150 MB.
 _ON_GPU = 1 << 30
 
@@ -101,7 +100,7 @@ class ViewBatches:
         generators = randomness.Generators(self.seed, epoch, "views")
         order = torch.randperm(len(self.images), generator=randomness.generator(self.seed, epoch, "order"))
         gather, array = (self._cached, self.views) if self.views.shape[1] else (self._fresh, self.images)
-        batch_bytes = max(array[0].nbytes, _READ_AROUND) * self.batch_size
+        batch_bytes = max(array[0].nbytes, READ_AROUND) * self.batch_size
         between = max(1, FORGET_AFTER // batch_bytes)
         for step in range(len(self)):
             yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], generators)

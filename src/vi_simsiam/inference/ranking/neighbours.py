@@ -17,6 +17,7 @@ from vi_simsiam.inference.ranking.facts import bits_apart
 
 K = 20
 _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
+_SEARCHED = 64  # rows of one in which pairs are looked for at once: there may be as many as cosines
 # Near-duplicates: cosine of their features at least, bits in which their perceptual hashes differ at most. Measured on
 # CIFAR-10 with EfficientNet-Lite0 (docs/rank.md): features alone take things of one kind for duplicates, hashes alone
 # empty pictures.
@@ -40,8 +41,8 @@ def neighbourhood(features: Rows, hashes: np.ndarray, device: torch.device) -> t
         nearest = torch.full((len(queries), 0), 0.0, device=device)
         for first, bank in _blocks(features, _BANK, device):
             cosines = queries @ bank.T
-            pairs = (cosines >= COSINE).nonzero().cpu().numpy() + (start, first)
-            group = _joined(group, pairs[pairs[:, 0] < pairs[:, 1]], hashes)
+            if start < first + len(bank):  # each pair is met twice
+                group = _joined(group, _duplicates(cosines, start, first, hashes))
             begin, end = max(start, first), min(start + len(queries), first + len(bank))
             own = torch.arange(begin, max(begin, end), device=device)  # an image is not its own neighbour
             cosines[own - start, own - first] = -torch.inf
@@ -58,11 +59,25 @@ def _blocks(features: Rows, rows: int, device: torch.device) -> Iterator[tuple[i
         yield start, normalize(block, dim=1)
 
 
-def _joined(group: np.ndarray, pairs: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Groups after these pairs, of which those with similar hashes count, are joined."""
-    first, second = pairs[bits_apart(hashes[pairs[:, 0]], hashes[pairs[:, 1]]) <= BITS].T
-    if not len(first):
+def _duplicates(cosines: Tensor, start: int, first: int, hashes: np.ndarray) -> np.ndarray:
+    """Pairs of near-duplicates, (n, 2), the lower number before the higher.
+
+    Args:
+        cosines: a block of all cosines, whose first row is number `start` and whose first column is number `first`.
+    """
+    found = []
+    for row in range(0, len(cosines), _SEARCHED):
+        pairs = (cosines[row : row + _SEARCHED] >= COSINE).nonzero().cpu().numpy() + (start + row, first)
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+        found.append(pairs[bits_apart(hashes[pairs[:, 0]], hashes[pairs[:, 1]]) <= BITS])
+    return np.concatenate(found)
+
+
+def _joined(group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Groups after those of each pair are joined."""
+    if not len(pairs):
         return group
+    first, second = pairs.T
     edges = coo_array((np.ones(len(first), bool), (group[first], group[second])), shape=(len(group),) * 2)
     labels = connected_components(edges, directed=False)[1]
     return labels[group]
