@@ -72,7 +72,7 @@ def test_nothing_is_named_utils():
 
 
 def test_jobs_import_nothing_that_takes_seconds_and_is_not_needed():
-    """Steps' scripts; a training imports torch._dynamo and lightning_fabric itself, and a figure matplotlib."""
+    """Steps' scripts; a training on GPUs imports torch._dynamo and lightning_fabric itself, and a figure matplotlib."""
     slow = {"torchvision", "sklearn", "scipy.stats", "lightning_fabric", "torch._dynamo", "timm"}
     for scripts, more in (
         ("pretrain, probe, uncertainty", {"matplotlib"}),

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
+from vi_simsiam.nn.optimisers import Lbfgs
 
 _EVALUATIONS = 2000
 # Largest entry of the gradient of the mean loss at which the search stops, and at which the fit counts as converged.
@@ -132,7 +133,7 @@ def _search(
 
     Returns: the largest entry of the gradient for W and the bias.
     """
-    optimizer = torch.optim.LBFGS(
+    optimizer = Lbfgs(
         [whitened, bias],
         max_iter=_EVALUATIONS,
         tolerance_grad=_TOLERANCE,

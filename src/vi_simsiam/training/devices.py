@@ -1,12 +1,15 @@
 """What a training computes on: its devices, and the precision of its steps."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.methods import Method
+from vi_simsiam.nn.optimisers import Sgd
 from vi_simsiam.training import launch
 
 if TYPE_CHECKING:
@@ -41,9 +44,24 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
         )
 
 
-def launched(params: PretrainParams, device: torch.device) -> "Fabric":
+class Alone(NamedTuple):
+    """What a Fabric would do for one process that computes in float32 on a CPU, which is nothing."""
+
+    device: torch.device
+
+    def setup(self, model: Method, optimizer: Sgd) -> tuple[Method, Sgd]:
+        return model, optimizer
+
+    def backward(self, loss: Tensor) -> None:
+        loss.backward()
+
+
+def launched(params: PretrainParams, device: torch.device) -> "Fabric | Alone":
     """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
-    # Imported here, because it takes seconds and not every job trains.
+    mixed = in_bf16(params.precision, device)
+    if device.type == "cpu" and params.processes == 1 and not mixed:
+        return Alone(device)
+    # Imported here, because it takes seconds and not every job needs it.
     from lightning_fabric import Fabric
     from lightning_fabric.plugins import MixedPrecision, Precision
     from lightning_fabric.plugins.environments import LightningEnvironment
@@ -54,7 +72,7 @@ def launched(params: PretrainParams, device: torch.device) -> "Fabric":
         def convert_input(self, data: Any) -> Any:
             return data
 
-    precision = Mixed("bf16-mixed", device.type) if in_bf16(params.precision, device) else Precision()
+    precision = Mixed("bf16-mixed", device.type) if mixed else Precision()
     strategy: Any = "auto"
     if params.processes > 1:
         from lightning_fabric.strategies import DDPStrategy

@@ -16,13 +16,14 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
 from vi_simsiam.nn.batch_norm import synchronise
+from vi_simsiam.nn.optimisers import Sgd
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, compiled, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
-from vi_simsiam.training.devices import check_devices, launched
+from vi_simsiam.training.devices import Alone, check_devices, launched
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
@@ -117,7 +118,7 @@ def _train(
     device: torch.device,
     checkpoint: Path | None,
     features: Path | None = None,
-) -> tuple[Method, torch.optim.SGD, list[dict[str, Any]]]:
+) -> tuple[Method, Sgd, list[dict[str, Any]]]:
     """As `pretrain`, in one of `params.processes` processes: all return the same but for what `monitor` finds."""
     torch.set_num_threads(params.threads)
     fabric, rank = launched(params, device), distributed.rank()
@@ -167,12 +168,12 @@ class Training:
         params, seed: as in `pretrain`.
     """
 
-    def __init__(self, fabric: "Fabric", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+    def __init__(self, fabric: "Fabric | Alone", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
         self.fabric = fabric
         if params.processes > 1 and params.sync_batchnorm:
             synchronise(model, frozen="backbone." if model.frozen else None)
         self.model = model.to(fabric.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = Sgd(
             _groups(self.model, params.backbone.lr_factor),
             lr=1.0,
             momentum=params.momentum,

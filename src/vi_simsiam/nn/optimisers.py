@@ -1,0 +1,25 @@
+"""torch's optimisers without their import of torch._dynamo, which takes two seconds: half of a short job's start.
+
+torch marks their methods as not to be compiled, and imports torch._dynamo for that when one is called. What is under
+the marks is the same, to the bit.
+"""
+
+import inspect
+
+import torch
+from torch.optim import Optimizer
+
+
+class Sgd(torch.optim.SGD):
+    """Stochastic gradient descent. Arguments as of torch.optim.SGD."""
+
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
+
+
+class Lbfgs(torch.optim.LBFGS):
+    """Limited-memory BFGS. Arguments as of torch.optim.LBFGS."""
+
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
