@@ -180,7 +180,8 @@ class Training:
             weight_decay=params.weight_decay,
         )
         self.compiled = compiled.encoders(self.model) if params.compile else {}
-        self.wrapped, self.stepped = fabric.setup(self.model, self.optimizer)
+        ready: tuple[Any, Any] = fabric.setup(self.model, self.optimizer)
+        self.wrapped, self.stepped = ready
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
         self.warmup = len(views) * params.warmup_epochs
