@@ -3,6 +3,7 @@
 Snakemake and DVC's stages ask it whether a result is current (`differs`), and nothing else.
 """
 
+import os
 import platform
 import sys
 import time
@@ -11,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.core import git, job_code
+from vi_simsiam.core import git, job_code, processor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 
@@ -84,10 +85,13 @@ class RunRecord:
                 "command": sys.argv,
                 "python": platform.python_version(),
                 "platform": platform.platform(),
+                "processor": processor.name(),
                 "versions": versions(),
                 "device": device,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
+                # Of all the process and of those it started, its imports included.
+                "cpu_seconds": round(sum(os.times()[:4]), 2),
                 "outputs": outputs,
                 "inputs": dict(sorted(self.inputs.items())),
                 "made_from": dict(sorted(self.made_from.items())),
