@@ -5,6 +5,7 @@ from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.report.claims import claims_table, findings
+from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
@@ -22,6 +23,7 @@ def main() -> None:
 
     runs = open_runs(args.runs, args.data, args.results)
     verify(runs)
+    add_neighbour_consistency(runs)
     folders = [args.data / run.dataset for run in runs]
     folders += [run.path(step, "") for run in runs for step in ("pretrain", "probe", "uncertainty")]
     made = RunRecord("plot", args.params, folders)

@@ -18,7 +18,7 @@ from vi_simsiam.probing.linear import LinearProbe
 from vi_simsiam.uncertainty import scores
 from vi_simsiam.uncertainty.measures import measure
 from vi_simsiam.uncertainty.scorer import Scorer
-from vi_simsiam.uncertainty.tables import evaluate, own_scores
+from vi_simsiam.uncertainty.tables import evaluate, neighbours, own_scores
 
 
 def main() -> None:
@@ -46,10 +46,13 @@ def main() -> None:
     )
     if scorer.labels is None:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
-    tables = evaluate(scorer, store, np.load(args.probe / "features_test.npy"), others, params)
+    features = np.load(args.probe / "features_test.npy")
+    tables = evaluate(scorer, store, features, others, params)
     for name, table in (tables._asdict() | {"train_images": own_scores(scorer)}).items():
         with replacing(args.out / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
+    with replacing(args.out / "neighbours.npy") as temporary:
+        np.save(temporary, neighbours(scorer, features))
     measures = measure(tables, params.bootstrap, params.seed)
     write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
     labels = None if params.soft_labels is None else sha256(Path(params.soft_labels))

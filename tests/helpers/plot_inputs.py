@@ -109,6 +109,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     if (label < 0).all():
         judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
         images, crops, graded = (frame.drop(columns=judged) for frame in (images, crops, graded))
+    else:
+        images["neighbour_correct"] = np.random.default_rng(seed).random(n) < 0.7
     own = [name for name in OWN if name in images]
     tables = {"images": images, "train_images": images[["index", *own]].head(7), "crops": crops, "graded": graded}
     for table_name, frame in tables.items():
@@ -147,6 +149,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
     (folders["probe"] / "probe.json").write_text(json.dumps(probe | {"n_train": 1400, "n_test": n, "dim": 16}))
     means = rng.normal(0, 1.5, (11, 16))
     np.save(folders["probe"] / "features_test.npy", (means[label] + rng.normal(0, 1, (n, 16))).astype(np.float32))
+    places = np.sort(rng.permuted(np.tile(np.arange(n - 1), (n, 1)), axis=1)[:, :20])
+    np.save(folders["uncertainty"] / "neighbours.npy", (places + (places >= index[:, None])).astype(np.int32))
     for step, folder in folders.items():
         RunRecord(step, {}, method=method, seed=seed).write(folder)
 

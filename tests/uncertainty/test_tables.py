@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.small import SHIPPED, digits_store, merged
+from helpers.small import SHIPPED, digits_store, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.methods import ImageSpec, build
@@ -12,7 +12,7 @@ from vi_simsiam.probing import linear
 from vi_simsiam.probing.features import batches, extract
 from vi_simsiam.uncertainty import corruptions, graded
 from vi_simsiam.uncertainty.scorer import Scorer
-from vi_simsiam.uncertainty.tables import evaluate
+from vi_simsiam.uncertainty.tables import evaluate, neighbours
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,20 @@ def test_no_corruptions_are_an_empty_table_with_all_columns(store):
     assert len(made.corrupted) == len(made.graded) == 0
     common = [name for name in made.graded if name not in ("augmentation", "strength")]
     assert list(made.corrupted) == [*common[:2], "corruption", "severity", *common[2:]]
+
+
+def test_neighbours_are_those_of_the_embedding(store):
+    torch.manual_seed(0)
+    model = build("simsiam", pretrain_params("simsiam"), ImageSpec(12, 1, (0.5,), (0.3,))).eval()
+    features = np.random.default_rng(0).normal(size=(30, model.backbone.dim)).astype(np.float32)
+    scorer = Scorer(model, None, torch.from_numpy(features), None, k=6, temperature=0.1)
+    found = neighbours(scorer, features)
+    with torch.no_grad():
+        cosine = (z := model.embedding(torch.from_numpy(features))) @ z.T
+    cosine.fill_diagonal_(-2)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(found), np.sort(cosine.argsort(descending=True)[:, :6].numpy()))
+    raw = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
+    assert (np.sort(found) != np.sort((raw @ raw.T).fill_diagonal_(-2).topk(6).indices.numpy())).any()
+    scorer.k = 50
+    assert neighbours(scorer, features).shape == (30, 29)

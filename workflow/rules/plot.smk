@@ -14,7 +14,14 @@ rule plot:
         ),
         expand(
             f"results/uncertainty/{RUN}/{{file}}",
-            file=["images.parquet", "train_images.parquet", "crops.parquet", "graded.parquet", "metrics.json"],
+            file=[
+                "images.parquet",
+                "train_images.parquet",
+                "crops.parquet",
+                "graded.parquet",
+                "neighbours.npy",
+                "metrics.json",
+            ],
             **ALL,
         ),
     output:

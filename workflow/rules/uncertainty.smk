@@ -17,7 +17,7 @@ rule uncertainty:
             "ood.parquet",
             "corrupted.parquet",
         ),
-        multiext(f"results/uncertainty/{RUN}/", "metrics.json", "run.json"),
+        multiext(f"results/uncertainty/{RUN}/", "neighbours.npy", "metrics.json", "run.json"),
     log:
         f"logs/uncertainty/{RUN}.log",
     benchmark:

@@ -18,7 +18,14 @@ from vi_simsiam.core.files import read_json
 _READ = {
     "pretrain": ("history.csv",),
     "probe": ("probe.json", "features_test.npy"),
-    "uncertainty": ("images.parquet", "train_images.parquet", "crops.parquet", "graded.parquet", "metrics.json"),
+    "uncertainty": (
+        "images.parquet",
+        "train_images.parquet",
+        "crops.parquet",
+        "graded.parquet",
+        "metrics.json",
+        "neighbours.npy",
+    ),
 }
 
 
@@ -70,6 +77,11 @@ class Run:
     def graded(self) -> pd.DataFrame:
         """A row per (test image, augmentation, strength); strength 0 is the untouched image."""
         return _table(self.path("uncertainty", "graded.parquet"))
+
+    @property
+    def neighbours(self) -> np.ndarray:
+        """Which other test images are the nearest of each in the embedding, (N, k), mapped rather than read."""
+        return _mapped(self.path("uncertainty", "neighbours.npy"))
 
     @cached_property
     def measures(self) -> dict[str, dict[str, float | None]]:

@@ -41,7 +41,7 @@ def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
         predictions right, a constant score, no labels) are left out.
     """
     images, ood = tables.images, tables.ood
-    statistics = {**_of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
+    statistics = {**of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
     if "kappa" in images:
         statistics |= _of_views(images, tables.views)
     out = Bootstrap(len(images), resamples, seed).estimates(statistics)
@@ -67,7 +67,8 @@ def measured_scores(table: pd.DataFrame) -> list[str]:
     return [name for name in scores.MEASURED if name in table]
 
 
-def _of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
+def of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
+    """The measures of a table of test images, of each certainty score in it; None where one is undefined."""
     out: dict[str, Statistic | None] = {}
     properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
     judged = outcomes(images, "correct")

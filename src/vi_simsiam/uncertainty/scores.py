@@ -115,6 +115,12 @@ _ROWS = (
         label="k-NN density", colour="#56B4E9", line=(0, (5, 1, 1, 1)), place=8,
     ),
     Score(
+        "neighbour_consistency", "overlap of the image's k nearest images among the seeds of a method", "[0, 1]",
+        explained="Whether models that differ in their random numbers alone agree on what an image is like; it is of "
+        "all of them together.",
+        colour="#117733", line=(0, (3, 1, 1, 1)), place=8,
+    ),
+    Score(
         "probe_confidence", "largest probability of the linear probe", "[1/classes, 1]",
         explained="How sure a classifier that was trained with labels is of its class; it can be sure and wrong.",
         colour="#222222", line=(0, (3, 1)), place=6,

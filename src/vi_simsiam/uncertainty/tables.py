@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vi_simsiam.config.schema import UncertaintyParams
 from vi_simsiam.data.store import Store
+from vi_simsiam.probing import knn
 from vi_simsiam.probing.features import batches
 from vi_simsiam.uncertainty import corruptions, graded, scores
 from vi_simsiam.uncertainty.human_labels import label_entropy
@@ -76,6 +77,19 @@ def own_scores(scorer: Scorer) -> pd.DataFrame:
     parts = [scorer.model.certainty(features.to(scorer.device)) for features in scorer.bank.split(_FEATURES)]
     columns = {name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]}
     return pd.DataFrame({"index": range(len(scorer.bank)), **columns})
+
+
+@torch.no_grad()
+def neighbours(scorer: Scorer, features: np.ndarray) -> np.ndarray:
+    """Which k other images are the nearest of each in the cosine of the embeddings, nearest first: (n, k) int32.
+
+    Args:
+        features: (n, dim) of the images; k is the scorer's, or n - 1 if that is less.
+    """
+    parts = torch.from_numpy(features).split(_FEATURES)
+    directions = torch.cat([scorer.model.embedding(part.to(scorer.device)) for part in parts])
+    nearest = knn.neighbours(directions, directions, scorer.k, leave_one_out=True)[1]
+    return nearest.cpu().numpy().astype(np.int32)
 
 
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
