@@ -31,7 +31,14 @@ def main() -> None:
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
     record.verify(args.model, *saved.FILES)
-    record.verify(args.probe, "probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy")
+    record.verify(
+        args.probe,
+        "probe.json",
+        "classifier.safetensors",
+        "features_train.npy",
+        "features_test.npy",
+        "losses_train.npy",
+    )
     device = best_device()
     model, _ = saved.load(args.model, device)
     feature_cache.use(model, args.scratch / "features")
@@ -43,6 +50,7 @@ def main() -> None:
         torch.from_numpy(np.array(store.labels("train"))),
         probed["k"],
         probed["temperature"],
+        torch.from_numpy(np.load(args.probe / "losses_train.npy")),
     )
     if scorer.labels is None:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)

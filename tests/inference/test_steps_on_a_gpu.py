@@ -139,7 +139,7 @@ def test_images_without_labels(gpu):
 
     def probed(device):
         split = {"train": rows.to(device), "test": rows.to(device)}
-        probe, table, results = classify(split, {name: labels.to(device) for name in split}, 4, params)
+        probe, table, results, _ = classify(split, {name: labels.to(device) for name in split}, 4, params)
         return Scorer(model.to(device), probe, rows, labels, 5, 0.1), table.astype(float).to_numpy(), results
 
     scorer, *expected = probed("cpu")

@@ -119,3 +119,29 @@ def test_pieces_change_nothing_but_rounding(monkeypatch):
         torch.testing.assert_close(
             pieces.probabilities(features), whole.probabilities(features), rtol=0, atol=1e-5 if converged else 1e-4
         )
+
+
+def test_losses_are_of_probes_that_have_not_seen_the_image():
+    rng = np.random.default_rng(0)
+    labels = torch.from_numpy(rng.integers(0, 3, 60))
+    features = torch.from_numpy(rng.normal(size=(60, 90))).float()  # more than images: what is fitted can be right
+    features[:, :30] += 4 * torch.eye(3)[labels].repeat(1, 10)
+    wrong = labels.clone()
+    wrong[:6] = (labels[:6] + 1) % 3  # six labels are mistakes
+    losses = linear.cross_fitted_losses(features, wrong, 3, C=0.1)
+    own = linear.fit(features, wrong, 3, C=0.1).probabilities(features).gather(1, wrong[:, None])[:, 0]
+    assert (own > 0.5).all(), "a probe that has seen the mistakes repeats them"
+    assert (losses[:6] > 1.5).all() and losses[6:].median() < 0.5
+    # Another label of an image changes its own loss, and those of the half that its probe judges, no others.
+    other = wrong.clone()
+    other[30] = (wrong[30] + 1) % 3
+    changed = linear.cross_fitted_losses(features, other, 3, C=0.1) != losses
+    assert changed[30] and changed.sum() == 31
+
+
+def test_losses_are_positive_and_finite():
+    sure = torch.tensor([[1.0], [-1.0]]).repeat(20, 1) * 1000
+    losses = linear.cross_fitted_losses(sure, torch.arange(40) % 2, 2, C=1e6)
+    assert (losses >= 1e-6).all() and torch.isfinite(losses.log()).all()
+    assert linear.cross_fitted_losses(sure[:1], torch.tensor([0]), 4).tolist() == pytest.approx([np.log(4)])
+    assert len(linear.cross_fitted_losses(sure[:0], torch.zeros(0, dtype=torch.int64), 4)) == 0

@@ -50,6 +50,12 @@ def test_scores(model):
     np.testing.assert_allclose(scores["probe_confidence"], probabilities.max(-1).values, rtol=1e-3)
     np.testing.assert_array_equal(scores["predicted"], probabilities.argmax(-1))
     np.testing.assert_array_equal(scores["knn_predicted"], knn.predict(features, bank, labels, 5, 0.1))
+    assert "loss_prediction" not in scores
+    losses = torch.rand(40, generator=torch.Generator().manual_seed(0)) + 0.1
+    asked = scorer.Scorer(model, probe, bank, labels, k=5, temperature=0.1, losses=losses).score(batches(test, 4))
+    nearest = cosines.topk(5).indices
+    np.testing.assert_allclose(asked.pop("loss_prediction"), -losses[nearest].log().mean(-1), rtol=1e-4)
+    assert asked.keys() == scores.keys()
     unlabelled = scorer.Scorer(model, None, bank, None, k=5, temperature=0.1).score(batches(test, 4))
     assert set(unlabelled) == {"feature_norm", "knn_density"}
     none = linear.LinearProbe(torch.zeros(0, 6), torch.zeros(0), torch.zeros(6), torch.ones(6))
@@ -60,6 +66,10 @@ def test_scores(model):
     mixed = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
     np.testing.assert_array_equal(mixed["knn_predicted"], knn.predict(features, bank[:25], labels[:25], 5, 0.1))
     np.testing.assert_array_equal(mixed["knn_density"], scores["knn_density"])
+    losses[25:] = torch.nan
+    some = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1, losses=losses).score(batches(test, 4))
+    nearest = cosines[:, :25].topk(5).indices
+    np.testing.assert_allclose(some["loss_prediction"], -losses[nearest].log().mean(-1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])

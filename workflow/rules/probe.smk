@@ -9,6 +9,7 @@ rule probe:
             "probe.json",
             "predictions.parquet",
             "classifier.safetensors",
+            "losses_train.npy",
             "run.json",
         ),
         multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),

@@ -3,7 +3,7 @@ rule uncertainty:
     input:
         STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
-        multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors"),
+        multiext(f"results/probe/{RUN}/", "probe.json", "classifier.safetensors", "losses_train.npy"),
         multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
         lambda w: expand("data/cache_views/{dataset}/{file}", dataset=jobs.ood(config, w.dataset), file=STORE_FILES),
     output:

@@ -14,7 +14,7 @@ from vi_simsiam.probing.linear import LinearProbe
 
 def classify(
     features: dict[str, Tensor], labels: dict[str, Tensor], classes: int, params: ProbeParams
-) -> tuple[LinearProbe, pd.DataFrame, dict[str, Any]]:
+) -> tuple[LinearProbe, pd.DataFrame, dict[str, Any], Tensor]:
     """Fit a linear probe to the labelled training images, and predict the class of every test image.
 
     Args:
@@ -24,7 +24,8 @@ def classify(
 
     Returns: the probe, of as many classes as can be told apart (none without labels); a row per test image (index,
         label and, with a probe, predicted, correct, confidence, knn_predicted, knn_correct); counts and parameters,
-        and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`.
+        and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`; the
+        loss of each training image under a probe that was fitted without it, (N,) nats, NaN where there is no label.
     """
     bank, y, test, truth = features["train"], labels["train"], features["test"], labels["test"].cpu()
     if not (labelled := y >= 0).all():
@@ -39,8 +40,10 @@ def classify(
         "k": params.k,
         "temperature": params.temperature,
     }
+    losses = torch.full((len(labels["train"]),), torch.nan)
     if not len(y):
-        return _no_classes(features["train"]), table, results
+        return _no_classes(features["train"]), table, results, losses
+    losses[labelled.cpu()] = linear.cross_fitted_losses(bank, y, classes, params.C)
     probe = linear.fit(bank, y, classes, params.C)
     confidence, predicted = (t.cpu() for t in probe.probabilities(test).max(-1))
     neighbours = knn.predict(test, bank, y, params.k, params.temperature).cpu()
@@ -54,7 +57,7 @@ def classify(
         "probe_top1": judged["correct"].mean() if len(judged) else None,
         "probe_top1_train": (probe.probabilities(bank).argmax(-1) == y).float().mean().item(),
     }
-    return probe, table, accuracies | results
+    return probe, table, accuracies | results, losses
 
 
 def _no_classes(features: Tensor) -> LinearProbe:

@@ -1,5 +1,6 @@
 """Linear probe: converged multinomial logistic regression on frozen features."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
+from vi_simsiam.core.randomness import generator
 from vi_simsiam.nn.optimisers import Lbfgs
 
 _EVALUATIONS = 2000
@@ -19,6 +21,7 @@ _EVALUATIONS = 2000
 _TOLERANCE = 1e-6
 _CONVERGED = 1e-5
 _ELEMENTS = 1 << 24  # of features, of which copies are made at once
+_SMALLEST_LOSS = 1e-6  # nats, so that its logarithm is finite
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,23 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
         )
     weight = whitened @ unwhiten
     return LinearProbe(*(t.detach().float() for t in (weight, bias, mean, std)), gradient=gradient)
+
+
+def cross_fitted_losses(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Tensor:
+    """Cross-entropy of each image under a probe that was fitted without it: (N,) nats, >= 1e-6, on the CPU.
+
+    Two probes, each fitted to a random half of the images, judge the other half. Arguments as of `fit`; of fewer than
+    two images no probe can be fitted without one, and the loss is that of a guess.
+    """
+    if len(labels) < 2:
+        return torch.full((len(labels),), math.log(classes))
+    halves = torch.randperm(len(labels), generator=generator("cross-fitting")).to(labels.device).tensor_split(2)
+    losses = torch.empty(len(labels), device=labels.device)
+    for judged, fitted in (halves, halves[::-1]):
+        probabilities = fit(features[fitted], labels[fitted], classes, C).probabilities(features[judged])
+        own = probabilities.gather(1, labels[judged, None])[:, 0]
+        losses[judged] = -own.clamp_min(torch.finfo(own.dtype).tiny).log()
+    return losses.clamp_min(_SMALLEST_LOSS).cpu()
 
 
 def _rows(features: Tensor) -> tuple[Tensor, ...]:

@@ -21,10 +21,19 @@ class Scorer:
         bank: (N, dim) features of the training images.
         labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
         k, temperature: of the k-NN.
+        losses: (N,) of the training images, of probes that were fitted without them; read where there is a label. None:
+            no loss is predicted.
     """
 
     def __init__(
-        self, model: Method, probe: LinearProbe | None, bank: Tensor, labels: Tensor | None, k: int, temperature: float
+        self,
+        model: Method,
+        probe: LinearProbe | None,
+        bank: Tensor,
+        labels: Tensor | None,
+        k: int,
+        temperature: float,
+        losses: Tensor | None = None,
     ):
         self.model, self.k, self.temperature = model, k, temperature
         self.probe = probe if probe is not None and len(probe.weight) else None
@@ -35,6 +44,8 @@ class Scorer:
         labelled = None if labels is None else (labels >= 0).to(self.device)
         self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
         self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
+        known = losses is not None and self.labels is not None
+        self.log_losses = losses.to(self.device)[labelled].log() if known else None
         # The images that vote; None: all of them do.
         self.directions = knn.directions(self.bank)
         some = self.labels is not None and len(self.labels) < len(bank)
@@ -44,7 +55,8 @@ class Scorer:
         """Score batches (B, C, H, W) of images in [0, 1], best on the device `prepares`.
 
         Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
-            `predicted`, `knn_predicted` and `probe_confidence`; of a method that projects, `embedding_norm`.
+            `predicted`, `knn_predicted`, `probe_confidence` and `loss_prediction`; of a method that projects,
+            `embedding_norm`.
             `scores.SCORES` says what each score is.
 
         Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
@@ -82,6 +94,8 @@ class Scorer:
             if self.voters is not None:
                 cosines, indices = knn.neighbours(features, self.voters, self.k)
             out["knn_predicted"] = knn.vote(cosines, self.labels[indices], self.classes, self.temperature)
+            if self.log_losses is not None:
+                out["loss_prediction"] = -self.log_losses[indices].mean(-1)
         if self.probe is not None:
             out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
         return out

@@ -126,6 +126,11 @@ _ROWS = (
         colour="#222222", line=(0, (3, 1)), place=6,
     ),
     Score(
+        "loss_prediction", "minus the mean log loss of the k nearest labelled training images", "[-4.5, 13.9]",
+        explained="How well a classifier that was trained with labels does on images like this one.",
+        colour="#661100", line=(0, (1, 2)), place=6,
+    ),
+    Score(
         "expected_cosine", "kappa / (kappa + d - 1): it ranks as kappa does, so it is not measured again", "(0, 1)",
         explained="The agreement with another view that κ stands for, as a cosine; it orders images as κ does.",
         method="vi_simsiam", measured=False, place=10,
