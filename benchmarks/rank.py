@@ -1,6 +1,6 @@
 """Time and memory of `vi-simsiam rank` and `score` on many images, beside cleanvision.
 
-    python benchmarks/rank.py [--photographs 1000] [--archive cifar10-jpeg.zip] [--images 10000] [--out FILE]
+    python benchmarks/rank.py [--photographs 1000] [--archive cifar10-jpeg.zip] [--images 10000] [--fastdup PYTHON]
 
 Photographs are made here: JPEG files of 1 to 4 megapixels, of soft shapes and grain. With an archive of small images so
 many of its first are ranked as well, and a tenth of them, which shows whether memory grows. Rows:
@@ -9,6 +9,8 @@ many of its first are ranked as well, and a tenth of them, which shows whether m
 - score: the same files with the model that `rank` left, once, at the same size
 - decoding: the files read, decoded and resized as `score` does it, and nothing else: the limit of `score`
 - cleanvision: its issues of image properties and near-duplicates (benchmarks/requirements.txt)
+- fastdup: its run, which finds near-duplicates and outliers; with --fastdup PYTHON, the interpreter of an environment
+  that has it
 
 Each is a process of its own; the system tells its peak of resident memory, that of the largest process where there are
 several. Resident are also pages of files that are mapped, which the system takes back when it needs them.
@@ -42,6 +44,11 @@ _CLEANVISION = """
 import sys
 from cleanvision import Imagelab
 Imagelab(data_path=sys.argv[1], verbose=False).find_issues(verbose=False)
+"""
+_FASTDUP = """
+import sys
+import fastdup
+fastdup.create(work_dir=sys.argv[2], input_dir=sys.argv[1]).run()
 """
 
 
@@ -82,7 +89,7 @@ def measured(job: str, folder: Path, command: list[str]) -> dict:
     return row | {"peak_mib": usage.ru_maxrss * unit / 2**20}
 
 
-def rows(folder: Path, top: Path) -> list[dict]:
+def rows(folder: Path, top: Path, fastdup: Path | None) -> list[dict]:
     out, python = top / f"ranked_{folder.name}", [sys.executable, "-c"]
     program = [sys.executable, "-m", "vi_simsiam"]
     model, table = str(out / "model"), str(out / "scores.csv")
@@ -93,6 +100,9 @@ def rows(folder: Path, top: Path) -> list[dict]:
     ]
     if importlib.util.find_spec("cleanvision") is not None:
         found.append(measured("cleanvision", folder, [*python, _CLEANVISION, str(folder)]))
+    if fastdup is not None:
+        found.append(measured("fastdup", folder, [str(fastdup), "-c", _FASTDUP, str(folder), str(top / "fastdup")]))
+        shutil.rmtree(top / "fastdup")
     shutil.rmtree(out)
     return found
 
@@ -102,17 +112,18 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=1000)
     parser.add_argument("--archive", type=Path, help=".zip of small images, such as CIFAR-10's")
     parser.add_argument("--images", type=int, default=10_000, help="of the archive")
+    parser.add_argument("--fastdup", type=Path, metavar="PYTHON", help="interpreter that can import fastdup")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("rank.csv"))
     args = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         photographs(top / "photographs", args.photographs)
-        found += rows(top / "photographs", top)
+        found += rows(top / "photographs", top, args.fastdup)
         if args.archive is not None:
             for count in (args.images // 10, args.images):
                 unpacked(args.archive, top / "small images", count)
-                found += rows(top / "small images", top)
+                found += rows(top / "small images", top, args.fastdup)
                 shutil.rmtree(top / "small images")
     # Imported late: a process begins with the peak of the one that started it, and torch is large.
     from compare import machine
