@@ -96,12 +96,14 @@ def results(folder: str, dataset: str) -> str:
 
 
 def claims(folder: str, dataset: str) -> str:
-    """A row per claim: estimate, interval, verdict."""
-    lines = ["| claim | estimate [95 % interval] | verdict |", "|---|---|---|"]
+    """A row per claim: estimate, interval, verdict, that with the correction, and what was too small to be decided."""
+    lines = ["| claim | estimate [95 % interval] | verdict | corrected | decides from |", "|---|---|---|---|---|"]
     for row in _csv(ROOT / folder / "claims.csv"):
         if row["dataset"] == dataset:
             values = _interval(Estimate(*(float(row[name]) for name in ("estimate", "ci_low", "ci_high")), 0))
-            lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} |")
+            corrected = row["verdict_holm"] if row["verdict_holm"] != row["verdict"] else "the same"
+            decidable = f"±{float(row['decidable']):.3f}" if row["verdict"] == "inconclusive" else ""
+            lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} | {corrected} | {decidable} |")
     return "\n".join(lines)
 
 

@@ -28,6 +28,10 @@ def only(runs, method, seed=0):
     return next(run for run in runs if (run.method, run.seed) == (method, seed))
 
 
+def lines_of(text, word):
+    return "\n".join(line for line in text.splitlines() if word in line)
+
+
 def verdicts(runs, margin=0.02):
     return claims_table(findings(runs, margin)).set_index("claim")
 
@@ -137,7 +141,8 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
     runs = opened(tmp_path, seeds=(0, 1), images=60)
     table = verdicts(runs)
     assert list(claims_table(findings(runs, 0.02)).columns) == [
-        "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
+        "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict", "p", "p_holm", "verdict_holm",
+        "decidable", "se_images", "sd_seeds", "seeds", "images",
     ]  # fmt: skip
     assert set(table["method"]) == {"vi_simsiam"}
     row = table.loc["crops_below_whole"]
@@ -152,6 +157,32 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
     assert table.loc["kappa_follows_human_uncertainty", "verdict"] == "supported"
     cosines = [run.measures["expected_cosine_mean"]["estimate"] for run in runs if run.method == "vi_simsiam"]
     assert table.loc["kappa_alive", "estimate"] == pytest.approx(np.mean(cosines))
+
+
+def test_verdicts_that_stand_the_correction(tmp_path):
+    """Three claims on each of two data sets: p = .028 is too much for the second of three, .0027 is not for the first."""
+    runs = opened(tmp_path, datasets=("a", "b"), methods=("vi_simsiam",), extra=False)
+    names = ["crops_below_whole", "accuracy_rises_with_kappa", "crop_accuracy_rises_with_kappa"]
+    measures = ["crop_below_whole/kappa", "auroc_correct/kappa", "auroc_crop_correct/kappa"]
+    for run in runs:
+        estimates = [0.5 + 0.1 * z for z in (3, 2.2, -2.2)]
+        run.measures.clear()
+        run.measures.update(
+            {
+                name: {"estimate": e, "ci_low": e - 0.1 * 1.959964, "ci_high": e + 0.1 * 1.959964, "n": 100}
+                for name, e in zip(measures, estimates, strict=True)
+            }
+        )
+    table = claims_table(findings(runs, 0.02)).set_index(["dataset", "claim"])
+    for dataset in "ab":
+        rows = table.loc[dataset].loc[names]
+        assert rows["verdict"].tolist() == ["supported", "supported", "not supported"]
+        assert rows["p"].tolist() == pytest.approx([0.0027, 0.0278, 0.0278], abs=1e-4)
+        assert rows["p_holm"].tolist() == pytest.approx([0.0081, 0.0556, 0.0556], abs=1e-4)
+        assert rows["verdict_holm"].tolist() == ["supported", "inconclusive", "inconclusive"]
+        assert rows["se_images"].tolist() == pytest.approx([0.1] * 3) and set(rows["seeds"]) == {1}
+        assert rows["decidable"].tolist() == pytest.approx([0.28016] * 3, abs=1e-4)  # (1.96 + .84) standard errors
+        assert set(rows["sd_seeds"]) == {0} and set(rows["images"]) == {100}
 
 
 def test_dead_kappa_is_said_to_be_dead(tmp_path):
@@ -181,8 +212,15 @@ def test_a_run_ends_with_its_claims(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
     text = summary_text(summary_table(runs), claims_table(findings(runs, 0.02)), ["a doubt"], tmp_path)
     lines = [re.split(r"  +", line) for line in text.splitlines()]
-    assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported"] in lines
-    assert ["digits", "kappa_falls_with_occlusion", "0.090", "[0.060, 0.120]", "not supported"] in lines
+    assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported", "supported"] in lines
+    assert [
+        "digits",
+        "kappa_falls_with_occlusion",
+        "0.090",
+        "[0.060, 0.120]",
+        "not supported",
+        "not supported",
+    ] in lines
     assert "no labels" not in text and ["a doubt"] in lines
     unlabelled = opened(tmp_path / "unlabelled", methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
     text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), [], tmp_path)

@@ -10,6 +10,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
+from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
@@ -17,6 +18,10 @@ from vi_simsiam.uncertainty.measures import outcomes
 
 # What a quantity can be, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
+COLUMNS = (
+    "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
+    "p", "p_holm", "verdict_holm", "decidable", "se_images", "sd_seeds", "seeds", "images",
+)  # fmt: skip
 _RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
 
 
@@ -56,6 +61,15 @@ class Finding(NamedTuple):
     @property
     def verdict(self) -> str:
         return self.claim.verdict(self.estimate)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of the threshold, from the interval of the verdict."""
+        return p_value(self.seeds, self.claim.threshold)
+
+    def corrected(self, adjusted: float) -> str:
+        """The verdict with an adjusted p-value in the place of the interval."""
+        return self.verdict if adjusted < LEVEL else "inconclusive"
 
 
 # Claims about one measure of a certainty score each: (claim, the measure's name in metrics.json), in the order of the
@@ -102,10 +116,25 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
     return out
 
 
+def adjusted(results: list[Finding]) -> list[float]:
+    """Holm's adjusted p-value of each finding, among those on its data set."""
+    out = [np.nan] * len(results)
+    for dataset in dict.fromkeys(finding.dataset for finding in results):
+        places = [place for place, finding in enumerate(results) if finding.dataset == dataset]
+        for place, value in zip(places, holm([results[place].p for place in places]), strict=True):
+            out[place] = float(value)
+    return out
+
+
 def claims_table(results: list[Finding]) -> pd.DataFrame:
-    """A row per finding: claim, dataset, method, estimate, ci_low, ci_high, verdict."""
-    rows = [(f.claim.name, f.dataset, f.method, *f.estimate[:3], f.verdict) for f in results]
-    return pd.DataFrame(rows, columns=["claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict"])
+    """A row per finding: the columns `COLUMNS`, which docs/claims.md explains."""
+    rows = []
+    for finding, value in zip(results, adjusted(results), strict=True):
+        errors = Errors.of(finding.seeds)
+        head = (finding.claim.name, finding.dataset, finding.method, *finding.estimate[:3], finding.verdict)
+        tests = (finding.p, value, finding.corrected(value), errors.decidable())
+        rows.append((*head, *tests, errors.images, errors.seeds, errors.n, finding.estimate.n))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Iterator[tuple[Claim, list[Estimate]]]:

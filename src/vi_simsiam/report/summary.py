@@ -23,10 +23,12 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
         cells.append([row["dataset"], row["method"], str(row["seed"]), *(_number(row[name]) for name in main)])
     lines = _aligned(cells)
     if len(claims):
-        cells = [["dataset", "claim", "estimate", "95 % interval", "verdict"]]
+        cells = [["dataset", "claim", "estimate", "95 % interval", "verdict", "corrected", "decides from"]]
         for _, row in claims.iterrows():
             interval = f"[{_number(row['ci_low'])}, {_number(row['ci_high'])}]"
-            cells.append([row["dataset"], row["claim"], _number(row["estimate"]), interval, row["verdict"]])
+            undecided = row["verdict"] == "inconclusive"
+            ends = [row["verdict"], row["verdict_holm"], f"±{row['decidable']:.3f}" if undecided else ""]
+            cells.append([row["dataset"], row["claim"], _number(row["estimate"]), interval, *ends])
         lines += ["", *_aligned(cells)]
     for dataset, rows in summary.groupby("dataset"):
         if rows["knn_top1"].isna().all():

@@ -74,15 +74,42 @@ def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
     seeds and their standard deviation s; it is zero, that is unknown, with one seed. The two are added in quadrature,
     each side for itself. Estimates that are NaN or None are left out; n is the mean of their sizes.
     """
+    found = parts(estimates)
+    if not found.n:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    seeds = stdtrit(found.n - 1, 0.975) * found.seeds / math.sqrt(found.n) if found.n > 1 else 0.0
+    low, high = found.estimate - math.hypot(found.below, seeds), found.estimate + math.hypot(found.above, seeds)
+    return Estimate(found.estimate, float(low), float(high), found.images)
+
+
+class Parts(NamedTuple):
+    """What an interval over seeds is made of.
+
+    Args:
+        estimate: mean over the seeds.
+        below, above: mean distance from a seed's estimate to the bounds of its 95 % interval over test images, >= 0.
+        seeds: standard deviation of the seeds' estimates; 0 of one seed.
+        n: number of seeds that have an estimate. images: mean number of images of one.
+    """
+
+    estimate: float
+    below: float
+    above: float
+    seeds: float
+    n: int
+    images: float
+
+
+def parts(estimates: Iterable[Estimate | dict]) -> Parts:
+    """The parts of `over_seeds`; NaN and n = 0 without estimates."""
     values = _estimated(estimates)
     if not len(values):
-        return Estimate(math.nan, math.nan, math.nan, 0)
+        return Parts(math.nan, math.nan, math.nan, math.nan, 0, 0.0)
     estimate, n = values[:, 0].mean(), len(values)
-    seeds = stdtrit(n - 1, 0.975) * values[:, 0].std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
     # A bootstrap interval may lie beside its estimate: that side's distance is then 0.
-    low, high = (max(0.0, distance) for distance in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
-    low, high = estimate - math.hypot(low, seeds), estimate + math.hypot(high, seeds)
-    return Estimate(float(estimate), float(low), float(high), float(values[:, 3].mean()))
+    below, above = (max(0.0, d) for d in (estimate - values[:, 1].mean(), values[:, 2].mean() - estimate))
+    seeds = values[:, 0].std(ddof=1) if n > 1 else 0.0
+    return Parts(float(estimate), float(below), float(above), float(seeds), n, float(values[:, 3].mean()))
 
 
 def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """All claims with their intervals, thresholds and verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from vi_simsiam.report.claims import RANGES, Finding, findings
+from vi_simsiam.report.claims import RANGES, Finding, adjusted, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.intervals import mean_over_seeds
@@ -33,7 +33,13 @@ _CLAIMED = "#e9f2e9"  # ground of the claimed side
 def claims(runs: list[Run], margin: float) -> Figure:
     """A row per claim: estimate, interval over images and seeds, the images' part of it, seeds, verdict."""
     groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings(runs, margin):
+    results = findings(runs, margin)
+    # Findings are told apart by what they are about; a mark says that the verdict does not stand the correction.
+    marks = {
+        (f.dataset, f.method, f.claim.name): "" if f.corrected(value) == f.verdict else " *"
+        for f, value in zip(results, adjusted(results), strict=True)
+    }
+    for finding in results:
         groups.setdefault((finding.dataset, finding.method), []).append(finding)
     if not groups:
         return message("no claim can be decided: no method with kappa in this run")
@@ -47,7 +53,7 @@ def claims(runs: list[Run], margin: float) -> Figure:
     for part, group, ratios in zip(parts, panels, heights, strict=True):
         grid = part.subplots(len(group), 1, squeeze=False, height_ratios=ratios)[:, 0]
         for axes, panel in zip(grid, group, strict=True):
-            _forest(axes, panel)
+            _forest(axes, panel, marks)
     return figure
 
 
@@ -60,7 +66,7 @@ def _titles(runs: list[Run], groups: dict[tuple[str, str], list[Finding]]) -> li
     return titles
 
 
-def _forest(axes: Axes, panel: Sequence[Finding]) -> None:
+def _forest(axes: Axes, panel: Sequence[Finding], marks: Mapping[tuple[str, str, str], str]) -> None:
     scale = panel[0].claim.scale
     limits = _limits(panel) if scale == "difference" else RANGES[scale]
     for place, finding in enumerate(panel):
@@ -77,8 +83,9 @@ def _forest(axes: Axes, panel: Sequence[Finding]) -> None:
         digits = 3 if scale == "difference" else 2
         numbers = [f"{value:.{digits}f}".replace("-", "−") for value in total[:3]]
         text = f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
+        verdict = finding.verdict + marks[finding.dataset, finding.method, claim.name]
         # In points, not in shares of the axes: the layout leaves room for it.
-        for column, words, colour in ((4, text, "black"), (108, finding.verdict, look["color"])):
+        for column, words, colour in ((4, text, "black"), (108, verdict, look["color"])):
             axes.annotate(
                 words, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(column, 0),
                 textcoords="offset points", va="center", fontsize=7, color=colour, annotation_clip=False,
