@@ -27,7 +27,12 @@ def _main(arguments: list[str]) -> None:
     score = commands.add_parser("score", help="how certain a model is about images")
     rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
     export = commands.add_parser("export", help="a trained model as ONNX")
-    if arguments[:1] != ["params"]:  # which need not wait for PyTorch
+    plan = commands.add_parser("plan", help="how many seeds and images would decide a claim")
+    if arguments[:1] == ["plan"]:
+        from vi_simsiam.report import plan as planning
+
+        planning.add_arguments(plan)
+    elif arguments[:1] != ["params"]:  # which need not wait for PyTorch
         from vi_simsiam.inference import command
         from vi_simsiam.inference import export as onnx
         from vi_simsiam.inference.ranking import command as ranking

@@ -142,7 +142,7 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
     table = verdicts(runs)
     assert list(claims_table(findings(runs, 0.02)).columns) == [
         "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict", "p", "p_holm", "verdict_holm",
-        "decidable", "se_images", "sd_seeds", "seeds", "images",
+        "decidable", "se_images", "sd_seeds", "seeds", "images", "threshold",
     ]  # fmt: skip
     assert set(table["method"]) == {"vi_simsiam"}
     row = table.loc["crops_below_whole"]
@@ -160,7 +160,7 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
 
 
 def test_verdicts_that_stand_the_correction(tmp_path):
-    """Three claims on each of two data sets: p = .028 is too much for the second of three, .0027 is not for the first."""
+    """Three claims on each of two data sets: p = .028 is too much for the second of three, .0027 for none."""
     runs = opened(tmp_path, datasets=("a", "b"), methods=("vi_simsiam",), extra=False)
     names = ["crops_below_whole", "accuracy_rises_with_kappa", "crop_accuracy_rises_with_kappa"]
     measures = ["crop_below_whole/kappa", "auroc_correct/kappa", "auroc_crop_correct/kappa"]

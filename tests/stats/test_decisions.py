@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t, ttest_1samp
 
-from vi_simsiam.stats.decisions import Errors, holm, images_needed, p_value, seeds_needed
+from vi_simsiam.stats.decisions import Errors, growth_needed, holm, images_needed, p_value, seeds_needed
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 
 Z = norm.ppf(0.975)
@@ -105,4 +105,5 @@ def test_the_planned_images_decide_and_some_plans_have_no_answer():
     assert right == pytest.approx(0.8, abs=0.01)
     assert images_needed(errors, 100, 0.03) == 0  # the seeds alone are too far apart
     assert seeds_needed(errors, 0.2) == 0  # and more of them do not help either: the images' error stays
-    assert images_needed(Errors(1, 0, 1), 50, 2.8016) == 50 and seeds_needed(Errors(0, 0, 5), 0.1) == 2
+    assert images_needed(Errors(1, 0, 1), 50, 2.8016) == 50 and images_needed(Errors(1, 0, 1), 50, 9.0) == 30
+    assert growth_needed(Errors(1, 0, 2), 1.40080) == 8 and seeds_needed(Errors(0, 0, 5), 0.1) == 2

@@ -21,6 +21,7 @@ RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": 
 COLUMNS = (
     "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
     "p", "p_holm", "verdict_holm", "decidable", "se_images", "sd_seeds", "seeds", "images",
+    "threshold",
 )  # fmt: skip
 _RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
 
@@ -133,7 +134,7 @@ def claims_table(results: list[Finding]) -> pd.DataFrame:
         errors = Errors.of(finding.seeds)
         head = (finding.claim.name, finding.dataset, finding.method, *finding.estimate[:3], finding.verdict)
         tests = (finding.p, value, finding.corrected(value), errors.decidable())
-        rows.append((*head, *tests, errors.images, errors.seeds, errors.n, finding.estimate.n))
+        rows.append((*head, *tests, errors.images, errors.seeds, errors.n, finding.estimate.n, finding.claim.threshold))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

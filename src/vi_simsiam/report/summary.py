@@ -21,7 +21,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
     cells = [["dataset", "method", "seed", *main]]
     for _, row in summary.iterrows():
         cells.append([row["dataset"], row["method"], str(row["seed"]), *(_number(row[name]) for name in main)])
-    lines = _aligned(cells)
+    lines = aligned(cells)
     if len(claims):
         cells = [["dataset", "claim", "estimate", "95 % interval", "verdict", "corrected", "decides from"]]
         for _, row in claims.iterrows():
@@ -29,7 +29,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
             undecided = row["verdict"] == "inconclusive"
             ends = [row["verdict"], row["verdict_holm"], f"±{row['decidable']:.3f}" if undecided else ""]
             cells.append([row["dataset"], row["claim"], _number(row["estimate"]), interval, *ends])
-        lines += ["", *_aligned(cells)]
+        lines += ["", *aligned(cells)]
     for dataset, rows in summary.groupby("dataset"):
         if rows["knn_top1"].isna().all():
             lines.append(f"{dataset} has no labels: no accuracies. Its images by certainty: {folder / 'ranking.csv'}")
@@ -43,7 +43,7 @@ def _number(value: float) -> str:
     return "-" if pd.isna(value) else f"{value:.3f}"
 
 
-def _aligned(cells: list[list[str]]) -> list[str]:
+def aligned(cells: list[list[str]]) -> list[str]:
     """Lines of a table whose columns are two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

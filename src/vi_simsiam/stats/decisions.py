@@ -129,13 +129,26 @@ def images_needed(
 ) -> int:
     """The same for test images with the seeds as they are; the images' error is that of `images` of them.
 
-    It is taken to fall with the root of their number, and the spread over the seeds to stay as it is.
+    It is taken to fall with the root of their number, and the spread over the seeds to stay as it is; of less than 30
+    images no such law is known, so at least 30.
     """
 
     def enough(n: int) -> bool:
         return errors._replace(images=errors.images * math.sqrt(images / n)).power(distance, level) >= power
 
-    return first(enough, range(1, most + 1))
+    return first(enough, range(30, most + 1))
+
+
+def growth_needed(
+    errors: Errors, distance: float, power: float = POWER, level: float = LEVEL, most: int = 1000
+) -> int:  # fmt: skip
+    """How many seeds decide where the images grow in proportion to the seeds; 0 where `most` do not."""
+
+    def enough(n: int) -> bool:
+        grown = errors._replace(images=errors.images * math.sqrt(errors.n / n), n=n)
+        return grown.power(distance, level) >= power
+
+    return first(enough, range(2, most + 1))
 
 
 def first(enough: Callable[[int], bool], numbers: Sequence[int]) -> int:
