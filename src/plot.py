@@ -9,6 +9,7 @@ from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
+from vi_simsiam.report.leaderboard import leaderboard_table, seconds
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import headline, measures_table, quantiles_table, ranking_table, summary_table
@@ -32,6 +33,7 @@ def main() -> None:
         "measures": measures_table(runs),
         "quantiles": quantiles_table(runs, params.quantiles),
         "claims": claims_table(findings(runs, params.margin)),
+        "leaderboard": leaderboard_table(runs),
         "ranking": ranking_table(runs),
     }
     for name, table in tables.items():
@@ -44,7 +46,7 @@ def main() -> None:
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(figures, runs, params, args.out / "figures")
     write_gallery(runs, args.out / "gallery.html")
-    made.write(args.out, runs=sorted(args.runs))
+    made.write(args.out, runs=sorted(args.runs), seconds_of=seconds(runs))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ def way(page: str, command: str) -> str:
         return "inference/test_model.py"
     if page == "rank":
         return "inference/ranking/test_rank.py"
+    if command.startswith("vi-simsiam plan"):
+        return "report/test_plan.py"
     if page == "clusters" and "--resources" not in command:
         return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):
@@ -53,11 +55,13 @@ def chosen(kind: str) -> list[str]:
 def test_other_tests_run_what_is_left_to_them():
     others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small"}
     assert others == {
-        "inference/test_model.py", "inference/ranking/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py"
+        "inference/test_model.py", "inference/ranking/test_rank.py", "report/test_plan.py", "workflow/test_slurm.py",
+        "docs/test_readme.py",
     }  # fmt: skip
     words = {
         "inference/test_model.py": "docs/scoring.md",
         "inference/ranking/test_rank.py": "docs/rank.md",
+        "report/test_plan.py": "docs/claims.md",
         "workflow/test_slurm.py": "profiles/slurm",
         "docs/test_readme.py": "Every command",
     }

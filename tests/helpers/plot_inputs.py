@@ -94,6 +94,7 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
 
     images = table(np.ones(n), index)
     images["view_agreement"] = clarity
+    images["neighbour_correct"] = images["knn_correct"]
     if method == "vi_simsiam":
         images["kappa_view_mean"] = images["kappa"] * np.exp(rng.normal(0, 0.2, n))
     crops = pd.concat([table(np.full(n, a), index).assign(area=a, **_box(a)) for a in AREAS], ignore_index=True)
@@ -107,12 +108,15 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
         ignore_index=True,
     )
     if (label < 0).all():
-        judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
-        images, crops, graded = (frame.drop(columns=judged) for frame in (images, crops, graded))
-    else:
-        images["neighbour_correct"] = np.random.default_rng(seed).random(n) < 0.7
+        judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence", "neighbour_correct"]
+        images, crops, graded = (frame.drop(columns=judged, errors="ignore") for frame in (images, crops, graded))
+    if extra:
+        images["label_entropy"] = np.exp(-clarity + rng.normal(0, 0.3, n))
+    others = images.loc[:, [c for c in images.columns if c in MEASURED]].head(50) * 0.9
+    others = others.assign(dataset="clothes", index=range(len(others)))
     own = [name for name in OWN if name in images]
     tables = {"images": images, "train_images": images[["index", *own]].head(7), "crops": crops, "graded": graded}
+    tables["ood"] = others if extra else others.iloc[:0]
     for table_name, frame in tables.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 

@@ -46,7 +46,8 @@ files = {
     "uncertainty": ["metrics.json", "neighbours.npy"]
     + [f"{name}.parquet" for name in ("images", "train_images", "crops", "graded", "corrupted", "views", "ood")],
     "plot": ["metrics.json", "gallery.html", *(f"figures/{name}" for name in FIGURES)]
-    + ["summary.txt", *(f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking"))],
+    + ["summary.txt", "leaderboard.csv"]
+    + [f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking")],
 }
 content = hashlib.sha256(repr((step, sys.argv[1:], sorted(made.inputs.items()), more)).encode()).hexdigest()
 out = Path(given("out"))

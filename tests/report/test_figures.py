@@ -118,6 +118,8 @@ EXPECTED = {
     "augmentations.svg": """crop area / image area|brightness, factor 2^±x|contrast, factor 2^±x|blur, σ in pixels|
         noise, σ (pixels in [0, 1])|occlusion, share of the area|expected cosine|ρ = +0.50 [+0.47, +0.53]|
         digits: VI-SimSiam, 100 test images, 2 seeds, one augmentation at a time""",
+    "leaderboard.svg": """errors|errors on crops|retrieval|(R-AUROC)|crops below whole|human doubt|images|of clothes|
+        AUROC|share|rank correlation|κ|feature norm|probe confidence|not ranked|digits: 100 test images, 2 seeds""",
     "methods.svg": """k-NN, whole images|probe, graded crops|accuracy|probe right, whole images|κ|feature norm|
         −entropy|κ, mean over views|neighbour's class (R-AUROC)|
         posterior precision|true crop area|AUROC (0.5: chance)|
@@ -351,6 +353,7 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
         "measures.csv",
         "claims.csv",
         "quantiles.csv",
+        "leaderboard.csv",
         "ranking.csv",
         "gallery.html",
         "metrics.json",

@@ -1,12 +1,14 @@
 """`vi-simsiam plan`: what a run needs to decide, and whether simulated runs of that size do."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
+from helpers.project import ROOT
 from vi_simsiam.__main__ import main
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.claims import COLUMNS, Claim
@@ -81,6 +83,18 @@ def test_the_command_prints_a_row_for_each_claim(tmp_path, capsys, monkeypatch):
         main(["plan"])
     said = capsys.readouterr().out
     assert "docs/results/one" in said and "clear" in said and "1 claims are left out" in said
+
+
+def test_the_commands_of_the_page_run_on_the_committed_runs(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    commands = re.findall(r"^vi-simsiam (plan .*)", (ROOT / "docs/claims.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        with pytest.raises(SystemExit) as status:
+            main(command.split())
+        said = capsys.readouterr()
+        assert status.value.code == 0 and "decided" not in said.err and len(said.out.splitlines()) > 2, said.err
+    assert "kappa_falls_with_occlusion" in said.out and "0.200" in said.out
 
 
 def test_problems_are_sentences(tmp_path, capsys, monkeypatch):

@@ -19,6 +19,7 @@ rule plot:
                 "train_images.parquet",
                 "crops.parquet",
                 "graded.parquet",
+                "ood.parquet",
                 "neighbours.npy",
                 "metrics.json",
             ],
@@ -45,6 +46,11 @@ rule plot:
             "results/plot/quantiles.csv",
             category="Results",
             caption="../report/quantiles.rst",
+        ),
+        report(
+            "results/plot/leaderboard.csv",
+            category="Results",
+            caption="../report/leaderboard.rst",
         ),
         report(
             "results/plot/ranking.csv",

@@ -23,6 +23,7 @@ _READ = {
         "train_images.parquet",
         "crops.parquet",
         "graded.parquet",
+        "ood.parquet",
         "metrics.json",
         "neighbours.npy",
     ),
@@ -82,6 +83,11 @@ class Run:
     def neighbours(self) -> np.ndarray:
         """Which other test images are the nearest of each in the embedding, (N, k), mapped rather than read."""
         return _mapped(self.path("uncertainty", "neighbours.npy"))
+
+    @cached_property
+    def ood(self) -> pd.DataFrame:
+        """A row per test image of each other data set: its certainty scores."""
+        return _table(self.path("uncertainty", "ood.parquet"))
 
     @cached_property
     def measures(self) -> dict[str, dict[str, float | None]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from vi_simsiam.core.errors import Problem
 
 _SPARE_COLOUR = "#444444"
+LABELS = "labels"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Score:
         range: what values it can have, with the unit if there is one.
         method: the method that states it as its own; None: the step computes it for every method that allows it.
         measured: whether the measures of docs/metrics.md are taken of it, and whether it can be the method's own score.
+        needs: what it takes beside the model and the image, such as `LABELS` of training images; a score that needs
+            those is compared with, but not ranked among, the others.
         label: for people; by default the name in words.
         colour, line: how figures that compare scores draw it. A method's own score has the method's colour.
         place: in figures and the gallery, smallest first; rows of equal place in the order of the table.
@@ -36,6 +39,7 @@ class Score:
     explained: str = ""
     method: str | None = None
     measured: bool = True
+    needs: str = ""
     label: str = ""
     colour: str = _SPARE_COLOUR
     line: str | tuple = "-"
@@ -99,17 +103,20 @@ _ROWS = (
     ),
     Score(
         "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",
+        needs="views",
         explained="How alike the model finds random crops and colourings of the image; an image of one texture agrees "
         "with itself whatever it shows.",
         colour="#0072B2", line=(0, (1, 1)), place=7,
     ),
     Score(
         "kappa_view_mean", "geometric mean of kappa over an image's views", "(0, inf)",
+        needs="views",
         explained="κ of random crops and colourings of the image instead of the whole.",
         label="κ, mean over views", colour="#E69F00", line=(0, (5, 1)), place=2,
     ),
     Score(
         "knn_density", "mean cosine to the k nearest training images", "[-1, 1]",
+        needs="training images",
         explained="How like its nearest images an image is: low for what is unlike all others, such as rare things and "
         "defects; a common image can still be hard.",
         label="k-NN density", colour="#56B4E9", line=(0, (5, 1, 1, 1)), place=8,
@@ -122,6 +129,7 @@ _ROWS = (
     ),
     Score(
         "probe_confidence", "largest probability of the linear probe", "[1/classes, 1]",
+        needs=LABELS,
         explained="How sure a classifier that was trained with labels is of its class; it can be sure and wrong.",
         colour="#222222", line=(0, (3, 1)), place=6,
     ),

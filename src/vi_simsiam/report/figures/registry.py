@@ -38,6 +38,13 @@ FIGURES: dict[str, FigureRow] = {
         "well it tells right from wrong predictions of the linear probe, and images whose nearest other test image has "
         "their class from those where it has not (AUROC; 0.5 is chance). " + _BARS,
     ),
+    "leaderboard.svg": FigureRow(
+        "leaderboard:leaderboard",
+        "Every certainty score of every method by task, mean over seeds with its 95 % interval over test images and "
+        "seeds. Filled: no other score that needs no labels is better, so far as the same images and seeds can tell "
+        "(95 %, with a correction for the number of comparisons); hollow: another is. Grey: not ranked, mostly because "
+        "it needs labels.",
+    ),
     "accuracy_by_certainty.svg": FigureRow(
         "certainty:accuracy_by_certainty",
         "Accuracy in groups of equal size by certainty: by each method's own score, or by k-NN density for a method "

@@ -1,0 +1,103 @@
+"""Which of several quantities is largest, where all are means over seeds measured on the same images.
+
+Two candidates are compared by t = difference / sqrt(images^2 + seeds^2 / S): the standard error that the images cause
+in the difference, and the standard deviation of the S seeds' differences. What is hard for both cancels out. A
+candidate is compared with all others at once, so the largest |t| of its comparisons is held against the distribution
+that it has where nothing differs (max-T; Westfall and Young 1993). That distribution is simulated: images are
+resampled, the same for all; seeds are drawn anew from normal distributions with the covariances that the candidates
+of a group have, and their deviations are estimated again from each draw, which makes the tails Student's.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vi_simsiam.core import randomness
+from vi_simsiam.stats.bootstrap import Draws
+
+_LEVEL = 0.95
+_TINY = 1e-12  # candidates that differ by rounding alone are equal
+
+
+class Measured(NamedTuple):
+    """A candidate's quantity, larger is better.
+
+    Args:
+        values: (S,) of each seed.
+        influence: (n,) of each image on the mean of the seeds, see `influence`.
+        group: candidates of one group have seeds in common, as scores of one training have.
+    """
+
+    values: NDArray[np.float64]
+    influence: NDArray[np.float64]
+    group: Hashable
+
+
+class Ranks(NamedTuple):
+    """Ranks of C candidates, 1 for the largest: (C,) integers each.
+
+    `low` to `high` are the ranks that a candidate can have by its comparisons with the others. In 95 % of runs
+    they hold its true rank. Where `low` is 1 nothing is better than it, so far as can be told; the truly best one
+    is among these in at least 95 % of runs.
+    """
+
+    rank: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+
+def ranks(candidates: Sequence[Measured], sizes: Sequence[int], resamples: int, seed: int) -> Ranks:
+    """Ranks of candidates with the same seeds and images.
+
+    Args:
+        sizes: number of images, of each set where there are several, see `Draws`.
+        resamples, seed: of the simulation.
+    """
+    values = np.array([candidate.values for candidate in candidates])
+    influence = np.array([candidate.influence for candidate in candidates])
+    means, n = values.mean(1), values.shape[1]
+    by_images = np.concatenate([(block - 1) @ influence.T for block in _counts(sizes, resamples, seed)])
+    by_seeds = _seeds(values, [candidate.group for candidate in candidates], resamples, seed)
+    covariance = influence @ influence.T
+    spread = np.diag(covariance)
+    low, high = np.ones(len(means), int), np.full(len(means), len(means))
+    for c, mean in enumerate(means):
+        images = np.maximum(spread + spread[c] - 2 * covariance[c], 0)
+        error = np.sqrt(images + _variance(values - values[c]) / n)
+        others = error > _TINY
+        if not others.any():
+            continue
+        drawn = by_seeds[..., others] - by_seeds[..., [c]]
+        noise = by_images[:, others] - by_images[:, [c]] + drawn.mean(1)
+        largest = np.abs(noise / np.sqrt(images[others] + _variance(drawn, 1) / n + _TINY**2)).max(1)
+        t = (means[others] - mean) / error[others]
+        bound = np.quantile(largest, _LEVEL)
+        low[c] += (t > bound).sum()
+        high[c] -= (t < -bound).sum()
+    rank = 1 + (means[None] > means[:, None] + _TINY).sum(1)
+    return Ranks(rank, low, high)
+
+
+def _counts(sizes: Sequence[int], resamples: int, seed: int):
+    draws = Draws(sizes, resamples, seed)
+    return (draws.block(number).counts for number in range(len(draws)))
+
+
+def _seeds(values: NDArray, groups: Sequence[Hashable], resamples: int, seed: int) -> NDArray:
+    """(resamples, S, C): what S new seeds would differ from their mean by, without any difference of candidates."""
+    n = values.shape[1]
+    deviations = values - values.mean(1, keepdims=True)
+    rng = np.random.default_rng(randomness.seed(seed, "seeds"))
+    out = np.zeros((resamples, n, len(values)))
+    for group in dict.fromkeys(groups):
+        members = [place for place, other in enumerate(groups) if other == group]
+        weights = rng.normal(size=(resamples, n, n)) / max(n - 1, 1) ** 0.5
+        out[..., members] = weights @ deviations[members].T
+    return out
+
+
+def _variance(values: NDArray, axis: int = 1) -> NDArray:
+    """Variance over the seeds; 0 of one seed, where it is unknown."""
+    return values.var(axis, ddof=1) if values.shape[axis] > 1 else np.zeros(np.delete(values.shape, axis))

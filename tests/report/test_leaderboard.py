@@ -1,0 +1,121 @@
+"""The leaderboard: its numbers are those of the other tables, and scores that are better by construction come first."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from helpers.plot_inputs import write_results
+from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table, seconds, tasks
+from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.tables import estimate_of
+from vi_simsiam.stats.intervals import over_seeds
+from vi_simsiam.uncertainty.measures import Tables, measure
+
+
+def opened(root, **kwargs):
+    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
+
+
+def test_a_row_for_each_task_and_score(tmp_path):
+    runs = opened(tmp_path, methods=("untrained", "vi_simsiam", "dino"), seeds=(0, 1, 2))
+    table = leaderboard_table(runs)
+    assert tuple(table.columns) == COLUMNS and set(table["dataset"]) == {"digits"}
+    assert list(table["task"].unique()) == [
+        "errors", "errors_on_crops", "retrieval", "lost_information", "human_doubt", "other_clothes", SEEDS,
+    ]  # fmt: skip
+    ours = [run for run in runs if run.method == "vi_simsiam"]
+    row = table.set_index(["task", "method", "score"]).loc["errors_on_crops", "vi_simsiam", "kappa"]
+    expected = over_seeds(estimate_of(run, "auroc_crop_correct/kappa") for run in ours)
+    assert list(row[["estimate", "ci_low", "ci_high"]]) == pytest.approx(expected[:3]) and row["seeds"] == 3
+    free = table["needs"] != "labels"
+    assert set(table.loc[~free, "score"]) == {"probe_confidence"}
+    assert table.loc[~free, "rank"].isna().all() and set(table.loc[~free, "best"]) == {""}
+    whole = table[free]
+    assert (whole["rank_low"] <= whole["rank"]).all() and (whole["rank"] <= whole["rank_high"]).all()
+    assert ((whole["rank_low"] == 1) == (whole["best"] == "yes")).all()
+    assert (whole[whole["rank"] == 1]["best"] == "yes").all()
+    for _, rows in whole.groupby(["task", "method"]):
+        assert (rows["best_of_method"] == "yes").any()
+
+
+@pytest.mark.parametrize(
+    "name", ["errors", "errors_on_crops", "retrieval", "lost_information", "human_doubt", "other_clothes"]
+)
+def test_what_is_ranked_is_the_measure(tmp_path, name):
+    """The statistics whose images are resampled for the ranks are those of docs/metrics.md."""
+    (run,) = opened(tmp_path, methods=("vae",), images=200)
+    tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood)
+    found = measure(tables, resamples=500, seed=0)
+    (task,) = [task for task in tasks([run]) if task.name == name]
+    for score in ("posterior_precision", "knn_density"):
+        value, influence = task.images(run, score)
+        estimate = found[f"{task.measure}/{score}"]
+        assert value == pytest.approx(estimate.estimate)
+        width = 2 * 1.96 * np.sqrt(influence @ influence)
+        assert width == pytest.approx(estimate.ci_high - estimate.ci_low, rel=0.2)
+
+
+def test_a_score_that_knows_the_errors_is_the_best(tmp_path):
+    """kappa is made to know two thirds of the errors, in one of two methods; all other scores know nothing of them."""
+    runs = opened(tmp_path, methods=("vi_simsiam", "simclr"), seeds=(0, 1, 2, 3), images=300)
+    rng = np.random.default_rng(0)
+    for run in runs:
+        right = rng.random(300) < 0.7
+        known = np.where(rng.random(300) < 2 / 3, right, rng.random(300) < 0.7)
+        run.images["correct"] = right
+        for name in set(run.images) & {"feature_norm", "knn_density", "view_agreement", "kappa_view_mean"}:
+            run.images[name] = rng.normal(size=300)
+        if run.method == "vi_simsiam":
+            run.images["kappa"] = np.exp(known + 0.1 * rng.normal(size=300))
+        else:
+            run.images["knn_density"] += 0.5 * right  # less than kappa, more than the others of its method
+    table = leaderboard_table(runs)
+    errors = table[(table["task"] == "errors") & (table["needs"] != "labels")].set_index(["method", "score"])
+    assert errors.index[errors["best"] == "yes"].tolist() == [("vi_simsiam", "kappa")]
+    assert (errors.loc[("vi_simsiam", "kappa")][["rank", "rank_low", "rank_high"]] == 1).all()
+    assert errors.loc["simclr", "best_of_method"].to_dict() == {
+        "view_agreement": "no", "knn_density": "yes", "feature_norm": "no",
+    }  # fmt: skip
+    assert errors.loc[("simclr", "knn_density"), "rank_high"] <= 3 < errors.loc[("simclr", "feature_norm"), "rank_high"]
+
+
+def test_agreement_of_seeds_by_hand(tmp_path):
+    runs = opened(tmp_path, methods=("simclr",), seeds=(0, 1, 2))
+    table = leaderboard_table(runs).set_index(["task", "score"])
+    a, b, c = (run.images["feature_norm"] for run in runs)
+    pairs = [spearmanr(x, y).statistic for x, y in ((a, b), (a, c), (b, c))]
+    row = table.loc[SEEDS, "feature_norm"]
+    assert row["estimate"] == pytest.approx(np.mean(pairs)) and row["ci_low"] < row["estimate"] < row["ci_high"]
+    runs[1].images["feature_norm"] = runs[0].images["feature_norm"]
+    runs[2].images["feature_norm"] = runs[0].images["feature_norm"]
+    same = leaderboard_table(runs[::-1]).set_index(["task", "score"]).loc[SEEDS, "feature_norm"]
+    assert same["estimate"] == same["ci_low"] == same["ci_high"] == 1
+    assert SEEDS not in set(leaderboard_table(runs[:2])["task"])
+
+
+def test_what_has_no_ranks(tmp_path):
+    """Methods with other seeds cannot be compared; a measure without the images' scores is shown alone."""
+    runs = opened(tmp_path, methods=("simclr", "dino"), seeds=(0, 1, 2))
+    fewer = leaderboard_table(runs[:-1]).set_index("task").loc["errors_on_crops"]
+    assert fewer["rank"].isna().all() and fewer["estimate"].notna().all()
+    other = open_runs(["digits/dino/seed0", "digits/dino/seed2", "digits/simclr/seed0", "digits/simclr/seed1"],
+                      tmp_path / "data", tmp_path / "results")  # fmt: skip
+    assert leaderboard_table(other).set_index("task").loc["errors_on_crops", "rank"].isna().all()
+    for run in runs:
+        run.measures["auroc_corrupted_correct/knn_density"] = {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.8, "n": 9}
+    table = leaderboard_table(runs[::-1]).set_index("task")
+    rows = table.loc["errors_on_corruptions"]
+    assert (
+        rows["estimate"].tolist() == pytest.approx([0.7, 0.7])
+        and rows["rank"].isna().all()
+        and set(rows["best"]) == {""}
+    )
+    unlabelled = leaderboard_table(opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False))
+    assert list(unlabelled["task"].unique()) == ["lost_information"]
+
+
+def test_seconds_are_those_of_the_records(tmp_path):
+    runs = opened(tmp_path, methods=("simclr",), seeds=(0, 1))
+    found = seconds(runs)["digits"]["simclr"]
+    assert set(found) == {"pretrain", "uncertainty"} and all(0 <= value < 60 for value in found.values())
