@@ -7,6 +7,7 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
     <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
+    <!-- leaderboard results/plot digits -->  by task, which certainty scores are not worse than the best
     <!-- csv benchmarks/memory.csv -->        a file as it is
     <!-- end -->
 
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> None:
 def filled(text: str) -> str:
     """A page with every table made anew."""
     return re.sub(
-        r"(<!-- (summary|results|claims|study|quantiles|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
+        r"(<!-- (summary|results|claims|leaderboard|study|quantiles|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
         lambda m: m[1] + _TABLES[m[2]](*(part for part in (m[3], m[4]) if part)) + "\n" + m[5],
         text,
         flags=re.DOTALL,
@@ -105,6 +106,54 @@ def claims(folder: str, dataset: str) -> str:
             decidable = f"±{float(row['decidable']):.3f}" if row["verdict"] == "inconclusive" else ""
             lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} | {corrected} | {decidable} |")
     return "\n".join(lines)
+
+
+TASKS = {
+    "errors": "errors, whole images", "errors_on_crops": "errors, crops", "errors_on_corruptions": "errors, corrupted",
+    "retrieval": "wrong neighbours", "lost_information": "an image above its crops", "human_doubt": "human doubt",
+    "seed_agreement": "the same order in another seed",
+}  # fmt: skip
+
+
+def leaderboard(folder: str, dataset: str) -> str:
+    """A row per task: the best score without labels, those that are not worse, kappa's place, the best with labels."""
+    rows = [row for row in _csv(ROOT / folder / "leaderboard.csv") if row["dataset"] == dataset]
+    lines = [
+        "| for | best without labels | not worse, so far as can be told | κ: rank | with labels |",
+        "|---" * 5 + "|",
+    ]
+    for task in dict.fromkeys(row["task"] for row in rows):
+        of_task = [row for row in rows if row["task"] == task]
+        ranked = sorted((row for row in of_task if row["rank"]), key=lambda row: int(row["rank"]))
+        if not ranked:
+            continue
+        first = [row for row in ranked if row["rank"] == "1"]
+        others = [row for row in ranked if row["best"] == "yes" and row not in first]
+        kappa = [row for row in ranked if row["score"] == "kappa"]
+        places = [f"{_estimate(row)}: {row['rank']} of {len(ranked)} ({_ranks(row)})" for row in kappa]
+        labelled = [row for row in of_task if row["needs"] == "labels"]
+        known = max(labelled, key=lambda row: float(row["estimate"]), default=None)
+        what = TASKS.get(task, task.replace("other_", "images of "))
+        yardstick = f"{_named([known])} {_estimate(known)}" if known else "-"
+        cells = [what, f"{_named(first)} {_estimate(first[0])}", _named(others) or "-", *(places or ["-"]), yardstick]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _named(rows: list[dict[str, str]]) -> str:
+    """Scores with their methods, in the order of the rows: "`a` (x, y), `b` (x)"."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        methods.setdefault(row["score"], []).append(row["method"])
+    return ", ".join(f"`{score}` ({', '.join(names)})" for score, names in methods.items())
+
+
+def _estimate(row: dict[str, str]) -> str:
+    return _interval(Estimate(*(float(row[name]) for name in ("estimate", "ci_low", "ci_high")), 0))
+
+
+def _ranks(row: dict[str, str]) -> str:
+    return f"{row['rank_low']} to {row['rank_high']}"
 
 
 def study(name: str) -> str:
@@ -148,6 +197,7 @@ _TABLES = {
     "summary": summary,
     "results": results,
     "claims": claims,
+    "leaderboard": leaderboard,
     "study": study,
     "quantiles": quantiles,
     "csv": table,
