@@ -45,7 +45,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
 def test_what_is_ranked_is_the_measure(tmp_path, name):
     """The statistics whose images are resampled for the ranks are those of docs/metrics.md."""
     (run,) = opened(tmp_path, methods=("vae",), images=200)
-    tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood)
+    tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood, pd.DataFrame())
     found = measure(tables, resamples=500, seed=0)
     (task,) = [task for task in tasks([run]) if task.name == name]
     for score in ("posterior_precision", "knn_density"):

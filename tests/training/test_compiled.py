@@ -1,6 +1,5 @@
 """A training whose encoder is compiled trains as one that is not, from one graph for each way it is used."""
 
-import shutil
 from functools import partial
 
 import pytest
@@ -61,19 +60,12 @@ def test_a_compiled_encoder_trains_alike_and_is_compiled_once(method, ways, stor
     assert "forward" not in vars(found[0].backbone), "what is compiled does not leave the training"
 
 
-def has_compiler():
-    return any(map(shutil.which, ("g++", "clang++")))
-
-
-@pytest.mark.parametrize("device", [
-    pytest.param("cpu", marks=[pytest.mark.slow, pytest.mark.skipif(not has_compiler(), reason="needs a compiler")]),
-    pytest.param("cuda", marks=[
-        pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-    ]),
-])  # fmt: skip
-def test_what_inductor_makes_trains_alike(device, store, dynamo):
-    run = partial(pretrain, "simsiam", store, torch.device(device), knn_every=1)
-    assert_alike(run(compile=True), run(), tolerance=1e-3 if device == "cpu" else 1e-2)
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_what_inductor_makes_trains_alike(store, dynamo):
+    """On a GPU alone: for a CPU inductor compiles for a quarter of an hour."""
+    run = partial(pretrain, "simsiam", store, torch.device("cuda"), knn_every=1)
+    assert_alike(run(compile=True), run(), tolerance=1e-2)
 
 
 def test_where_torch_cannot_compile_it_is_said(store, dynamo, monkeypatch):

@@ -123,6 +123,7 @@ _ROWS = (
     ),
     Score(
         "neighbour_consistency", "overlap of the image's k nearest images among the seeds of a method", "[0, 1]",
+        needs="other seeds",
         explained="Whether models that differ in their random numbers alone agree on what an image is like; it is of "
         "all of them together.",
         colour="#117733", line=(0, (3, 1, 1, 1)), place=8,
@@ -135,6 +136,7 @@ _ROWS = (
     ),
     Score(
         "loss_prediction", "minus the mean log loss of the k nearest labelled training images", "[-4.5, 13.9]",
+        needs=LABELS,
         explained="How well a classifier that was trained with labels does on images like this one.",
         colour="#661100", line=(0, (1, 2)), place=6,
     ),
