@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-from vi_simsiam.config.loading import load, resolve
+from vi_simsiam.config.loading import load, merged, resolve
 from vi_simsiam.core.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,13 +130,6 @@ def rates(log: str) -> dict[str, float]:
 def epochs(rate: float, images: int, seconds: float) -> int:
     """As many as fit into the share of the time for training."""
     return min(MOST_EPOCHS, max(1, int(SHARE * seconds * rate / images)))
-
-
-def merged(job: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    return job | {
-        key: merged(job[key], value) if isinstance(job.get(key), dict) and isinstance(value, dict) else value
-        for key, value in changes.items()
-    }
 
 
 def cifar(day: Day, work: Path, archive: Path, method: str, changes: dict[str, Any]) -> None:

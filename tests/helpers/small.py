@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from helpers.project import ROOT
-from vi_simsiam.config.loading import load, resolve
+from vi_simsiam.config.loading import load, merged, resolve
 from vi_simsiam.config.schema import CacheViewsParams, PretrainParams, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.sources.registry import find_source
@@ -13,13 +13,6 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 
 SHIPPED = load(ROOT / "params.yaml")
-
-
-def merged(base: dict, changes: dict) -> dict:
-    out = dict(base)
-    for key, value in changes.items():
-        out[key] = merged(out[key], value) if isinstance(value, dict) else value
-    return out
 
 
 def digits_store(folder: Path, **changes) -> Store:

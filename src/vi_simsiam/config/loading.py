@@ -51,7 +51,7 @@ def load(
     for source, change in changes:
         if not isinstance(change, Mapping):
             raise Problem(f"{source}: must hold keys and values, not {brief(change)}")
-        params = _merged(params, change)
+        params = merged(params, change)
     if changes:
         check(params, f"{path} with --config or --configfile")
     return params
@@ -232,7 +232,7 @@ def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: lis
     """A step's section with what the recipes of `line` override, one after the other."""
     for name in line:
         override = (recipes.get(name) or {}).get(step) if isinstance(recipes.get(name) or {}, Mapping) else None
-        section = _merged(section, override if isinstance(override, Mapping) else {})
+        section = merged(section, override if isinstance(override, Mapping) else {})
     return dict(section)
 
 
@@ -241,10 +241,10 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f" (did you mean {matches[0]}?)" if matches else ""
 
 
-def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the values of `override`, section by section; neither is changed."""
     out = dict(base)
     for key, value in override.items():
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
-        out[key] = _merged(out[key], value) if both else value
+        out[key] = merged(out[key], value) if both else value
     return out
