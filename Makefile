@@ -7,7 +7,8 @@ VENV := .venv/bin/python
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
-PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 10
+# A file's tests in one process: what they share is made once, and SLURM, which a machine has once, is asked in turns.
+PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadfile --durations 10
 
 test: .venv/test.stamp  ## all that proves a change, about ten minutes
 	$(PYTEST) -m '(chain or not slow) and not (slurm or recorded or gpu)'

@@ -11,8 +11,6 @@ from helpers.photographs import encoder, photographs
 from vi_simsiam import __main__
 from vi_simsiam.probing.features import batches
 
-pytestmark = pytest.mark.xdist_group("export")  # all of them take a model that is trained once
-
 
 def call(*arguments):
     with pytest.raises(SystemExit) as ended:

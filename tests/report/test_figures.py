@@ -31,8 +31,6 @@ from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ti
 from vi_simsiam.report.runs import Run, open_runs
 from vi_simsiam.uncertainty.scores import SCORES
 
-pytestmark = pytest.mark.xdist_group("figures")  # all of them look at figures that are drawn once
-
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
 KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")
 FEW = ("untrained", "simsiam", "vi_simsiam")
