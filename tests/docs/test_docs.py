@@ -39,6 +39,8 @@ def way(page: str, command: str) -> str:
         return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):
         return "docs/test_readme.py"
+    if "gpu-day" in command or "gpu_day" in command:
+        return "workflow/test_gpu_day.py"
     if command.startswith(("make benchmark", "python benchmarks/")):
         return "small"
     if page == "own_images":
@@ -56,7 +58,7 @@ def test_other_tests_run_what_is_left_to_them():
     others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small"}
     assert others == {
         "inference/test_model.py", "inference/ranking/test_rank.py", "report/test_plan.py", "workflow/test_slurm.py",
-        "docs/test_readme.py",
+        "docs/test_readme.py", "workflow/test_gpu_day.py",
     }  # fmt: skip
     words = {
         "inference/test_model.py": "docs/scoring.md",
@@ -64,6 +66,7 @@ def test_other_tests_run_what_is_left_to_them():
         "report/test_plan.py": "docs/claims.md",
         "workflow/test_slurm.py": "profiles/slurm",
         "docs/test_readme.py": "Every command",
+        "workflow/test_gpu_day.py": "docs/performance.md",
     }
     for name in others:
         assert words[name] in (ROOT / "tests" / name).read_text(encoding="utf-8")

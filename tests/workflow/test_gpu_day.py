@@ -4,6 +4,8 @@ import importlib
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -115,3 +117,14 @@ def test_epochs_are_those_that_the_speed_allows(gpu_day):
     assert gpu_day.rates(log) == {"limit bf16": 25000.0, "fresh bf16": 21000.5, "lightly": 4000.0}
     assert gpu_day.epochs(20_000, 50_000, 300) == 66  # 165 s of training at 2.5 s an epoch
     assert gpu_day.epochs(20_000, 50_000, 10_000) == 200 and gpu_day.epochs(10, 50_000, 60) == 1
+
+
+def test_the_commands_of_the_page_are_taken():
+    """Those of docs/performance.md; the script itself runs above, with less to do."""
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    make, script = re.findall(r"^(?:make gpu-day|python benchmarks/gpu_day\.py) .*$", page, re.MULTILINE)
+    said = subprocess.run([*make.split(), "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "benchmarks/gpu_day.py --minutes 60 --archive cifar10-jpeg.zip" in said
+    command = [sys.executable, *shlex.split(script, comments=True)[1:], "--help"]
+    options = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(word in options for word in command if word.startswith("--"))
