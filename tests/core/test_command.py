@@ -46,6 +46,21 @@ def test_a_full_disk_below_what_is_printed_is_told(tmp_path):
     assert done.stderr.decode().splitlines()[-1].startswith("error: what the command says cannot be written: No space")
 
 
+@pytest.mark.parametrize("work", ["pass", "raise Problem('no')"])
+def test_the_end_of_python_does_not_go_through_all_objects(work):
+    code = f"""
+import atexit, gc, sys
+from vi_simsiam.core.command import run
+from vi_simsiam.core.errors import Problem
+kept = [[i] for i in range(100000)]
+def main():
+    {work}
+atexit.register(lambda: print(len(gc.get_objects()) < 10000 < len(kept)))
+run(main)
+"""
+    assert shell('"$@"', "-c", code).stdout == b"True\n"
+
+
 @pytest.mark.parametrize("arguments", [["params"], ["params", "digits"], ["--help"], ["params", "--help"]])
 def test_the_command_that_prints(arguments):
     for end in ("| true", "| head -1", ">&-"):
