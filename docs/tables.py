@@ -4,6 +4,7 @@ A table stands between two comments, of which the first says what it shows and w
 
     <!-- results results/plot digits -->      every method's main measures, over the seeds
     <!-- claims results/plot digits -->       the claims with their verdicts
+    <!-- verdicts -->                         the claims' verdicts on each data set
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
     <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
@@ -32,7 +33,16 @@ from vi_simsiam.report.runs import Run  # noqa: E402
 from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
-PAGES = ("README.md", "docs/performance.md", "docs/results.md", "docs/scale.md")
+PAGES = (
+    "README.md", "docs/performance.md", "docs/results.md", "docs/results_by_data_set.md", "docs/scale.md",
+    "docs/studies.md",
+)  # fmt: skip
+RUNS = {  # of a table over data sets: where, and which
+    "digits": ("results/plot", "digits"),
+    "CIFAR-10, frozen encoder": ("docs/results/cifar10_lite", "cifar10_lite"),
+    "CIFAR-10": ("docs/results/cifar10_jpeg", "cifar10_jpeg"),
+    "Fashion-MNIST": ("docs/results/fashion_mnist", "fashion_mnist"),
+}
 OWN = "own score"
 # Rows of a table of results; `own score` stands for the score that a method's latent distribution offers.
 MEASURES = (
@@ -65,7 +75,7 @@ def main(arguments: list[str]) -> None:
 def filled(text: str) -> str:
     """A page with every table made anew."""
     return re.sub(
-        r"(<!-- (summary|results|claims|leaderboard|study|quantiles|csv)(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
+        rf"(<!-- ({'|'.join(_TABLES)})(?: (\S+))?(?: (\S+))? -->\n).*?(<!-- end -->)",
         lambda m: m[1] + _TABLES[m[2]](*(part for part in (m[3], m[4]) if part)) + "\n" + m[5],
         text,
         flags=re.DOTALL,
@@ -105,6 +115,20 @@ def claims(folder: str, dataset: str) -> str:
             corrected = row["verdict_holm"] if row["verdict_holm"] != row["verdict"] else "the same"
             decidable = f"±{float(row['decidable']):.3f}" if row["verdict"] == "inconclusive" else ""
             lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} | {corrected} | {decidable} |")
+    return "\n".join(lines)
+
+
+def verdicts() -> str:
+    """A row per claim, a column per data set; in bold a verdict that stands the correction for the number of claims."""
+    found = {}
+    for name, (folder, dataset) in RUNS.items():
+        for row in _csv(ROOT / folder / "claims.csv"):
+            if row["dataset"] == dataset:
+                stands = row["verdict"] == row["verdict_holm"] != "inconclusive"
+                found[row["claim"], name] = f"**{row['verdict']}**" if stands else row["verdict"]
+    lines = ["| claim | " + " | ".join(RUNS) + " |", "|---" * (len(RUNS) + 1) + "|"]
+    for claim in dict.fromkeys(claim for claim, _ in found):
+        lines.append(f"| `{claim}` | " + " | ".join(found.get((claim, name), "-") for name in RUNS) + " |")
     return "\n".join(lines)
 
 
@@ -197,6 +221,7 @@ _TABLES = {
     "summary": summary,
     "results": results,
     "claims": claims,
+    "verdicts": verdicts,
     "leaderboard": leaderboard,
     "study": study,
     "quantiles": quantiles,

@@ -29,7 +29,7 @@ from vi_simsiam.training.history import HISTORY
 
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the work of 224
-# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/results.md).
+# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/studies.md).
 _STEPS, _EPOCHS = 1500, 16
 _BATCH = 64  # photographs, at most
 _PARAMS: dict[str, Any] = {
@@ -51,7 +51,7 @@ _PARAMS: dict[str, Any] = {
         "warmup": 0.3,
         "kappa_input": "features",
         "kappa_hidden": 256,
-        # 4 is no better (docs/results.md); with 16, the root of kappa_hidden, which makes a plain linear output, kappa
+        # 4 is no better (docs/studies.md); with 16, the root of kappa_hidden, which makes a plain linear output, kappa
         # falls before the views agree, and dies.
         "kappa_gain": 1.0,
         "kappa_detach": False,
