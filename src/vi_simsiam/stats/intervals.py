@@ -85,11 +85,13 @@ def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
 class Parts(NamedTuple):
     """What an interval over seeds is made of.
 
-    Args:
+    Attributes:
         estimate: mean over the seeds.
-        below, above: mean distance from a seed's estimate to the bounds of its 95 % interval over test images, >= 0.
+        below: mean distance from a seed's estimate down to the bound of its 95 % interval over test images, >= 0.
+        above: the same, up.
         seeds: standard deviation of the seeds' estimates; 0 of one seed.
-        n: number of seeds that have an estimate. images: mean number of images of one.
+        n: number of seeds that have an estimate.
+        images: mean number of images of one.
     """
 
     estimate: float
