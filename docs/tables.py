@@ -134,7 +134,8 @@ def verdicts() -> str:
 
 TASKS = {
     "errors": "errors, whole images", "errors_on_crops": "errors, crops", "errors_on_corruptions": "errors, corrupted",
-    "retrieval": "wrong neighbours", "lost_information": "an image above its crops", "human_doubt": "human doubt",
+    "retrieval": "wrong neighbours", "lost_information": "an image above its crops",
+    "corruptions_below_clean": "an image above its corruptions", "human_doubt": "human doubt",
     "seed_agreement": "the same order in another seed",
 }  # fmt: skip
 

@@ -24,12 +24,12 @@ GREY, COLOUR = ("brightness", "contrast", "blur", "noise", "occlusion"), ("satur
 
 def write_results(
     root: Path, datasets=("digits",), methods=METHODS, seeds=(0,), images: int = 100, epochs: int = 20,
-    labels: bool = True, name: str = "class", extra: bool = True,
+    labels: bool = True, name: str = "class", extra: bool = True, corruptions: bool = False,
 ) -> list[str]:  # fmt: skip
     """Write everything `plot` reads to `root`/data and `root`/results; returns the runs' names for --runs.
 
     Images named by `name` and a number have labels unless told otherwise; `extra`: also soft labels and another data
-    set, as far as their measures go.
+    set, as far as their measures go; `corruptions`: two, of every second image.
     """
     runs = []
     for dataset in datasets:
@@ -37,7 +37,7 @@ def write_results(
         for method in methods:
             for seed in seeds:
                 run = f"{dataset}/{method}/seed{seed}"
-                _run(root / "results", run, method, seed, label, epochs, extra)
+                _run(root / "results", run, method, seed, label, epochs, extra, corruptions)
                 runs.append(run)
     return runs
 
@@ -62,7 +62,9 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
     return label
 
 
-def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, epochs: int, extra: bool) -> None:
+def _run(
+    results: Path, name: str, method: str, seed: int, label: np.ndarray, epochs: int, extra: bool, corruptions: bool
+) -> None:
     folders = {step: results / step / name for step in ("pretrain", "probe", "uncertainty")}
     for folder in folders.values():
         folder.mkdir(parents=True)
@@ -92,8 +94,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
             out[RIVALS[method]] = np.exp(0.3 * clear)
         return pd.DataFrame(out)
 
-    images = table(np.ones(n), index)
-    images["view_agreement"] = clarity
+    whole = table(np.ones(n), index)
+    images = whole.assign(view_agreement=clarity)
     images["neighbour_correct"] = images["knn_correct"]
     if method == "vi_simsiam":
         images["kappa_view_mean"] = images["kappa"] * np.exp(rng.normal(0, 0.2, n))
@@ -107,16 +109,26 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
         ],
         ignore_index=True,
     )
+    corrupted = whole.iloc[:0].assign(corruption="", severity=0)
+    if corruptions:
+        some = index[::2]
+        parts = {0: whole.iloc[some]} | {s: table(np.full(len(some), 1 - 0.15 * s), some) for s in (1, 3, 5)}
+        corrupted = pd.concat(
+            [rows.assign(corruption=c, severity=s) for c in ("fog", "snow") for s, rows in parts.items()],
+            ignore_index=True,
+        )
     if (label < 0).all():
         judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence", "neighbour_correct"]
-        images, crops, graded = (frame.drop(columns=judged, errors="ignore") for frame in (images, crops, graded))
+        images, crops, graded, corrupted = (
+            frame.drop(columns=judged, errors="ignore") for frame in (images, crops, graded, corrupted)
+        )
     if extra:
         images["label_entropy"] = np.exp(-clarity + rng.normal(0, 0.3, n))
     others = images.loc[:, [c for c in images.columns if c in MEASURED]].head(50) * 0.9
     others = others.assign(dataset="clothes", index=range(len(others)))
     own = [name for name in OWN if name in images]
     tables = {"images": images, "train_images": images[["index", *own]].head(7), "crops": crops, "graded": graded}
-    tables["ood"] = others if extra else others.iloc[:0]
+    tables |= {"corrupted": corrupted, "ood": others if extra else others.iloc[:0]}
     for table_name, frame in tables.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 
@@ -131,6 +143,8 @@ def _run(results: Path, name: str, method: str, seed: int, label: np.ndarray, ep
         measures |= {f"aurc_crop/{s}": _measure(0.3), f"e_aurc_crop/{s}": _measure(0.1)}
         measures |= {f"spearman_crop_area/{s}": _measure(0.5), f"crop_below_whole/{s}": _measure(0.8)}
         measures |= {f"spearman_{a}/{s}": _measure(-0.31 + 0.1 * i) for i, a in enumerate(augmentations)}
+        if corruptions and s in corrupted:
+            measures |= {f"auroc_corrupted_correct/{s}": _measure(0.7), f"corrupted_below_clean/{s}": _measure(0.6)}
         measures |= {f"spearman_gradient_energy/{s}": _measure(0.2), f"spearman_rms_contrast/{s}": _measure(0.01)}
         if extra:
             measures |= {f"ood_auroc_clothes/{s}": _measure(0.4), f"ood_fpr95_clothes/{s}": _measure(0.9)}

@@ -18,11 +18,12 @@ def opened(root, **kwargs):
 
 
 def test_a_row_for_each_task_and_score(tmp_path):
-    runs = opened(tmp_path, methods=("untrained", "vi_simsiam", "dino"), seeds=(0, 1, 2))
+    runs = opened(tmp_path, methods=("untrained", "vi_simsiam", "dino"), seeds=(0, 1, 2), corruptions=True)
     table = leaderboard_table(runs)
     assert tuple(table.columns) == COLUMNS and set(table["dataset"]) == {"digits"}
     assert list(table["task"].unique()) == [
-        "errors", "errors_on_crops", "retrieval", "lost_information", "human_doubt", "other_clothes", SEEDS,
+        "errors", "errors_on_crops", "errors_on_corruptions", "retrieval", "lost_information",
+        "corruptions_below_clean", "human_doubt", "other_clothes", SEEDS,
     ]  # fmt: skip
     ours = [run for run in runs if run.method == "vi_simsiam"]
     row = table.set_index(["task", "method", "score"]).loc["errors_on_crops", "vi_simsiam", "kappa"]
@@ -39,19 +40,21 @@ def test_a_row_for_each_task_and_score(tmp_path):
         assert (rows["best_of_method"] == "yes").any()
 
 
-@pytest.mark.parametrize(
-    "name", ["errors", "errors_on_crops", "retrieval", "lost_information", "human_doubt", "other_clothes"]
-)
+@pytest.mark.parametrize("name", [
+    "errors", "errors_on_crops", "errors_on_corruptions", "retrieval", "lost_information", "corruptions_below_clean",
+    "human_doubt", "other_clothes",
+])  # fmt: skip
 def test_what_is_ranked_is_the_measure(tmp_path, name):
     """The statistics whose images are resampled for the ranks are those of docs/metrics.md."""
-    (run,) = opened(tmp_path, methods=("vae",), images=200)
-    tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood, pd.DataFrame())
+    (run,) = opened(tmp_path, methods=("vae",), images=200, corruptions=True)
+    tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood, run.corrupted)
     found = measure(tables, resamples=500, seed=0)
     (task,) = [task for task in tasks([run]) if task.name == name]
     for score in ("posterior_precision", "knn_density"):
         value, influence = task.images(run, score)
         estimate = found[f"{task.measure}/{score}"]
         assert value == pytest.approx(estimate.estimate)
+        assert len(influence) == (250 if name == "other_clothes" else 200) and influence.sum() == pytest.approx(0)
         width = 2 * 1.96 * np.sqrt(influence @ influence)
         assert width == pytest.approx(estimate.ci_high - estimate.ci_low, rel=0.2)
 
@@ -95,24 +98,22 @@ def test_agreement_of_seeds_by_hand(tmp_path):
 
 
 def test_what_has_no_ranks(tmp_path):
-    """Methods with other seeds cannot be compared; a measure without the images' scores is shown alone."""
+    """Methods with other seeds cannot be compared; a measure that is undefined for one of the seeds is shown alone."""
     runs = opened(tmp_path, methods=("simclr", "dino"), seeds=(0, 1, 2))
-    fewer = leaderboard_table(runs[:-1]).set_index("task").loc["errors_on_crops"]
+    fewer = leaderboard_table(runs[:-1]).set_index("task")
+    assert not {"errors_on_corruptions", "corruptions_below_clean"} & set(fewer.index)  # there are none
+    fewer = fewer.loc["errors_on_crops"]
     assert fewer["rank"].isna().all() and fewer["estimate"].notna().all()
     other = open_runs(["digits/dino/seed0", "digits/dino/seed2", "digits/simclr/seed0", "digits/simclr/seed1"],
                       tmp_path / "data", tmp_path / "results")  # fmt: skip
     assert leaderboard_table(other).set_index("task").loc["errors_on_crops", "rank"].isna().all()
-    for run in runs:
-        run.measures["auroc_corrupted_correct/knn_density"] = {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.8, "n": 9}
-    table = leaderboard_table(runs[::-1]).set_index("task")
-    rows = table.loc["errors_on_corruptions"]
-    assert (
-        rows["estimate"].tolist() == pytest.approx([0.7, 0.7])
-        and rows["rank"].isna().all()
-        and set(rows["best"]) == {""}
-    )
-    unlabelled = leaderboard_table(opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False))
-    assert list(unlabelled["task"].unique()) == ["lost_information"]
+    runs[0].crops["correct"] = True
+    del runs[0].measures["auroc_crop_correct/knn_density"]
+    rows = leaderboard_table(runs[::-1]).set_index(["task", "method", "score"]).loc["errors_on_crops"]
+    assert rows.loc["simclr", "rank"].isna().all() and rows.loc[("simclr", "knn_density"), "seeds"] == 2
+    assert rows.loc[("dino", "knn_density"), "rank"] >= 1
+    unlabelled = opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False, corruptions=True)
+    assert list(leaderboard_table(unlabelled)["task"].unique()) == ["lost_information", "corruptions_below_clean"]
 
 
 def test_seconds_are_those_of_the_records(tmp_path):

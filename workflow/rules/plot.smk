@@ -19,6 +19,7 @@ rule plot:
                 "train_images.parquet",
                 "crops.parquet",
                 "graded.parquet",
+                "corrupted.parquet",
                 "ood.parquet",
                 "neighbours.npy",
                 "metrics.json",

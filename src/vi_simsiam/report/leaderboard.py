@@ -39,7 +39,8 @@ class Task(NamedTuple):
         name: in the table. measure: of a run's metrics.json, before the slash and the score.
         label: for people.
         larger: whether a larger value of the measure is better.
-        images: the measure and its influences from the tables of a run; None: they have no rank.
+        images: the measure and its influences from the tables of a run; None where a run has it not. Of `SEEDS`, which
+            is of several runs together, there is no such function.
     """
 
     name: str
@@ -49,9 +50,9 @@ class Task(NamedTuple):
     images: Callable[[Run, str], Linear | None] | None = None
 
 
-def _judged(table: str, column: str) -> Callable[[Run, str], Linear | None]:
+def _judged(rows_of: Callable[[Run], pd.DataFrame], column: str) -> Callable[[Run, str], Linear | None]:
     def measure(run: Run, score: str) -> Linear | None:
-        rows = outcomes(getattr(run, table), column)
+        rows = outcomes(rows_of(run), column)
         if score not in rows or not len(rows):
             return None
         return influence.auroc(rows[score], rows[column], rows["index"].to_numpy(), len(run.images))
@@ -59,13 +60,16 @@ def _judged(table: str, column: str) -> Callable[[Run, str], Linear | None]:
     return measure
 
 
-def _below_whole(run: Run, score: str) -> Linear | None:
-    parts = run.crops[run.crops["area"] < 1]
-    if score not in parts or not len(parts):
-        return None
-    image = parts["index"].to_numpy()
-    lead = run.images[score].to_numpy()[image] - parts[score].to_numpy()
-    return influence.mean((np.sign(lead) + 1) / 2, image, len(run.images))
+def _below_whole(rows_of: Callable[[Run], pd.DataFrame]) -> Callable[[Run, str], Linear | None]:
+    def measure(run: Run, score: str) -> Linear | None:
+        rows = rows_of(run)
+        if score not in rows or not len(rows):
+            return None
+        image = rows["index"].to_numpy()
+        lead = run.images[score].to_numpy()[image] - rows[score].to_numpy()
+        return influence.mean((np.sign(lead) + 1) / 2, image, len(run.images))
+
+    return measure
 
 
 def _human_doubt(run: Run, score: str) -> Linear | None:
@@ -84,12 +88,29 @@ def _other_images(dataset: str) -> Callable[[Run, str], Linear | None]:
     return measure
 
 
+def _images(run: Run) -> pd.DataFrame:
+    return run.images
+
+
+def _crops(run: Run) -> pd.DataFrame:
+    return run.crops
+
+
+def _parts(run: Run) -> pd.DataFrame:
+    return run.crops[run.crops["area"] < 1]
+
+
+def _changed(run: Run) -> pd.DataFrame:
+    return run.corrupted[run.corrupted["severity"] > 0]
+
+
 _TASKS = (
-    Task("errors", "auroc_correct", "errors", images=_judged("images", "correct")),
-    Task("errors_on_crops", "auroc_crop_correct", "errors on crops", images=_judged("crops", "correct")),
-    Task("errors_on_corruptions", "auroc_corrupted_correct", "errors, corrupted"),
-    Task("retrieval", "r_auroc", "retrieval (R-AUROC)", images=_judged("images", "neighbour_correct")),
-    Task("lost_information", "crop_below_whole", "crops below whole", images=_below_whole),
+    Task("errors", "auroc_correct", "errors", images=_judged(_images, "correct")),
+    Task("errors_on_crops", "auroc_crop_correct", "errors on crops", images=_judged(_crops, "correct")),
+    Task("errors_on_corruptions", "auroc_corrupted_correct", "errors, corrupted", images=_judged(_changed, "correct")),
+    Task("retrieval", "r_auroc", "retrieval (R-AUROC)", images=_judged(_images, "neighbour_correct")),
+    Task("lost_information", "crop_below_whole", "crops below whole", images=_below_whole(_parts)),
+    Task("corruptions_below_clean", "corrupted_below_clean", "corrupted below clean", images=_below_whole(_changed)),
     Task("human_doubt", "spearman_label_entropy", "human doubt", larger=False, images=_human_doubt),
 )
 

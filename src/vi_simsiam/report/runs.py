@@ -23,6 +23,7 @@ _READ = {
         "train_images.parquet",
         "crops.parquet",
         "graded.parquet",
+        "corrupted.parquet",
         "ood.parquet",
         "metrics.json",
         "neighbours.npy",
@@ -78,6 +79,11 @@ class Run:
     def graded(self) -> pd.DataFrame:
         """A row per (test image, augmentation, strength); strength 0 is the untouched image."""
         return _table(self.path("uncertainty", "graded.parquet"))
+
+    @cached_property
+    def corrupted(self) -> pd.DataFrame:
+        """A row per (some test images, corruption, severity), 0 is the untouched image; no rows without corruptions."""
+        return _table(self.path("uncertainty", "corrupted.parquet"))
 
     @property
     def neighbours(self) -> np.ndarray:

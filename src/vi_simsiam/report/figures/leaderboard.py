@@ -70,7 +70,7 @@ def _panel(axes: Axes, table: pd.DataFrame, places: dict[tuple[str, str], float]
 def _scale(measure: str) -> str:
     if "auroc" in measure:
         return "AUROC"
-    return "share" if measure == "crop_below_whole" else "rank correlation"
+    return "share" if "_below_" in measure else "rank correlation"
 
 
 def _ticks(axes: Axes, places: dict[tuple[str, str], float]) -> None:
