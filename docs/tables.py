@@ -57,6 +57,14 @@ STUDIED = (
     "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "auroc_correct/knn_density", "r_auroc/kappa",
     "r_auroc/knn_density", "expected_cosine_mean",
 )  # fmt: skip
+# Of studies that ask something else, by their name.
+STUDIED_IN = {
+    "noise": (
+        f"spearman_crop_area/{OWN}", f"auroc_crop_correct/{OWN}", f"auroc_correct/{OWN}", f"spearman_noise/{OWN}",
+        f"spearman_blur/{OWN}", f"spearman_corruption_gaussian_noise/{OWN}", f"spearman_corruption_shot_noise/{OWN}",
+        f"spearman_corruption_defocus_blur/{OWN}", f"corrupted_below_clean/{OWN}", f"auroc_corrupted_correct/{OWN}",
+    ),
+}  # fmt: skip
 MONITORED = ("knn_top1", "certainty_auroc", "mean_cosine", "expected_cosine", "j_align", "j_uniform", "j_kl")
 
 
@@ -185,12 +193,14 @@ def study(name: str) -> str:
     """A row per variant: mean ± standard deviation over its seeds, or why there is none."""
     table = pd.read_csv(ROOT / f"{name}.csv")
     names = [column for column in table if f"{column} sd" in table]
-    lines = ["| variant | " + " | ".join(f"`{column}`" for column in names) + " |", "|---" * (len(names) + 1) + "|"]
+    which = ["variant", "method"] if table["method"].nunique() > 1 else ["variant"]
+    head = [*which, *(f"`{column}`" for column in names)]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for _, row in table.iterrows():
         cells = [_spread(row[column], row[f"{column} sd"]) for column in names]
         if isinstance(row["stopped"], str):
             cells = [row["stopped"], *[""] * (len(names) - 1)]
-        lines.append(f"| {row['variant']} | " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join([*row[which], *cells]) + " |")
     return "\n".join(lines)
 
 
@@ -233,7 +243,8 @@ _TABLES = {
 def write_study(axes: Path) -> None:
     """Write the .csv beside a study's .yaml: mean and standard deviation over the seeds of each of its variants."""
     about = yaml.safe_load(axes.read_text(encoding="utf-8"))
-    rows = [_studied(variant, method, about["seeds"]) for variant in about["datasets"] for method in about["methods"]]
+    runs = [(variant, method) for variant in about["datasets"] for method in about["methods"]]
+    rows = [_studied(*run, about["seeds"], STUDIED_IN.get(axes.stem, STUDIED)) for run in runs]
     pd.DataFrame(rows).to_csv(axes.with_suffix(".csv"), index=False, float_format="%.4f", lineterminator="\n")
 
 
@@ -244,7 +255,7 @@ def write_epochs(dataset: str, method: str, path: str) -> None:
     mean.to_csv(path, float_format="%.3f", lineterminator="\n")
 
 
-def _studied(variant: str, method: str, seeds: list[int]) -> dict:
+def _studied(variant: str, method: str, seeds: list[int], names: tuple[str, ...]) -> dict:
     out = {"variant": variant, "method": method, "seeds": len(seeds), "stopped": None}
     per_seed = []
     for seed in seeds:
@@ -252,7 +263,12 @@ def _studied(variant: str, method: str, seeds: list[int]) -> dict:
         if not run.path("uncertainty", "metrics.json").exists():
             return out | {"stopped": f"seed {seed}: {_why(variant, method, seed)}"}
         accuracies = {name: run.probe[name] for name in ("knn_top1", "probe_top1")}
-        per_seed.append(accuracies | {name: run.measures[name]["estimate"] for name in STUDIED if name in run.measures})
+        measures = dict(run.measures)
+        for name, value in run.measures.items():
+            measure, _, score = name.partition("/")
+            if score in scores.OWN:
+                measures[f"{measure}/{OWN}"] = value
+        per_seed.append(accuracies | {name: measures[name]["estimate"] for name in names if name in measures})
     for name, values in pd.DataFrame(per_seed).items():
         out |= {name: values.mean(), f"{name} sd": values.std()}
     return out

@@ -91,7 +91,7 @@ def test_parameter_table_belongs_to_the_views(built):
     table = store.view_parameters("train")
     assert list(table.columns) == [
         "index", "view", "crop_top", "crop_left", "crop_height", "crop_width", "crop_area", "flip", "jitter",
-        "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma",
+        "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
     ]  # fmt: skip
     assert np.array_equal(table["index"], np.repeat(np.arange(40), 2))
     assert np.array_equal(table["view"], np.tile([0, 1], 40))

@@ -8,6 +8,7 @@ from vi_simsiam.data.sources.base import ArraySplit, Images
 AUGMENTATION = dict(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
     saturation=0.4, hue=0.1, grey=0.2, blur=0.5, blur_sigma=[0.1, 2.0],
+    noise=0.0, noise_sigma=[0.02, 0.2],
 )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def test_a_frozen_encoder(method, store, gpu, monkeypatch):
 
 # Kernels of a training step of the recipe cifar10, counted on the pretended GPU: of the two views of 32 images (with
 # blur; the same for any batch), and of all else. Who needs fewer lowers the number.
-AUGMENTATION = 173
+AUGMENTATION, NOISE = 173, 54
 KERNELS = {
     "simsiam": 632, "vi_simsiam": 803, "simclr": 595, "dino": 948, "vae": 708, "mcinfonce": 863, "temperature": 653,
     "concentration": 673, "exponential": 718,
@@ -163,6 +163,19 @@ def test_no_views_need_more_kernels_than_they_did(fresh):
         seen.clear()
         assert len(list(views.epoch(1))) == 2
     assert sum(seen.kernels.values()) / 2 <= AUGMENTATION
+
+
+def test_noise_costs_those_who_ask_for_it(fresh):
+    def seen_of(probability):
+        augmentation = AugmentationParams(**fresh.augmentation | {"noise": probability})
+        with pretended_gpu() as seen:
+            views = ViewBatches(fresh, Views(augmentation, fresh.size, fresh.channels), 32, 0, GPU)
+            seen.clear()
+            assert len(list(views.epoch(1))) == 2
+        assert not seen.waits
+        return sum(seen.kernels.values()) / 2
+
+    assert seen_of(0.0) + 20 < seen_of(0.5) <= seen_of(0.0) + NOISE
 
 
 def number_in_the_loop(patch):

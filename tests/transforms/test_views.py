@@ -22,9 +22,11 @@ from vi_simsiam.transforms.views import ViewParameters, Views
 
 FULL = dict(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
-    saturation=0.4, hue=0.1, grey=0.2, blur=0.5, blur_sigma=[0.1, 2.0],
+    saturation=0.4, hue=0.1, grey=0.2, blur=0.5, blur_sigma=[0.1, 2.0], noise=0.5, noise_sigma=[0.02, 0.2],
 )  # fmt: skip
-NOTHING = FULL | dict(crop_scale=[1.0, 1.0], crop_ratio=[1.0, 1.0], flip=0.0, jitter=0.0, grey=0.0, blur=0.0)
+NOTHING = FULL | dict(
+    crop_scale=[1.0, 1.0], crop_ratio=[1.0, 1.0], flip=0.0, jitter=0.0, grey=0.0, blur=0.0, noise=0.0
+)  # fmt: skip
 
 
 def augmentation(base=FULL, **changes):
@@ -62,7 +64,28 @@ def reference(image, parameters, i, size, kernel):
         x = F.rgb_to_grayscale(x, num_output_channels=3)
     if p.blur_sigma[i] > 0:
         x = F.gaussian_blur(x, [kernel, kernel], [float(p.blur_sigma[i])] * 2)
-    return F.hflip(x) if p.flip[i] else x
+    x = F.hflip(x) if p.flip[i] else x
+    if p.noise_sigma[i] > 0:
+        noise = by_hand(int(p.noise_seed[i]), x.numel()).reshape(x.shape)
+        x = (x + float(p.noise_sigma[i]) * torch.from_numpy(noise)).clamp(0, 1).float()
+    return x
+
+
+def by_hand(seed, count):
+    """The normal numbers of a seed: unsigned 32-bit numbers as numpy has them, then float64."""
+
+    def mixed(x):
+        x = np.asarray(x, np.uint32)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+            x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
+        return x ^ (x >> np.uint32(16))
+
+    half = (count + 1) // 2
+    with np.errstate(over="ignore"):
+        bits = mixed(mixed(seed + 2**24) ^ mixed(np.arange(2 * half)))
+    uniform = ((bits >> np.uint32(8)) + 0.5) / 2**24
+    radius, angle = np.sqrt(-2 * np.log(uniform[:half])), 2 * np.pi * uniform[half:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
 
 
 def references(images, parameters, views):
@@ -108,7 +131,10 @@ def test_whole_chain_equals_torchvision(applied, height, width, size, channels):
     dict(jitter=0.5, brightness=0.0, contrast=0.4, saturation=0.0, hue=0.2),
     dict(grey=0.5),
     dict(blur=0.5, blur_sigma=[0.1, 5.0]),
-], ids=["crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur"])  # fmt: skip
+    dict(noise=0.5, noise_sigma=[0.01, 1.0]),
+], ids=[
+    "crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur", "noise",
+])  # fmt: skip
 @pytest.mark.parametrize("channels", [3, 1])
 def test_each_operation_equals_torchvision(applied, only, channels):
     images = photos(48, 32, 32, channels)
@@ -126,6 +152,7 @@ recipes = st.fixed_dictionaries({
     "contrast": st.sampled_from([0.0, 0.4]), "saturation": st.sampled_from([0.0, 0.4]),
     "hue": st.sampled_from([0.0, 0.1, 0.5]), "grey": st.sampled_from([0.0, 0.2, 1.0]),
     "blur": st.sampled_from([0.0, 0.5]), "blur_sigma": st.sampled_from([[1e-6, 1e-6], [0.1, 5.0]]),
+    "noise": st.sampled_from([0.0, 0.5]), "noise_sigma": st.sampled_from([[1e-6, 1e-6], [0.1, 1.0]]),
 })  # fmt: skip
 
 
@@ -147,6 +174,20 @@ def test_nothing_asked_nothing_changed(applied):
     result = applied(views, images, views.draw(8, 32, 32, Generators(0)))
     assert torch.equal(to_uint8(result), images)
     torch.testing.assert_close(result, images.permute(0, 3, 1, 2) / 255, rtol=0, atol=1e-6)
+
+
+def test_noise_leaves_the_other_views_to_the_bit(applied):
+    images = photos(64, 32, 32, 3)
+
+    def made(probability):
+        views = Views(augmentation(noise=probability), 32)
+        parameters = views.draw(64, 32, 32, Generators(3))
+        return applied(views, images, parameters).clamp(0, 1), parameters.noise_sigma > 0
+
+    (without, none), (some, noisy) = made(0.0), made(0.5)
+    assert not none.any() and 10 < noisy.sum() < 54
+    assert torch.equal(some[~noisy], without[~noisy])
+    assert ((some - without)[noisy].flatten(1).std(1) > 0.01).all()
 
 
 def test_hue_of_every_colour(applied):
@@ -297,26 +338,34 @@ def test_colours_are_distributed_as_torchvisions():
     assert len(counts) == 24 and stats.chisquare(counts).pvalue > 0.01
 
 
-@pytest.mark.parametrize("name,probability", [("flip", 0.5), ("jitter", 0.8), ("grey", 0.2), ("blur", 0.5)])
+@pytest.mark.parametrize(
+    "name,probability", [("flip", 0.5), ("jitter", 0.8), ("grey", 0.2), ("blur", 0.5), ("noise", 0.3)]
+)
 def test_probabilities(name, probability):
-    ours = Views(augmentation(**{name: probability}), 32).draw(N, 32, 32, Generators("probability"))
-    applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
-    assert stats.binomtest(int(applied.sum()), N, probability).pvalue > 0.01
-    for never_or_always in (0.0, 1.0):
-        ours = Views(augmentation(**{name: never_or_always}), 32).draw(N, 32, 32, Generators("probability"))
-        applied = ours.blur_sigma > 0 if name == "blur" else getattr(ours, name)
-        assert (applied == bool(never_or_always)).all()
+    def applied(probability):
+        ours = Views(augmentation(**{name: probability}), 32).draw(N, 32, 32, Generators("probability"))
+        return getattr(ours, f"{name}_sigma") > 0 if name in ("blur", "noise") else getattr(ours, name)
+
+    assert stats.binomtest(int(applied(probability).sum()), N, probability).pvalue > 0.01
+    assert not applied(0.0).any() and applied(1.0).all()
 
 
-def test_blur_widths_are_uniform():
-    sigma = Views(augmentation(blur=1.0), 32).draw(N, 32, 32, Generators("blur")).blur_sigma
-    assert stats.kstest(sigma.numpy(), stats.uniform(0.1, 1.9).cdf).pvalue > 0.01
+@pytest.mark.parametrize("name,low,high", [("blur", 0.1, 2.0), ("noise", 0.02, 0.2)])
+def test_widths_are_uniform(name, low, high):
+    sigma = getattr(Views(augmentation(**{name: 1.0}), 32).draw(N, 32, 32, Generators(name)), f"{name}_sigma")
+    assert stats.kstest(sigma.numpy(), stats.uniform(low, high - low).cdf).pvalue > 0.01
+
+
+def test_seeds_of_noise_are_uniform():
+    seeds = Views(augmentation(), 32).draw(N, 32, 32, Generators("seeds")).noise_seed
+    assert seeds.min() >= 0 and stats.kstest(seeds.numpy(), stats.uniform(0, 2**24).cdf).pvalue > 0.01
 
 
 def test_draws_of_different_augmentations_are_independent():
     p = Views(augmentation(), 32).draw(N, 32, 32, Generators("independent"))
     on = p.jitter
     columns = [p.crop_area, p.crop_top, p.crop_left, p.flip, p.brightness, p.contrast, p.hue, p.grey, p.blur_sigma]
+    columns += [p.noise_sigma, p.noise_seed]
     r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
     assert np.abs(r - np.eye(len(r))).max() < 0.6  # top and left depend on the size; nothing else is strong
     del columns[1:3]
@@ -337,6 +386,7 @@ def test_same_generator_same_draw_and_one_change_leaves_the_others():
 
 COLUMNS = {
     "crop": ("crop_top", "crop_left", "crop_height", "crop_width", "crop_area"), "blur": ("blur_sigma",),
+    "noise": ("noise_sigma", "noise_seed"),
     **{name: (name,) for name in ("flip", "jitter", "brightness", "contrast", "saturation", "hue", "grey", "order")},
 }  # fmt: skip
 
@@ -344,7 +394,7 @@ COLUMNS = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_an_augmentation_draws_from_the_generator_of_its_name_alone(name):
     """With another generator under one name, what this name draws is another, and nothing else."""
-    views = Views(augmentation(jitter=1.0, blur=1.0), 32)
+    views = Views(augmentation(jitter=1.0, blur=1.0, noise=1.0), 32)
     if name == "jitter":
         views = Views(augmentation(jitter=0.5, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0), 32)
     generators = Generators("own name")
@@ -384,6 +434,7 @@ def test_table_has_the_columns_and_types_of_the_parameter_table():
         "crop_top": "int64", "crop_left": "int64", "crop_height": "int64", "crop_width": "int64",
         "crop_area": "float32", "flip": "bool", "jitter": "bool", "brightness": "float32", "contrast": "float32",
         "saturation": "float32", "hue": "float32", "grey": "bool", "blur_sigma": "float32",
+        "noise_sigma": "float32",
     }  # fmt: skip
     assert all(column.shape == (5,) for column in table.values())
 

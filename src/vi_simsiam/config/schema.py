@@ -81,6 +81,8 @@ class AugmentationParams(Section):
     grey: Share
     blur: Share
     blur_sigma: number_range(Positive)
+    noise: Share = 0.0  # stores of earlier versions do not say
+    noise_sigma: number_range(PositiveShare) = Field(default=[0.02, 0.2])
 
 
 class CacheViewsParams(Section):

@@ -2,6 +2,7 @@
 
 As in SimSiam: random resized crop, colour jitter, grey, blur, flip, with the distributions of torchvision's
 RandomResizedCrop, RandomApply(ColorJitter), RandomGrayscale, RandomApply(GaussianBlur) and RandomHorizontalFlip.
+Not SimSiam's, and off unless asked for: Gaussian noise, after all of these.
 Drawing and applying are two steps: `Views.draw` gives numbers, and `Views.apply` is a function of images and
 numbers alone. `cache_views` stores the result of both, training may call them for every batch.
 """
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.transforms.colour import JitterGroups, grey_, jitter_, luma
+from vi_simsiam.transforms.noise import SEEDS, with_noise
 from vi_simsiam.transforms.spatial import blur, crop_resize
 
 _TRIES = 10  # of a crop that fits, before torchvision takes a central one
+_ROWS = 9  # of `ViewNumbers.table` before those of the colour jitter
 _CACHED = 1 << 17  # pixels of the views that a CPU makes at once, so that their planes stay in its cache
 
 
@@ -28,7 +31,8 @@ class ViewParameters:
 
     Crop positions and sizes are in pixels of the source image, `crop_area` is the crop's share of its area in
     (0, 1]. What was not applied to a view stands at the value that changes nothing: 1 for the factors of
-    brightness, contrast and saturation, 0 for hue (turns, -0.5..0.5) and blur_sigma (pixels of the view).
+    brightness, contrast and saturation, 0 for hue (turns, -0.5..0.5), blur_sigma (pixels of the view) and noise_sigma
+    (pixel values in [0, 1]).
     """
 
     crop_top: Tensor  # int64
@@ -44,6 +48,8 @@ class ViewParameters:
     hue: Tensor
     grey: Tensor  # bool
     blur_sigma: Tensor  # float32
+    noise_sigma: Tensor  # float32
+    noise_seed: Tensor  # int64, of `noise.with_noise`
     order: Tensor  # int64; a row lists brightness 0, contrast 1, saturation 2, hue 3 as they are applied
 
     def __len__(self) -> int:
@@ -60,23 +66,26 @@ class ViewParameters:
         return ViewParameters(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
     def table(self) -> dict[str, np.ndarray]:
-        """The columns of the parameter table, without `order`; row i is view i."""
-        return {field.name: getattr(self, field.name).numpy() for field in fields(self) if field.name != "order"}
+        """The columns of the parameter table, without `noise_seed` and `order`; row i is view i."""
+        names = [field.name for field in fields(self) if field.name not in ("noise_seed", "order")]
+        return {name: getattr(self, name).numpy() for name in names}
 
 
 class ViewNumbers(NamedTuple):
     """`ViewParameters` as a GPU wants them: one tensor, and which operations there are, known to the CPU.
 
     Attributes:
-        table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, and those of the colour jitter.
+        table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, noise_sigma, noise_seed, and those
+            of the colour jitter.
         reduces: whether a crop may be larger than its view.
-        greys, blurs: whether any view is.
+        greys, blurs, noises: whether any view is grey, is blurred, has noise.
     """
 
     table: Tensor
     reduces: bool
     greys: bool
     blurs: bool
+    noises: bool
 
     def pinned(self) -> "ViewNumbers":
         """In memory from which a copy to a GPU does not wait for the work that the GPU still has to do."""
@@ -124,7 +133,8 @@ class Views:
 
         top, left, h, w = _crops(uniform("crop", 2 * _TRIES + 2), height, width, a.crop_scale, a.crop_ratio)
         jitter = uniform("jitter") < a.jitter
-        blur, sigma = uniform("blur", 2).unbind(1)
+        blur, blur_sigma = uniform("blur", 2).unbind(1)
+        noise, noise_sigma, noise_seed = uniform("noise", 3).unbind(1)
 
         return ViewParameters(
             crop_top=top, crop_left=left, crop_height=h, crop_width=w,
@@ -136,7 +146,9 @@ class Views:
             saturation=factor("saturation", a.saturation if colour else 0.0),
             hue=torch.where(jitter, _uniform(-a.hue, a.hue, uniform("hue")), 0.0).to(torch.float32) * colour,
             grey=(uniform("grey") < a.grey) & colour,
-            blur_sigma=torch.where(blur < a.blur, _uniform(*a.blur_sigma, sigma), 0.0).to(torch.float32),
+            blur_sigma=torch.where(blur < a.blur, _uniform(*a.blur_sigma, blur_sigma), 0.0).to(torch.float32),
+            noise_sigma=torch.where(noise < a.noise, _uniform(*a.noise_sigma, noise_sigma), 0.0).to(torch.float32),
+            noise_seed=(noise_seed * SEEDS).long(),
             order=uniform("order", 4).argsort(1),
         )  # fmt: skip
 
@@ -158,22 +170,24 @@ class Views:
             return self.apply_numbers(images, self.numbers(parameters).pinned().to(images.device))
         size, p = self.size, parameters
         jitter = _jitter(p)
-        # Views of a group lie side by side, the grey ones last, so that all operations but blur work on slices.
+        # Views of a group lie side by side, the grey ones last, so that operations but blur and noise work on slices.
         rows = (2 * jitter.group + p.grey).argsort(stable=True)
         numbers = torch.cat([_table(p), jitter.numbers])[:, rows]
         reduces = self._reduces(p)
-        group, grey, blurred = jitter.group[rows], p.grey[rows], p.blur_sigma[rows] > 0
+        group, grey, blurred, noisy = jitter.group[rows], p.grey[rows], p.blur_sigma[rows] > 0, p.noise_sigma[rows] > 0
         out = torch.empty(n, channels, size, size)
         for first, last in _runs(group, most=max(1, _CACHED // size**2)):
             number = numbers[:, first:last]
             source = images.index_select(0, rows[first:last])
             views = crop_resize(source, number[:4], size, flip=number[4].bool(), reduces=reduces)
             planes = views.transpose(0, 1)
-            jitter.run_(int(group[first]), planes, number[7:])
+            jitter.run_(int(group[first]), planes, number[_ROWS:])
             if count := int(grey[first:last].sum()):
                 grey_(planes[:, -count:])
             if len(chosen := blurred[first:last].nonzero().squeeze(1)):
                 views[chosen] = blur(views[chosen], number[6, chosen], self.blur_kernel)
+            if len(chosen := noisy[first:last].nonzero().squeeze(1)):
+                views[chosen] = with_noise(views[chosen], *number[7:_ROWS, chosen])
             out[rows[first:last]] = views
         return out
 
@@ -181,7 +195,8 @@ class Views:
         """What `apply_numbers` needs of the parameters, on the CPU."""
         p = parameters
         table = torch.cat([_table(p), _jitter(p).in_one_sequence()])
-        return ViewNumbers(table, self._reduces(p), greys=bool(p.grey.any()), blurs=bool((p.blur_sigma > 0).any()))
+        blurs, noises = (bool((sigma > 0).any()) for sigma in (p.blur_sigma, p.noise_sigma))
+        return ViewNumbers(table, self._reduces(p), bool(p.grey.any()), blurs, noises)
 
     @torch.no_grad()
     def apply_numbers(self, images: Tensor, numbers: ViewNumbers) -> Tensor:
@@ -194,20 +209,23 @@ class Views:
             images: (n, H, W, C), as for `apply`.
             numbers: of n views, on the device of `images`.
         """
-        flip, grey, sigma = numbers.table[4:7]
+        flip, grey, blur_sigma, noise_sigma, noise_seed = numbers.table[4:_ROWS]
         views = crop_resize(images, numbers.table[:4], self.size, flip=flip.bool(), reduces=numbers.reduces)
-        jitter_(views.transpose(0, 1), numbers.table[7:])
+        jitter_(views.transpose(0, 1), numbers.table[_ROWS:])
         if numbers.greys:
             views = torch.where(grey.bool()[:, None, None, None], luma(views.transpose(0, 1))[:, None], views)
-        return blur(views, sigma, self.blur_kernel) if numbers.blurs else views
+        if numbers.blurs:
+            views = blur(views, blur_sigma, self.blur_kernel)
+        return with_noise(views, noise_sigma, noise_seed) if numbers.noises else views
 
     def _reduces(self, parameters: ViewParameters) -> bool:
         return bool((torch.maximum(parameters.crop_height, parameters.crop_width) > self.size).any())
 
 
 def _table(p: ViewParameters) -> Tensor:
-    """(7, n) float32: the first rows of `ViewNumbers.table`."""
-    columns = p.crop_top, p.crop_left, p.crop_height, p.crop_width, p.flip, p.grey, p.blur_sigma
+    """(_ROWS, n) float32: the first rows of `ViewNumbers.table`."""
+    crop = p.crop_top, p.crop_left, p.crop_height, p.crop_width
+    columns = *crop, p.flip, p.grey, p.blur_sigma, p.noise_sigma, p.noise_seed
     return torch.stack([column.to(torch.float32) for column in columns])
 
 

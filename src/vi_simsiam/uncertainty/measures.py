@@ -12,7 +12,9 @@ from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
 from vi_simsiam.uncertainty import scores
 
 # What is drawn for an augmented view. Those that do not vary in the data give no measure.
-AUGMENTATIONS = ("crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma")
+AUGMENTATIONS = (
+    "crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
+)  # fmt: skip
 # Properties of a whole image that its score is ranked against, where they are known.
 PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 

@@ -56,7 +56,7 @@ class Encoder:
             "encoder": feature_cache.digest(model),
             "images": asdict(images),
             "views": VIEWS,
-            "augmentation": AUGMENTATION.model_dump(),
+            "augmentation": AUGMENTATION.model_dump(exclude_defaults=True),  # what came later changes nothing here
             "seed": seed,
             "versions": versions(),
         }

@@ -1,0 +1,56 @@
+"""Study files: their parameters are sound, and their tables show the runs' numbers."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import tables
+from helpers.plot_inputs import write_results
+from helpers.project import ROOT
+from helpers.small import SHIPPED
+from vi_simsiam.config.loading import check, merged, resolve
+from vi_simsiam.report.runs import open_runs
+
+
+@pytest.mark.parametrize("study", sorted(ROOT.glob("studies/*.yaml")), ids=lambda path: path.stem)
+def test_parameters_are_sound(study):
+    params = merged(SHIPPED, yaml.safe_load(study.read_text(encoding="utf-8")))
+    check(params, study.name)
+    for dataset in params["datasets"]:
+        assert resolve(params, "cache_views", dataset)["evaluate_on"] == "validation"
+
+
+def test_the_study_of_noise_differs_by_noise_and_blur_alone():
+    params = merged(SHIPPED, yaml.safe_load((ROOT / "studies/noise.yaml").read_text(encoding="utf-8")))
+    for base, variants in {"plain": ("noise", "blur", "noise_blur"), "scratch_plain": ("scratch_noise_blur",)}.items():
+        plain = resolve(params, "cache_views", base)
+        for name in variants:
+            changed = {part: 0.5 for part in ("noise", "blur") if part in name}
+            assert resolve(params, "cache_views", name) == merged(plain, {"augmentation": changed})
+            for step in ("pretrain", "probe", "uncertainty"):
+                assert resolve(params, step, name) == resolve(params, step, base)
+        assert len(resolve(params, "uncertainty", base)["corruptions"]["names"]) == 14
+
+
+def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
+    axes = {"datasets": ["plain", "noise"], "methods": ["vi_simsiam", "concentration"], "seeds": [0, 1]}
+    names = write_results(tmp_path, axes["datasets"], axes["methods"], axes["seeds"], corruptions=True)
+    runs = [run for run in open_runs(names, tmp_path / "data", tmp_path / "results") if run.dataset == "noise"]
+    axes["datasets"].append("absent")
+    monkeypatch.chdir(tmp_path)
+    Path("noise.yaml").write_text(yaml.safe_dump(axes), encoding="utf-8")
+    tables.write_study(Path("noise.yaml"))
+    found = pd.read_csv("noise.csv").set_index(["variant", "method"])
+    assert list(found.index) == [(variant, method) for variant in axes["datasets"] for method in axes["methods"]]
+    for method, score in (("vi_simsiam", "kappa"), ("concentration", "concentration")):
+        row, seeds = found.loc[("noise", method)], [run for run in runs if run.method == method]
+        accuracy = pd.Series([run.probe["knn_top1"] for run in seeds])
+        assert row["knn_top1"] == pytest.approx(accuracy.mean(), abs=1e-4)
+        assert row["knn_top1 sd"] == pytest.approx(accuracy.std(), abs=1e-4)
+        for measure in ("auroc_correct", "spearman_noise", "corrupted_below_clean"):
+            assert row[f"{measure}/own score"] == pytest.approx(seeds[0].measures[f"{measure}/{score}"]["estimate"])
+    lines = tables.study(str(tmp_path / "noise")).splitlines()
+    assert lines[0].startswith("| variant | method | `knn_top1` | ") and len(lines) == 8
+    assert lines[5].startswith("| noise | concentration | 0.") and lines[6].startswith("| absent | vi_simsiam | seed 0")
