@@ -9,7 +9,7 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- study studies/digits -->             the table of a study, from its .csv
     <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
     <!-- leaderboard results/plot digits -->  by task, which certainty scores are not worse than the best
-    <!-- csv benchmarks/memory.csv -->        a file as it is
+    <!-- csv benchmarks/results.csv AVX2 -->  a file as it is, or its rows of a machine
     <!-- end -->
 
 `python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study, and
@@ -221,9 +221,10 @@ def quantiles(folder: str, dataset: str) -> str:
     return "\n".join(lines)
 
 
-def table(path: str) -> str:
-    """A .csv file, without the column `machine`, which the text names."""
-    rows = [{name: cell for name, cell in row.items() if name != "machine"} for row in _csv(ROOT / path)]
+def table(path: str, machine: str = "") -> str:
+    """A .csv file, or its rows of a machine whose name has this word, which the text names."""
+    of_it = [row for row in _csv(ROOT / path) if machine in row.get("machine", "")]
+    rows = [{name: cell for name, cell in row.items() if name != "machine"} for row in of_it]
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
