@@ -244,7 +244,7 @@ _TABLES = {
 def write_study(axes: Path) -> None:
     """Write the .csv beside a study's .yaml: mean and standard deviation over the seeds of each of its variants."""
     about = yaml.safe_load(axes.read_text(encoding="utf-8"))
-    runs = [(variant, method) for variant in about["datasets"] for method in about["methods"]]
+    runs = [(variant, method) for variant in about["recipes"] for method in about["methods"]]
     rows = [_studied(*run, about["seeds"], STUDIED_IN.get(axes.stem, STUDIED)) for run in runs]
     pd.DataFrame(rows).to_csv(axes.with_suffix(".csv"), index=False, float_format="%.4f", lineterminator="\n")
 

@@ -38,12 +38,12 @@ def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     axes = {"datasets": ["plain", "noise"], "methods": ["vi_simsiam", "concentration"], "seeds": [0, 1]}
     names = write_results(tmp_path, axes["datasets"], axes["methods"], axes["seeds"], corruptions=True)
     runs = [run for run in open_runs(names, tmp_path / "data", tmp_path / "results") if run.dataset == "noise"]
-    axes["datasets"].append("absent")
+    axes["recipes"] = {variant: {} for variant in [*axes["datasets"], "absent"]}
     monkeypatch.chdir(tmp_path)
-    Path("noise.yaml").write_text(yaml.safe_dump(axes), encoding="utf-8")
+    Path("noise.yaml").write_text(yaml.safe_dump(axes, sort_keys=False), encoding="utf-8")
     tables.write_study(Path("noise.yaml"))
     found = pd.read_csv("noise.csv").set_index(["variant", "method"])
-    assert list(found.index) == [(variant, method) for variant in axes["datasets"] for method in axes["methods"]]
+    assert list(found.index) == [(variant, method) for variant in axes["recipes"] for method in axes["methods"]]
     for method, score in (("vi_simsiam", "kappa"), ("concentration", "concentration")):
         row, seeds = found.loc[("noise", method)], [run for run in runs if run.method == method]
         accuracy = pd.Series([run.probe["knn_top1"] for run in seeds])
