@@ -12,9 +12,7 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- csv benchmarks/results.csv AVX2 -->  a file as it is, or its rows of a machine
     <!-- end -->
 
-`python docs/tables.py study studies/digits.yaml` makes such a .csv from the results of a study, and
-`python docs/tables.py epochs cifar10_jpeg vi_simsiam FILE` the means over the seeds of what was monitored while
-training. A test compares the pages with what this script would write.
+`study.py` makes a study's .csv. A test compares the pages with what this script would write.
 """
 
 import csv
@@ -24,12 +22,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from vi_simsiam.report.runs import Run  # noqa: E402
 from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
@@ -52,29 +48,9 @@ MEASURES = (
     "auroc_correct/knn_density", "auroc_correct/probe_confidence", f"r_auroc/{OWN}", "r_auroc/knn_density",
     f"e_aurc/{OWN}", "e_aurc/probe_confidence", "spearman_view_agreement/kappa", "expected_cosine_mean",
 )  # fmt: skip
-STUDIED = (
-    "crop_knn_top1", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_crop_correct/crop_area",
-    "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "auroc_correct/knn_density", "r_auroc/kappa",
-    "r_auroc/knn_density", "expected_cosine_mean",
-)  # fmt: skip
-# Of studies that ask something else, by their name.
-STUDIED_IN = {
-    "noise": (
-        f"spearman_crop_area/{OWN}", f"auroc_crop_correct/{OWN}", f"auroc_correct/{OWN}", f"spearman_noise/{OWN}",
-        f"spearman_blur/{OWN}", f"spearman_corruption_gaussian_noise/{OWN}", f"spearman_corruption_shot_noise/{OWN}",
-        f"spearman_corruption_defocus_blur/{OWN}", f"corrupted_below_clean/{OWN}", f"auroc_corrupted_correct/{OWN}",
-    ),
-}  # fmt: skip
-MONITORED = ("knn_top1", "certainty_auroc", "mean_cosine", "expected_cosine", "j_align", "j_uniform", "j_kl")
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["study"]:
-        write_study(Path(arguments[1]))
-        return
-    if arguments[:1] == ["epochs"]:
-        write_epochs(*arguments[1:])
-        return
+def main() -> None:
     for name in PAGES:
         page = ROOT / name
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
@@ -101,10 +77,8 @@ def results(folder: str, dataset: str) -> str:
     found: dict[tuple[str, str], list[Estimate]] = {}
     for row in rows:
         values = Estimate(*(float(row[name]) for name in Estimate._fields))
-        measure, _, score = row["measure"].partition("/")
-        found.setdefault((row["method"], row["measure"]), []).append(values)
-        if score in scores.OWN:
-            found.setdefault((row["method"], f"{measure}/{OWN}"), []).append(values)
+        for name in names(row["measure"]):
+            found.setdefault((row["method"], name), []).append(values)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
     for measure in MEASURES:
@@ -112,6 +86,12 @@ def results(folder: str, dataset: str) -> str:
         if set(cells) != {"-"}:
             lines.append(f"| `{measure}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def names(measure: str) -> list[str]:
+    """A measure, and its name with `own score` where its score is one that a method's latent distribution offers."""
+    kind, _, score = measure.partition("/")
+    return [measure, f"{kind}/{OWN}"] if score in scores.OWN else [measure]
 
 
 def claims(folder: str, dataset: str) -> str:
@@ -192,14 +172,14 @@ def _ranks(row: dict[str, str]) -> str:
 def study(name: str) -> str:
     """A row per variant: mean ± standard deviation over its seeds, or why there is none."""
     table = pd.read_csv(ROOT / f"{name}.csv")
-    names = [column for column in table if f"{column} sd" in table]
+    measures = [column for column in table if f"{column} sd" in table]
     which = ["variant", "method"] if table["method"].nunique() > 1 else ["variant"]
-    head = [*which, *(f"`{column}`" for column in names)]
+    head = [*which, *(f"`{column}`" for column in measures)]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for _, row in table.iterrows():
-        cells = [_spread(row[column], row[f"{column} sd"]) for column in names]
+        cells = [_spread(row[column], row[f"{column} sd"]) for column in measures]
         if isinstance(row["stopped"], str):
-            cells = [row["stopped"], *[""] * (len(names) - 1)]
+            cells = [row["stopped"], *[""] * (len(measures) - 1)]
         lines.append("| " + " | ".join([*row[which], *cells]) + " |")
     return "\n".join(lines)
 
@@ -241,47 +221,6 @@ _TABLES = {
 }
 
 
-def write_study(axes: Path) -> None:
-    """Write the .csv beside a study's .yaml: mean and standard deviation over the seeds of each of its variants."""
-    about = yaml.safe_load(axes.read_text(encoding="utf-8"))
-    runs = [(variant, method) for variant in about["recipes"] for method in about["methods"]]
-    rows = [_studied(*run, about["seeds"], STUDIED_IN.get(axes.stem, STUDIED)) for run in runs]
-    pd.DataFrame(rows).to_csv(axes.with_suffix(".csv"), index=False, float_format="%.4f", lineterminator="\n")
-
-
-def write_epochs(dataset: str, method: str, path: str) -> None:
-    """Write means over the seeds of columns of the histories, for the epochs that have a k-NN accuracy."""
-    histories = [pd.read_csv(file) for file in sorted(Path("results/pretrain", dataset, method).glob("*/history.csv"))]
-    mean = pd.concat(histories).groupby("epoch").mean().dropna(subset="knn_top1")[list(MONITORED)]
-    mean.to_csv(path, float_format="%.3f", lineterminator="\n")
-
-
-def _studied(variant: str, method: str, seeds: list[int], names: tuple[str, ...]) -> dict:
-    out = {"variant": variant, "method": method, "seeds": len(seeds), "stopped": None}
-    per_seed = []
-    for seed in seeds:
-        run = Run(variant, method, seed, Path("data/cache_views"), Path("results"))
-        if not run.path("uncertainty", "metrics.json").exists():
-            return out | {"stopped": f"seed {seed}: {_why(variant, method, seed)}"}
-        accuracies = {name: run.probe[name] for name in ("knn_top1", "probe_top1")}
-        measures = dict(run.measures)
-        for name, value in run.measures.items():
-            measure, _, score = name.partition("/")
-            if score in scores.OWN:
-                measures[f"{measure}/{OWN}"] = value
-        per_seed.append(accuracies | {name: measures[name]["estimate"] for name in names if name in measures})
-    for name, values in pd.DataFrame(per_seed).items():
-        out |= {name: values.mean(), f"{name} sd": values.std()}
-    return out
-
-
-def _why(variant: str, method: str, seed: int) -> str:
-    """What the log of a training that gave no result says."""
-    log = Path(f"logs/pretrain/{variant}/{method}/seed{seed}.log")
-    found = re.search(r"error: (.*?)[:.] ", log.read_text(encoding="utf-8")) if log.exists() else None
-    return found[1] if found else "not run"
-
-
 def _csv(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -304,4 +243,4 @@ def _spread(mean: float, deviation: float) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import study
 import tables
 from helpers.plot_inputs import write_results
 from helpers.project import ROOT
@@ -14,10 +15,10 @@ from vi_simsiam.config.loading import check, merged, resolve
 from vi_simsiam.report.runs import open_runs
 
 
-@pytest.mark.parametrize("study", sorted(ROOT.glob("studies/*.yaml")), ids=lambda path: path.stem)
-def test_parameters_are_sound(study):
-    params = merged(SHIPPED, yaml.safe_load(study.read_text(encoding="utf-8")))
-    check(params, study.name)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("studies/*.yaml")), ids=lambda path: path.stem)
+def test_parameters_are_sound(path):
+    params = merged(SHIPPED, yaml.safe_load(path.read_text(encoding="utf-8")))
+    check(params, path.name)
     for dataset in params["datasets"]:
         assert resolve(params, "cache_views", dataset)["evaluate_on"] == "validation"
 
@@ -41,7 +42,7 @@ def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     axes["recipes"] = {variant: {} for variant in [*axes["datasets"], "absent"]}
     monkeypatch.chdir(tmp_path)
     Path("noise.yaml").write_text(yaml.safe_dump(axes, sort_keys=False), encoding="utf-8")
-    tables.write_study(Path("noise.yaml"))
+    study.write_study(Path("noise.yaml"))
     found = pd.read_csv("noise.csv").set_index(["variant", "method"])
     assert list(found.index) == [(variant, method) for variant in axes["recipes"] for method in axes["methods"]]
     for method, score in (("vi_simsiam", "kappa"), ("concentration", "concentration")):
