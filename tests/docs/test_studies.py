@@ -1,5 +1,6 @@
 """Study files: their parameters are sound, and their tables show the runs' numbers."""
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +24,17 @@ def test_parameters_are_sound(path):
         assert resolve(params, "cache_views", dataset)["evaluate_on"] == "validation"
 
 
+def test_no_two_studies_share_a_name():
+    """A variant's name is that of its results, so two studies in one folder would overwrite each other's."""
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(ROOT.glob("studies/*.yaml"))]
+    owners = Counter(name for axes in [SHIPPED, *files] for name in axes["recipes"])
+    assert [name for name, count in owners.items() if count > 1] == []
+
+
 def test_the_study_of_noise_differs_by_noise_and_blur_alone():
     params = merged(SHIPPED, yaml.safe_load((ROOT / "studies/noise.yaml").read_text(encoding="utf-8")))
-    for base, variants in {"plain": ("noise", "blur", "noise_blur"), "scratch_plain": ("scratch_noise_blur",)}.items():
+    frozen = ("views_noise", "views_blur", "views_noise_blur")
+    for base, variants in {"views_plain": frozen, "scratch_plain": ("scratch_noise_blur",)}.items():
         plain = resolve(params, "cache_views", base)
         for name in variants:
             changed = {part: 0.5 for part in ("noise", "blur") if part in name}
