@@ -1,9 +1,11 @@
 """Every command of the pages in docs/ is run: as it is, with stand-ins for the steps' scripts, or by another test."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,8 @@ def way(page: str, command: str) -> str:
         return "small"
     if page == "own_images":
         return "as it is"
+    if "clip_art.tar" in command:
+        return "archive"
     if page == "choosing_parameters" and command.startswith("snakemake"):
         return "ten changes"
     return "stand-in"
@@ -55,7 +59,7 @@ def chosen(kind: str) -> list[str]:
 
 
 def test_other_tests_run_what_is_left_to_them():
-    others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small"}
+    others = {way(page, command) for page, command in commands()} - {"as it is", "ten changes", "stand-in", "small", "archive"}
     assert others == {
         "inference/test_model.py", "inference/ranking/test_rank.py", "report/test_plan.py", "workflow/test_slurm.py",
         "docs/test_readme.py", "workflow/test_gpu_day.py",
@@ -113,6 +117,20 @@ def test_the_ten_likely_changes(tmp_path):
     repo.ran()
     repo("bash", "-c", command)
     assert repo.ran() == expected, command
+
+
+def test_an_archive_without_links(tmp_path):
+    """docs/data_sets.md: each drawing once, under the subject that has it, none under those that link to it."""
+    drawings = tmp_path / "png"
+    for name in ("animals/dogs/a.png", "food/b.png", "food/notes.txt"):
+        (drawings / name).parent.mkdir(parents=True, exist_ok=True)
+        (drawings / name).write_text(name, encoding="utf-8")
+    (drawings / "food/a.png").symlink_to("../animals/dogs/a.png")
+    (command,) = chosen("archive")
+    command = command.replace("/usr/share/openclipart/png", shlex.quote(str(drawings)))
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    with tarfile.open(tmp_path / "clip_art.tar") as archive:
+        assert archive.getnames() == ["animals/dogs/a.png", "food/b.png"]
 
 
 def test_images_of_ones_own(blank):
