@@ -26,6 +26,9 @@ report: "report/workflow.rst"
 onstart:
     if workflow.local_exec:
         stopping.end_jobs_on_signals()
+        # A limit of jobs a second is for clusters. Here it wakes the scheduler once a second for every job that has ended
+        # until then: a tenth of a core after fifty.
+        workflow.scheduler.job_rate_limiter = None
     import progress  # only here: it takes a tenth of a second
 
     progress.show(workflow)

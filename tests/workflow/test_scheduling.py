@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import time
@@ -56,6 +57,15 @@ def test_one_gpu_job_at_a_time_on_one_machine(repo):
     assert most_at_once(repo) == 1
     repo("snakemake", "--cores", "4", "--set-resources", "pretrain:gpu=1", "--resources", "gpu=2", *sweep)
     assert most_at_once(repo) == 2
+
+
+def test_the_scheduler_wakes_when_a_job_ends_and_at_no_other_time(repo):
+    """With Snakemake's limit of jobs a second it also did so once a second for every job that had ended."""
+    repo.set("seeds", [0, 1, 2])
+    stand_in(repo, 1.5)
+    said = repo("snakemake", "--cores", "1", "--verbose", "--forcerun", "pretrain", "--", "step_pretrain")
+    jobs = len(re.findall("^Finished jobid: ", said, re.MULTILINE))
+    assert jobs >= 6 and len(re.findall("^Ready jobs: ", said, re.MULTILINE)) <= jobs + 1
 
 
 def test_second_run_in_the_same_folder(repo):
