@@ -5,6 +5,8 @@ A table stands between two comments, of which the first says what it shows and w
     <!-- results results/plot digits -->      every method's main measures, over the seeds
     <!-- claims results/plot digits -->       the claims with their verdicts
     <!-- verdicts -->                         the claims' verdicts on each data set
+    <!-- best -->                             by task, on which data sets each score without labels is among the best
+    <!-- kappa -->                            by task, kappa and its rank on each data set
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
     <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
@@ -39,6 +41,7 @@ RUNS = {  # of a table over data sets: where, and which
     "CIFAR-10": ("docs/results/cifar10_jpeg", "cifar10_jpeg"),
     "Fashion-MNIST": ("docs/results/fashion_mnist", "fashion_mnist"),
 }
+LEADERBOARDS = [name for name, (folder, _) in RUNS.items() if (ROOT / folder / "leaderboard.csv").exists()]
 OWN = "own score"
 # Rows of a table of results; `own score` stands for the score that a method's latent distribution offers.
 MEASURES = (
@@ -130,27 +133,67 @@ TASKS = {
 
 def leaderboard(folder: str, dataset: str) -> str:
     """A row per task: the best score without labels, those that are not worse, kappa's place, the best with labels."""
-    rows = [row for row in _csv(ROOT / folder / "leaderboard.csv") if row["dataset"] == dataset]
     lines = [
         "| for | best without labels | not worse, so far as can be told | κ: rank | with labels |",
         "|---" * 5 + "|",
     ]
+    for task, (ranked, labelled) in _by_task(folder, dataset).items():
+        first = [row for row in ranked if row["rank"] == "1"]
+        others = [row for row in ranked if row["best"] == "yes" and row not in first]
+        known = max(labelled, key=lambda row: float(row["estimate"]), default=None)
+        yardstick = f"{_named([known])} {_estimate(known)}" if known else "-"
+        cells = [f"{_named(first)} {_estimate(first[0])}", _named(others) or "-", _kappa(ranked), yardstick]
+        lines.append("| " + " | ".join([_task(task), *cells]) + " |")
+    return "\n".join(lines)
+
+
+def best() -> str:
+    """A row per score, a column per task: the data sets on which no other, of any method, is shown to be better."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in LEADERBOARDS:
+        for task, (ranked, _) in _by_task(*RUNS[name]).items():
+            for score in dict.fromkeys(row["score"] for row in ranked):
+                among = any(row["best"] == "yes" for row in ranked if row["score"] == score)
+                found.setdefault(score, {}).setdefault(task, []).extend([name.partition(",")[0]] if among else [])
+    tasks = list(dict.fromkeys(task for by_task in found.values() for task in by_task))
+    rows = sorted(found.items(), key=lambda item: -sum(map(len, item[1].values())))
+    lines = ["| score | " + " | ".join(map(_task, tasks)) + " |", "|---" * (len(tasks) + 1) + "|"]
+    for score, by_task in rows:
+        cells = [", ".join(by_task[task]) or "no" if task in by_task else "-" for task in tasks]
+        lines.append(f"| `{score}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def kappa() -> str:
+    """A row per task, a column per data set: kappa's estimate, its rank of how many scores, the ranks left open."""
+    found = {name: _by_task(*RUNS[name]) for name in LEADERBOARDS}
+    lines = ["| for | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    for task in dict.fromkeys(task for by_task in found.values() for task in by_task):
+        cells = [_kappa(by_task[task][0]) if task in by_task else "-" for by_task in found.values()]
+        lines.append("| " + " | ".join([_task(task), *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _by_task(folder: str, dataset: str) -> dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]]:
+    """Of each task of a leaderboard that ranks any: the ranked rows, the best first, and the rows with labels."""
+    rows = [row for row in _csv(ROOT / folder / "leaderboard.csv") if row["dataset"] == dataset]
+    found = {}
     for task in dict.fromkeys(row["task"] for row in rows):
         of_task = [row for row in rows if row["task"] == task]
         ranked = sorted((row for row in of_task if row["rank"]), key=lambda row: int(row["rank"]))
-        if not ranked:
-            continue
-        first = [row for row in ranked if row["rank"] == "1"]
-        others = [row for row in ranked if row["best"] == "yes" and row not in first]
-        kappa = [row for row in ranked if row["score"] == "kappa"]
-        places = [f"{_estimate(row)}: {row['rank']} of {len(ranked)} ({_ranks(row)})" for row in kappa]
-        labelled = [row for row in of_task if row["needs"] == "labels"]
-        known = max(labelled, key=lambda row: float(row["estimate"]), default=None)
-        what = TASKS.get(task, task.replace("other_", "images of "))
-        yardstick = f"{_named([known])} {_estimate(known)}" if known else "-"
-        cells = [what, f"{_named(first)} {_estimate(first[0])}", _named(others) or "-", *(places or ["-"]), yardstick]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        if ranked:
+            found[task] = ranked, [row for row in of_task if row["needs"] == "labels"]
+    return found
+
+
+def _task(task: str) -> str:
+    return TASKS.get(task, task.replace("other_", "images of "))
+
+
+def _kappa(ranked: list[dict[str, str]]) -> str:
+    """Kappa's estimate and place among the ranked rows of a task."""
+    (row,) = [row for row in ranked if row["score"] == "kappa"] or [None]
+    return f"{_estimate(row)}: {row['rank']} of {len(ranked)} ({_ranks(row)})" if row else "-"
 
 
 def _named(rows: list[dict[str, str]]) -> str:
@@ -214,6 +257,8 @@ _TABLES = {
     "results": results,
     "claims": claims,
     "verdicts": verdicts,
+    "best": best,
+    "kappa": kappa,
     "leaderboard": leaderboard,
     "study": study,
     "quantiles": quantiles,

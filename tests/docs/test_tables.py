@@ -1,0 +1,54 @@
+"""Tables over several data sets, of leaderboards made by hand."""
+
+import pandas as pd
+import pytest
+
+import tables
+
+COLUMNS = ["task", "method", "score", "needs", "estimate", "rank", "rank_low", "rank_high", "best"]
+PLAIN = [
+    ("errors", "vi_simsiam", "kappa", "", 0.62, 2, 1, 2, "yes"),
+    ("errors", "dino", "knn_density", "training images", 0.64, 1, 1, 2, "yes"),
+    ("errors", "untrained", "knn_density", "training images", 0.5, 3, 3, 3, "no"),
+    ("errors", "dino", "probe_confidence", "labels", 0.9, None, None, None, ""),
+    ("retrieval", "vi_simsiam", "kappa", "", 0.7, 1, 1, 1, "yes"),
+    ("retrieval", "dino", "knn_density", "training images", 0.6, 2, 2, 2, "no"),
+    ("human_doubt", "dino", "probe_confidence", "labels", 0.9, None, None, None, ""),
+]
+OTHER = [
+    ("errors", "vi_simsiam", "kappa", "", 0.52, 2, 2, 2, "no"),
+    ("errors", "simclr", "feature_norm", "", 0.6, 1, 1, 1, "yes"),
+    ("other_digits", "simclr", "feature_norm", "", 0.8, 1, 1, 1, "yes"),
+]
+
+
+@pytest.fixture(autouse=True)
+def boards(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RUNS", {"one, frozen": (tmp_path / "a", "x"), "two": (tmp_path / "b", "y")})
+    monkeypatch.setattr(tables, "LEADERBOARDS", ["one, frozen", "two"])
+    for folder, dataset, rows in (("a", "x", PLAIN), ("b", "y", OTHER)):
+        (tmp_path / folder).mkdir()
+        table = pd.DataFrame(rows, columns=COLUMNS).assign(dataset=dataset)
+        table["ci_low"], table["ci_high"] = table["estimate"] - 0.01, table["estimate"] + 0.01
+        ranks = ["rank", "rank_low", "rank_high"]
+        table[ranks] = table[ranks].astype("Int64")
+        table.to_csv(tmp_path / folder / "leaderboard.csv", index=False)
+
+
+def test_a_score_is_among_the_best_where_one_method_s_is():
+    assert tables.best().splitlines() == [
+        "| score | errors, whole images | wrong neighbours | images of digits |",
+        "|---|---|---|---|",
+        "| `kappa` | one | one | - |",
+        "| `feature_norm` | two | - | two |",
+        "| `knn_density` | one | no | - |",
+    ]
+
+
+def test_kappa_on_each_data_set():
+    assert tables.kappa().splitlines()[0] == "| for | one, frozen | two |"
+    assert tables.kappa().splitlines()[2:] == [
+        "| errors, whole images | 0.620 [0.610, 0.630]: 2 of 3 (1 to 2) | 0.520 [0.510, 0.530]: 2 of 2 (2 to 2) |",
+        "| wrong neighbours | 0.700 [0.690, 0.710]: 1 of 2 (1 to 1) | - |",
+        "| images of digits | - | - |",
+    ]
