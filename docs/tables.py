@@ -38,6 +38,7 @@ PAGES = (
 RUNS = {  # of a table over data sets: where, and which
     "digits": ("results/plot", "digits"),
     "CIFAR-10, frozen encoder": ("docs/results/cifar10_lite", "cifar10_lite"),
+    "Fashion-MNIST, frozen encoder": ("docs/results/fashion_lite", "fashion_lite"),
     "CIFAR-10": ("docs/results/cifar10_jpeg", "cifar10_jpeg"),
     "Fashion-MNIST": ("docs/results/fashion_mnist", "fashion_mnist"),
 }
@@ -138,11 +139,13 @@ def leaderboard(folder: str, dataset: str) -> str:
         "|---" * 5 + "|",
     ]
     for task, (ranked, labelled) in _by_task(folder, dataset).items():
+        everyone = len({row["method"] for row in ranked})
         first = [row for row in ranked if row["rank"] == "1"]
         others = [row for row in ranked if row["best"] == "yes" and row not in first]
         known = max(labelled, key=lambda row: float(row["estimate"]), default=None)
-        yardstick = f"{_named([known])} {_estimate(known)}" if known else "-"
-        cells = [f"{_named(first)} {_estimate(first[0])}", _named(others) or "-", _kappa(ranked), yardstick]
+        yardstick = f"{_named([known], everyone)} {_estimate(known)}" if known else "-"
+        names = _named(first, everyone), _named(others, everyone)
+        cells = [f"{names[0]} {_estimate(first[0])}", names[1] or "-", _kappa(ranked), yardstick]
         lines.append("| " + " | ".join([_task(task), *cells]) + " |")
     return "\n".join(lines)
 
@@ -196,12 +199,13 @@ def _kappa(ranked: list[dict[str, str]]) -> str:
     return f"{_estimate(row)}: {row['rank']} of {len(ranked)} ({_ranks(row)})" if row else "-"
 
 
-def _named(rows: list[dict[str, str]]) -> str:
-    """Scores with their methods, in the order of the rows: "`a` (x, y), `b` (x)"."""
+def _named(rows: list[dict[str, str]], everyone: int) -> str:
+    """Scores with their methods, in the order of the rows: "`a` (x, y), `b` (x)", or "`a` (all)" of that many."""
     methods: dict[str, list[str]] = {}
     for row in rows:
         methods.setdefault(row["score"], []).append(row["method"])
-    return ", ".join(f"`{score}` ({', '.join(names)})" for score, names in methods.items())
+    found = [(score, "all" if len(names) == everyone > 1 else ", ".join(names)) for score, names in methods.items()]
+    return ", ".join(f"`{score}` ({names})" for score, names in found)
 
 
 def _estimate(row: dict[str, str]) -> str:
