@@ -196,7 +196,8 @@ def _task(task: str) -> str:
 def _kappa(ranked: list[dict[str, str]]) -> str:
     """Kappa's estimate and place among the ranked rows of a task."""
     (row,) = [row for row in ranked if row["score"] == "kappa"] or [None]
-    return f"{_estimate(row)}: {row['rank']} of {len(ranked)} ({_ranks(row)})" if row else "-"
+    count = len({(row["score"], row["estimate"], row["rank"]) for row in ranked})  # what methods share is one
+    return f"{_estimate(row)}: {row['rank']} of {count} ({_ranks(row)})" if row else "-"
 
 
 def _named(rows: list[dict[str, str]], everyone: int) -> str:

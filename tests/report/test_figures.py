@@ -26,8 +26,11 @@ from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.figures.embedding import chosen, tsne
 from vi_simsiam.report.figures.grids import kappa_grids
 from vi_simsiam.report.figures.kappa import NO_KAPPA
+from vi_simsiam.report.figures.leaderboard import leaderboard
+from vi_simsiam.report.figures.methods import methods as method_comparison
 from vi_simsiam.report.figures.registry import FIGURES, FigureRow
 from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
+from vi_simsiam.report.figures.training import training_curves
 from vi_simsiam.report.runs import Run, open_runs
 from vi_simsiam.uncertainty.scores import SCORES
 
@@ -118,8 +121,8 @@ EXPECTED = {
     "augmentations.svg": """crop area / image area|brightness, factor 2^±x|contrast, factor 2^±x|blur, σ in pixels|
         noise, σ (pixels in [0, 1])|occlusion, share of the area|expected cosine|ρ = +0.50 [+0.47, +0.53]|
         digits: VI-SimSiam, 100 test images, 2 seeds, one augmentation at a time""",
-    "leaderboard.svg": """errors|errors on crops|retrieval|(R-AUROC)|crops below whole|human doubt|images|of clothes|
-        AUROC|share|rank correlation|κ|feature norm|probe confidence|not ranked|digits: 100 test images, 2 seeds""",
+    "leaderboard.svg": """errors|errors on|crops|retrieval|(R-AUROC)|crops below|whole|human doubt|images of|clothes|
+        AUROC|share|rank|correlation|κ|feature norm|probe confidence|not ranked|digits: 100 test images, 2 seeds""",
     "methods.svg": """k-NN, whole images|probe, graded crops|accuracy|probe right, whole images|κ|feature norm|
         −entropy|κ, mean over views|neighbour's class (R-AUROC)|
         posterior precision|true crop area|AUROC (0.5: chance)|
@@ -170,6 +173,20 @@ def test_methods_with_a_certainty_that_is_not_kappa_are_drawn_by_it(tmp_path):
     assert "loss of MCInfoNCE" in shown and "κ, expected cosine" in shown
     without = drawn(tmp_path / "without", ("training_curves.svg",), methods=("mcinfonce", "temperature"))
     assert "κ: no method has it" in texts(without / "training_curves.svg")
+
+
+def test_the_legend_of_nine_methods_is_inside_the_figure(tmp_path):
+    methods = ("untrained", "simsiam", "vi_simsiam", "simclr", "dino", *RIVALS)
+    names = write_results(tmp_path, methods=methods, seeds=(0, 1), images=40)
+    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    with drawing_style():
+        for draw in (leaderboard, method_comparison, training_curves):
+            figure = draw(runs)
+            figure.draw_without_rendering()
+            (legend,) = [legend for part in figure.subfigs for legend in part.legends]
+            box, strip = legend.get_window_extent(), legend.figure.bbox
+            assert len(legend.texts) >= 8 and box.x0 >= 0 and box.x1 <= figure.bbox.width
+            assert strip.y0 - 1 <= box.y0 and box.y1 <= strip.y1 + 1
 
 
 def test_methods_and_their_scores_look_the_same_and_each_method_has_a_look():

@@ -1,5 +1,7 @@
 """The leaderboard: its numbers are those of the other tables, and scores that are better by construction come first."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +59,25 @@ def test_what_is_ranked_is_the_measure(tmp_path, name):
         assert len(influence) == (250 if name == "other_clothes" else 200) and influence.sum() == pytest.approx(0)
         width = 2 * 1.96 * np.sqrt(influence @ influence)
         assert width == pytest.approx(estimate.ci_high - estimate.ci_low, rel=0.2)
+
+
+def test_what_methods_share_has_one_rank(tmp_path):
+    """On a frozen encoder the scores of the features are the same, whatever the method."""
+    names = write_results(tmp_path, methods=("untrained", "simsiam", "vi_simsiam"), seeds=(0, 1))
+    for seed in (0, 1):
+        tables = [
+            tmp_path / f"results/uncertainty/digits/{m}/seed{seed}/images.parquet" for m in ("simsiam", "untrained")
+        ]
+        shutil.copy(*tables)
+    table = leaderboard_table(open_runs(names, tmp_path / "data", tmp_path / "results"))
+    errors = table[(table["task"] == "errors") & table["rank"].notna()]
+    untrained, simsiam = (
+        errors[errors["method"] == method].set_index("score")[["rank", "rank_low", "rank_high", "best"]]
+        for method in ("untrained", "simsiam")
+    )
+    assert untrained.equals(simsiam.loc[untrained.index]) and len(untrained) >= 2
+    others = errors[errors["method"] != "untrained"]
+    assert sorted(others["rank"]) == list(range(1, len(others) + 1)) and others["rank_high"].max() <= len(others)
 
 
 def test_a_score_that_knows_the_errors_is_the_best(tmp_path):

@@ -220,10 +220,21 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
     if len({tuple(run.seed for run in seeds[table["method"][i]]) for i in free}) > 1:
         return  # what differs between methods could be what differs between seeds
     if free:
-        found = ranks([table["measured"][i] for i in free], sizes, _RESAMPLES, seed=0)
+        # On a frozen encoder the scores of the features are the same for all methods: one score, one rank.
+        first: dict[tuple, int] = {}
+        same = [first.setdefault(_content(table.loc[i]), i) for i in free]
+        found = ranks([table["measured"][i] for i in first.values()], sizes, _RESAMPLES, seed=0)
+        place = {i: n for n, i in enumerate(first.values())}
+        of_rows = [place[i] for i in same]
         for column, numbers in zip(numbered, found, strict=True):
-            table.loc[free, column] = numbers
-        table.loc[free, "best"] = np.where(found.low == 1, "yes", "no")
+            table.loc[free, column] = numbers[of_rows]
+        table.loc[free, "best"] = np.where(found.low[of_rows] == 1, "yes", "no")
     for _, rows in table.loc[free].groupby("method", sort=False):
         found = ranks(list(rows["measured"]), sizes, _RESAMPLES, seed=0)
         table.loc[rows.index, "best_of_method"] = np.where(found.low == 1, "yes", "no")
+
+
+def _content(row: pd.Series) -> tuple[str, bytes, bytes]:
+    """What a score said of the images, by which one that several methods have is known as one."""
+    measured: Measured = row["measured"]
+    return row["score"], measured.values.tobytes(), measured.influence.tobytes()

@@ -14,6 +14,7 @@ from vi_simsiam.report.figures.style import (
     draw_estimate,
     interval_text,
     kappa_axis,
+    legend_height,
     message,
     method_style,
     methods_legend,
@@ -42,7 +43,7 @@ def crops(runs: list[Run]) -> Figure:
     """Kappa and the k-NN accuracy of every method against the area of graded crops."""
     datasets = list(grouped(runs, "dataset").values())
     titles = [block_title(group, f"{len(group[0].images):,} test images per area") for group in datasets]
-    figure, legend, parts = blocks(titles, [2.4] * len(datasets))
+    figure, legend, parts = blocks(titles, [2.4] * len(datasets), legend_height(runs))
     methods_legend(legend, runs)
     for part, group in zip(parts, datasets, strict=True):
         kappa, accuracy = part.subplots(1, 2)

@@ -1,6 +1,7 @@
 """Every score of every method by task: which are not worse than the best."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
-from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
+from vi_simsiam.report.figures.style import block_title, blocks, legend_columns, legend_height, message, method_style
 from vi_simsiam.report.leaderboard import leaderboard_table, tasks
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.uncertainty import scores
@@ -26,7 +27,7 @@ def leaderboard(runs: list[Run]) -> Figure:
     rows = {name: _rows(table[table["dataset"] == name]) for name in groups}
     titles = [block_title(group, f"{len(group[0].images):,} test images") for group in groups.values()]
     heights = [0.7 + _STEP * (max(places.values()) + 2) for places in rows.values()]
-    figure, legend, parts = blocks(titles, heights)
+    figure, legend, parts = blocks(titles, heights, legend_height(runs, more=1))
     _legend(legend, runs)
     for part, (name, group) in zip(parts, groups.items(), strict=True):
         of_dataset = table[table["dataset"] == name]
@@ -34,7 +35,7 @@ def leaderboard(runs: list[Run]) -> Figure:
         panels = np.ravel(part.subplots(1, len(shown), sharey=True, squeeze=False))
         for axes, task in zip(panels, shown, strict=True):
             _panel(axes, of_dataset[of_dataset["task"] == task.name], rows[name])
-            axes.set(title=task.label.replace(" (", "\n(").replace(" of ", "\nof "), xlabel=_scale(task.measure))
+            axes.set(title=fill(task.label, 11), xlabel=fill(_scale(task.measure), 11))
         _ticks(panels[0], rows[name])
     return figure
 
@@ -88,4 +89,4 @@ def _legend(part: FigureBase, runs: Sequence[Run]) -> None:
         style = method_style(method)
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle="none", label=style.label))
     handles.append(Line2D([], [], color=_YARDSTICK, marker="o", linestyle="none", label="not ranked"))
-    part.legend(handles=handles, loc="center", ncols=len(handles), handlelength=1, columnspacing=1)
+    part.legend(handles=handles, loc="center", ncols=legend_columns(len(handles)), handlelength=1, columnspacing=1)

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vi_simsiam.report.figures.style import block_title, blocks, draw_estimate, method_style, methods_legend
+from vi_simsiam.report.figures.style import (
+    block_title,
+    blocks,
+    draw_estimate,
+    legend_height,
+    method_style,
+    methods_legend,
+)
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import wilson
@@ -30,7 +37,7 @@ def methods(runs: list[Run]) -> Figure:
     ]
     groups = [[run for members in dataset.values() for run in members] for dataset in datasets]
     titles = [block_title(group, _sizes(group[0])) for group in groups]
-    figure, legend, parts = blocks(titles, [0.2 + sum(pair) for pair in heights])
+    figure, legend, parts = blocks(titles, [0.2 + sum(pair) for pair in heights], legend_height(runs))
     methods_legend(legend, runs, lines=False)
     for part, members, scores, ratios in zip(parts, datasets, rows, heights, strict=True):
         grid = part.add_gridspec(2, 1, height_ratios=ratios)

@@ -145,14 +145,28 @@ def methods_legend(
 
     Args:
         lines: with their line styles.
-        names: longer names, by method, in rows of three; None: the methods' labels in one row.
+        names: longer names, by method, in rows of three; None: the methods' labels, in the rows of `legend_height`.
     """
     handles = []
     for method in dict.fromkeys(run.method for run in runs):
         style = method_style(method)
         line, label = style.line if lines else "none", names[method] if names else style.label
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle=line, label=label))
-    part.legend(handles=handles, loc="center", ncols=min(3, len(handles)) if names else len(handles))
+    part.legend(handles=handles, loc="center", ncols=min(3, len(handles)) if names else legend_columns(len(handles)))
+
+
+def legend_height(runs: Sequence[Run], more: int = 0) -> float:
+    """Inches that a legend of the runs' methods and some more entries takes, for `blocks`."""
+    return 0.25 + 0.15 * (_legend_rows(len({run.method for run in runs}) + more) - 1)
+
+
+def legend_columns(entries: int) -> int:
+    """As many as make its rows about equally long."""
+    return -(-entries // _legend_rows(entries))
+
+
+def _legend_rows(entries: int) -> int:
+    return max(1, -(-entries // 7))  # more than seven in a row are wider than a figure
 
 
 def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate | dict], method: str, across: bool = False,

@@ -11,6 +11,7 @@ from vi_simsiam.report.figures.style import (
     blocks,
     draw_band,
     kappa_axis,
+    legend_height,
     message,
     method_style,
     methods_legend,
@@ -29,7 +30,7 @@ def training_curves(runs: list[Run]) -> Figure:
         return message("no method with training in this run")
     datasets = list(grouped(trained, "dataset").values())
     titles = [block_title(group, f"{group[0].store['train']:,} training images") for group in datasets]
-    figure, legend, parts = blocks(titles, [4.5] * len(datasets))
+    figure, legend, parts = blocks(titles, [4.5] * len(datasets), legend_height(trained))
     methods_legend(legend, trained)
     for part, group in zip(parts, datasets, strict=True):
         _draw(part, grouped(group, "method"))
@@ -73,7 +74,7 @@ def objective_terms(runs: list[Run]) -> Figure:
     groups = list(grouped(trained, "dataset").values())
     datasets = [grouped(group, "method") for group in groups]
     titles = [block_title(group, "terms of the objective in nats") for group in groups]
-    figure, legend, parts = blocks(titles, [0.3 + 1.1 * len(methods) for methods in datasets])
+    figure, legend, parts = blocks(titles, [0.3 + 1.1 * len(methods) for methods in datasets], legend_height(trained))
     methods_legend(legend, trained)
     for part, methods in zip(parts, datasets, strict=True):
         grid = part.subplots(len(methods), len(_TERMS), squeeze=False, sharex=True)
