@@ -39,6 +39,7 @@ RUNS = {  # of a table over data sets: where, and which
     "digits": ("results/plot", "digits"),
     "CIFAR-10, frozen encoder": ("docs/results/cifar10_lite", "cifar10_lite"),
     "Fashion-MNIST, frozen encoder": ("docs/results/fashion_lite", "fashion_lite"),
+    "clip art, frozen encoder": ("docs/results/clip_art", "clip_art"),
     "CIFAR-10": ("docs/results/cifar10_jpeg", "cifar10_jpeg"),
     "Fashion-MNIST": ("docs/results/fashion_mnist", "fashion_mnist"),
 }
