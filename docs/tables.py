@@ -143,8 +143,9 @@ def leaderboard(folder: str, dataset: str) -> str:
         everyone = len({row["method"] for row in ranked})
         first = [row for row in ranked if row["rank"] == "1"]
         others = [row for row in ranked if row["best"] == "yes" and row not in first]
-        known = max(labelled, key=lambda row: float(row["estimate"]), default=None)
-        yardstick = f"{_named([known], everyone)} {_estimate(known)}" if known else "-"
+        most = max((float(row["estimate"]) for row in labelled), default=None)
+        known = [row for row in labelled if float(row["estimate"]) == most]
+        yardstick = f"{_named(known, everyone)} {_estimate(known[0])}" if known else "-"
         names = _named(first, everyone), _named(others, everyone)
         cells = [f"{names[0]} {_estimate(first[0])}", names[1] or "-", _kappa(ranked), yardstick]
         lines.append("| " + " | ".join([_task(task), *cells]) + " |")
@@ -156,9 +157,11 @@ def best() -> str:
     found: dict[str, dict[str, list[str]]] = {}
     for name in LEADERBOARDS:
         for task, (ranked, _) in _by_task(*RUNS[name]).items():
-            for score in dict.fromkeys(row["score"] for row in ranked):
-                among = any(row["best"] == "yes" for row in ranked if row["score"] == score)
-                found.setdefault(score, {}).setdefault(task, []).extend([name.partition(",")[0]] if among else [])
+            for row in ranked:
+                where = found.setdefault(row["score"], {}).setdefault(task, [])
+                short = name.partition(",")[0]
+                if row["best"] == "yes" and short not in where:
+                    where.append(short)
     tasks = list(dict.fromkeys(task for by_task in found.values() for task in by_task))
     rows = sorted(found.items(), key=lambda item: -sum(map(len, item[1].values())))
     lines = ["| score | " + " | ".join(map(_task, tasks)) + " |", "|---" * (len(tasks) + 1) + "|"]
