@@ -28,7 +28,10 @@ MEASURES_OF = {
         f"spearman_corruption_defocus_blur/{OWN}", f"corrupted_below_clean/{OWN}", f"auroc_corrupted_correct/{OWN}",
     ),
 }  # fmt: skip
-MONITORED = ("knn_top1", "certainty_auroc", "mean_cosine", "expected_cosine", "j_align", "j_uniform", "j_kl")
+MONITORED = (
+    "knn_top1", "certainty_auroc", "certainty_r_auroc", "certainty_below_clean", "mean_cosine", "expected_cosine",
+    "j_align", "j_uniform", "j_kl",
+)  # fmt: skip
 
 
 def write_study(axes: Path) -> None:

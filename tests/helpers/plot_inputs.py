@@ -190,7 +190,8 @@ def history(method: str, epochs: int) -> pd.DataFrame:
     table = pd.DataFrame({"epoch": epoch, "loss": {"vae": 400.0}.get(method, 0.2) - rise, "align": -rise})
     table[["uniform", "kl", "mean_cosine", "expected_cosine"]] = np.nan
     kappa = [f"kappa_q{q}" for q in ("05", "25", "50", "75", "95")]
-    table[[*kappa, "embedding_std", "lr", "knn_top1", "certainty_auroc"]] = np.nan
+    of_certainty = ["certainty_auroc", "certainty_r_auroc", "certainty_below_clean"]
+    table[[*kappa, "embedding_std", "lr", "knn_top1", *of_certainty]] = np.nan
     table["j_align"], table["j_uniform"], table["j_kl"] = 60 * rise, -40 * rise, np.nan
     if method != "vae":
         table["mean_cosine"], table["embedding_std"] = 0.85 * rise, 0.5 + 0.4 * rise
@@ -202,5 +203,6 @@ def history(method: str, epochs: int) -> pd.DataFrame:
     monitored = np.where(epoch % 5 == 0, 1, np.nan)
     table["knn_top1"] = (0.5 + 0.45 * rise) * monitored
     if method in ("vi_simsiam", "dino", "vae"):
-        table["certainty_auroc"] = (0.5 + 0.1 * rise) * monitored
+        for factor, column in zip((0.1, 0.15, 0.4), of_certainty, strict=True):
+            table[column] = (0.5 + factor * rise) * monitored
     return table

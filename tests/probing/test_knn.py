@@ -54,3 +54,13 @@ def test_extreme_temperatures_ask_the_nearest_or_all_alike(temperature):
     cosines = torch.tensor([[0.2, 0.1, 0.1], [-0.5, -0.6, -0.6]])
     votes = knn.vote(cosines, torch.tensor([[2, 1, 1], [2, 1, 1]]), 3, temperature)
     assert votes.tolist() == ([2, 2] if temperature < 1 else [1, 1])
+
+
+def test_neighbour_correct_by_brute_force():
+    rng = np.random.default_rng(0)
+    features, labels = torch.from_numpy(rng.normal(size=(30, 5))), torch.from_numpy(rng.integers(0, 3, 30))
+    found = knn.neighbour_correct(features, labels)
+    for i in range(30):
+        cosines = torch.nn.functional.cosine_similarity(features[i], features, dim=-1)
+        cosines[i] = -2
+        assert found[i] == (labels[cosines.argmax()] == labels[i]).item()

@@ -119,16 +119,6 @@ def test_identical_views_agree_fully(model):
     np.testing.assert_allclose(scored.score_views(views, 12)[1], 1, atol=1e-5)
 
 
-def test_neighbour_correct_by_brute_force():
-    rng = np.random.default_rng(0)
-    features, labels = torch.from_numpy(rng.normal(size=(30, 5))), torch.from_numpy(rng.integers(0, 3, 30))
-    found = scorer.neighbour_correct(features, labels)
-    for i in range(30):
-        cosines = torch.nn.functional.cosine_similarity(features[i], features, dim=-1)
-        cosines[i] = -2
-        assert found[i] == (labels[cosines.argmax()] == labels[i]).item()
-
-
 def test_view_mean_is_geometric():
     index = np.array([0, 1, 0, 1, 2])
     np.testing.assert_allclose(scorer.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])

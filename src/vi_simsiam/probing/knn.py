@@ -57,3 +57,21 @@ def predict(
     """k-NN class predictions (Q,) of queries (Q, dim) from a labelled bank (N, dim), labels (N,)."""
     cosines, indices = neighbours(queries, directions(bank), k, leave_one_out)
     return vote(cosines, labels[indices], int(labels.max()) + 1, temperature)
+
+
+def neighbour_correct(features: Tensor, labels: Tensor) -> Tensor:
+    """Whether the nearest other labelled image in cosine has the same label: (N,) bool, what R-AUROC tells apart.
+
+    Args:
+        features: (N, dim). labels: (N,), on the same device; -1: no label, for which the result is False and means
+            nothing.
+
+    Source: Kirchhof et al. 2023 (URL, arXiv 2307.03810), sec. 3.
+    """
+    same = torch.zeros_like(labels, dtype=torch.bool)
+    labelled = labels >= 0
+    if labelled.sum() > 1:
+        features, labels = features[labelled], labels[labelled]
+        nearest = neighbours(features, directions(features), 1, leave_one_out=True)[1].squeeze(1)
+        same[labelled] = labels[nearest] == labels
+    return same

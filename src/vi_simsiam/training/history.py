@@ -13,7 +13,7 @@ from vi_simsiam.core import distributed
 HISTORY = (
     "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
     "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "embedding_std", "lr", "knn_top1",
-    "certainty_auroc", "j_align", "j_uniform", "j_kl",
+    "certainty_auroc", "certainty_r_auroc", "certainty_below_clean", "j_align", "j_uniform", "j_kl",
 )  # fmt: skip
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _MOST = 1 << 24  # numbers of which torch.quantile takes the quantiles

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vi_simsiam.methods import Method
@@ -113,21 +112,6 @@ def _columns(named: dict[str, Tensor]) -> dict[str, np.ndarray]:
         name: tensor.numpy().astype(np.int64 if name in ("predicted", "knn_predicted") else np.float64)
         for name, tensor in named.items()
     }
-
-
-def neighbour_correct(features: Tensor, labels: Tensor) -> np.ndarray:
-    """Whether the nearest other labelled image in cosine has the same label: (N,) bool, the target of R-AUROC.
-
-    Args:
-        features: (N, dim). labels: (N,); -1: no label, for which the result is False and means nothing.
-    """
-    same = torch.zeros(len(labels), dtype=torch.bool)
-    labelled = labels >= 0
-    if labelled.sum() > 1:
-        features, labels = features[labelled], labels[labelled]
-        nearest = knn.neighbours(features, knn.directions(features), 1, leave_one_out=True)[1].squeeze(1)
-        same[labelled] = labels[nearest] == labels
-    return same.numpy()
 
 
 def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:

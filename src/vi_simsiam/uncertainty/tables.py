@@ -17,7 +17,7 @@ from vi_simsiam.uncertainty.human_labels import label_entropy
 from vi_simsiam.uncertainty.measures import Tables
 from vi_simsiam.uncertainty.ood import matched
 from vi_simsiam.uncertainty.salience import salience
-from vi_simsiam.uncertainty.scorer import Scorer, neighbour_correct, view_mean
+from vi_simsiam.uncertainty.scorer import Scorer, view_mean
 
 _FEATURES = 10_000  # rows of features that are scored at once
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}
@@ -50,7 +50,8 @@ def evaluate(
     if "kappa" in views:
         images["kappa_view_mean"] = view_mean(views["kappa"].to_numpy(), views["index"].to_numpy())
     if (truth >= 0).any():
-        images["neighbour_correct"] = neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
+        right = knn.neighbour_correct(torch.from_numpy(features), torch.from_numpy(truth))
+        images["neighbour_correct"] = right.numpy()
     images = images.assign(**salience(pictures))
     if entropy is not None:
         images["label_entropy"] = entropy

@@ -20,17 +20,22 @@ from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import sphere_dimension
 
 _KAPPA = ["kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95"]
+_CERTAINTY = {  # all of .5 where the method's own score says nothing
+    "certainty_auroc": "AUROC: own score tells whether that k-NN is right",
+    "certainty_r_auroc": "R-AUROC: own score tells whether the nearest is of its class",
+    "certainty_below_clean": "share of images less certain with noise (σ = .1)",
+}
 _TERMS = {"j_align": "J_align: views agree", "j_uniform": "J_uniform: spread out", "j_kl": "J_KL: towards the prior"}
 
 
 def training_curves(runs: list[Run]) -> Figure:
-    """Loss (an axis per method: losses of different methods do not compare), cosines, kappa, spread, k-NN, AUROC."""
+    """Loss (an axis per method: losses do not compare), cosines, kappa, spread, k-NN, certainty."""
     trained = [run for run in runs if len(run.history)]
     if not trained:
         return message("no method with training in this run")
     datasets = list(grouped(trained, "dataset").values())
     titles = [block_title(group, f"{group[0].store['train']:,} training images") for group in datasets]
-    figure, legend, parts = blocks(titles, [4.5] * len(datasets), legend_height(trained))
+    figure, legend, parts = blocks(titles, [6.0] * len(datasets), legend_height(trained))
     methods_legend(legend, trained)
     for part, group in zip(parts, datasets, strict=True):
         _draw(part, grouped(group, "method"))
@@ -38,19 +43,20 @@ def training_curves(runs: list[Run]) -> Figure:
 
 
 def _draw(part: FigureBase, methods: dict[str, list[Run]]) -> None:
-    rows = part.add_gridspec(3, 1)
+    rows = part.add_gridspec(4, 1)
     losses = rows[0].subgridspec(1, len(methods)).subplots(squeeze=False)[0]
     for axes, (method, runs) in zip(losses, methods.items(), strict=True):
         _curves(axes, runs, "loss")
         axes.set(title=f"loss of {method_style(method).label}", xlabel="epoch")
     cosine, kappa, spread = rows[1].subgridspec(1, 3).subplots()
-    knn, auroc = rows[2].subgridspec(1, 2).subplots()
+    knn, *certainty = [axes for row in (2, 3) for axes in rows[row].subgridspec(1, 2).subplots()]
     for runs in methods.values():
         _curves(cosine, runs, "mean_cosine")
         _curves(cosine, runs, "expected_cosine", linestyle=(0, (1, 1)), color="black")
         _curves(spread, runs, "embedding_std")
         _curves(knn, runs, "knn_top1", marker=True)
-        _curves(auroc, runs, "certainty_auroc", marker=True)
+        for axes, column in zip(certainty, _CERTAINTY, strict=True):
+            _curves(axes, runs, column, marker=True)
     _kappa(kappa, [run for runs in methods.values() for run in runs if _has(run, "kappa_q50") and run.has_kappa])
     cosine.set(title="cosine of two views", xlabel="epoch")
     if any(_has(run, "expected_cosine") for runs in methods.values() for run in runs):
@@ -59,11 +65,12 @@ def _draw(part: FigureBase, methods: dict[str, list[Run]]) -> None:
     spread.set(title="embedding std × √d", xlabel="epoch")
     spread.set_ylim(0, max(1.1, spread.get_ylim()[1]))
     knn.set(title="k-NN accuracy (leave-one-out, training images)", xlabel="epoch")
-    auroc.set(title="AUROC: own score tells whether that k-NN is right", xlabel="epoch")
-    if auroc.lines:
-        auroc.axhline(0.5, color="black", linewidth=0.6)
-    else:
-        auroc.set(title="AUROC: not measured", xticks=[], yticks=[])
+    for axes, title in zip(certainty, _CERTAINTY.values(), strict=True):
+        axes.set(title=title, xlabel="epoch")
+        if axes.lines:
+            axes.axhline(0.5, color="black", linewidth=0.6)
+        else:
+            axes.set(title="own score: not measured", xticks=[], yticks=[])
 
 
 def objective_terms(runs: list[Run]) -> Figure:
