@@ -85,12 +85,12 @@ def results(folder: str, dataset: str) -> str:
         for name in names(row["measure"]):
             found.setdefault((row["method"], name), []).append(values)
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    lines = ["| | " + " | ".join(f"`{method}`" for method in methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    lines = []
     for measure in MEASURES:
         cells = [_interval(_possible(over_seeds(found.get((method, measure), [])), measure)) for method in methods]
         if set(cells) != {"-"}:
-            lines.append(f"| `{measure}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            lines.append([f"`{measure}`", *cells])
+    return _table(["", *(f"`{method}`" for method in methods)], lines)
 
 
 def names(measure: str) -> list[str]:
@@ -101,14 +101,14 @@ def names(measure: str) -> list[str]:
 
 def claims(folder: str, dataset: str) -> str:
     """A row per claim: estimate, interval, verdict, that with the correction, and what was too small to be decided."""
-    lines = ["| claim | estimate [95 % interval] | verdict | corrected | decides from |", "|---|---|---|---|---|"]
+    lines = []
     for row in _csv(ROOT / folder / "claims.csv"):
         if row["dataset"] == dataset:
             values = _interval(Estimate(*(float(row[name]) for name in ("estimate", "ci_low", "ci_high")), 0))
             corrected = row["verdict_holm"] if row["verdict_holm"] != row["verdict"] else "the same"
             decidable = f"±{float(row['decidable']):.3f}" if row["verdict"] == "inconclusive" else ""
-            lines.append(f"| `{row['claim']}` | {values} | {row['verdict']} | {corrected} | {decidable} |")
-    return "\n".join(lines)
+            lines.append([f"`{row['claim']}`", values, row["verdict"], corrected, decidable])
+    return _table(["claim", "estimate [95 % interval]", "verdict", "corrected", "decides from"], lines)
 
 
 def verdicts() -> str:
@@ -119,10 +119,9 @@ def verdicts() -> str:
             if row["dataset"] == dataset:
                 stands = row["verdict"] == row["verdict_holm"] != "inconclusive"
                 found[row["claim"], name] = f"**{row['verdict']}**" if stands else row["verdict"]
-    lines = ["| claim | " + " | ".join(RUNS) + " |", "|---" * (len(RUNS) + 1) + "|"]
-    for claim in dict.fromkeys(claim for claim, _ in found):
-        lines.append(f"| `{claim}` | " + " | ".join(found.get((claim, name), "-") for name in RUNS) + " |")
-    return "\n".join(lines)
+    every = dict.fromkeys(claim for claim, _ in found)
+    rows = [[f"`{claim}`", *(found.get((claim, name), "-") for name in RUNS)] for claim in every]
+    return _table(["claim", *RUNS], rows)
 
 
 TASKS = {
@@ -135,10 +134,7 @@ TASKS = {
 
 def leaderboard(folder: str, dataset: str) -> str:
     """A row per task: the best score without labels, those that are not worse, kappa's place, the best with labels."""
-    lines = [
-        "| for | best without labels | not worse, so far as can be told | κ: rank | with labels |",
-        "|---" * 5 + "|",
-    ]
+    lines = []
     for task, (ranked, labelled) in _by_task(folder, dataset).items():
         everyone = len({row["method"] for row in ranked})
         first = [row for row in ranked if row["rank"] == "1"]
@@ -147,9 +143,8 @@ def leaderboard(folder: str, dataset: str) -> str:
         known = [row for row in labelled if float(row["estimate"]) == most]
         yardstick = f"{_named(known, everyone)} {_estimate(known[0])}" if known else "-"
         names = _named(first, everyone), _named(others, everyone)
-        cells = [f"{names[0]} {_estimate(first[0])}", names[1] or "-", _kappa(ranked), yardstick]
-        lines.append("| " + " | ".join([_task(task), *cells]) + " |")
-    return "\n".join(lines)
+        lines.append([_task(task), f"{names[0]} {_estimate(first[0])}", names[1] or "-", _kappa(ranked), yardstick])
+    return _table(["for", "best without labels", "not worse, so far as can be told", "κ: rank", "with labels"], lines)
 
 
 def best() -> str:
@@ -164,21 +159,21 @@ def best() -> str:
                     where.append(short)
     tasks = list(dict.fromkeys(task for by_task in found.values() for task in by_task))
     rows = sorted(found.items(), key=lambda item: -sum(map(len, item[1].values())))
-    lines = ["| score | " + " | ".join(map(_task, tasks)) + " |", "|---" * (len(tasks) + 1) + "|"]
+    lines = []
     for score, by_task in rows:
         cells = [", ".join(by_task[task]) or "no" if task in by_task else "-" for task in tasks]
-        lines.append(f"| `{score}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append([f"`{score}`", *cells])
+    return _table(["score", *map(_task, tasks)], lines)
 
 
 def kappa() -> str:
     """A row per task, a column per data set: kappa's estimate, its rank of how many scores, the ranks left open."""
     found = {name: _by_task(*RUNS[name]) for name in LEADERBOARDS}
-    lines = ["| for | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    lines = []
     for task in dict.fromkeys(task for by_task in found.values() for task in by_task):
         cells = [_kappa(by_task[task][0]) if task in by_task else "-" for by_task in found.values()]
-        lines.append("| " + " | ".join([_task(task), *cells]) + " |")
-    return "\n".join(lines)
+        lines.append([_task(task), *cells])
+    return _table(["for", *found], lines)
 
 
 def _by_task(folder: str, dataset: str) -> dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]]:
@@ -226,14 +221,13 @@ def study(name: str) -> str:
     table = pd.read_csv(ROOT / f"{name}.csv")
     measures = [column for column in table if f"{column} sd" in table]
     which = ["variant", "method"] if table["method"].nunique() > 1 else ["variant"]
-    head = [*which, *(f"`{column}`" for column in measures)]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines = []
     for _, row in table.iterrows():
         cells = [_spread(row[column], row[f"{column} sd"]) for column in measures]
         if isinstance(row["stopped"], str):
             cells = [row["stopped"], *[""] * (len(measures) - 1)]
-        lines.append("| " + " | ".join([*row[which], *cells]) + " |")
-    return "\n".join(lines)
+        lines.append([*row[which], *cells])
+    return _table([*which, *(f"`{column}`" for column in measures)], lines)
 
 
 def quantiles(folder: str, dataset: str) -> str:
@@ -244,21 +238,24 @@ def quantiles(folder: str, dataset: str) -> str:
             values = Estimate(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high", "n")))
             found.setdefault((row["method"], row["score"]), {}).setdefault(row["quantile"], []).append(values)
     shown = {key: cells for key, cells in found.items() if key[1] in (*scores.OWN, "knn_density", "probe_confidence")}
-    count = len(next(iter(shown.values())))
-    names = [f"{i + 1} of {count}" for i in range(count)]
-    lines = [f"| method | score | {' | '.join(names)} |", "|---" * (2 + count) + "|"]
+    lines: dict[tuple[str, ...], list[str]] = {}  # of what methods share, one
     for (method, score), by_quantile in shown.items():
         cells = [_interval(_possible(over_seeds(values), "accuracy")) for values in by_quantile.values()]
-        lines.append(f"| `{method}` | `{score}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.setdefault((f"`{score}`", *cells), []).append(f"`{method}`")
+    count, everyone = len(next(iter(lines))) - 1, len({method for method, _ in found})
+    rows = [["all" if len(methods) == everyone > 1 else ", ".join(methods), *line] for line, methods in lines.items()]
+    return _table(["method", "score", *(f"{i + 1} of {count}" for i in range(count))], rows)
 
 
 def table(path: str, machine: str = "") -> str:
     """A .csv file, or its rows of a machine whose name has this word, which the text names."""
     of_it = [row for row in _csv(ROOT / path) if machine in row.get("machine", "")]
     rows = [{name: cell for name, cell in row.items() if name != "machine"} for row in of_it]
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
 
 
 _TABLES = {

@@ -38,7 +38,7 @@ def boards(tmp_path, monkeypatch):
 def test_a_score_is_among_the_best_where_one_method_s_is():
     assert tables.best().splitlines() == [
         "| score | errors, whole images | wrong neighbours | images of digits |",
-        "|---|---|---|---|",
+        "| --- | --- | --- | --- |",
         "| `kappa` | one | one | - |",
         "| `feature_norm` | two | - | two |",
         "| `knn_density` | one | no | - |",
@@ -51,4 +51,22 @@ def test_kappa_on_each_data_set():
         "| errors, whole images | 0.620 [0.610, 0.630]: 2 of 3 (1 to 2) | 0.520 [0.510, 0.530]: 2 of 2 (2 to 2) |",
         "| wrong neighbours | 0.700 [0.690, 0.710]: 1 of 2 (1 to 1) | - |",
         "| images of digits | - | - |",
+    ]
+
+
+def test_accuracies_by_quantile_name_what_methods_share_once(tmp_path):
+    columns = ["dataset", "method", "on", "classifier", "score", "quantile", "accuracy", "ci_low", "ci_high", "n"]
+    rows = [
+        ("x", method, "images", "probe", score, quantile, accuracy + quantile / 10, 0.1, 0.9, 50)
+        for method, score, accuracy in (
+            ("simsiam", "knn_density", 0.5), ("vi_simsiam", "kappa", 0.6), ("vi_simsiam", "knn_density", 0.5),
+        )
+        for quantile in (1, 2)
+    ]  # fmt: skip
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "quantiles.csv", index=False)
+    assert tables.quantiles(tmp_path, "x").splitlines() == [
+        "| method | score | 1 of 2 | 2 of 2 |",
+        "| --- | --- | --- | --- |",
+        "| all | `knn_density` | 0.600 [0.100, 0.900] | 0.700 [0.100, 0.900] |",
+        "| `vi_simsiam` | `kappa` | 0.700 [0.100, 0.900] | 0.800 [0.100, 0.900] |",
     ]
