@@ -7,14 +7,15 @@ VENV := .venv/bin/python
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
 
-# A file's tests in one process: what they share is made once, and SLURM, which a machine has once, is asked in turns.
-PYTEST = $(VENV) -m pytest -n logical --maxprocesses 8 --dist loadfile --durations 10
+PYTEST = $(VENV) -m pytest --maxprocesses 8 --durations 10
+# Processes for the slow tests, which wait for others half of the time.
+MANY = $(shell $(PYTHON) -c 'import os; print((3 * os.cpu_count() + 1) // 2)')
 
 test: .venv/test.stamp  ## all that proves a change, about ten minutes
-	$(PYTEST) -m '(chain or not slow) and not (slurm or recorded or gpu)'
+	$(PYTEST) -n logical --dist loadfile -m '(chain or not slow) and not (slurm or recorded or gpu)'
 
 test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
-	$(PYTEST) -m '(slow or slurm) and not (chain or recorded or gpu)'
+	$(PYTEST) -n $(MANY) --dist loadgroup -m '(slow or slurm) and not (chain or recorded or gpu)'
 
 test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
 	$(PYTEST) -m recorded
