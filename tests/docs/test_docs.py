@@ -169,7 +169,8 @@ def test_commands_with_stand_ins(tmp_path):
     Of the commands that differ by a name or a value alone one is carried out; the others are planned, or queued.
     """
     repo = with_stand_ins(tmp_path / "project", ["untrained", "vi_simsiam"])
-    (repo.path / "cifar10-jpeg.zip").write_bytes(b"")
+    for name in ("cifar10-jpeg.zip", "clip_art.tar"):
+        (repo.path / name).write_bytes(b"")
     (repo.path / "imagenet/train/n01440764").mkdir(parents=True)
     experiments = sweeps = 0
     studied = "studies/digits.yaml"
