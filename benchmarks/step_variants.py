@@ -8,7 +8,6 @@ of one step goes instead, by torch's profiler.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -94,7 +93,6 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--profile", action="store_true")
     args = parser.parse_args()
-    torch.set_num_threads(os.cpu_count())
     gpu = best_device().type == "cuda"
     batch, steps = args.batch or (512 if gpu else 128), args.steps or (50 if gpu else 2)
     if args.profile:

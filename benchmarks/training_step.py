@@ -183,12 +183,12 @@ def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default: one per core)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: OMP_NUM_THREADS, else one per core)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 50)")
     parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.threads or torch.get_num_threads())
     gpu = best_device().type == "cuda"
     found = rates(args.batch or (512 if gpu else 128), args.steps or (50 if gpu else 2), args.rounds)
     for name, rate in found.items():
