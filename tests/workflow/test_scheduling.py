@@ -49,7 +49,7 @@ def most_at_once(repo) -> int:
 def test_one_gpu_job_at_a_time_on_one_machine(repo):
     """A sweep runs as many jobs as there are cores if they use no GPU, else as many as profiles/default allows."""
     repo.set("seeds", [0, 1, 2])
-    stand_in(repo, 0.7)
+    stand_in(repo, 1.5)  # long enough to meet where other tests run beside
     sweep = ["--forcerun", "pretrain", "--", "step_pretrain"]
     repo("snakemake", "--cores", "4", *sweep)
     assert most_at_once(repo) > 1
