@@ -72,11 +72,11 @@ class Given:
             yield self.pair
 
 
-def params(batch: int, precision: str | int, width: int) -> PretrainParams:
+def params(batch: int, precision: str | int, width: int, stem: str = "3x3") -> PretrainParams:
     return PretrainParams(
         epochs=1000, batch_size=batch, lr=0.03, momentum=0.9, weight_decay=5e-4, warmup_epochs=0, precision=precision,
         threads=1, devices=1, sync_batchnorm=True, knn_every=0,
-        backbone={"name": "resnet18", "width": width, "stem": "3x3"},
+        backbone={"name": "resnet18", "width": width, "stem": stem},
         projector={"layers": 2, "hidden": 2048, "out": 2048}, predictor={"hidden": 512},
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchvision
 
-from vi_simsiam.nn.backbones import ResNet, mlp
+from vi_simsiam.nn.backbones import Convolution, ResNet, mlp
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
@@ -55,3 +55,21 @@ def test_gradients_of_narrow_networks_are_those_of_double_precision(width):
     single(images.float().contiguous(memory_format=torch.channels_last)).square().sum().backward()
     for (name, p), q in zip(exact.named_parameters(), single.parameters(), strict=True):
         assert (p.grad - q.grad).norm() < 0.05 * p.grad.norm(), f"{name}: but for ReLUs that rounding turns"
+
+
+@pytest.mark.parametrize("channels", [4, 16])
+@pytest.mark.parametrize("kernel, stride", [(3, 1), (3, 2), (1, 2)])
+@pytest.mark.parametrize("height, width", [(1, 1), (2, 2), (2, 1), (3, 3), (4, 3), (5, 4)])
+def test_convolutions_of_few_pixels_are_torchs(height, width, kernel, stride, channels):
+    torch.manual_seed(0)
+    layer = Convolution(channels, 8, kernel, stride, padding=kernel // 2, bias=False).double()
+    images = torch.randn(3, channels, height, width, dtype=torch.float64, requires_grad=True)
+    theirs = torch.nn.functional.conv2d(images, layer.weight, stride=stride, padding=kernel // 2)
+    ours = layer(images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn_like(theirs)
+    inputs = [images, layer.weight]
+    for a, b in zip(*(torch.autograd.grad((y * weights).sum(), inputs) for y in (ours, theirs)), strict=True):
+        torch.testing.assert_close(a, b)
+    few = theirs[0, 0].numel() <= 4
+    assert ours.grad_fn.name().startswith("Permute" if few else "Convolution")

@@ -5,7 +5,50 @@ The blocks are written out here, because an import of torchvision takes longer t
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
+
+_ONEDNN_BLOCK = 16  # channels that it treats as one, at most (oneDNN's issue 6035)
+_FEW_PIXELS = 4
+
+
+class Convolution(nn.Conv2d):
+    """A square convolution. Where it gives few pixels, each of them is a matrix product of its own.
+
+    oneDNN, which computes on CPUs, takes up to four times as long for those and their gradients (docs/performance.md).
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows, columns = (self._taps(size) for size in images.shape[2:])
+        if len(rows) * len(columns) > _FEW_PIXELS:
+            return super().forward(images)
+        x, weight = images.permute(0, 2, 3, 1), self.weight.permute(0, 2, 3, 1)
+        pixels = [
+            nn.functional.linear(x[:, seen, across].flatten(1), weight[:, taken, beside].flatten(1))
+            for seen, taken in rows
+            for across, beside in columns
+        ]
+        return torch.stack(pixels, dim=1).unflatten(1, (len(rows), len(columns))).permute(0, 3, 1, 2)
+
+    def _taps(self, size: int) -> list[tuple[slice, slice]]:
+        """For each output along a side of `size` pixels: which of them it sees, and with which part of the kernel."""
+        kernel, padding = self.kernel_size[0], int(self.padding[0])
+        firsts = range(-padding, size + padding - kernel + 1, self.stride[0])
+        spans = [(first, max(first, 0), min(first + kernel, size)) for first in firsts]
+        return [(slice(start, end), slice(start - first, end - first)) for first, start, end in spans]
+
+
+class _Projection(Convolution):
+    """A strided 1 x 1 convolution; of few channels as a plain one of every `stride`-th pixel, which are the same sums.
+
+    There oneDNN writes the weight gradient of the strided one past the end of its memory.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.in_channels >= _ONEDNN_BLOCK:
+            return super().forward(images)
+        step = self.stride[0]
+        return nn.functional.conv2d(images[:, :, ::step, ::step], self.weight)
 
 
 class BasicBlock(nn.Module):
@@ -21,10 +64,10 @@ class BasicBlock(nn.Module):
 
     def __init__(self, inputs: int, planes: int, stride: int, downsample: nn.Module | None):
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, planes, 3, stride, padding=1, bias=False)
+        self.conv1 = Convolution(inputs, planes, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.conv2 = Convolution(planes, planes, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(planes)
         self.downsample = downsample
 
@@ -44,7 +87,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, stride, padding=1, bias=False)
+        self.conv2 = Convolution(planes, planes, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(planes)
         self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(planes * self.expansion)
@@ -65,7 +108,6 @@ _LAYOUTS: dict[str, tuple[type, tuple[int, ...]]] = {
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
 }
-_ONEDNN_BLOCK = 16  # channels that it treats as one, at most (oneDNN's issue 6035)
 
 
 class ResNet(nn.Module):
@@ -104,19 +146,6 @@ class ResNet(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return x.mean(dim=(2, 3))
-
-
-class _Projection(nn.Conv2d):
-    """A strided 1 x 1 convolution; of few channels as a plain one of every `stride`-th pixel, which are the same sums.
-
-    There oneDNN, which computes on CPUs, writes the weight gradient of the strided one past the end of its memory.
-    """
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.in_channels >= _ONEDNN_BLOCK:
-            return super().forward(images)
-        step = self.stride[0]
-        return nn.functional.conv2d(images[:, :, ::step, ::step], self.weight)
 
 
 def _stage(block: type, inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
