@@ -142,14 +142,20 @@ KERNELS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def of_the_recipes_size(tmp_path_factory):
+    """With 16 px the last stage would give 2 x 2 pixels, each a matrix product of its own."""
+    return made(tmp_path_factory.mktemp("recipe"), per_image=3, size=32)
+
+
 @pytest.mark.parametrize("method", TRAINED)
-def test_no_step_needs_more_kernels_than_it_did(method, store):
+def test_no_step_needs_more_kernels_than_it_did(method, of_the_recipes_size):
     job = resolve(SHIPPED, "pretrain", "cifar10", method)
     small = {"batch_size": 32, "backbone": {"width": 4}}  # kernels are as many as in large ones
     small |= {part: {"hidden": 32} for part in ("projector", "predictor") if part in job}
     job = parse("pretrain", merged(job, small), method)
     with pretended_gpu() as seen:
-        run = training(method, job, store, "cuda")
+        run = training(method, job, of_the_recipes_size, "cuda")
         seen.clear()
         run.epoch(1)
     kernels = sum(number for (_, function), number in seen.kernels.items() if function not in END_OF_EPOCH)
