@@ -28,9 +28,11 @@ def pretrain(method, store, augmentation=None, **own):
 
 
 def test_without_its_penalty_the_concentration_runs_away(store):
+    """Of views that are the same it is pulled up for ever; the penalty ends that at weight / (2 l2)."""
     with pytest.raises(TrainingAlarm, match=r"loss is (nan|-inf)|has run away") as caught:
-        pretrain("concentration", store, l2=0.0)
+        pretrain("concentration", store, NOTHING_CHANGES, l2=0.0)
     assert "pretrain.concentration.l2" in str(caught.value)
+    assert pretrain("concentration", store, NOTHING_CHANGES)[-1]["kappa_q50"] == pytest.approx(1, rel=0.05)
 
 
 def test_with_it_the_concentration_goes_where_the_cosine_is(store):
