@@ -51,7 +51,7 @@ def test_too_strong_a_concentration_pulls_the_images_together(store):
     [
         ("mcinfonce", {"gain": 6.0}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
         ("mcinfonce", {"gain": 6.0, "samples": 1}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
-        ("temperature", {"gain": 30.0}, r"1 / tau has collapsed.*pretrain\.temperature\.gain"),
+        ("temperature", {"gain": 100.0}, r"1 / tau has collapsed.*pretrain\.temperature\.gain"),
     ],
 )
 def test_a_certainty_that_learns_faster_than_the_views_agree_collapses(method, own, said, store):
