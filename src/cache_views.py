@@ -14,7 +14,7 @@ from vi_simsiam.data.store_writer import build
 
 def main() -> None:
     parser = job_arguments(__doc__, "download", "out")
-    parser.add_argument("--threads", type=int, default=1, help="that decode; they do not change the result")
+    parser.add_argument("--threads", type=int, default=1, help="that decode large files; they do not change the result")
     args = parser.parse_args()
     params = parse("cache_views", args.params)
     torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores

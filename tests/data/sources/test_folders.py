@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.stores import params
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.sources import own
+from vi_simsiam.data.sources import folders, own
 from vi_simsiam.data.sources.registry import find_source
 from vi_simsiam.data.store import SPLITS, Store
 from vi_simsiam.data.store_writer import build
@@ -126,14 +126,18 @@ def test_grey_only_if_all_are(tmp_path):
     assert images.train.decode(np.array([6, 2]), 10)[:, 0, 0].tolist() == [[9, 0, 246], [2, 2, 2]]
 
 
-def test_the_number_of_threads_makes_no_difference(tmp_path):
+def test_the_number_of_threads_makes_no_difference(tmp_path, monkeypatch):
     draw = np.random.RandomState(0)
     files = {}
     for i in range(150):
         file = io.BytesIO()
         Image.fromarray(draw.randint(0, 256, (20 + i % 7, 30, 3)).astype(np.uint8)).save(file, "JPEG")
         files[f"{'ab'[i % 2]}/{i}.jpg"] = file.getvalue()
-    one, many = (read(tmp_path, files, threads).train for threads in (1, 5))
+    one = read(tmp_path, files, 5).train
+    assert one.pool.threads == 1, "files are small"
+    monkeypatch.setattr(folders, "_WORTH_THREADS", 300)
+    many = read(tmp_path, files, 5).train
+    assert many.pool.threads == 5
     assert np.array_equal(one.decode(np.arange(150), 16), many.decode(np.arange(150), 16))
     assert one.paths(np.arange(150)) == many.paths(np.arange(150)) == sorted(files)
 
