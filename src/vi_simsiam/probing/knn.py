@@ -66,7 +66,7 @@ def neighbour_correct(features: Tensor, labels: Tensor) -> Tensor:
         features: (N, dim). labels: (N,), on the same device; -1: no label, for which the result is False and means
             nothing.
 
-    Source: Kirchhof et al. 2023 (URL, arXiv 2307.03810), sec. 3.
+    Source: Kirchhof et al. 2023 (URL, arXiv 2307.03810).
     """
     same = torch.zeros_like(labels, dtype=torch.bool)
     labelled = labels >= 0
