@@ -1,12 +1,13 @@
 """One training step of SimSiam: ours, the model alone, and lightly's loop, on the same network, batch and images.
 
-    python benchmarks/training_step.py [--threads 2] [--rounds 3] [--batch 128]
+    python benchmarks/training_step.py [--threads 2] [--rounds 3] [--batch 128] [--methods vi_simsiam dino]
 
-ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit` is our model with
-forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or reads cached
-ones from a store. Lightly's loop is that of its documentation (torchvision's transforms in a DataLoader with a worker
-per core, float32, tensors in their default layout), with our backbone, so that both train the same network. The
-contestants take turns, a few steps each; what is compared is the median over the rounds.
+The recipe `cifar10`: ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit`
+is our model with forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or
+reads cached ones from a store; other methods draw fresh ones. Lightly's loop is that of its documentation
+(torchvision's transforms in a DataLoader with a worker per core, float32, tensors in their default layout), with our
+backbone, so that both train the same network. The contestants take turns, a few steps each; what is compared is the
+median over the rounds.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from augmentation import RECIPE
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.loading import load, merged, resolve
+from vi_simsiam.config.schema import PretrainParams, parse
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing.features import best_device
@@ -33,6 +35,7 @@ from vi_simsiam.training.devices import has_bf16, launched
 from vi_simsiam.training.trainer import Training
 from vi_simsiam.transforms.views import Views
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32
 
 
@@ -72,19 +75,19 @@ class Given:
             yield self.pair
 
 
-def params(batch: int, precision: str | int, width: int, stem: str = "3x3") -> PretrainParams:
-    return PretrainParams(
-        epochs=1000, batch_size=batch, lr=0.03, momentum=0.9, weight_decay=5e-4, warmup_epochs=0, precision=precision,
-        threads=1, devices=1, sync_batchnorm=True, knn_every=0,
-        backbone={"name": "resnet18", "width": width, "stem": stem},
-        projector={"layers": 2, "hidden": 2048, "out": 2048}, predictor={"hidden": 512},
-    )  # fmt: skip
+def params(batch: int, precision: str | int, width: int, stem: str = "3x3", method: str = "simsiam") -> PretrainParams:
+    """The recipe's, with the sizes that are asked for."""
+    changes = {"batch_size": batch, "precision": precision, "backbone": {"width": width, "stem": stem}, "knn_every": 0}
+    recipe = resolve(load(ROOT / "params.yaml"), "pretrain", "cifar10", method)
+    return parse("pretrain", merged(recipe, changes), method)
 
 
-def ours(views, batch: int, precision: str | int, width: int, device: torch.device) -> Callable[[int], float]:
+def ours(
+    views, batch: int, precision: str | int, width: int, device: torch.device, method: str = "simsiam"
+) -> Callable[[int], float]:
     """A contestant: seconds of the epoch with the given number."""
-    asked = params(batch, precision, width)
-    model = build("simsiam", asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
+    asked = params(batch, precision, width, method=method)
+    model = build(method, asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
     training = Training(launched(asked, device), model, views, asked, 0)
 
     def seconds(epoch: int) -> float:
@@ -154,12 +157,15 @@ def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callabl
 
 
 def precisions(device: torch.device) -> tuple[str | int, ...]:
-    """Those that the device has instructions for."""
-    return ("bf16", 32) if has_bf16(device) else (32,)
+    """Those that the device has instructions for; of a GPU the faster one alone."""
+    return (32,) if not has_bf16(device) else ("bf16",) if device.type == "cuda" else ("bf16", 32)
 
 
-def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, float]:
-    """Images per second (each image gives two views) of every contestant: the median over the rounds."""
+def rates(batch: int, steps: int, rounds: int, width: int = 64, methods: Sequence[str] = ()) -> dict[str, float]:
+    """Images per second (each image gives two views) of every contestant: the median over the rounds.
+
+    `methods`: those beside SimSiam, in the fastest precision.
+    """
     device = best_device()
     with tempfile.TemporaryDirectory() as folder:
         views = Views(RECIPE, SIZE, 3)
@@ -170,6 +176,9 @@ def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, flo
             for name, store in stores.items():
                 batches = ViewBatches(store, views, batch, 0, device)
                 contestants[f"{name} {precision}"] = ours(batches, batch, precision, width, device)
+        for method in methods:
+            batches = ViewBatches(stores["fresh"], views, batch, 0, device)
+            contestants[method] = ours(batches, batch, precisions(device)[0], width, device, method)
         if importlib.util.find_spec("lightly"):
             contestants["lightly"] = lightly(batch, steps, width, device)
         times = {name: [] for name in contestants}
@@ -185,12 +194,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, help="CPU threads (default: OMP_NUM_THREADS, else one per core)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 50)")
+    parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 20)")
     parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
+    parser.add_argument("--methods", nargs="*", default=(), help="beside SimSiam")
     args = parser.parse_args()
     torch.set_num_threads(args.threads or torch.get_num_threads())
     gpu = best_device().type == "cuda"
-    found = rates(args.batch or (512 if gpu else 128), args.steps or (50 if gpu else 2), args.rounds)
+    found = rates(
+        args.batch or (512 if gpu else 128), args.steps or (20 if gpu else 2), args.rounds, methods=args.methods
+    )
     for name, rate in found.items():
         print(f"{name:>12} {rate:10.1f} images/s")
 

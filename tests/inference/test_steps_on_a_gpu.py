@@ -7,6 +7,7 @@ model that the CPU has trained.
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,8 @@ def steps(script, method, job, store, pictures, top: Path, model: Path | None = 
 
 
 def compare(gpu, script, method, job, store, pictures, folder):
-    expected = steps(script, method, job, store, pictures, folder / "cpu")
+    with mock.patch("torch.cuda.is_available", lambda: False):
+        expected = steps(script, method, job, store, pictures, folder / "cpu")
     with gpu.use():
         model = None if gpu.pretended else folder / "cpu/pretrain"
         found = steps(script, method, job, store, pictures, folder / "gpu", model)

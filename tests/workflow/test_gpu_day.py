@@ -116,7 +116,7 @@ def test_epochs_are_those_that_the_speed_allows(gpu_day):
     lines = ("warning: x", "  limit bf16    25000.0 images/s", "  fresh bf16    21000.5 images/s")
     log = "\n".join([*lines, "     lightly     4000.0 images/s", ""])
     assert gpu_day.rates(log) == {"limit bf16": 25000.0, "fresh bf16": 21000.5, "lightly": 4000.0}
-    assert gpu_day.epochs(20_000, 50_000, 300) == 66  # 165 s of training at 2.5 s an epoch
+    assert gpu_day.epochs(20_000, 50_000, 300) == 52  # 130 s of training at 2.5 s an epoch
     assert gpu_day.epochs(20_000, 50_000, 10_000) == 200 and gpu_day.epochs(10, 50_000, 60) == 1
 
 
