@@ -21,7 +21,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from helpers.project import ROOT
 
@@ -59,19 +59,23 @@ class Seen:
         self.waits: list[Wait] = []
         self.kernels: Counter[tuple[str, str]] = Counter()
 
+        self.graph: Graph | None = None  # that is recorded now
+
     def clear(self) -> None:
         self.waits.clear()
         self.kernels.clear()
 
     def wait(self, what: str) -> None:
         file, line, function = _place()
+        if self.graph is not None:
+            raise RuntimeError(f"operation not permitted when stream is capturing: {what} at {file}:{line}")
         self.waits.append(Wait(what, f"{file}:{line}", function))
 
 
 @functools.cache
 def _inside(file: str) -> str | None:
-    """The project's name of a file; None: it is another's, or this one."""
-    if not file.startswith(str(ROOT)) or "site-packages" in file or file == __file__:
+    """The project's name of a file; None: it is another's, or one that helps tests."""
+    if not file.startswith(str(ROOT)) or "site-packages" in file or Path(file).parent == Path(__file__).parent:
         return None
     return Path(file).relative_to(ROOT).as_posix().removeprefix("src/").removeprefix("vi_simsiam/")
 
@@ -135,6 +139,59 @@ def _name(operation: Any) -> str:
     return operation._schema.name.removeprefix("aten::")
 
 
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _written(func: Any, args: tuple, kwargs: dict) -> list[Tensor]:
+    """The tensors that an operation writes into."""
+    if _name(func) == "native_batch_norm":  # whose running statistics torch does not mark
+        return _tensors(args[3:5])
+    arguments = func._schema.arguments
+    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | kwargs
+    marked = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
+    return [tensor for name in marked if name in given for tensor in _tensors((given[name],))]
+
+
+class Graph:
+    """A CUDA graph of the pretended GPU. As on a GPU, what is recorded is done by a replay and not before."""
+
+    def __init__(self):
+        # Function, arguments, and which of its results are new.
+        self.operations: list[tuple[Any, tuple, dict, list[tuple[int, Tensor]]]] = []
+        self.before: list[tuple[Any, Any]] = []
+        self.known: set[int] = set()  # addresses of what was kept, and of what the recording makes
+
+    def keep(self, func: Any, args: tuple, kwargs: dict) -> None:
+        """The numbers that an operation is about to write over."""
+        for tensor in _written(func, args, kwargs):
+            if _address(tensor) not in self.known:
+                self.known.add(_address(tensor))
+                self.before.append((tensor.untyped_storage(), tensor.untyped_storage().clone()))
+
+    def record(self, func: Any, args: tuple, kwargs: dict, result: Any) -> None:
+        given = {_address(tensor) for tensor in _tensors((*args, *kwargs.values()))}
+        new = [(i, tensor) for i, tensor in enumerate(_tensors((result,))) if _address(tensor) not in given]
+        self.known |= {_address(tensor) for _, tensor in new}
+        self.operations.append((func, args, kwargs, new))
+
+    def end(self) -> None:
+        for storage, numbers in self.before:
+            storage.copy_(numbers)
+        for *_, new in self.operations:
+            for _, tensor in new:
+                if tensor.is_floating_point():
+                    tensor.fill_(torch.nan)
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        with _disable_current_modes():
+            for func, args, kwargs, new in self.operations:
+                again = _tensors((func(*args, **kwargs),))
+                for i, tensor in new:
+                    tensor.copy_(again[i])
+
+
 class _Operations(TorchDispatchMode):
     """Every operation of torch, below autograd."""
 
@@ -151,9 +208,13 @@ class _Operations(TorchDispatchMode):
         name = _name(func)
         self._refuse(name, args, tensors)
         self._note_waits(name, args, kwargs)
+        if self.seen.graph is not None:
+            self.seen.graph.keep(func, args, kwargs)
         result = func(*args, **kwargs)
         if name != "copy_":  # whose target stays where it is
             _mark(result)
+        if self.seen.graph is not None:
+            self.seen.graph.record(func, args, kwargs, result)
         if not func.is_view and name not in _NO_KERNEL:
             file, _, function = _place()
             self.seen.kernels[file, function] += 1
@@ -285,7 +346,7 @@ def pretended_gpu() -> Iterator[Seen]:
     cuda = {
         "is_available": True, "device_count": 1, "current_device": 0, "is_bf16_supported": True, "set_device": None,
         "get_device_capability": (9, 0), "get_device_name": "pretended", "synchronize": None, "empty_cache": None,
-        "is_current_stream_capturing": False,
+        "is_current_stream_capturing": False, "current_stream": mock.Mock(),
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
         for name, value in cuda.items():
@@ -293,6 +354,25 @@ def pretended_gpu() -> Iterator[Seen]:
         stack.enter_context(mock.patch("torch.Tensor.pin_memory", _pin))
         stack.enter_context(mock.patch("torch.Tensor.is_pinned", _pinned))
         stack.enter_context(mock.patch("torch.autocast", _cpus_autocast))
+
+        @contextlib.contextmanager
+        def recording(graph: Graph, **_: Any) -> Iterator[None]:
+            state, seen.graph = torch.get_rng_state(), graph
+            try:
+                yield
+            finally:
+                seen.graph = None
+                with _disable_current_modes():
+                    graph.end()
+                torch.set_rng_state(state)
+
+        for name, value in {
+            "CUDAGraph": Graph,
+            "graph": recording,
+            "Stream": mock.Mock,
+            "stream": contextlib.nullcontext,
+        }.items():
+            stack.enter_context(mock.patch(f"torch.cuda.{name}", value))
         operations = _Operations(seen)
         stack.enter_context(operations)
         stack.enter_context(_Functions(seen, operations))

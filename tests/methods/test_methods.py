@@ -61,7 +61,7 @@ def test_simsiam_is_the_negative_mean_cosine(views):
     net = model("simsiam")
     _, _, z, mu = embeddings(net, views)
     expected = -(torch.cosine_similarity(mu[0], z[1]).mean() + torch.cosine_similarity(mu[1], z[0]).mean()) / 2
-    losses = net(views, 0.0)
+    losses = net(views)
     torch.testing.assert_close(losses.total, expected)
     assert losses.uniform == 0 and losses.kl == 0
 
@@ -70,7 +70,7 @@ def test_simsiam_is_the_negative_mean_cosine(views):
 def test_no_gradient_reaches_the_target(name, views):
     """The gradient equals that of a loss whose targets are constants computed beforehand."""
     net = model(name, kappa_detach=True)
-    net(views, 0.0).total.backward()
+    net(views).total.backward()
     ours = {n: p.grad.clone() for n, p in net.named_parameters() if not n.startswith("kappa_head")}
     net.zero_grad()
     _, _, z, mu = embeddings(net, views)
@@ -89,7 +89,7 @@ def test_every_objective_has_the_likelihood_as_its_value(objective, views):
     kappa = [net.kappa(net.expected_cosine_logit(f, p)) for f, p in zip(features, projections, strict=True)]
     assert kappa[0].std() > 1
     expected = -sum(Oracle(mu[i].double(), kappa[i]).log_prob(z[1 - i].double()).mean() for i in (0, 1)) / (2 * D)
-    torch.testing.assert_close(net(views, 0.0).total, expected, check_dtype=False, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(net(views).total, expected, check_dtype=False, rtol=1e-6, atol=1e-6)
 
 
 def objective_gradients(objective, cosine, kappa, progress=0.0, **vi):
@@ -97,7 +97,7 @@ def objective_gradients(objective, cosine, kappa, progress=0.0, **vi):
     cosine, kappa = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (cosine, kappa))
     mu = torch.nn.functional.pad(torch.stack([cosine, torch.sqrt(1 - cosine.detach() ** 2)], dim=-1), (0, D - 2))
     z = torch.eye(D, dtype=torch.float64)[:1]  # mu.z = cosine
-    loss = net.align(PowerSpherical(mu, kappa, validate_args=False), z, progress)
+    loss = net.align(PowerSpherical(mu, kappa, validate_args=False), z, net.phase(progress))
     return torch.autograd.grad(loss.sum(), (cosine, kappa))
 
 
@@ -167,7 +167,7 @@ def test_where_the_kappa_head_reads_and_whether_it_trains_the_encoder(detach, so
 def test_vae_loss_is_the_scaled_negative_elbo(views):
     net = model("vae")
     torch.manual_seed(5)
-    losses = net(views, 0.0)
+    losses = net(views)
     torch.manual_seed(5)
     align = kl = 0.0
     scale = 0.1**2 / 144 / 2
@@ -221,7 +221,7 @@ def test_what_every_method_states(name, views):
 
 def test_the_teacher_sees_each_view_once(views):
     net = model("dino").train()
-    net(views, 0.0)
+    net(views)
     norms = [module for module in net.head.modules() if isinstance(module, torch.nn.BatchNorm1d)]
     assert norms and {norm.num_batches_tracked.item() for norm in norms} == {2}
 
@@ -234,7 +234,7 @@ def test_images_are_standardised_inside_the_model(views):
 def test_views_are_normalised_by_their_own_batch_statistics(views):
     """Two passes, not one: swapping the other view must not change this view's embedding."""
     net = model("simsiam")
-    first = net(views, 0.0).monitors["embedding"]
+    first = net(views).monitors["embedding"]
     second = net((views[0], views[1] + 3.0), 0.0).monitors["embedding"]
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
@@ -254,7 +254,7 @@ def independent_nt_xent(z, temperature):
 
 def test_simclr_is_nt_xent_and_the_two_terms_of_its_von_mises_fisher_reading(views):
     net = model("simclr")
-    losses = net(views, 0.0)
+    losses = net(views)
     z = [net.projector(net.features(v)) for v in views]
     torch.testing.assert_close(losses.total, independent_nt_xent(z, 0.2) - math.log(15), rtol=1e-5, atol=1e-6)
     # The same terms from scipy's densities: align = -E log p(z_i | x_i), uniform = E log mean of p(z_i | x_k).
@@ -271,7 +271,7 @@ def test_simclr_is_nt_xent_and_the_two_terms_of_its_von_mises_fisher_reading(vie
 
 def test_simsiam_has_the_gradient_of_a_von_mises_fisher_likelihood_over_kappa(views):
     net = model("simsiam")
-    net(views, 0.0).total.backward()
+    net(views).total.backward()
     ours = {n: p.grad.clone() for n, p in net.named_parameters()}
     net.zero_grad()
     _, _, z, mu = embeddings(net, views)
@@ -300,7 +300,7 @@ def test_dino_loss_gradient_centre_and_teacher(views):
     net = model("dino")
     net.centre.copy_(0.1 * torch.randn(12))
     before = net.centre.clone()
-    losses = net(views, 0.0)
+    losses = net(views)
     centre = net.centre.clone()
     losses.total.backward()
     ours = {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}
@@ -343,7 +343,7 @@ def test_the_three_terms_are_logged_in_nats(name, views):
     net = model(name)
     if name == "vi_simsiam":
         torch.nn.init.normal_(net.kappa_head[-1].weight, std=3.0)
-    logged = net(views, 0.0).monitors
+    logged = net(views).monitors
     if name == "dino":
         net.centre.zero_()
         with torch.no_grad():

@@ -86,7 +86,7 @@ def test_where_the_certainty_of_all_images_begins(name, start, views):
 @pytest.mark.parametrize("name", HEADS)
 def test_all_that_is_trained_gets_a_gradient_and_the_certainty_is_logged(name, views):
     net = model(name)
-    losses = net(views, 0.0)
+    losses = net(views)
     losses.total.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
     logged = losses.monitors
@@ -106,7 +106,7 @@ def test_exponential_is_scipys_density_of_the_distance(views):
     rate = [net.rate(f).detach().numpy() for f in features]
     assert np.std(rate) > 0.05
     nats = [expon(scale=1 / rate[i]).logpdf(1 - (mu[i] * z[1 - i]).sum(-1)).mean() for i in (0, 1)]
-    losses = net(views, 0.0)
+    losses = net(views)
     assert losses.total.item() == pytest.approx(-np.mean(nats), rel=1e-5)
     np.testing.assert_allclose(losses.monitors["kappa"], np.concatenate(rate), rtol=1e-5)
 
@@ -140,7 +140,7 @@ def test_at_a_rate_of_1_exponential_trains_as_simsiam_does(views):
     """So no gradient reaches the target either: weights that both methods have get the same one."""
     net, plain = model("exponential", learnt=False), model("simsiam")
     for each in (net, plain):
-        each(views, 0.0).total.backward()
+        each(views).total.backward()
     for name, parameter in plain.named_parameters():
         torch.testing.assert_close(net.get_parameter(name).grad, parameter.grad, rtol=1e-4, atol=1e-7)
 
@@ -164,7 +164,7 @@ def test_temperature_is_a_loop_with_a_temperature_for_each_row(views):
     r = torch.cat([net.temperature_head(f) for f in features]).detach().numpy()
     tau = 0.25 * (1 + np.exp(-r))
     assert tau.std() > 0.01
-    losses = net(views, 0.0)
+    losses = net(views)
     assert losses.total.item() == pytest.approx(
         loop(z.detach().numpy(), 1 / tau).mean() - math.log(2 * B - 1), abs=1e-5
     )
@@ -173,7 +173,7 @@ def test_temperature_is_a_loop_with_a_temperature_for_each_row(views):
 
 def test_with_one_temperature_for_all_it_is_simclr(views):
     net, plain = model("temperature", learnt=False), model("simclr")  # of temperature .5, twice the lowest
-    ours, expected = net(views, 0.0), plain(views, 0.0)
+    ours, expected = net(views), plain(views)
     torch.testing.assert_close((ours.align, ours.uniform), (expected.align, expected.uniform))
 
 
@@ -217,7 +217,7 @@ def test_concentration_is_simclr_and_two_terms(views):
     for i in range(B):
         align -= 0.3 * (kappa[i] + kappa[B + i]) * (z[i] @ z[B + i]) / B
         penalty += 0.04 * (kappa[i] ** 2 + kappa[B + i] ** 2) / B
-    losses = net(views, 0.0)
+    losses = net(views)
     assert losses.total.item() == pytest.approx(contrast + align + penalty, abs=1e-5)
     assert losses.kl.item() == pytest.approx(penalty, rel=1e-5)
 
@@ -289,7 +289,7 @@ def test_mcinfonce_is_a_loop_over_its_samples(views):
     kappa = [(D - 1) * 0.7 / 0.3 * torch.exp(net.kappa_head(f).double()) for f in features]
     assert torch.cat(kappa).std() > 1
     torch.manual_seed(11)
-    losses = net(views, 0.0)
+    losses = net(views)
     torch.manual_seed(11)
     parts = zip(mu.chunk(2), kappa, strict=True)
     z = torch.cat([PowerSpherical(*part, validate_args=False).rsample((5,)) for part in parts], dim=1).detach().numpy()
@@ -343,7 +343,7 @@ def test_fewer_samples_make_the_loss_larger():
 
 def test_a_sure_mcinfonce_is_simclr(views):
     net, plain = model("mcinfonce", learnt=False, critic=2.0, expected_cosine=1 - 1e-9), model("simclr")
-    torch.testing.assert_close(net(views, 0.0).total, plain(views, 0.0).total, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(net(views).total, plain(views).total, rtol=1e-3, atol=1e-3)
 
 
 def test_the_noise_is_that_of_torchs_generator(views):
@@ -351,7 +351,7 @@ def test_the_noise_is_that_of_torchs_generator(views):
 
     def total(seed):
         torch.manual_seed(seed)
-        return net(views, 0.0).total.item()
+        return net(views).total.item()
 
     assert total(1) == total(1) != total(2)
 

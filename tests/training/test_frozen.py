@@ -78,7 +78,7 @@ def test_the_loss_of_a_frozen_encoder_is_that_on_its_features(method, store, wei
     names = {"dino": "student_head", "vae": "posterior_head"}
     head = model.get_submodule(names.get(method, "projector"))
     handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    losses = model(views, 0.0)
+    losses = model(views)
     handle.remove()
     model.eval()
     expected = [model.features(view) for view in views]

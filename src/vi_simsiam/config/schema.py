@@ -182,7 +182,8 @@ class PretrainParams(Section):
     devices: Annotated[int, Field(ge=1, le=1024)]
     nodes: Annotated[int, Field(ge=1, le=1024)] = 1  # models from before it was a parameter have one
     sync_batchnorm: bool
-    compile: bool = False  # models of earlier versions do not say
+    compile: bool = False  # models of earlier versions do not say, here and below
+    cuda_graph: bool = True
     knn_every: AtLeast0
     projector: ProjectorParams | None = None
     predictor: PredictorParams | None = None

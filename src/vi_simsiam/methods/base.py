@@ -7,7 +7,7 @@ the schedule are the same for all.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -178,15 +178,22 @@ class Method(nn.Module):
         """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""
         return {}
 
-    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+    def phase(self, progress: float) -> Any:
+        """What `forward` is told of a training's progress, the share of it that is done, in [0, 1); None: nothing.
+
+        On a GPU, steps are recorded anew whenever it changes (`training.graphed`), so it should change seldom.
+        """
+        return None
+
+    def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
         """The objective on two views of the same images.
 
         Args:
             views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
                 Of a frozen encoder also their features, (B, dim), unless the method `needs_pixels`.
-            progress: share of the training that is done, in [0, 1).
+            phase: of the training, as the method's `phase` has it; None: that of its beginning.
         """
         raise TypeError(f"{type(self).__name__} has no objective")
 
     def after_step(self, progress: float) -> None:
-        """What follows an optimiser step; `progress` as in `forward`."""
+        """What follows an optimiser step; `progress` as in `phase`."""

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +85,7 @@ class Dino(Method):
         """q(z | x), (B, K): centred and sharpened."""
         return torch.softmax((logits - self.centre) / self.dino.teacher_temperature, dim=-1)
 
-    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+    def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
         with torch.no_grad():
             features = [self.features(view) for view in views]
             z = [self.head.embedding(f) for f in features]
@@ -111,9 +112,7 @@ class Dino(Method):
         momentum = 1 - (1 - start) * (1 + math.cos(math.pi * progress)) / 2
         followed = [] if self.frozen else [(self.backbone, self.student_backbone)]
         for teacher, student in (*followed, (self.head, self.student_head)):
-            pairs = zip(teacher.parameters(), student.parameters(), strict=True)
-            for ours, theirs in pairs:
-                ours.lerp_(theirs, 1 - momentum)
+            torch._foreach_lerp_([*teacher.parameters()], [*student.parameters()], 1 - momentum)
 
 
 METHOD = Dino

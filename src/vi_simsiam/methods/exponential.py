@@ -3,6 +3,8 @@
 The loss is that of a thesis's code, repository NikolaiL96/UASSL, where it trains the rate alone, beside other losses.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -51,7 +53,7 @@ class Exponential(SimSiam):
     def p(self, features: Tensor, projection: Tensor) -> OnSphere:
         return ExponentialDistance(self.mu(projection), self.rate(features), validate_args=False)
 
-    def align(self, p: OnSphere, z: Tensor, progress: float) -> Tensor:
+    def align(self, p: OnSphere, z: Tensor, phase: Any = None) -> Tensor:
         """u (1 - mu.z) - log u of each image, (B,)."""
         return -p.log_density((p.loc * z).sum(-1))
 

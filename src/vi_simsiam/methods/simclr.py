@@ -1,7 +1,7 @@
 """SimCLR: Chen et al., "A Simple Framework for Contrastive Learning" (2020), arXiv 2002.05709."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ class SimClr(Method):
     def projection(self, features: Tensor) -> Tensor:
         return self.projector(features)
 
-    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+    def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
         features, z = [], []
         for view in views:
             features.append(self.features(view))

@@ -1,6 +1,6 @@
 """SimSiam: Chen and He, "Exploring Simple Siamese Representation Learning" (2021), arXiv 2011.10566."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -36,14 +36,14 @@ class SimSiam(Method):
     def projection(self, features: Tensor) -> Tensor:
         return self.projector(features)
 
-    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+    def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
         features = [self.features(view) for view in views]
         projections = [self.projector(f) for f in features]
         # sg(z), the embeddings as targets: no gradient reaches them.
         z = [normalize(projection.detach().float(), dim=-1) for projection in projections]
         p = [self.p(*each) for each in zip(features, projections, strict=True)]
         # Each prediction against the other view's embedding.
-        align = (self.align(p[0], z[1], progress).mean() + self.align(p[1], z[0], progress).mean()) / 2
+        align = (self.align(p[0], z[1], phase).mean() + self.align(p[1], z[0], phase).mean()) / 2
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=self.monitors(p, z))
 
@@ -55,7 +55,7 @@ class SimSiam(Method):
         """Mean direction of p(z | x): (B, d) projections to unit vectors (B, d), float32."""
         return normalize(self.predictor(projection).float(), dim=-1)
 
-    def align(self, p: OnSphere, z: Tensor, progress: float) -> Tensor:
+    def align(self, p: OnSphere, z: Tensor, phase: Any = None) -> Tensor:
         """-J_align of each image, (B,), of targets z, (B, d): here minus the cosine mu.z, SimSiam's eq. 1."""
         return -(p.loc * z).sum(-1)
 

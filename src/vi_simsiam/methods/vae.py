@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ class Vae(Method):
         """`posterior_precision`: minus the mean log sigma of the posterior, in nats."""
         return {"posterior_precision": -self.posterior(features)[1].mean(-1)}
 
-    def forward(self, views: tuple[Tensor, Tensor], progress: float) -> Losses:
+    def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
         means, align, kl = [], 0.0, 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))

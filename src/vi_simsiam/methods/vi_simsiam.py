@@ -64,15 +64,19 @@ class ViSimSiam(SimSiam):
         kappa = self.kappa(self.expected_cosine_logit(features, projection))
         return PowerSpherical(self.mu(projection), kappa, validate_args=False)
 
-    def align(self, p: PowerSpherical, z: Tensor, progress: float) -> Tensor:
+    def phase(self, progress: float) -> str:
+        """The objective of that part of the training."""
+        if self.vi.objective != "warmup":
+            return self.vi.objective
+        return "decoupled" if progress < self.vi.warmup else "likelihood"
+
+    def align(self, p: PowerSpherical, z: Tensor, phase: str | None = None) -> Tensor:
         """-log p(z) / d of each image, (B,); the gradient to the cosine mu.z is the objective's.
 
         The division by d keeps the learning rates of SimSiam.
         """
         cosine = (p.loc * z).sum(-1)
-        objective = self.vi.objective
-        if objective == "warmup":
-            objective = "decoupled" if progress < self.vi.warmup else "likelihood"
+        objective = phase or self.phase(0.0)
         if objective == "likelihood":
             return -p.log_density(cosine) / self.d
         for_kappa = -p.log_density(cosine.detach()) / self.d

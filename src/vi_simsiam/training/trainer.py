@@ -24,6 +24,7 @@ from vi_simsiam.training import alarms, compiled, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.devices import Alone, check_devices, launched
+from vi_simsiam.training.graphed import Graphed
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
@@ -182,10 +183,33 @@ class Training:
         self.compiled = compiled.encoders(self.model) if params.compile else {}
         ready: tuple[Any, Any] = fabric.setup(self.model, self.optimizer)
         self.wrapped, self.stepped = ready
+        one_gpu = fabric.device.type == "cuda" and params.processes == 1
+        self.graphed = Graphed(self.differentiate) if params.cuda_graph and one_gpu else None
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
         self.warmup = len(views) * params.warmup_epochs
         self.peak = params.lr * params.batch_size / 256
+
+    def differentiate(self, views: tuple[Tensor, Tensor], phase: Any) -> dict[str, Tensor]:
+        """Leave the objective's gradients in the parameters, and return what the history has of the batch.
+
+        Args:
+            views, phase: as a method's `forward` wants them.
+
+        Returns: scalars, and `kappa` where the method has it, (B,) or (2B,) of all processes.
+        """
+        with compiled.instead(self.compiled):
+            losses: Losses = self.wrapped(views, phase)
+        total = losses.total
+        self.stepped.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        measures = dict(losses.monitors)
+        embedding = distributed.gather(measures.pop("embedding"))
+        if "kappa" in measures:
+            measures["kappa"] = distributed.gather(measures["kappa"].float())
+        spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
+        terms = {"loss": total, "align": losses.align, "uniform": losses.uniform, "kl": losses.kl}
+        return {name: term.detach() for name, term in terms.items()} | {"embedding_std": spread} | measures
 
     @exact_float32()
     def epoch(self, epoch: int) -> dict[str, Any]:
@@ -201,23 +225,16 @@ class Training:
             rate = learning_rate(step, self.steps, self.warmup, self.peak)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
-            with compiled.instead(self.compiled):
-                losses: Losses = self.wrapped(views, step / self.steps)
-            total = losses.total
-            self.stepped.zero_grad(set_to_none=True)
-            self.fabric.backward(total)
+            progress = step / self.steps
+            # What a frozen encoder gives is looked at on the CPU, which cannot be recorded.
+            recorded = self.graphed is not None and not (self.model.frozen and views[0].ndim > 2)
+            measures = (self.graphed if recorded else self.differentiate)(views, self.model.phase(progress))
             self.stepped.step()
-            self.model.after_step(step / self.steps)
+            self.model.after_step(progress)
             step += 1
-            monitors = dict(losses.monitors)
-            embedding = distributed.gather(monitors.pop("embedding"))
-            if (kappa := monitors.pop("kappa", None)) is not None:
-                kappas.append(distributed.gather(kappa.float()))
-            spread = embedding.std(dim=0).mean() * embedding.shape[1] ** 0.5
-            means.add(
-                loss=total, align=losses.align, uniform=losses.uniform, kl=losses.kl, embedding_std=spread,
-                **monitors,
-            )  # fmt: skip
+            if (kappa := measures.pop("kappa", None)) is not None:
+                kappas.append(kappa.clone())
+            means.add(**measures)
         _average_batch_statistics(self.model)
         return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
 

@@ -42,6 +42,7 @@ _PARAMS: dict[str, Any] = {
     "nodes": 1,
     "sync_batchnorm": False,
     "compile": False,
+    "cuda_graph": True,
     "knn_every": 0,
     "projector": {"layers": 2, "hidden": 512, "out": 128},
     "predictor": {"hidden": 64},
