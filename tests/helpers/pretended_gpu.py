@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from helpers.pretended_graph import Graph, name_of, tensors_in
 from helpers.project import ROOT
 
 GPU = torch.device("cuda", 0)
@@ -95,15 +96,8 @@ def on_gpu(tensor: Tensor) -> bool:
     return getattr(tensor.untyped_storage(), "on_gpu", False)
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    """Those in what an operation is given or gives."""
-    if isinstance(value, Tensor):
-        return [value]
-    return [tensor for part in value for tensor in _tensors(part)] if isinstance(value, tuple | list) else []
-
-
 def _mark(values: Any) -> Any:
-    for tensor in _tensors(values):
+    for tensor in tensors_in(values):
         tensor.untyped_storage().on_gpu = True
     return values
 
@@ -134,64 +128,6 @@ _NO_KERNEL = {
 }  # fmt: skip
 
 
-@functools.cache
-def _name(operation: Any) -> str:
-    return operation._schema.name.removeprefix("aten::")
-
-
-def _address(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
-def _written(func: Any, args: tuple, kwargs: dict) -> list[Tensor]:
-    """The tensors that an operation writes into."""
-    if _name(func) == "native_batch_norm":  # whose running statistics torch does not mark
-        return _tensors(args[3:5])
-    arguments = func._schema.arguments
-    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)} | kwargs
-    marked = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
-    return [tensor for name in marked if name in given for tensor in _tensors((given[name],))]
-
-
-class Graph:
-    """A CUDA graph of the pretended GPU. As on a GPU, what is recorded is done by a replay and not before."""
-
-    def __init__(self):
-        # Function, arguments, and which of its results are new.
-        self.operations: list[tuple[Any, tuple, dict, list[tuple[int, Tensor]]]] = []
-        self.before: list[tuple[Any, Any]] = []
-        self.known: set[int] = set()  # addresses of what was kept, and of what the recording makes
-
-    def keep(self, func: Any, args: tuple, kwargs: dict) -> None:
-        """The numbers that an operation is about to write over."""
-        for tensor in _written(func, args, kwargs):
-            if _address(tensor) not in self.known:
-                self.known.add(_address(tensor))
-                self.before.append((tensor.untyped_storage(), tensor.untyped_storage().clone()))
-
-    def record(self, func: Any, args: tuple, kwargs: dict, result: Any) -> None:
-        given = {_address(tensor) for tensor in _tensors((*args, *kwargs.values()))}
-        new = [(i, tensor) for i, tensor in enumerate(_tensors((result,))) if _address(tensor) not in given]
-        self.known |= {_address(tensor) for _, tensor in new}
-        self.operations.append((func, args, kwargs, new))
-
-    def end(self) -> None:
-        for storage, numbers in self.before:
-            storage.copy_(numbers)
-        for *_, new in self.operations:
-            for _, tensor in new:
-                if tensor.is_floating_point():
-                    tensor.fill_(torch.nan)
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        with _disable_current_modes():
-            for func, args, kwargs, new in self.operations:
-                again = _tensors((func(*args, **kwargs),))
-                for i, tensor in new:
-                    tensor.copy_(again[i])
-
-
 class _Operations(TorchDispatchMode):
     """Every operation of torch, below autograd."""
 
@@ -202,10 +138,10 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        tensors = _tensors((*args, *kwargs.values()))
+        tensors = tensors_in((*args, *kwargs.values()))
         if not self.making and not any(map(on_gpu, tensors)):
             return func(*args, **kwargs)
-        name = _name(func)
+        name = name_of(func)
         self._refuse(name, args, tensors)
         self._note_waits(name, args, kwargs)
         if self.seen.graph is not None:
