@@ -35,7 +35,8 @@ COLUMNS = ["measure", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_t
 
 def machine() -> str:
     device = best_device()
-    name = torch.cuda.get_device_name() if device.type == "cuda" else processor.name()
+    gpu = device.type == "cuda"
+    name = f"{torch.cuda.get_device_name()}, {os.cpu_count()} cores" if gpu else processor.name()
     return f"{name}, torch {torch.__version__}"
 
 
