@@ -23,7 +23,7 @@ test-recorded: .venv/test.stamp  ## whether the committed results belong to the 
 gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores are those of the CPU, and what waits
 	@$(VENV) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
 	"gpu-check needs a CUDA device, and torch finds none here. \"make test\" checks the same on a pretended one.")'
-	$(VENV) -m pytest -m gpu
+	$(PYTEST) -n logical -m gpu
 
 MINUTES ?= 60
 ARCHIVE ?= cifar10-jpeg.zip

@@ -43,11 +43,10 @@ def machine() -> str:
 def training_rows(quick: bool) -> list[dict]:
     gpu = best_device().type == "cuda"
     batch, steps, rounds, width = (8, 2, 1, 8) if quick else (512, 20, 3, 64) if gpu else (128, 2, 3, 64)
-    methods = ("vi_simsiam", "simclr", "dino", "vae") if gpu else ()
-    speeds = training_step.rates(batch, steps, rounds, width, methods)
+    speeds = training_step.rates(batch, steps, rounds, width)
     others = [
         {"measure": f"training step, bf16, fresh views, {name}", "ours": speeds[name], "unit": "images/s"}
-        for name in methods
+        for name in training_step.others(best_device())
     ]
     return others + [
         {

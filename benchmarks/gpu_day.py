@@ -42,7 +42,6 @@ CHANGES = {
     "pretrain": {"batch_size": 512, "knn_every": 10},
     "uncertainty": {"ood": [], "bootstrap": 200},
 }
-METHODS = ("vi_simsiam", "simclr", "dino", "vae")  # whose step is timed beside SimSiam's
 MOST_EPOCHS = 200
 SHARE = 0.5  # of the time that is left when training begins; probe and uncertainty have the rest
 START = 20  # s until a training trains, and from its end: 18 on an H100 machine whose processes start slowly
@@ -225,8 +224,7 @@ def main() -> None:
         words = ["-q", "--tb=short", "-p", "no:cacheprovider", "-m", "gpu", *several, *CHECKS]
         day.stage("checks", [sys.executable, "-m", "pytest", *words], 0.25)
     sizes = [word for name in ("steps", "batch") if (size := getattr(args, name)) for word in (f"--{name}", size)]
-    words = ["--rounds", 2, "--methods", *METHODS, *sizes]
-    day.stage("step", [sys.executable, "benchmarks/training_step.py", *words], 0.3)
+    day.stage("step", [sys.executable, "benchmarks/training_step.py", "--rounds", 2, *sizes], 0.3)
     if args.archive.exists():
         cifar(day, work, args.archive, args.method, merged(CHANGES, args.change))
     else:

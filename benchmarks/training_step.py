@@ -157,16 +157,26 @@ def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callabl
 
 
 def precisions(device: torch.device) -> tuple[str | int, ...]:
-    """Those that the device has instructions for; of a GPU the faster one alone."""
-    return (32,) if not has_bf16(device) else ("bf16",) if device.type == "cuda" else ("bf16", 32)
+    """Those that the device has instructions for; of a GPU only bf16: exact float32 takes seven times as long."""
+    if not has_bf16(device):
+        return (32,)
+    return ("bf16",) if device.type == "cuda" else ("bf16", 32)
 
 
-def rates(batch: int, steps: int, rounds: int, width: int = 64, methods: Sequence[str] = ()) -> dict[str, float]:
+def others(device: torch.device) -> tuple[str, ...]:
+    """Methods whose step is timed beside SimSiam's: on a GPU, where that takes seconds."""
+    return ("vi_simsiam", "simclr", "dino", "vae") if device.type == "cuda" else ()
+
+
+def rates(
+    batch: int, steps: int, rounds: int, width: int = 64, methods: Sequence[str] | None = None
+) -> dict[str, float]:
     """Images per second (each image gives two views) of every contestant: the median over the rounds.
 
-    `methods`: those beside SimSiam, in the fastest precision.
+    `methods`: those beside SimSiam, in the fastest precision; None: `others`.
     """
     device = best_device()
+    methods = others(device) if methods is None else methods
     with tempfile.TemporaryDirectory() as folder:
         views = Views(RECIPE, SIZE, 3)
         stores = {"fresh": Memory(Path(folder), batch * steps, 0), "store": Memory(Path(folder), batch * steps, 4)}
@@ -196,7 +206,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 20)")
     parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
-    parser.add_argument("--methods", nargs="*", default=(), help="beside SimSiam")
+    parser.add_argument("--methods", nargs="*", help="beside SimSiam (default: none, on a GPU four)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads or torch.get_num_threads())
     gpu = best_device().type == "cuda"
