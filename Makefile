@@ -1,6 +1,9 @@
 # Aliases; `make help` lists them. Everything runs in .venv, made from the locks.
 PYTHON ?= python3
 VENV := .venv/bin/python
+# uv leaves it to the first import to compile a module. Where that may not be kept, as in many containers, each job of a
+# run compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark gpu-check gpu-day clean help
 

@@ -1,7 +1,9 @@
 """What is imported is declared, what is declared is locked, and the library needs no engine."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -69,3 +71,11 @@ def test_locks_pin_all_that_is_declared(name):
     for entry in entries:
         assert re.match(r"[\w.-]+==[\w.+!]+ (; .*)?\\\n", entry) and "--hash=sha256:" in entry, entry.splitlines()[0]
     assert declared(LOCKS[name]) <= {normal(entry.split("==")[0]) for entry in entries}, "run `make lock`"
+
+
+def test_what_make_starts_keeps_the_modules_that_it_compiles(tmp_path):
+    (tmp_path / "compiled_once.py").touch()
+    makefile = f"include {ROOT}/Makefile\nimports:\n\t@{sys.executable} -c 'import compiled_once'\n"
+    forbidden = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run(["make", "-f", "-", "imports"], cwd=tmp_path, input=makefile, env=forbidden, text=True, check=True)
+    assert list(tmp_path.glob("__pycache__/compiled_once.*.pyc"))
