@@ -207,9 +207,9 @@ def test_the_untrained_encoder_alone_has_no_curves(tmp_path):
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"images": 1, "epochs": 1},
-        {"images": 2, "epochs": 1},
-        {"images": 3, "epochs": 1},
+        {"images": 1, "epochs": 1, "methods": (*FEW, "dino")},
+        {"images": 2, "epochs": 1, "methods": (*FEW, "dino")},
+        {"images": 3, "epochs": 1, "methods": (*FEW, "dino")},
         {"images": 8, "epochs": 1, "seeds": (0, 1)},
         {"labels": False},
         {"methods": ("dino",)},

@@ -43,7 +43,10 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise Problem(f"{folder} is no folder of a model, such as results/pretrain/digits/vi_simsiam/seed0.")
+        raise Problem(
+            f"{folder} is no folder of a model. Name one that a run has left, "
+            "results/pretrain/<dataset>/<method>/seed<k>, or a copy of it."
+        )
     scores = reference.read(folder)
     record.verify(folder, *saved.FILES, reference.FILE)
     network, description = saved.load(folder, best_device() if device is None else device)

@@ -71,7 +71,8 @@ class Graphed:
             with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
                 self.results = self.function(self.given, self.phase)
         except RuntimeError as error:
-            why = str(error.__context__ or error).splitlines()[0]  # torch's own next error would hide the first
+            first = error.__context__ or error  # which torch's own next error would hide
+            why = str(first).partition("\n")[0] or type(first).__name__
             raise Problem(f"pretrain.cuda_graph: a step cannot be recorded here ({why}). Set it to false.") from error
         finally:
             if collects:
