@@ -75,7 +75,8 @@ def test_locks_pin_all_that_is_declared(name):
 
 def test_what_make_starts_keeps_the_modules_that_it_compiles(tmp_path):
     (tmp_path / "compiled_once.py").touch()
-    makefile = f"include {ROOT}/Makefile\nimports:\n\t@{sys.executable} -c 'import compiled_once'\n"
+    more = f"imports:\n\t@'{sys.executable}' -c 'import compiled_once'\n"
+    command = ["make", "-f", str(ROOT / "Makefile"), "-f", "-", "imports"]
     forbidden = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run(["make", "-f", "-", "imports"], cwd=tmp_path, input=makefile, env=forbidden, text=True, check=True)
+    subprocess.run(command, cwd=tmp_path, input=more, env=forbidden, text=True, check=True)
     assert list(tmp_path.glob("__pycache__/compiled_once.*.pyc"))
