@@ -1,27 +1,27 @@
 # Aliases; `make help` lists them. Everything runs in .venv, made from the locks.
 PYTHON ?= python3
 VENV := .venv/bin/python
-# uv leaves it to the first import to compile a module. Where that may not be kept, as in many containers, each job of a
-# run compiles torch anew.
-unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slow test-recorded lint format lock docs audit report verify benchmark gpu-check gpu-day clean help
+.PHONY: run paper record test test-slow lint format lock docs audit report verify benchmark gpu-check gpu-day clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
+
+paper: .venv/run.stamp  ## all six methods with five seeds, which the pages' tables are made of; keeps what `run` has made
+	$(VENV) -m snakemake --cores all --configfile studies/paper.yaml
+
+record: .venv/test.stamp  ## copy the tables and figures of a finished `make paper` to docs/ (CONTRIBUTING.md)
+	$(VENV) docs/record.py
 
 PYTEST = $(VENV) -m pytest --maxprocesses 8 --durations 10
 # Processes for the slow tests, which wait for others half of the time.
 MANY = $(shell $(PYTHON) -c 'import os; print((3 * os.cpu_count() + 1) // 2)')
 
 test: .venv/test.stamp  ## all that proves a change, about ten minutes
-	$(PYTEST) -n logical --dist loadfile -m '(chain or not slow) and not (slurm or recorded or gpu)'
+	$(PYTEST) -n logical --dist loadfile -m '(chain or not slow) and not (slurm or gpu)'
 
 test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
-	$(PYTEST) -n $(MANY) --dist loadgroup -m '(slow or slurm) and not (chain or recorded or gpu)'
-
-test-recorded: .venv/test.stamp  ## whether the committed results belong to the tree (CONTRIBUTING.md)
-	$(PYTEST) -m recorded
+	$(PYTEST) -n $(MANY) --dist loadgroup -m '(slow or slurm) and not (chain or gpu)'
 
 gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores are those of the CPU, and what waits
 	@$(VENV) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
@@ -83,12 +83,14 @@ LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-ha
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 
-# uv is seven times as fast as pip with these gigabytes; pip is for indexes that only it has been told of. The project
-# itself comes last, so that `vi-simsiam` is a command of the environment.
+# uv is seven times as fast as pip with these gigabytes; pip is for indexes that only it has been told of. Both compile
+# what they install: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each job would compile torch again. The
+# project itself comes last, so that `vi-simsiam` is a command of the environment.
 PIP = $(VENV) -m pip install --disable-pip-version-check
 define install
-	($(PIP) --quiet $(UV) && $(VENV) -m uv pip install --python $(VENV) --require-hashes -r $<) || $(PIP) -r $<
+	($(PIP) --quiet $(UV) && $(VENV) -m uv pip install --python $(VENV) --compile-bytecode --require-hashes -r $<) || $(PIP) -r $<
 	$(PIP) --quiet --no-deps --editable .
+	$(VENV) -m compileall -q src workflow
 endef
 
 .venv/run.stamp: requirements.lock | .venv/bin/python

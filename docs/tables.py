@@ -2,15 +2,15 @@
 
 A table stands between two comments, of which the first says what it shows and where from:
 
-    <!-- results results/plot digits -->      every method's main measures, over the seeds
-    <!-- claims results/plot digits -->       the claims with their verdicts
+    <!-- results docs/results/digits digits -->      every method's main measures, over the seeds
+    <!-- claims docs/results/digits digits -->       the claims with their verdicts
     <!-- verdicts -->                         the claims' verdicts on each data set
     <!-- best -->                             by task, on which data sets each score without labels is among the best
     <!-- kappa -->                            by task, kappa and its rank on each data set
     <!-- summary -->                          what a run prints at its end
     <!-- study studies/digits -->             the table of a study, from its .csv
     <!-- quantiles docs/results/x x -->       accuracy by quantile of certainty, from quantiles.csv
-    <!-- leaderboard results/plot digits -->  by task, which certainty scores are not worse than the best
+    <!-- leaderboard docs/results/digits digits -->  by task, which certainty scores are not worse than the best
     <!-- csv benchmarks/results.csv AVX2 -->  a file as it is, or its rows of a machine
     <!-- end -->
 
@@ -36,7 +36,7 @@ PAGES = (
     "docs/studies.md",
 )  # fmt: skip
 RUNS = {  # of a table over data sets: where, and which
-    "digits": ("results/plot", "digits"),
+    "digits": ("docs/results/digits", "digits"),
     "CIFAR-10, frozen encoder": ("docs/results/cifar10_lite", "cifar10_lite"),
     "Fashion-MNIST, frozen encoder": ("docs/results/fashion_lite", "fashion_lite"),
     "clip art, frozen encoder": ("docs/results/clip_art", "clip_art"),
@@ -69,11 +69,6 @@ def filled(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-
-
-def summary() -> str:
-    """What a run prints at its end."""
-    return f"```text\n{(ROOT / 'results/plot/summary.txt').read_text(encoding='utf-8').strip()}\n```"
 
 
 def results(folder: str, dataset: str) -> str:
@@ -259,7 +254,6 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 _TABLES = {
-    "summary": summary,
     "results": results,
     "claims": claims,
     "verdicts": verdicts,

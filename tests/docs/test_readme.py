@@ -6,12 +6,16 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-import picture
+import record
 import tables
 from helpers.project import ROOT
+from vi_simsiam.config.schema import METHODS
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.record import RunRecord
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -96,19 +100,43 @@ def test_tables_are_those_of_the_recorded_runs(page):
 
 def test_a_table_shows_the_files_numbers():
     """One row of the README against measures.csv by hand: the mean over seeds of what belongs to no interval rule."""
-    with open(ROOT / "results/plot/measures.csv", newline="") as file:
+    with open(ROOT / "docs/results/digits/measures.csv", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["method"] == "vi_simsiam" and r["measure"] == "crop_knn_top1"]
     mean = sum(float(row["estimate"]) for row in rows) / len(rows)
-    table = tables.results("results/plot", "digits").splitlines()
+    table = tables.results("docs/results/digits", "digits").splitlines()
     column = table[0].split("|").index(" `vi_simsiam` ")
     cells = next(line for line in table if line.startswith("| `crop_knn_top1`")).split("|")
     assert cells[column].strip().startswith(f"{mean:.3f} [")
 
 
-@pytest.mark.recorded
-def test_the_picture_is_that_of_the_recorded_run():
-    with Image.open(picture.PICTURE) as image:
-        assert image.tobytes() == picture.picture().tobytes(), "run `python docs/picture.py`"
+def test_only_a_whole_paper_run_is_recorded(tmp_path, monkeypatch):
+    """`docs/record.py` copies tables and figures of the paper run, makes the picture, and refuses any other run."""
+    plot = tmp_path / "plot"
+    (plot / "figures").mkdir(parents=True)
+    for name in (*record.TABLES, *(f"figures/{figure}" for figure in record.FIGURES)):
+        shutil.copy(ROOT / "docs/results/digits" / Path(name).name, plot / name)
+    grids = np.full((900, 40), 255, np.uint8)
+    for top in (0, 400):  # a title, then rows of images with class names below
+        grids[top + 10 : top + 30] = 0
+        for row in range(2):
+            grids[top + 50 + 150 * row : top + 150 + 150 * row] = 100 + row
+            grids[top + 170 + 150 * row : top + 180 + 150 * row] = 0
+    grids[820:830] = 0
+    Image.fromarray(grids).save(plot / "figures/kappa_grids.png")
+    for name, value in {"PLOT": plot, "RECORDED": tmp_path / "docs", "PICTURE": tmp_path / "certain.png"}.items():
+        monkeypatch.setattr(record, name, value)
+    monkeypatch.setattr(tables, "PAGES", ())
+    runs = [f"digits/{method}/seed{seed}" for method in METHODS[:6] for seed in range(5)]
+    made = RunRecord("plot", {})
+    made.write(plot, runs=sorted(runs[:-1]))
+    with pytest.raises(Problem, match="29 runs, not the 30"):
+        record.main()
+    assert not (tmp_path / "docs").exists()
+    made.write(plot, runs=sorted(runs))
+    record.main()
+    assert (tmp_path / "docs/claims.csv").read_bytes() == (plot / "claims.csv").read_bytes()
+    with Image.open(tmp_path / "certain.png") as picture:
+        assert {100, 101} < set(np.asarray(picture).ravel().tolist()) and picture.height < 800
 
 
 def test_links_and_files_exist():

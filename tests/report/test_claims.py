@@ -208,21 +208,26 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
     assert verdicts(opened(tmp_path / "none", methods=("simsiam", "dino"))).empty
 
 
-def test_a_run_ends_with_its_claims(tmp_path):
-    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False)
-    text = summary_text(summary_table(runs), claims_table(findings(runs, 0.02)), ["a doubt"], tmp_path)
+def test_a_run_ends_with_its_methods_and_claims(tmp_path):
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), extra=False)
+    summary, claims = summary_table(runs), claims_table(findings(runs, 0.02))
+    text = summary_text(summary, claims, ["a doubt"], tmp_path)
     lines = [re.split(r"  +", line) for line in text.splitlines()]
-    assert ["digits", "crops_below_whole", "0.800", "[0.770, 0.830]", "supported", "supported"] in lines
-    assert [
-        "digits",
-        "kappa_falls_with_occlusion",
-        "0.090",
-        "[0.060, 0.120]",
-        "not supported",
-        "not supported",
-    ] in lines
+    assert ["crops_below_whole", ".800", "[.770, .830]", "supported", "supported"] in lines
+    assert ["kappa_falls_with_occlusion", ".090", "[.060, .120]", "not supported", "not supported"] in lines
+    decided = (claims["verdict"] != "inconclusive").sum()
+    assert f" {decided} of {len(claims)} claims" in text
     assert "no labels" not in text and ["a doubt"] in lines
-    unlabelled = opened(tmp_path / "unlabelled", methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
+    shown = {line[0]: line[1:] for line in lines}
+    for method, score in (("vi_simsiam", "kappa"), ("dino", "negative_entropy")):  # each method's own
+        values = summary.loc[summary["method"] == method, f"spearman_crop_area/{score}"]
+        assert shown[method][3] == score and float(shown[method][4].split()[0]) == round(values.mean(), 3)
+    assert shown["simsiam"][3:] == ["-", "-", "-"]
+    assert max(map(len, text.replace(str(tmp_path), "results/plot").splitlines())) <= 100
+
+
+def test_a_run_without_labels_names_its_ranking(tmp_path):
+    unlabelled = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
     text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), [], tmp_path)
     assert f"digits has no labels: no accuracies. Its images by certainty: {tmp_path / 'ranking.csv'}" in text
 

@@ -87,17 +87,6 @@ def test_lint(blank):
     assert set(found) == {"Specify a conda environment or container for each rule.:"}
 
 
-@pytest.mark.recorded
-def test_recorded_run_belongs_to_this_tree():
-    """dvc.lock, which is committed, holds the parameters and the code that are committed beside it."""
-    done = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], cwd=ROOT, capture_output=True, text=True)
-    status = json.loads(done.stdout)
-    changes = [change for stage in status.values() for change in stage if isinstance(change, dict)]
-    deps = [file for change in changes for file in change.get("changed deps", {})]
-    stale = [file for file in deps if file.startswith(("src", "workflow", "params.yaml"))]
-    assert not stale, f"{stale}: changed since the recorded run. `dvc repro`, then commit dvc.lock and the results."
-
-
 def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages(blank):
     """Nothing is trained on them, and what names them is a parameter of the stages that must then run in DVC."""
     blank.set("recipes.digits.uncertainty", {"ood": ["digits_b"]})
