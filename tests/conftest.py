@@ -42,7 +42,8 @@ def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[P
 
 def _run(folder: Path) -> None:
     repo = copy_project(folder / "project")
-    repo.snakemake(PYTHONPROFILEIMPORTTIME="1")  # logs tell what the jobs import
+    # Each job is a new Python here, whose log tells what it imports.
+    repo.snakemake(PYTHONPROFILEIMPORTTIME="1", WORKFLOW_PRELOAD="")
     assert repo.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     repo.repro()
     assert repo.ran() == {}, "dvc repro redid what Snakemake had done"
