@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.processes import lives
 
 _BLOCK = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -85,18 +86,8 @@ def remove_unfinished(path: Path) -> None:
     """Remove temporary files of `replacing(path)` whose processes no longer live on this machine."""
     for temporary in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp{glob.escape(path.suffix)}"):
         process = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
-        if process.isdecimal() and not _lives(int(process)):
+        if process.isdecimal() and not lives(int(process)):
             temporary.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
 
 
 def _error_number(error: Exception) -> int | None:
