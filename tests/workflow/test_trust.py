@@ -1,7 +1,6 @@
 """A run obeys no name, asks no network, and gives the same bytes in another clone."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
