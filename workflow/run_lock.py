@@ -4,7 +4,6 @@ So nothing has to be cleared after kill -9 or a power cut, and a lock means that
 Snakemake's own locks do neither: they are files that stay, and the end of any run removes those of all.
 """
 
-import errno
 import fcntl
 import os
 import platform
@@ -14,11 +13,11 @@ from pathlib import Path
 
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import lock
 
 FILE = Path(".snakemake/run.lock")  # its text says which run holds it, or held it last
 RUN = "WORKFLOW_RUN"  # environment of a run's jobs: that text
 _SECONDS = 3.0  # the time that jobs of a killed run have to end
-_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def take(folder: Path) -> bool:
@@ -34,20 +33,17 @@ def take(folder: Path) -> bool:
     end = time.monotonic() + _SECONDS
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody else has it,
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # and the jobs of this run share it
+            if not lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):  # nobody else has it,
+                note = "the disk has no locks of files, so Snakemake's are used: after a crash, `snakemake --unlock`"
+                print(note, file=sys.stderr)
+                return False
+            lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # and the jobs of this run share it
             break
         except BlockingIOError:
             if time.monotonic() > end:
                 holder = os.pread(file, 200, 0).decode()
                 raise Problem(f"another run works in {folder}: {holder}. Wait for its end, or end it.") from None
             time.sleep(0.1)
-        except OSError as error:
-            if error.errno not in _WITHOUT_LOCKS:
-                raise
-            print("the disk has no locks of files, so Snakemake's are used: after a crash, `snakemake --unlock`",
-                  file=sys.stderr)  # fmt: skip
-            return False
     os.environ[RUN] = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
     os.ftruncate(file, 0)
     os.pwrite(file, os.environ[RUN].encode(), 0)

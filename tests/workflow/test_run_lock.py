@@ -1,6 +1,7 @@
 """One run at a time works in a folder, and nothing is left to clear after kill -9."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -93,7 +94,7 @@ def test_a_disk_without_locks_of_files_is_said(folder, monkeypatch, capsys, numb
     def flock(file, kind):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(run_lock.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     assert run_lock.take(folder) is False
     assert "no locks of files" in capsys.readouterr().err
 
