@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ def begin(workflow: Any) -> dict[str, Any]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
     command.show_missing_letters()
     run_lock.tie_jobs(ROOT)
+    for handler in workflow.logger_manager.logger.handlers:
+        handler.emit = _ignoring_lost_readers(handler.emit)
     if not workflow.is_main_process and _PLANNED in os.environ:
         run_lock.check_run(ROOT)
         return json.loads(Path(os.environ[_PLANNED]).read_text(encoding="utf-8"))
@@ -82,6 +84,16 @@ def begin(workflow: Any) -> dict[str, Any]:
     if begins:
         _keep(config)
     return config
+
+
+def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A reader of Snakemake's messages that goes away, as `head` does, would end the run in the middle."""
+
+    def emit_or_not(message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            emit(message)
+
+    return emit_or_not
 
 
 def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False) -> dict[str, Any]:

@@ -38,4 +38,4 @@ onstart:
 
 onsuccess:
     if SUMMARY.exists() and SUMMARY.stat().st_mtime >= STARTED:  # made by this run
-        write_out("\n" + SUMMARY.read_text(encoding="utf-8").rstrip())
+        write_out(f"\n{SUMMARY.read_text(encoding='utf-8').rstrip()}")
