@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run paper record test test-slow lint format lock docs audit report verify benchmark gpu-check gpu-day clean help
+.PHONY: run paper record test test-slow lint format lock docs audit report benchmark gpu-check gpu-day clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -62,9 +62,6 @@ audit: .venv/bin/python  ## look the pinned packages up among the known vulnerab
 
 report: .venv/run.stamp  ## report.html: figures, tables, gallery, run times in one file
 	$(VENV) -m snakemake --report report.html
-
-verify: .venv/run.stamp  ## compare every result with its checksum
-	$(VENV) workflow/verify.py
 
 benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchmarks/results.csv
 	$(VENV) benchmarks/compare.py

@@ -4,12 +4,10 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import pipeline, records
+import pipeline, external_inputs, records  # pipeline first: it lets this tree be imported, whatever is installed
 from vi_simsiam.config import jobs
-from vi_simsiam.core import job_code
-from vi_simsiam.data import outside
 
-records.ask_for_them()
+records.install()
 
 with pipeline.sentences():
     config.update(pipeline.begin(workflow))  # as they were when this run was planned

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-import dead_runs  # noqa: E402
-from vi_simsiam.config import jobs, loading, origins  # noqa: E402
+import external_inputs  # noqa: E402
+import run_lock  # noqa: E402
+from vi_simsiam.config import jobs, loading  # noqa: E402
 from vi_simsiam.core import command, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
-from vi_simsiam.data import outside  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 from vi_simsiam.uncertainty import scores  # noqa: E402
 
@@ -50,7 +50,7 @@ def gpu_limit(workflow: Any) -> int | None:
 def begin(workflow: Any) -> dict[str, Any]:
     """Start a run: refuse where the results cannot lie, and let `python` in the rules be this interpreter on this tree.
 
-    What a killed run left behind is cleared away (dead_runs). A dry run writes nothing.
+    A dry run writes nothing.
 
     Args:
         workflow: Snakemake's, of the process that reads the Snakefile: of a run, or of a job that a run has sent away.
@@ -68,42 +68,46 @@ def begin(workflow: Any) -> dict[str, Any]:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
+    command.show_missing_letters()
+    run_lock.tie_jobs(ROOT)
+    for handler in workflow.logger_manager.logger.handlers:
+        handler.emit = _ignoring_lost_readers(handler.emit)
     if not workflow.is_main_process and _PLANNED in os.environ:
+        run_lock.check_run(ROOT)
         return json.loads(Path(os.environ[_PLANNED]).read_text(encoding="utf-8"))
-    for handler in workflow.logger_manager.logger.handlers:  # made before the streams were (`sentences`)
-        if getattr(handler, "stream", None) in (sys.__stdout__, sys.__stderr__):
-            handler.setStream(sys.stdout if handler.stream is sys.__stdout__ else sys.stderr)
     begins = workflow.is_main_process and not workflow.output_settings.dryrun
     if begins and not os.access(ROOT, os.W_OK):
         raise Problem(f"{ROOT} cannot be written, so results cannot lie here. `snakemake -n` says what would run.")
-    if begins:
-        dead_runs.clear(ROOT)
     given = workflow.config_settings
     config = planned(given.configfiles, given.config_args or (), given.replace_workflow_config)
     jobs.check_gpus(config, gpu_limit(workflow))
     if begins:
-        if not dead_runs.locked():
-            dead_runs.note(local=workflow.local_exec)
         _keep(config)
     return config
 
 
+def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A reader of Snakemake's messages that goes away, as `head` does, would end the run in the middle."""
+
+    def emit_or_not(message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            emit(message)
+
+    return emit_or_not
+
+
 def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False) -> dict[str, Any]:
     """The parameters of a run: params.yaml, and what --configfile and --config change (arguments as `loading.load`).
-
-    An edit since git's last commit that all recipes override is told: "Nothing to be done" would not explain itself.
 
     Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
     config = loading.load("params.yaml", files, options, alone)
     for method in config["methods"]:
         scores.require_rows(method, scores.stated(method))
-    for sentence in origins.without_effect(config, origins.committed(ROOT / "params.yaml")):
-        print(f"params.yaml: {sentence}", file=sys.stderr)
     for dataset in config["datasets"]:
-        outside.images_state(config, dataset)
-        outside.soft_labels(config, dataset)
-        outside.weights(config, dataset)
+        external_inputs.images_state(config, dataset)
+        external_inputs.soft_labels(config, dataset)
+        external_inputs.weights(config, dataset)
     return config
 
 
@@ -123,7 +127,6 @@ def _keep(config: dict) -> None:
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
     """A Problem ends the run with its message alone; left to Snakemake it would come with lines of source code."""
-    command.keep_work_from_output()
     try:
         yield
     except Problem as problem:

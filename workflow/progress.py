@@ -1,9 +1,9 @@
-"""What a run says while it lasts: the notes of its jobs, and at the foot of a terminal which jobs run, how far each
+"""Messages of a run while it lasts: the notes of its jobs, and at the foot of a terminal which jobs run, how far each
 training is, how long all will take. In a pipe only the notes are added to Snakemake's lines of what starts and ends.
 """
 
 import atexit
-import csv
+import contextlib
 import logging
 import re
 import statistics
@@ -44,12 +44,11 @@ class Progress(logging.Handler):
     Args:
         jobs: number of jobs of each rule that are to run.
         cores: number of jobs that run at the same time.
-        past: seconds that jobs of a rule took in earlier runs; they count until one has ended in this run.
     """
 
-    def __init__(self, jobs: dict[str, int], cores: int, past: dict[str, list[float]]):
+    def __init__(self, jobs: dict[str, int], cores: int):
         super().__init__()
-        self.jobs, self.cores, self.past = Counter(jobs), cores, past
+        self.jobs, self.cores = Counter(jobs), cores
         self.total = self.jobs.total()
         self.running: dict[int, Job] = {}
         self.seconds: dict[str, list[float]] = {}
@@ -61,19 +60,25 @@ class Progress(logging.Handler):
             self.running[record.jobid] = Job(record.rule_name, name, Path(record.log[0]), time.monotonic())
         elif event in ("job_finished", "job_error"):
             job = self.running.pop(record.job_id if event == "job_finished" else record.jobid, None)
-            for note in notes(job.log) if job else []:
-                print(f"{job.name}: {note}", file=sys.stderr, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # the reader of a pipe may go away
+                for note in notes(job.log) if job else []:
+                    print(f"{job.name}: {note}", file=sys.stderr, flush=True)
             if job and event == "job_finished":
                 self.jobs[job.rule] -= 1
                 self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
 
     def seconds_left(self) -> float | None:
-        """Of the whole run; None while nothing is known of a rule that is still to run."""
+        """An estimate for the whole run; None before any job has ended or told.
+
+        Jobs of a rule are taken to last as long as its jobs did in this run; before one has ended, as those of all
+        rules.
+        """
         now, left = time.monotonic(), 0.0
+        of_all = [seconds for durations in self.seconds.values() for seconds in durations]
         for rule, count in (+self.jobs).items():
             running = [(now - job.started, job.state()[1]) for job in self.running.values() if job.rule == rule]
             told = [age + rest for age, rest in running if rest is not None]
-            durations = self.seconds.get(rule) or told or self.past.get(rule)
+            durations = self.seconds.get(rule) or told or of_all
             if not durations:
                 return None
             usual = statistics.mean(durations)
@@ -94,7 +99,7 @@ def show(workflow: Any) -> None:
 
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.log)
     at_once = workflow.cores if workflow.local_exec else workflow.nodes  # a cluster's run need not be told cores
-    progress = Progress(jobs, at_once, {rule: past_seconds(rule) for rule in jobs})
+    progress = Progress(jobs, at_once)
     logger.addHandler(progress)
     if not sys.stderr.isatty():
         return
@@ -104,9 +109,3 @@ def show(workflow: Any) -> None:
     for handler in logger.handlers:
         if type(handler).__name__ == "ColorizingTextHandler":
             handler.setStream(sys.stderr)  # which now writes above the last lines
-
-
-def past_seconds(rule: str, folder: Path = Path("benchmarks/jobs")) -> list[float]:
-    """How long jobs of a rule took in earlier runs, in seconds."""
-    files = [*folder.glob(f"{rule}.tsv"), *folder.glob(f"{rule}/**/*.tsv")]
-    return [float(row["s"]) for path in files for row in csv.DictReader(path.open(), delimiter="\t")]

@@ -3,34 +3,48 @@
 Its own lie in .snakemake, which no clone has, and know nothing of what DVC does to the files.
 """
 
+import contextlib
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import snakemake.api  # the first of these, which import each other
+import snakemake.dag
 import snakemake.workflow
+from snakemake.jobs import Reason
 from snakemake.persistence.file import FilePersistence
 
+import run_lock
+from pipeline import ROOT, sentences
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 
 # A rule's params that are entries of the record under the same name, beside its config.
-_ENTRIES = ("code", "images_state", "soft_labels", "weights", "runs")
+_ENTRIES = ("images_state", "soft_labels", "weights", "runs")
 
 
 class Records(FilePersistence):
-    """What Snakemake wants to know of a job's result, answered from run.json; locks and unfinished jobs as ever."""
+    """A job's result as Snakemake asks for it, answered from run.json; a lock of the kernel instead of Snakemake's."""
 
-    def __init__(self, *, dag: Any, **arguments: Any):
+    def __init__(self, *, dag: Any, nolock: bool = False, warn_only: bool = False, **arguments: Any):
         if dag.workflow.output_settings.dryrun:
             # Snakemake makes its folders even then; elsewhere, a project that may only be read can be looked at.
             self._nowhere = tempfile.TemporaryDirectory()
             folder = Path(self._nowhere.name)
-            for name in ("locks", "incomplete"):
-                if (there := Path(".snakemake", name)).is_dir():
-                    (folder / name).symlink_to(there.absolute())
+            if (there := Path(".snakemake/incomplete")).is_dir():
+                (folder / "incomplete").symlink_to(there.absolute())
             arguments["path"] = folder
-        super().__init__(dag=dag, **arguments)
+        super().__init__(dag=dag, nolock=nolock, warn_only=warn_only, **arguments)
+        runs_jobs = dag.workflow.execution_settings is not None
+        with sentences():
+            self._locked = runs_jobs and not nolock and not warn_only and run_lock.take(ROOT)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        with contextlib.nullcontext() if self._locked else super().lock():
+            yield
 
     def has_metadata(self, job: Any) -> bool:
         return True
@@ -39,14 +53,15 @@ class Records(FilePersistence):
         return False
 
     def params_changed(self, job: Any, file: Any = None) -> str | None:
-        """Why the result is not what the job would make now; Snakemake prints it. None: it is."""
+        """The reason why the result is not the one that the job would make now; None: it is current."""
         folder = _folder(job)
         if folder is None:
             return None
-        entries = {name: value for name, value in job.params.items() if name in _ENTRIES}
-        if "runs" in entries:
-            entries["runs"] = list(entries["runs"])  # Snakemake has lists of its own kind
-        return record.differs(folder, job.input, params=json.loads(job.params.config), **entries)
+        wanted = {name: value for name, value in job.params.items() if name in _ENTRIES}
+        if "runs" in wanted:
+            wanted["runs"] = list(wanted["runs"])  # Snakemake has lists of its own kind
+        wanted |= {name: int(value) if name == "seed" else value for name, value in job.wildcards.items()}
+        return record.why_stale(folder, job.input, step=job.rule.name, params=json.loads(job.params.config), **wanted)
 
     def code_changed(self, job: Any, file: Any = None) -> Any:
         return False if file else []
@@ -62,9 +77,23 @@ class Records(FilePersistence):
         return {checksum and f"sha256:{checksum}"}
 
 
-def ask_for_them() -> None:
-    """To be called while the Snakefile is read, before Snakemake makes its records."""
+class _PlainReason(Reason):
+    """Why a job runs, in the words of `why_stale`: Snakemake would say of all of them that params have changed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return super().__str__().replace("Params have changed since last execution: ", "")
+
+    def get_names(self) -> Iterator[str]:
+        for name in super().get_names():
+            yield str(self.params_changed) if name == "params have changed since last execution" else name
+
+
+def install() -> None:
+    """Let Snakemake use these classes. To be called while the Snakefile is read, before Snakemake makes its own."""
     snakemake.workflow.FilePersistence = Records
+    snakemake.dag.Reason = _PlainReason
 
 
 def _folder(job: Any) -> Path | None:

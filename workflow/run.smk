@@ -6,8 +6,10 @@ from pathlib import Path
 import preload
 import stopping
 from vi_simsiam.config.schema import METHODS
+from vi_simsiam.core.command import write_out
 
 STARTED = time.time()
+shell.prefix("set -euo pipefail; exec ")  # so that a job is a child of this process (core.processes.join_run)
 SUMMARY = Path("results/plot/summary.txt")
 
 
@@ -39,4 +41,4 @@ onstart:
 
 onsuccess:
     if SUMMARY.exists() and SUMMARY.stat().st_mtime >= STARTED:  # made by this run
-        print("", SUMMARY.read_text(encoding="utf-8"), sep="\n", end="")
+        write_out(f"\n{SUMMARY.read_text(encoding='utf-8').rstrip()}")

@@ -1,7 +1,7 @@
 """The command of every DVC stage: bring one step up to date with Snakemake.
 
-DVC has found that the step is stale; Snakemake decides by run.json which of its jobs are. Whether a result's files are
-those that run.json lists, Snakemake does not look, so what is damaged is removed before.
+DVC has found that the step is stale; Snakemake decides by run.json which of its jobs are. Snakemake does not compare a
+result's files with run.json, and DVC would take a damaged file for the new result: it is refused before.
 """
 
 import importlib.util
@@ -21,27 +21,25 @@ if importlib.util.find_spec("snakemake") is None:
 
 import psutil
 
-import dead_runs
 import pipeline
 from vi_simsiam.config import jobs, loading
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.command import run
+from vi_simsiam.core.errors import Problem
 
 
 def main() -> None:
     (step,) = sys.argv[1:]
     if set(str(pipeline.ROOT)) & set("{}"):
-        raise pipeline.Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
-    dead_runs.clear(pipeline.ROOT)
-    if dead_runs.locked():  # Snakemake would say so too, but after the changes below
-        raise pipeline.Problem(
-            "this folder cannot be locked: another run works in it. "
-            "Wait for its end; if it was killed, also on another machine, `snakemake --unlock`."
-        )
+        raise Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
     config = loading.load("params.yaml")
-    for path in pipeline.outputs(step).rglob(record.NAME):
-        for trouble in record.remove_damaged(path.parent, lambda done: jobs.asked_for(done, step, config)):
-            print(f"made again: {trouble}", flush=True)
+    for folder in sorted(path.parent for path in pipeline.outputs(step).rglob(record.NAME)):
+        try:
+            done = record.read(folder)
+        except Problem:
+            continue  # a damaged record, whose job runs again
+        if jobs.in_sweep(done, step, config):
+            record.verify(folder, *(name for name in done["outputs"] if (folder / name).exists()))
     force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
     processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands
     from snakemake import cli  # only here, in this process: it takes a second

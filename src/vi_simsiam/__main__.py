@@ -6,7 +6,7 @@ from importlib import metadata
 
 from vi_simsiam.config import loading, origins
 from vi_simsiam.config.schema import METHODS
-from vi_simsiam.core.command import run
+from vi_simsiam.core.command import run, write_out
 from vi_simsiam.core.errors import Problem
 
 
@@ -27,12 +27,7 @@ def _main(arguments: list[str]) -> None:
     score = commands.add_parser("score", help="how certain a model is about images")
     rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
     export = commands.add_parser("export", help="a trained model as ONNX")
-    plan = commands.add_parser("plan", help="how many seeds and images would decide a claim")
-    if arguments[:1] == ["plan"]:
-        from vi_simsiam.report import plan as planning
-
-        planning.add_arguments(plan)
-    elif arguments[:1] != ["params"]:  # which need not wait for PyTorch
+    if arguments[:1] != ["params"]:  # which need not wait for PyTorch
         from vi_simsiam.inference import command
         from vi_simsiam.inference import export as onnx
         from vi_simsiam.inference.ranking import command as ranking
@@ -64,9 +59,9 @@ def _params(args: argparse.Namespace) -> int:
             names = [str(name) for name in choices]
             raise Problem(f"{value}: no such {kind}{loading.nearest(value, names)}; there are {', '.join(names)}")
     if args.dataset is None:
-        print(origins.of_recipes(params), end="")
+        write_out(origins.of_recipes(params).rstrip("\n"))
     else:
-        print(origins.of_job(params, args.dataset, args.method), end="")
+        write_out(origins.of_job(params, args.dataset, args.method).rstrip("\n"))
     return 0
 
 

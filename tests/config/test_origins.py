@@ -1,4 +1,4 @@
-"""Printed parameters are those of the jobs, each with its origin; an edit without effect is told."""
+"""Printed parameters are those of the jobs, each with its origin."""
 
 import copy
 import os
@@ -8,7 +8,6 @@ import sys
 import pytest
 import yaml
 
-import pipeline
 from helpers.project import ROOT
 from helpers.wrong_parameters import put
 from vi_simsiam.__main__ import main
@@ -81,58 +80,3 @@ def test_params_are_printed_without_waiting_for_pytorch():
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "set()\n")
-
-
-def test_an_edit_that_every_chosen_recipe_overrides_has_no_effect(params):
-    assert origins.without_effect(params, SHIPPED) == []
-    put(params, "pretrain.lr", 0.05)
-    put(params, "pretrain.momentum", 0.8)  # which no recipe sets
-    put(params, "recipes.digits.pretrain.epochs", 3)
-    told = [f"pretrain.lr = 0.05 has no effect: recipes.digits sets {LR} for all of datasets"]
-    assert origins.without_effect(params, SHIPPED) == told
-    params["datasets"] = ["digits", "fashion_mnist"]
-    told = [f"pretrain.lr = 0.05 has no effect: recipes.digits sets {LR}, recipes.fashion_mnist sets 0.1"]
-    assert origins.without_effect(params, SHIPPED) == [f"{told[0]} for all of datasets"]
-    params["datasets"] = ["digits", "cifar10"]  # which has the section's value
-    assert origins.without_effect(params, SHIPPED) == []
-
-
-def test_an_edit_has_an_effect_on_images_that_are_compared_with(params):
-    put(params, "cache_views.augmentation.flip", 0.25)
-    assert len(origins.without_effect(params, SHIPPED)) == 1
-    put(params, "recipes.digits.uncertainty", {"ood": ["fashion_mnist"]})
-    assert origins.without_effect(params, SHIPPED) == []
-
-
-@pytest.mark.parametrize("before", [None, "text", {}, {"pretrain": 3}, {"pretrain": {"lr": {"a": 1}}}])
-def test_without_anything_to_compare_with_nothing_is_told(params, before):
-    put(params, "pretrain.lr", 0.05)
-    assert origins.without_effect(params, before) == []
-
-
-def test_a_run_tells_an_edit_without_effect_until_it_is_committed(tmp_path, monkeypatch, capsys, params):
-    def git(*arguments):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], cwd=tmp_path, check=True)
-
-    def told(*options):
-        monkeypatch.chdir(tmp_path)
-        pipeline.planned(options=options)
-        return capsys.readouterr().err
-
-    file = tmp_path / "params.yaml"
-    file.write_text((ROOT / "params.yaml").read_text())
-    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
-    assert told() == ""  # no repository
-    git("init", "-q")
-    assert told() == ""  # no commit
-    git("add", "params.yaml")
-    git("commit", "-q", "-m", "x")
-    assert told() == ""
-    put(params, "pretrain.lr", 0.05)
-    file.write_text(yaml.safe_dump(params, sort_keys=False))
-    line = f"params.yaml: pretrain.lr = 0.05 has no effect: recipes.digits sets {LR} for all of datasets\n"
-    assert told() == line == told()
-    assert told("datasets=[cifar10]") == ""
-    git("commit", "-qam", "y")
-    assert told() == ""
-    assert told("pretrain={lr: 0.07}").startswith("params.yaml: pretrain.lr = 0.07")

@@ -12,7 +12,7 @@ from vi_simsiam.core import processes
 CHILD = """
 import time
 from vi_simsiam.core import processes
-processes.end_with_parent(0.05)
+processes.end_with_parent(seconds=0.05)
 print(1, flush=True)
 time.sleep(60)
 """

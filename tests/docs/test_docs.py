@@ -35,8 +35,6 @@ def way(page: str, command: str) -> str:
         return "inference/test_model.py"
     if page == "rank":
         return "inference/ranking/test_rank.py"
-    if command.startswith("vi-simsiam plan"):
-        return "report/test_plan.py"
     if page == "clusters" and "--resources" not in command:
         return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from helpers.plot_inputs import RIVALS, write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS, PlotParams
-from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.figures import kappa
 from vi_simsiam.report.figures.certainty import risk_at
@@ -76,11 +75,6 @@ def test_a_row_without_its_function_is_named(monkeypatch, row, said):
     with pytest.raises(Problem, match=r"report/figures/registry\.py") as caught:
         figure_functions()
     assert said in str(caught.value)
-
-
-def test_the_digest_of_the_plot_job_holds_every_module_of_figures():
-    code = set(job_code.files("plot"))
-    assert {f"src/vi_simsiam/report/figures/{row.function.split(':')[0]}.py" for row in FIGURES.values()} <= code
 
 
 def test_a_figure_without_a_row_is_named_before_any_work(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from helpers.plot_inputs import write_results
 from helpers.project import ROOT
-from vi_simsiam.core import job_code
+from vi_simsiam.core import record
 from vi_simsiam.report.gallery import page as gallery_page
 from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.runs import open_runs
@@ -52,10 +52,10 @@ def test_the_page_holds_the_tables(tmp_path):
             np.testing.assert_allclose(crop, [*boxes, end["kappa"]], rtol=1e-3)
 
 
-def test_markup_style_and_script_are_in_the_digest_and_in_the_package():
+def test_markup_style_and_script_are_in_the_record_and_in_the_package():
     folder = "src/vi_simsiam/report/gallery"
-    files = {f"{folder}/{name}" for name in ("page.html", "style.css", "script.js")}
-    assert files <= set(job_code.files("plot")) and not files & set(job_code.files("uncertainty", "vae"))
+    files = {f"vi_simsiam/report/gallery/{name}" for name in ("page.html", "style.css", "script.js")}
+    assert files <= record._used_files()
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     patterns = packaged["package-data"]["vi_simsiam.report.gallery"]
     others = [path.name for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t, ttest_1samp
 
-from vi_simsiam.stats.decisions import Errors, growth_needed, holm, images_needed, p_value, seeds_needed
+from vi_simsiam.stats.decisions import Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 
 Z = norm.ppf(0.975)
@@ -82,28 +82,3 @@ def test_power_of_one_seed_and_of_no_error():
     assert Errors(1, 0, 1).power(2.8016) == pytest.approx(0.8, abs=1e-4)  # z(.975) + z(.8)
     assert Errors(0, 0, 3).power(0.1) == 1 and Errors(0, 0, 3).power(0.0) == 0
     assert Errors(1, 0, 1).power(2.8016, level=0.005) == pytest.approx(norm.cdf(2.8016 - norm.ppf(0.9975)))
-
-
-@pytest.mark.parametrize("distance", [2.0, 1.0, 0.6])
-def test_the_planned_seeds_decide_in_four_of_five_runs(distance):
-    errors = Errors(0.15, 1, 3)
-    n = seeds_needed(errors, distance)
-    rng = np.random.default_rng(2)
-    shares = []
-    for count in (n, n - 1):
-        right, wrong = decided(rng.normal(size=40_000), rng.normal(size=(40_000, count)), errors, distance)
-        shares.append(right)
-        assert wrong < 0.01
-    assert shares[0] > 0.79 and shares[1] < 0.81
-
-
-def test_the_planned_images_decide_and_some_plans_have_no_answer():
-    errors = Errors(0.1, 0.05, 4)
-    n = images_needed(errors, 100, 0.2)
-    more = errors._replace(images=0.1 * math.sqrt(100 / n))
-    right, _ = decided(*(np.random.default_rng(3).normal(size=s) for s in (40_000, (40_000, 4))), more, 0.2)
-    assert right == pytest.approx(0.8, abs=0.01)
-    assert images_needed(errors, 100, 0.03) == 0  # the seeds alone are too far apart
-    assert seeds_needed(errors, 0.2) == 0  # and more of them do not help either: the images' error stays
-    assert images_needed(Errors(1, 0, 1), 50, 2.8016) == 50 and images_needed(Errors(1, 0, 1), 50, 9.0) == 30
-    assert growth_needed(Errors(1, 0, 2), 1.40080) == 8 and seeds_needed(Errors(0, 0, 5), 0.1) == 2

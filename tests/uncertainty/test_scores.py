@@ -11,7 +11,6 @@ import torch
 from helpers.project import ROOT
 from vi_simsiam.config import loading
 from vi_simsiam.config.schema import METHODS, UntrainedParams
-from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build, method_class, untrained
 from vi_simsiam.uncertainty import scores
@@ -40,11 +39,6 @@ def test_a_new_row_needs_neither_label_nor_colour():
     row = scores.Score("lost_mass", "a toy", "[0, 1]", method="toy")
     assert (row.label, row.measured) == ("lost mass", True) and row.colour
     assert scores.score("of_an_old_model").label == "of an old model"
-
-
-def test_trainings_do_not_depend_on_the_table():
-    table = "src/vi_simsiam/uncertainty/scores.py"
-    assert table in job_code.files("uncertainty", "vae") and table not in job_code.files("pretrain", "vae")
 
 
 def test_what_a_method_states_and_gives_must_agree(monkeypatch):

@@ -78,7 +78,7 @@ def test_a_measure_that_became_slower_is_told(compare):
 def test_cpu_seconds_of_a_run_are_those_of_its_records(compare, tmp_path):
     for step, names in {"pretrain": "abc", "probe": "a"}.items():
         for name in names:
-            RunRecord(step, {}, code="x").write(tmp_path / step / name)
+            RunRecord(step, {}).write(tmp_path / step / name)
     (tmp_path / "old").mkdir()
     (tmp_path / "old/run.json").write_text('{"step": "plot"}')
     rows = {row["measure"]: row for row in compare.run_rows(tmp_path)}

@@ -32,7 +32,7 @@ def test_two_runs_at_once(quick):
         ("results/probe/digits/untrained/seed0/features_test.npy", 0),
     ],
 )
-def test_a_damaged_file_is_named_refused_and_made_again(repo, file, damage):
+def test_a_damaged_file_is_refused_and_once_deleted_made(repo, file, damage):
     assert corrupt(repo, Path(file), DAMAGES[damage], random.Random(0), contents(repo))
     repo.agree()
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from snakemake.logging import logger
 
 import progress
-from progress import Progress, past_seconds
+from progress import Progress
 from vi_simsiam.core.command import notes
 
 
@@ -40,37 +40,43 @@ def text(handler):
     return console.file.getvalue().splitlines()
 
 
-def test_nothing_is_said_of_the_end_while_a_rule_is_unknown(clock, tmp_path):
-    handler = Progress({"pretrain": 3, "probe": 2}, cores=2, past={})
+def test_nothing_is_said_of_the_end_before_a_job_has_ended_or_told(clock, tmp_path):
+    handler = Progress({"pretrain": 3, "probe": 2}, cores=2)
     start(handler, 1, "pretrain", tmp_path / "1.log", "pretrain digits/vae/seed0")
     clock[0] = 7
     assert handler.seconds_left() is None
     assert text(handler) == ["  pretrain digits/vae/seed0  7 s", "0 of 5 jobs done"]
 
 
-def test_the_end_from_epochs_past_runs_and_jobs_that_have_ended(clock, tmp_path):
-    handler = Progress({"pretrain": 3, "probe": 2}, cores=2, past={"probe": [4.0, 6.0]})
+def test_the_end_from_epochs_and_jobs_that_have_ended(clock, tmp_path):
+    handler = Progress({"pretrain": 3, "probe": 2}, cores=2)
     log = tmp_path / "1.log"
     log.write_text("epoch 1/40  loss 1.0  2.00 s/epoch, 78 s left\nepoch 2/40  loss 0.9  2.00 s/epoch, 76 s left\n")
     start(handler, 1, "pretrain", log, "pretrain digits/vae/seed0")
     clock[0] = 4
-    # This training needs 76 s more, two others 80 s each, two probes 5 s each; two cores.
-    assert handler.seconds_left() == pytest.approx((76 + 2 * 80 + 2 * 5) / 2)
-    assert text(handler) == ["  pretrain digits/vae/seed0  epoch 2/40", "0 of 5 jobs done, about 2 min left"]
+    assert text(handler) == ["  pretrain digits/vae/seed0  epoch 2/40", "0 of 5 jobs done"]
     clock[0] = 100
     event(handler, "job_finished", job_id=1)
-    assert handler.seconds_left() == pytest.approx((2 * 100 + 2 * 5) / 2)
+    # Two more trainings as long as the first; of probes nothing is known, so as long as the job that has ended.
+    assert handler.seconds_left() == pytest.approx((2 * 100 + 2 * 100) / 2)
     start(handler, 2, "probe", tmp_path / "2.log")
     event(handler, "job_error", jobid=2)  # it is still to be done
-    assert text(handler) == ["1 of 5 jobs done, about 2 min left"]
-    for jobid, rule in enumerate(["pretrain", "pretrain", "probe", "probe"], 3):
+    assert text(handler) == ["1 of 5 jobs done, about 3 min left"]
+    start(handler, 3, "probe", tmp_path / "3.log")
+    clock[0] = 104
+    event(handler, "job_finished", job_id=3)
+    log.write_text("epoch 20/40  loss 1.0  2.00 s/epoch, 40 s left\n")
+    start(handler, 4, "pretrain", log)
+    assert handler.seconds_left() == pytest.approx((40 + 100 + 4) / 2)
+    event(handler, "job_finished", job_id=4)
+    for jobid, rule in enumerate(["pretrain", "probe"], 5):
         start(handler, jobid, rule, tmp_path / "no.log")
         event(handler, "job_finished", job_id=jobid)
     assert handler.seconds_left() == 0 and text(handler) == ["5 of 5 jobs done, about 0 s left"]
 
 
 def test_events_of_other_kinds_change_nothing(tmp_path):
-    handler = Progress({"plot": 1}, cores=1, past={})
+    handler = Progress({"plot": 1}, cores=1)
     handler.handle(logging.makeLogRecord({"msg": "a line of text"}))
     event(handler, "job_info", jobid=1, rule_name="all", rule_msg="everything is up to date", log=[])
     event(handler, "job_finished", job_id=1)
@@ -80,7 +86,7 @@ def test_events_of_other_kinds_change_nothing(tmp_path):
 def test_the_notes_of_a_job_are_repeated_when_it_ends(tmp_path, capsys):
     log = tmp_path / "pets.log"
     log.write_text("packed 5\nnote: 3 images left out\x1b[31m\na line that has note: in it\nnote: two\n")
-    handler = Progress({"cache_views": 2}, cores=1, past={})
+    handler = Progress({"cache_views": 2}, cores=1)
     for kind, jobid in (("job_finished", "job_id"), ("job_error", "jobid")):
         for event, name in (("job_info", "jobid"), (kind, jobid)):
             values = {"event": event, name: 7, "rule_msg": "store pets", "rule_name": "cache_views", "log": [str(log)]}
@@ -90,14 +96,6 @@ def test_the_notes_of_a_job_are_repeated_when_it_ends(tmp_path, capsys):
             "store pets: 3 images left out\\x1b[31m", "store pets: two",
         ]  # fmt: skip
     assert notes(tmp_path / "none.log") == []
-
-
-def test_past_seconds(tmp_path):
-    (tmp_path / "probe/digits").mkdir(parents=True)
-    (tmp_path / "probe/digits/a.tsv").write_text("s\th:m:s\n1.5\t0:00:01\n")
-    (tmp_path / "plot.tsv").write_text("s\th:m:s\n20\t0:00:20\n")
-    assert past_seconds("probe", tmp_path) == [1.5] and past_seconds("plot", tmp_path) == [20.0]
-    assert past_seconds("download", tmp_path) == []
 
 
 def test_a_run_on_a_cluster_has_jobs_in_place_of_cores():

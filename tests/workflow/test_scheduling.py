@@ -1,15 +1,13 @@
 """What runs at the same time, with a stand-in for the training that notes when it ran."""
 
-import json
-import os
-import platform
 import re
-import signal
 import subprocess
 import time
 
 import pandas as pd
 import pytest
+
+from helpers.fault_matrix import Started
 
 pytestmark = pytest.mark.slow
 
@@ -18,12 +16,15 @@ STAND_IN = """\
 import json, sys, time
 from pathlib import Path
 from vi_simsiam.core.record import RunRecord
+from vi_simsiam.core import processes
+processes.join_run()
 begin = time.time()
 def given(name):
     return sys.argv[sys.argv.index(f"--{{name}}") + 1]
 out = Path(given("out"))
 out.mkdir(parents=True, exist_ok=True)
 identity = {{"dataset": given("dataset"), "method": given("method"), "seed": int(given("seed"))}}
+Path("started").touch()
 made = RunRecord("pretrain", json.loads(given("params")), [Path(given("store"))], **identity)
 time.sleep({seconds})
 for name in ("model.safetensors", "model.json", "history.csv", "scoring.json"):
@@ -68,30 +69,29 @@ def test_the_scheduler_wakes_when_a_job_ends_and_at_no_other_time(repo):
     assert jobs >= 6 and len(re.findall("^Ready jobs: ", said, re.MULTILINE)) <= jobs + 1
 
 
-def test_second_run_in_the_same_folder(repo):
-    """It says that the folder is taken and changes nothing; once all of the first run is dead, it begins."""
-    repo.set("pretrain.lr", 0.1)
-    stand_in(repo, 60)  # killed before it ends
+def test_second_run_in_the_same_folder(quick):
+    """All are refused while the first run works, whatever they would do; after kill -9 the same command goes on."""
+    quick.set("pretrain.lr", 0.1)
+    stand_in(quick, 60)  # killed before it ends
     command = ["snakemake", "--cores", "1", "--", "step_pretrain"]
-    first = subprocess.Popen(command, cwd=repo.path, env=repo.env, start_new_session=True, stderr=subprocess.DEVNULL)
-    locks = repo.path / ".snakemake/locks"
+    first = subprocess.Popen(command, cwd=quick.path, env=quick.env, stderr=subprocess.DEVNULL)
+    started = quick.path / "started"
     end = time.monotonic() + 60
-    while not any(locks.glob("*")):
-        assert time.monotonic() < end and first.poll() is None, "the first run took no lock"
+    while not started.exists():
+        assert time.monotonic() < end and first.poll() is None, "the first run started no job"
         time.sleep(0.05)
-    for second in (command, ["dvc", "repro", "pretrain"]):
-        said = repo(*second, ok=False)
-        assert "cannot be locked" in said or "unlock" in said, said
-    assert first.poll() is None, "the first run ended before the second one was refused"
+    nothing_to_do = ["snakemake", "--cores", "1", "--", "step_download"]
+    others = [Started(quick, other) for other in (command, nothing_to_do, ["dvc", "repro", "pretrain"])]
+    for other in others:
+        assert other.process.wait(120), other.command
+        said = other.text()
+        assert f"process {first.pid} on" in said and "Wait for its end, or end it" in said, said
+    said = quick(*command, ok=False)  # also once the others have ended
+    assert "error: another run works in" in said and "Traceback" not in said, said
+    quick.snakemake("-n")
+    stand_in(quick, 0)
     first.kill()
     first.wait(60)
-    for second in (command, ["dvc", "repro", "pretrain"]):
-        said = repo(*second, ok=False)  # the training outlived its run and still writes
-        assert "cannot be locked" in said or "unlock" in said, said
-    os.killpg(first.pid, signal.SIGKILL)
-    stand_in(repo, 0)
-    (repo.path / ".snakemake/last_run.json").write_text('{"host": "another", "local": true}')
-    assert "unlock" in repo(*command, ok=False), "whether a run on another machine lives cannot be known here"
-    (repo.path / ".snakemake/last_run.json").write_text(json.dumps({"host": platform.node(), "local": True}))
-    assert "its lock is removed" in repo(*command)
-    assert "Nothing to be done" in repo.snakemake("-n", "--", "step_pretrain")
+    quick(*command)  # nothing to clear; the first run's job ends with it
+    assert quick.ran() == {"pretrain": 1} and len((quick.path / "trace.csv").read_text().splitlines()) == 1
+    assert "Nothing to be done" in quick.snakemake("-n", "--", "step_pretrain")

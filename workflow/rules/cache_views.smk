@@ -25,7 +25,6 @@ rule cache_views:
         mem_mb=4000,
         runtime=120,
     params:
-        code=job_code.digest("cache_views"),
         config=lambda w: jobs.as_json("cache_views", config, w.dataset),
     message:
         "store images and views of {wildcards.dataset}"
@@ -36,4 +35,4 @@ rule cache_views:
 
 rule step_cache_views:
     input:
-        expand(rules.cache_views.output, dataset=jobs.stored(config)),
+        expand(rules.cache_views.output, dataset=jobs.all_datasets(config)),

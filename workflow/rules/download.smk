@@ -10,9 +10,8 @@ rule download:
         mem_mb=2000,
         runtime=120,
     params:
-        code=job_code.digest("download"),
         config=lambda w: jobs.as_json("download", config, w.dataset),
-        images_state=lambda w: outside.images_state(config, w.dataset),
+        images_state=lambda w: external_inputs.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
     shell:
@@ -22,4 +21,4 @@ rule download:
 
 rule step_download:
     input:
-        expand(rules.download.output, dataset=jobs.stored(config)),
+        expand(rules.download.output, dataset=jobs.all_datasets(config)),

@@ -79,7 +79,6 @@ rule plot:
         mem_mb=4000,
         runtime=30,
     params:
-        code=job_code.digest("plot"),
         config=jobs.as_json("plot", config),
         runs=sorted(expand(RUN, **ALL)),  # the order of the lists in params.yaml must not matter
     message:

@@ -21,9 +21,8 @@ rule pretrain:
         mem_mb=8000,
         runtime=1440,
     params:
-        code=lambda w: job_code.digest("pretrain", w.method),
         config=lambda w: jobs.as_json("pretrain", config, w.dataset, w.method),
-        weights=lambda w: outside.weights(config, w.dataset),
+        weights=lambda w: external_inputs.weights(config, w.dataset),
         run=RUN,
     message:
         "pretrain {params.run}"

@@ -22,7 +22,6 @@ rule probe:
         mem_mb=8000,
         runtime=120,
     params:
-        code=lambda w: job_code.digest("probe", w.method),
         config=lambda w: jobs.as_json("probe", config, w.dataset, w.method),
         run=RUN,
     message:

@@ -27,9 +27,8 @@ rule uncertainty:
         mem_mb=8000,
         runtime=120,
     params:
-        code=lambda w: job_code.digest("uncertainty", w.method),
         config=lambda w: jobs.as_json("uncertainty", config, w.dataset, w.method),
-        soft_labels=lambda w: outside.soft_labels(config, w.dataset),
+        soft_labels=lambda w: external_inputs.soft_labels(config, w.dataset),
         run=RUN,
         ood=lambda w: expand("data/cache_views/{dataset}", dataset=jobs.ood(config, w.dataset)),
     message:

@@ -32,7 +32,7 @@ def ood(config: dict, dataset: str) -> list[str]:
     return loading.resolve(config, "uncertainty", dataset)["ood"]
 
 
-def stored(config: dict) -> list[str]:
+def all_datasets(config: dict) -> list[str]:
     """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
     return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
 
@@ -53,8 +53,8 @@ def check_gpus(config: dict, limit: int | None) -> None:
             )
 
 
-def asked_for(done: dict, step: str, config: dict) -> bool:
-    """Whether the sweep lists ask for the job of a record."""
-    datasets = stored(config) if step in ("download", "cache_views") else config["datasets"]
+def in_sweep(done: dict, step: str, config: dict) -> bool:
+    """True where the lists `datasets`, `methods` and `seeds` ask for the job of a record."""
+    datasets = all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
     lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
     return all(done[name] in asked for name, asked in lists.items() if name in done)

@@ -1,18 +1,14 @@
-"""Where each of a job's parameters comes from, and which edits of params.yaml have no effect."""
+"""The origin of each of a job's parameters."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vi_simsiam.config.loading import STEPS, lineage, resolve
-from vi_simsiam.core import git
-from vi_simsiam.core.text import brief
 
 Keys = tuple[str, ...]
 _SECTION = "section"
-_SETTERS = 3  # recipes that a sentence names, at most
 
 
 def origins(
@@ -57,46 +53,6 @@ def of_recipes(params: Mapping[str, Any]) -> str:
         }
         texts.append(_as_yaml(values) if values else f"{_flow(name)}: {{}}\n")
     return "".join(texts)
-
-
-def without_effect(params: Mapping[str, Any], before: Any) -> list[str]:
-    """Edited values of the sections that the recipes of all chosen data sets override, a sentence each.
-
-    Args:
-        params: the whole (checked) mapping.
-        before: what the values are compared with to see which were edited, e.g. the committed file (`committed`).
-            Anything but a mapping: nothing counts as edited.
-    """
-    chosen = params["datasets"]
-    compared = [name for dataset in chosen for name in resolve(params, "uncertainty", dataset)["ood"]]
-    sentences = []
-    for step in STEPS:
-        old = before.get(step) if isinstance(before, Mapping) else None
-        if step == "plot" or not isinstance(old, Mapping):
-            continue
-        datasets = dict.fromkeys([*chosen, *compared] if step in ("download", "cache_views") else chosen)
-        lines = [lineage(params["recipes"], dataset) for dataset in datasets]
-        unedited = dict(_leaves(old))
-        for keys, value in _leaves(params[step]):
-            if unedited.get(keys, value) == value:
-                continue
-            names = [_setter(params, step, line, keys) for line in lines]
-            if None not in names:
-                setters = {name: brief(dict(_overrides(params, step, name))[keys]) for name in names}
-                sets = [f"recipes.{name} sets {other}" for name, other in list(setters.items())[:_SETTERS]]
-                more = f" and {len(setters) - _SETTERS} more do" * (len(setters) > _SETTERS)
-                key = ".".join((step, *keys))
-                sentences.append(f"{key} = {brief(value)} has no effect: {', '.join(sets)}{more} for all of datasets")
-    return sentences
-
-
-def committed(path: Path) -> Any:
-    """A YAML file as it is in git's last commit; None where there is no such file, no commit or no git."""
-    try:
-        text = git.answer(path.parent, "show", f"HEAD:./{path.name}") or ""
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        return None
 
 
 def _setter(params: Mapping[str, Any], step: str, line: list[str], keys: Keys) -> str | None:

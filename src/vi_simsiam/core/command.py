@@ -1,14 +1,15 @@
-"""What commands share: arguments that every job has, output that never ends the work, errors a person can read."""
+"""Parts of every command: arguments of jobs, notes and other output, errors that a person can read."""
 
 import argparse
 import gc
+import io
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
 
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import printable
 
@@ -56,62 +57,36 @@ def notes(log: Path) -> list[str]:
     return [printable(line.removeprefix(_NOTE)) for line in text.split("\n") if line.startswith(_NOTE)]
 
 
-class _LastingOutput:
-    """A stream that may be closed by its reader (`| head`): the rest then goes nowhere.
+def write_out(text: str) -> None:
+    """Print a text. A reader that goes away, as `head` does, misses the rest, and the work goes on.
 
-    So it does on any other error, which `lost` holds: the command is to tell it when its work is done.
+    Raises: Problem when the text cannot be written for another reason, such as a full disk.
     """
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-        self.lost: OSError | None = None
-
-    def write(self, text: str) -> int:
-        self._try(self._stream.write, text)
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._stream.flush)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def _try(self, call: Callable[..., Any], *arguments: Any) -> None:
-        try:
-            call(*arguments)
-        except OSError as error:
-            with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                os.dup2(nowhere.fileno(), self._stream.fileno())
-            if not isinstance(error, BrokenPipeError):
-                self.lost = error
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+    except OSError as error:
+        raise Problem(f"the output cannot be written: {error.strerror}.") from None
 
 
-def keep_work_from_output() -> None:
-    """Let the work go on when the reader of what it prints ends, and when a terminal lacks a letter, shown by its code.
-
-    Output that nobody reads from the start (`>&-`) goes nowhere. May be called again.
-    """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif not isinstance(stream, _LastingOutput):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-            setattr(sys, name, _LastingOutput(stream))
+def show_missing_letters() -> None:
+    """Let a terminal that lacks a letter show its code; Python ends the work there, but for stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it is None where stdout is closed
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a `Problem` is printed as one message (no traceback) and becomes exit status 1."""
-    keep_work_from_output()
+    """Call `main`; a `Problem` is printed as one message (no traceback) and becomes exit status 1.
+
+    In a job of a run, the job holds the run's lock and ends with the run (`processes.join_run`).
+    """
+    show_missing_letters()
+    processes.join_run()
     try:
-        try:
-            main()
-        finally:
-            gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6
-            sys.stdout.flush()
-            if lost := getattr(sys.stdout, "lost", None):
-                raise Problem(f"what the command says cannot be written: {lost.strerror}") from None
+        main()
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)
+    finally:
+        gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6

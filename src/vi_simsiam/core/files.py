@@ -1,21 +1,28 @@
 """Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON, walks of folders."""
 
 import errno
+import fcntl
+import functools
 import glob
 import hashlib
 import heapq
 import json
 import os
+import platform
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.processes import lives
 
 _BLOCK = 1 << 20
+_DAY = 86_400  # s
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -56,7 +63,7 @@ def check_writable(path: str | os.PathLike) -> Path:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(path)
-        temporary = path.with_name(f".{_stem(path)}.{os.getpid()}.tmp{path.suffix}")
+        temporary = path.with_name(f".{_stem(path)}.{os.getpid()}-{_place()}.tmp{path.suffix}")
         temporary.touch()
         temporary.unlink()
     return temporary
@@ -82,20 +89,43 @@ def _stem(path: Path) -> str:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove temporary files of `replacing(path)` whose processes no longer live on this machine."""
+    """Remove temporary files of `replacing(path)` whose processes no longer live.
+
+    Of another machine or container, whose processes cannot be seen from here: those older than a day.
+    """
     for temporary in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp{glob.escape(path.suffix)}"):
-        process = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
-        if process.isdecimal() and not _lives(int(process)):
-            temporary.unlink(missing_ok=True)
+        name = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
+        process, _, place = name.partition("-")
+        with suppress(FileNotFoundError):  # its process has just finished
+            if process.isdecimal() and place == _place():
+                left = not lives(int(process))
+            else:
+                left = time.time() - temporary.stat().st_mtime > _DAY
+            if left:
+                temporary.unlink()
 
 
-def _lives(process: int) -> bool:
+@functools.cache
+def _place() -> str:
+    """Eight digits for the machine and, on Linux, the container that process numbers belong to."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        container = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        container = 0
+    return hashlib.sha256(f"{platform.node()} {container}".encode()).hexdigest()[:8]
+
+
+def lock(file: int | IO, kind: int) -> bool:
+    """Take a lock of the kernel on an open file; `kind` as for `fcntl.flock`.
+
+    Returns: False on a disk that has no locks of files. Raises: BlockingIOError when another process has the lock.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
         return False
-    except PermissionError:
-        pass  # somebody else's
     return True
 
 

@@ -1,12 +1,16 @@
-"""This process: the cores and GPUs that it may use, and what ends with what."""
+"""This process: the cores and GPUs that it may use, and the processes that it ends with."""
 
+import contextlib
+import fcntl
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
+
+# Environment of a run's jobs: the number of the process that starts them, and the file of the run's lock.
+STARTED_BY = "WORKFLOW_PROCESS"
+LOCK = "WORKFLOW_LOCK"
 
 
 def cores() -> int:
@@ -20,18 +24,30 @@ def gpu_there(devices: Path = Path("/dev")) -> bool:
     return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
 
 
-def call(command: list[str], **options: Any) -> int:
-    """Run a command and return its exit status; SIGTERM ends it with this process."""
-    process = subprocess.Popen(command, **options)
-    # Ctrl-C reaches the command too, which ends by itself and cleans up: wait for that.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    return process.wait()
+def join_run() -> None:
+    """Tie this job to its run: hold the run's lock, and end when the process that started the job has ended.
+
+    So a run that was killed leaves no job that goes on for hours, and no other run begins while one of its jobs lives.
+    Nothing happens in a process that is no job of a run.
+    """
+    if STARTED_BY not in os.environ:
+        return
+    end_with_parent(int(os.environ[STARTED_BY]))
+    with contextlib.suppress(OSError):  # a disk without locks of files
+        lock = os.open(os.environ[LOCK], os.O_RDWR)  # never closed: it is held until this process has ended
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def end_with_parent(seconds: float = 1.0) -> None:
-    """Let this process get SIGTERM when the one that started it has ended; `seconds` between two looks."""
+def end_with_parent(started_by: int | None = None, seconds: float = 1.0) -> None:
+    """Let this process get SIGTERM when the one that started it has ended.
+
+    Args:
+        started_by: its number, if known: it may have ended before this call.
+        seconds: between two looks.
+    """
     parent = os.getppid()
+    if started_by not in (None, parent) and not lives(started_by):
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def look() -> None:
         while os.getppid() == parent:
@@ -39,3 +55,14 @@ def end_with_parent(seconds: float = 1.0) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=look, daemon=True).start()
+
+
+def lives(process: int) -> bool:
+    """True where a process of this number lives on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True

@@ -1,66 +1,60 @@
 """`run.json`: what made a result, and what the result was. Written last, so that its presence means success.
 
-Snakemake and DVC's stages ask it whether a result is current (`differs`), and nothing else.
+Snakemake and DVC's stages ask it whether a result is current (`why_stale`), and nothing else.
 """
 
+import functools
+import hashlib
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.core import git, job_code, processor
+from vi_simsiam.core import git, processor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
+from vi_simsiam.core.text import brief
 
 NAME = "run.json"
-_HERE = Path(__file__).parent
 IDENTITY = ("dataset", "method", "seed")
+_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SRC = _PACKAGE.parent
+_DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
+# Modules that say what parameters may be: the parameters of a job are compared themselves.
+_CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "fields", "encoders", "alterations")}
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
+_WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data sets, methods or seeds"}
+_NAMED = 3  # changes that a sentence names, at most
 
 
 class RunRecord:
     """The record of a job; made when the job starts, written when all its files are there.
 
+    It also holds digests of the job's source files, and the SHA-256 of every file in `folders`.
+
     Args:
         step: name of the pipeline step.
         params: the resolved parameters the job was given, exactly (the DVC stage compares them).
-        made_from: folders of the earlier steps' results that the job reads. Of their records, and of those they were
-            made from in turn, this record keeps step, parameters and what they were about: it is enough to make all of
-            it again (`workflow/rerun.py`).
-        code: digest of the job's code; None: of the step's script and what it imports.
+        folders: folders of the earlier steps' results that the job reads.
         identity: what the job is about: dataset, method, seed.
 
-    It also keeps a digest of the job's code, and the SHA-256 of every file in `made_from`.
-
-    Raises: Problem when one of `made_from` has no readable record.
+    Raises: Problem when one of `folders` has no readable record.
     """
 
-    def __init__(
-        self,
-        step: str,
-        params: dict[str, Any],
-        made_from: Iterable[Path] = (),
-        code: str | None = None,
-        **identity: str | int,
-    ):
+    def __init__(self, step: str, params: dict[str, Any], folders: Iterable[Path] = (), **identity: str | int):
         self.started = time.time()
         self.step, self.params, self.identity = step, params, identity
-        self.code = code or job_code.digest(step, identity.get("method"))
+        # Of all files, before a long job: one that is edited meanwhile has been imported as it was.
+        self._sources = {name: _digest(name) for name in _source_files()}
         self.inputs: dict[str, str] = {}
-        self.made_from: dict[str, Any] = {}
-        for folder in made_from:
-            record = read(folder)
-            self.inputs |= {
-                f"{Path(folder).as_posix()}/{name}": checksum for name, checksum in record["outputs"].items()
-            }
-            self.made_from |= record["made_from"]
-            self.made_from[Path(folder).as_posix()] = {
-                key: record[key] for key in ("step", *IDENTITY, "params") if key in record
-            }
+        for folder in folders:
+            outputs = read(folder)["outputs"]
+            self.inputs |= {f"{Path(folder).as_posix()}/{name}": checksum for name, checksum in outputs.items()}
 
     def write(self, folder: Path, device: str = "cpu", checksums: Mapping[str, str] | None = None, **more: Any) -> None:
         """Write `folder`/run.json.
@@ -72,6 +66,7 @@ class RunRecord:
             more: further entries.
         """
         checksums = checksums or {}
+        used = _used_files()
         outputs = {name: checksums.get(name) or sha256(folder / name) for name in _outputs(folder)}
         write_json(
             folder / NAME,
@@ -80,7 +75,7 @@ class RunRecord:
                 **self.identity,
                 **more,
                 "params": self.params,
-                "code": self.code,
+                "code": {name: digest for name, digest in self._sources.items() if name in used},
                 "git_commit": git.commit(_HERE, _HERE, _HERE.parent),  # null outside a checkout
                 "command": sys.argv,
                 "python": platform.python_version(),
@@ -94,7 +89,6 @@ class RunRecord:
                 "cpu_seconds": round(sum(os.times()[:4]), 2),
                 "outputs": outputs,
                 "inputs": dict(sorted(self.inputs.items())),
-                "made_from": dict(sorted(self.made_from.items())),
             },
         )
 
@@ -103,7 +97,7 @@ def read(folder: Path) -> dict[str, Any]:
     """The record in a result's folder. Raises: Problem when there is none, it is damaged, or of an older version."""
     path = Path(folder) / NAME
     record = read_json(path)
-    parts = {"step": str, "params": dict, "code": str, "outputs": dict, "inputs": dict, "made_from": dict}
+    parts = {"step": str, "params": dict, "outputs": dict, "inputs": dict}
     if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in parts.items()):
         raise Problem(f"{path} is damaged or of an older version. Delete it and run again (`snakemake --cores all`).")
     return record
@@ -126,61 +120,90 @@ def verify(folder: Path, *names: str) -> None:
             raise Problem(f"{path} {trouble}. {again} (`snakemake --cores all`).")
 
 
-def differs(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
-    """Why a result is not what a job would make now; None when it is. Contents of files are not read again.
+def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
+    """The reason why a result is not the one that a job would make now; None when it is. No result is read again.
 
     Args:
         folder: the result's.
         inputs: files of other results that the job reads. They must be, by the records beside them, those it has read.
-        wanted: entries that the record must have: `params`, `code`, and what else the job writes.
+        wanted: entries that the record must have: `step`, `params`, those of `IDENTITY`, and what else the job writes.
     """
     try:
         done = read(folder)
         outputs = {parent: read(parent)["outputs"] for parent in {Path(path).parent for path in inputs}}
     except Problem as problem:
         return str(problem)
+    for name in ("step", *IDENTITY):
+        if name in wanted and done.get(name) != wanted[name]:
+            return f"{Path(folder) / NAME} is of {name} {done.get(name)}, not {wanted[name]}"
+    if not isinstance(code := done.get("code"), dict):
+        return f"{Path(folder) / NAME} is of an older version"
+    if changed := [name for name, digest in code.items() if _digest(name) != digest]:
+        return f"code of step {done['step']} changed: {_several(f'{_SRC.name}/{name}' for name in changed)}"
     for name, value in wanted.items():
+        if name == "params" and (changes := list(_changes(done[name], value, done["step"]))):
+            return f"other {'parameter' if len(changes) == 1 else 'parameters'} {_several(changes)}"
         if done.get(name) != value:
-            return f"other {name}"
+            return f"other {_WORDS.get(name, name)}"
     for path in map(Path, inputs):
         if done["inputs"].get(path.as_posix()) != outputs[path.parent].get(path.name):
             return f"other contents of {path}"
     return None
 
 
-def damaged(folder: Path) -> list[tuple[Path, str]]:
-    """Files of a result that are not as its job wrote them, each with what is wrong. Raises: Problem as `read`."""
-    outputs = read(folder)["outputs"]
-    troubles = ((Path(folder) / name, _trouble(Path(folder) / name, checksum)) for name, checksum in outputs.items())
-    return [(path, trouble) for path, trouble in troubles if trouble]
-
-
-def remove_damaged(folder: Path, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[str]:
-    """Remove from a result the files that are not as its job wrote them, and the record, so that the job runs again.
-
-    Args:
-        folder: the result's.
-        wanted: whether the result of a record is wanted; others stay as they are.
-
-    Yields: what is wrong, a sentence for each file.
-    """
-    try:
-        if not wanted(read(folder)):
-            return
-        troubles = damaged(folder)
-    except Problem as problem:
-        yield str(problem)
-        (folder / NAME).unlink()
-        return
-    for file, trouble in troubles:
-        yield f"{file} {trouble}"
-        file.unlink(missing_ok=True)
-        (folder / NAME).unlink(missing_ok=True)
-
-
 def versions() -> dict[str, str | None]:
     """Versions of the packages that numbers depend on; None for one that is not installed."""
     return {name: _version(name) for name in _PACKAGES}
+
+
+def _source_files() -> Iterator[str]:
+    """Files of the package and the script that runs, by their paths from the folder that holds the package."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script and Path(script).resolve().parent == _SRC:
+        yield Path(script).name
+    for path in sorted(_PACKAGE.rglob("*")):
+        name = path.relative_to(_SRC).as_posix()
+        if path.suffix in {".py", *_DATA} and name not in _CHECKS:
+            yield name
+
+
+def _used_files() -> set[str]:
+    """Those of them that this process has imported, and the data files beside these."""
+    modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = {Path(file).resolve() for file in modules if file}
+    used = {path.relative_to(_SRC) for path in paths if path.parent == _SRC or path.is_relative_to(_PACKAGE)}
+    folders = {path.parent for path in used} - {Path()}
+    return {name.as_posix() for name in used} | {
+        (folder / path.name).as_posix()
+        for folder in folders
+        for path in (_SRC / folder).iterdir()
+        if path.suffix in _DATA
+    }
+
+
+@functools.cache
+def _digest(name: str) -> str | None:
+    """16 hexadecimal digits of a source file's SHA-256; None where it does not exist."""
+    try:
+        return hashlib.sha256((_SRC / name).read_bytes()).hexdigest()[:16]
+    except FileNotFoundError:
+        return None
+
+
+def _changes(old: Any, new: Any, key: str) -> Iterator[str]:
+    """Each value that differs, as `KEY: old -> new`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            yield from _changes(old.get(name), new.get(name), f"{key}.{name}")
+    elif old != new:
+        yield f"{key}: {brief(old)} -> {brief(new)}"
+
+
+def _several(names: Iterable[str]) -> str:
+    """The first of several names, and how many more there are."""
+    named = list(names)
+    more = len(named) - _NAMED
+    return ", ".join(named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _outputs(folder: Path) -> list[str]:

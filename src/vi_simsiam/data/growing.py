@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import lock
 
 Field = tuple[str, tuple[int, ...]]  # dtype and shape of one item's numbers
 _BLOCK = 1 << 24
@@ -54,7 +55,7 @@ class GrowingArrays:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self.folder / "lock", "w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file, fcntl.LOCK_EX)
                 yield
         except OSError as error:
             raise Problem(

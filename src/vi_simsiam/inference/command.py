@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from vi_simsiam.core.command import write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
@@ -132,12 +133,14 @@ def _draw(path: Path, extremes: Extremes) -> str | None:
 
 
 def _list(extremes: Extremes) -> None:
+    lines = []
     for title, (table, _) in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
         if table.empty:
             continue
-        print(f"{title}:\n{extremes.score:>20}  percentile  path")
+        lines.append(f"{title}:\n{extremes.score:>20}  percentile  path")
         for row in table.to_dict("records"):
-            print(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {one_line(row['path'])}")
+            lines.append(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {one_line(row['path'])}")
+    write_out("\n".join(lines))
 
 
 def counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
@@ -148,8 +151,9 @@ def counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
 
 
 def say(line: str) -> None:
-    """A line on the terminal, above a progress bar if there is one."""
-    tqdm.write(one_line(line), file=sys.stderr)
+    """A line on the terminal, above a progress bar if there is one. A reader that goes away does not end the work."""
+    with suppress(BrokenPipeError):
+        tqdm.write(one_line(line), file=sys.stderr)
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ the standard error that the test images cause and `sd` the standard deviation ov
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, Self
 
@@ -110,56 +110,6 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     factors = len(order) - np.arange(len(order))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * factors))
     return adjusted
-
-
-def seeds_needed(errors: Errors, distance: float, power: float = POWER, level: float = LEVEL, most: int = 1000) -> int:
-    """How many seeds decide at this distance from a threshold with this power; 0 where `most` do not.
-
-    With the images' error as it is; at least 2, as one seed says nothing of the others.
-    """
-
-    def enough(n: int) -> bool:
-        return errors._replace(n=n).power(distance, level) >= power
-
-    return first(enough, range(2, most + 1))
-
-
-def images_needed(
-    errors: Errors, images: int, distance: float, power: float = POWER, level: float = LEVEL, most: int = 10**7
-) -> int:
-    """The same for test images with the seeds as they are; the images' error is that of `images` of them.
-
-    It is taken to fall with the root of their number, and the spread over the seeds to stay as it is; of less than 30
-    images no such law is known, so at least 30.
-    """
-
-    def enough(n: int) -> bool:
-        return errors._replace(images=errors.images * math.sqrt(images / n)).power(distance, level) >= power
-
-    return first(enough, range(30, most + 1))
-
-
-def growth_needed(
-    errors: Errors, distance: float, power: float = POWER, level: float = LEVEL, most: int = 1000
-) -> int:  # fmt: skip
-    """How many seeds decide where the images grow in proportion to the seeds; 0 where `most` do not."""
-
-    def enough(n: int) -> bool:
-        grown = errors._replace(images=errors.images * math.sqrt(errors.n / n), n=n)
-        return grown.power(distance, level) >= power
-
-    return first(enough, range(2, most + 1))
-
-
-def first(enough: Callable[[int], bool], numbers: Sequence[int]) -> int:
-    """The first of rising numbers that is enough, if all after it are; 0 if none is."""
-    if not enough(numbers[-1]):
-        return 0
-    low, high = -1, len(numbers) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(numbers[middle]) else (middle, high)
-    return numbers[high]
 
 
 @lru_cache

@@ -15,7 +15,7 @@ import torch
 from vi_simsiam.config.encoders import LITE
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import check_writable, read_json, write_json
+from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.inference.model import Model
@@ -169,8 +169,8 @@ def _own(out: Path) -> Iterator[None]:
 
 def _lock(file: TextIO, out: Path) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise Problem(f"--out {out}: another process ranks into it now. Wait for it, or name another folder.") from None
 
 

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from vi_simsiam.config.encoders import LITE, MODEL_FILES, PRETRAINED, RESNETS, TIMM, BackboneParams, weights_checksum
 from vi_simsiam.config.schema import UntrainedParams, parse, sentences
-from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord
@@ -154,7 +153,7 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         "batch_size": batch,
         "warmup_epochs": epochs // 10,
     }
-    made = RunRecord("rank", job, code=job_code.digest("vi_simsiam/inference/ranking/heads", METHOD), seed=seed)
+    made = RunRecord("rank", job, seed=seed)
     before = torch.get_num_threads()
     try:
         with redirect_stdout(io.StringIO()):  # a line for each epoch, which history.csv keeps
