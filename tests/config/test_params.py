@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-import yaml
 
 from helpers.project import ROOT
 from helpers.wrong_parameters import FAULTS, NO_PARAMETERS, broken, put
@@ -72,7 +71,7 @@ def test_a_recipe_overrides_single_values_and_nothing_else(shipped):
     assert job["epochs"] == recipe["epochs"] != section["epochs"]
     assert job["momentum"] == section["momentum"]
     assert job["projector"] == section["projector"] | recipe["projector"]
-    assert yaml.safe_load(FILE.read_text())["pretrain"] == section, "resolving must not change the file's mapping"
+    assert loading.read(FILE)["pretrain"] == section, "resolving must not change the file's mapping"
 
 
 def test_jobs_get_only_what_they_use(shipped):
@@ -160,19 +159,18 @@ def test_what_a_recipe_inherits_is_checked_with_its_own_values(shipped):
 
 
 def test_a_method_of_which_a_place_was_forgotten(shipped, monkeypatch):
-    monkeypatch.setitem(schema.PARTS, "toy", ("projector", "toy"))
-    with pytest.raises(Problem, match=r"no methods/toy\.py: write it") as caught:
+    monkeypatch.setitem(schema.METHOD_PARAMS, "toy", schema.SimSiamTraining)
+    with pytest.raises(Problem, match=r"no methods/toy\.py: write it"):
         loading.check(shipped)
-    assert "gives toy a section toy: add it to the class PretrainParams" in str(caught.value)
-    monkeypatch.delitem(schema.PARTS, "toy")
-    monkeypatch.delitem(schema.PARTS, "vae")
-    with pytest.raises(Problem, match="has a section vae: add it to its method's row of PARTS"):
+    monkeypatch.delitem(schema.METHOD_PARAMS, "toy")
+    del shipped["pretrain"]["vae"]
+    with pytest.raises(Problem, match=r"pretrain\.vae: missing"):
         loading.check(shipped)
 
 
 def test_a_method_without_row_and_a_section_without_class(shipped):
     put(shipped, "methods", ["base"])  # a module of this name is there
-    with pytest.raises(Problem, match=r"methods/base\.py is there: add its row to PARTS in config/schema\.py"):
+    with pytest.raises(Problem, match=r"methods/base\.py exists: add its row to METHOD_PARAMS in config/schema\.py"):
         loading.check(shipped)
     put(shipped, "methods", ["vae"])
     put(shipped, "pretrain.toy", {"strength": 1.0})

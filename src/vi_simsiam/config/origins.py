@@ -1,10 +1,11 @@
 """Where each of a job's parameters comes from, and which edits of params.yaml have no effect."""
 
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML, YAMLError
 
 from vi_simsiam.config.loading import STEPS, lineage, resolve
 from vi_simsiam.core import git
@@ -94,8 +95,8 @@ def committed(path: Path) -> Any:
     """A YAML file as it is in git's last commit; None where there is no such file, no commit or no git."""
     try:
         text = git.answer(path.parent, "show", f"HEAD:./{path.name}") or ""
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+        return YAML(typ="safe").load(text)
+    except YAMLError:
         return None
 
 
@@ -131,4 +132,7 @@ def _as_yaml(values: Mapping[Keys, tuple[Any, str]]) -> str:
 
 def _flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump([value], default_flow_style=True, width=float("inf"), allow_unicode=True).strip()[1:-1]
+    writer, text = YAML(typ="safe"), io.StringIO()
+    writer.default_flow_style, writer.width = True, 1 << 30
+    writer.dump([value], text)
+    return text.getvalue().strip()[1:-1]

@@ -29,7 +29,7 @@ def files(step: str, method: str | None = None) -> list[str]:
             todo += _imported(file)
     used |= {path for folder in {file.parent for file in used} for path in folder.iterdir() if path.suffix in _DATA}
     # They say what parameters may be; what a job is given (config/jobs.py) is compared itself.
-    used -= {SRC / "vi_simsiam" / "config" / f"{name}.py" for name in ("schema", "fields", "encoders", "alterations")}
+    used -= {SRC / "vi_simsiam" / "config" / f"{name}.py" for name in ("schema", "encoders")}
     return sorted(file.relative_to(SRC.parent).as_posix() for file in used)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import VaeTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
@@ -29,7 +29,7 @@ class Vae(Method):
     certainty_scores = ("posterior_precision",)
     needs_pixels = True  # which are reconstructed
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: VaeTraining, images: ImageSpec):
         super().__init__(params.backbone, images)
         self.sigma = params.vae.sigma
         self.posterior_head = nn.Linear(self.backbone.dim, 2 * params.vae.latent)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vi_simsiam.config.loading import nearest
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import nearest
 from vi_simsiam.report.claims import COLUMNS
 from vi_simsiam.report.summary import aligned
 from vi_simsiam.stats.decisions import LEVEL, POWER, Errors, growth_needed, images_needed, seeds_needed

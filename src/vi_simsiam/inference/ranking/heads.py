@@ -13,8 +13,17 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 
-from vi_simsiam.config.encoders import LITE, MODEL_FILES, PRETRAINED, RESNETS, TIMM, BackboneParams, weights_checksum
-from vi_simsiam.config.schema import UntrainedParams, parse, sentences
+from vi_simsiam.config.encoders import MODEL_FILES, weights_checksum
+from vi_simsiam.config.schema import (
+    LITE,
+    PRETRAINED,
+    RESNETS,
+    TIMM,
+    BackboneParams,
+    UntrainedParams,
+    parse,
+    sentences,
+)
 from vi_simsiam.core import job_code
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
@@ -115,7 +124,7 @@ def backbone(name: str, size: int | None) -> BackboneParams:
     try:
         return BackboneParams(**params, size=size, frozen=True)
     except ValidationError as error:
-        raise Problem(f"--encoder {name}: {'; '.join(sentences(error, 'it'))}.") from None
+        raise Problem(f"--encoder {name}: {'; '.join(sentences(error, BackboneParams, 'it'))}.") from None
 
 
 def encoder(params: BackboneParams, seed: int, device: torch.device) -> Method:
