@@ -1,6 +1,7 @@
 """Wrong parameters are named with their key, their value and what is allowed; jobs get only what they use."""
 
 import copy
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +185,12 @@ def test_the_rules_of_a_section_hold_for_a_job_too(shipped):
     job["augmentation"] = {**job["augmentation"], "blur_sigma": [2.0, 0.1]}
     with pytest.raises(Problem, match=r"cache_views\.augmentation\.blur_sigma = \[2\.0, 0\.1\]: must rise"):
         parse("cache_views", job)
+
+
+def test_the_packaged_recipe_has_every_parameter_of_a_training(shipped):
+    """A parameter that the schema and params.yaml get, and the recipe of `rank` does not, would be found by users."""
+    (path,) = (Path(loading.__file__).parent / "recipes").glob("*.yaml")
+    decided = {"backbone": {"name": "resnet18", "width": 64, "stem": "3x3"}, "epochs": 16, "batch_size": 64}
+    job = loading.read(path)["pretrain"] | decided | {"warmup_epochs": 1}
+    parse("pretrain", job, "vi_simsiam")
+    assert set(job) == set(loading.resolve(shipped, "pretrain", "digits", "vi_simsiam"))
