@@ -59,7 +59,7 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
                 f"pretrain.backbone.weights = {PRETRAINED}: those of {name} are the package "
                 f"{_LITE_PACKAGE.replace('_', '-')}. Please {_INSTALL}"
             )
-        files = [Path(package.submodule_search_locations[0], _LITE_FILE)]
+        files = [Path(next(iter(package.submodule_search_locations or [])), _LITE_FILE)]
     else:
         path = Path(weights).expanduser()
         files = [path / file for file in MODEL_FILES] if path.is_dir() else [path]

@@ -127,7 +127,7 @@ def _faults(params: Any) -> Iterator[str]:
     except ValidationError as error:
         yield from sentences(error, Params)
         sound = False
-    for name in recipes if sound else ():
+    for name in recipes or () if sound else ():
         ood = resolve(params, "uncertainty", name)["ood"]
         # A list of all data sets may hold one that has no jobs.
         if name in ood and (name in params["datasets"] or ood != params["uncertainty"]["ood"]):

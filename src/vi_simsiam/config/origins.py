@@ -83,7 +83,9 @@ def without_effect(params: Mapping[str, Any], before: Any) -> list[str]:
                 continue
             names = [_setter(params, step, line, keys) for line in lines]
             if None not in names:
-                setters = {name: brief(dict(_overrides(params, step, name))[keys]) for name in names}
+                setters = {
+                    name: brief(dict(_overrides(params, step, name))[keys]) for name in names if name is not None
+                }
                 sets = [f"recipes.{name} sets {other}" for name, other in list(setters.items())[:_SETTERS]]
                 more = f" and {len(setters) - _SETTERS} more do" * (len(setters) > _SETTERS)
                 key = ".".join((step, *keys))

@@ -397,16 +397,13 @@ class PlotParams(Section):
 
 
 # The file has the sections of all methods, so that it shows all there is to change.
-PretrainSection = create_model(
-    "PretrainSection",
-    __base__=PretrainParams,
-    **{
-        name: (field.annotation, field)
-        for params in METHOD_PARAMS.values()
-        for name, field in params.model_fields.items()
-        if name not in PretrainParams.model_fields
-    },
-)
+_METHOD_SECTIONS: dict[str, Any] = {
+    name: (field.annotation, field)
+    for params in METHOD_PARAMS.values()
+    for name, field in params.model_fields.items()
+    if name not in PretrainParams.model_fields
+}
+PretrainSection = create_model("PretrainSection", __base__=PretrainParams, **_METHOD_SECTIONS)
 
 
 class Recipe(Section):
@@ -415,7 +412,7 @@ class Recipe(Section):
     like: str | None = None
     download: DownloadParams | None = None
     cache_views: CacheViewsParams | None = None
-    pretrain: PretrainSection | None = None
+    pretrain: PretrainSection | None = None  # type: ignore[valid-type]
     probe: ProbeParams | None = None
     uncertainty: UncertaintyParams | None = None
 
@@ -428,7 +425,7 @@ class Params(Section):
     seeds: Annotated[Unique[AtLeast0], Len(1)]
     download: DownloadParams
     cache_views: CacheViewsParams
-    pretrain: PretrainSection
+    pretrain: PretrainSection  # type: ignore[valid-type]  # made from METHOD_PARAMS
     probe: ProbeParams
     uncertainty: UncertaintyParams
     plot: PlotParams
@@ -459,7 +456,7 @@ def parse(step: str, job: Mapping[str, Any], method: str | None = None) -> Secti
 
     Raises: Problem that lists every fault.
     """
-    kind = Params.model_fields[step].annotation
+    kind: Any = Params.model_fields[step].annotation
     if step == "pretrain":
         if method not in METHOD_PARAMS:
             raise Problem(f"{method}: no such method{nearest(str(method), METHODS)}; known are {', '.join(METHODS)}")
