@@ -50,7 +50,9 @@ class Vae(Method):
         return {"posterior_precision": -self.posterior(features)[1].mean(-1)}
 
     def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
-        means, align, kl = [], 0.0, 0.0
+        means: list[Tensor] = []
+        align: Any = 0.0
+        kl: Any = 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
             # Drawn for the whole batch: its images get the same noise however many processes share it.
