@@ -8,6 +8,7 @@ from vi_simsiam.config import loading, origins
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.command import run, write_out
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import nearest
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,7 +58,7 @@ def _params(args: argparse.Namespace) -> int:
     for value, choices, kind in ((args.dataset, params["recipes"], "recipe"), (args.method, METHODS, "method")):
         if value is not None and value not in choices:
             names = [str(name) for name in choices]
-            raise Problem(f"{value}: no such {kind}{loading.nearest(value, names)}; there are {', '.join(names)}")
+            raise Problem(f"{value}: no such {kind}{nearest(value, names)}; there are {', '.join(names)}")
     if args.dataset is None:
         write_out(origins.of_recipes(params).rstrip("\n"))
     else:

@@ -27,7 +27,7 @@ PARAMS = {
 
 def network(seed=0):
     torch.manual_seed(seed)
-    return build("vi_simsiam", parse("pretrain", PARAMS), IMAGES)
+    return build("vi_simsiam", parse("pretrain", PARAMS, "vi_simsiam"), IMAGES)
 
 
 def step(model, optimizer, seed):

@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import entropy, vonmises_fisher
 from torch.nn.functional import normalize
 
-from vi_simsiam.config.schema import PretrainParams, UntrainedParams
+from vi_simsiam.config.schema import METHOD_PARAMS
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.methods.vae import gaussian_kl
 from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_expected_cosine
@@ -22,12 +22,12 @@ BACKBONE = {"name": "resnet10", "width": 4, "stem": "3x3"}
 IMAGES = ImageSpec(size=12, channels=1, mean=(0.3,), std=(0.4,))
 
 
-def params(**vi):
+def params(name, **vi):
     vi = {
         "objective": "decoupled", "beta": 1.0, "warmup": 0.3, "kappa_input": "features", "kappa_hidden": 8,
         "kappa_gain": 1.0, "kappa_detach": False,
     } | vi  # fmt: skip
-    return PretrainParams(
+    values = dict(
         backbone=BACKBONE, epochs=1, batch_size=8, lr=0.1, momentum=0.9, weight_decay=0.0, warmup_epochs=0,
         precision=32, threads=1, devices=1, sync_batchnorm=True, knn_every=0,
         projector={"layers": 2, "hidden": 32, "out": D},
@@ -37,11 +37,13 @@ def params(**vi):
             "centre_momentum": 0.8,
         },
     )  # fmt: skip
+    kind = METHOD_PARAMS[name]
+    return kind.model_validate({key: value for key, value in values.items() if key in kind.model_fields})
 
 
 def model(name, seed=0, **vi):
     torch.manual_seed(seed)
-    return build(name, UntrainedParams(backbone=BACKBONE) if name == "untrained" else params(**vi), IMAGES)
+    return build(name, params(name, **vi), IMAGES)
 
 
 @pytest.fixture
@@ -193,7 +195,7 @@ def test_gaussian_kl_matches_torch():
 
 @pytest.mark.parametrize("size", [8, 12, 20, 28, 32, 45])
 def test_decoder_returns_images_of_any_size(size):
-    net = build("vae", params(), ImageSpec(size, 3, (0.5,) * 3, (0.2,) * 3))
+    net = build("vae", params("vae"), ImageSpec(size, 3, (0.5,) * 3, (0.2,) * 3))
     assert net.decoder(torch.randn(2, 6)).shape == (2, 3, size, size)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 from scipy import ndimage
 
-from vi_simsiam.config.alterations import CORRUPTIONS, CorruptionsParams
+from vi_simsiam.config.schema import CORRUPTIONS, CorruptionsParams
 from vi_simsiam.uncertainty import corruptions
 
 # Root mean square change of `pictures()` at severities 1 to 5, by make_cifar_c.py of github.com/hendrycks/robustness
@@ -241,7 +241,7 @@ def test_chosen_images_are_drawn_once():
     ("wrong", "words"),
     [
         ({"names": ["frost"]}, "gaussian_noise"),
-        ({"names": ["fog", "fog"]}, "fog stands in the list twice"),
+        ({"names": ["fog", "fog"]}, "duplicate entry 'fog'"),
         ({"severities": [0, 1]}, "greater than or equal to 1"),
         ({"severities": [3, 2]}, "must rise"),
         ({"severities": []}, "at least 1"),

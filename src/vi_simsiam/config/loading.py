@@ -3,27 +3,43 @@
 The Snakefile imports this on every call, so it needs nothing heavy.
 """
 
-import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from vi_simsiam.config import encoders, reading
-from vi_simsiam.config.fields import Section
-from vi_simsiam.config.schema import METHOD_SECTIONS, METHODS, PARTS, SECTIONS, sentences
+from vi_simsiam.config import encoders
+from vi_simsiam.config.schema import METHOD_MODULES, METHOD_PARAMS, STEPS, Params, sentences
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief
+from vi_simsiam.core.text import brief, nearest
 
-STEPS: tuple[str, ...] = tuple(SECTIONS)
 AXES = ("datasets", "methods", "seeds")
 
-_METHOD_MODULES = Path(__file__).parents[1] / "methods"
 
-# A data set's name becomes a folder, a wildcard and a part of commands.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+def read(path: str | Path) -> Any:
+    """Read a YAML file as DVC does: by ruamel.yaml, which is YAML 1.2. Raises: Problem naming the file."""
+    try:
+        return _parsed(Path(path).read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} cannot be read: {error}. Save it as UTF-8.") from None
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error}") from None
+
+
+def _parsed(text: str, source: str) -> Any:
+    try:
+        return YAML(typ="safe").load(text)  # tags are refused, and keys that are there twice
+    except MarkedYAMLError as error:
+        place = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}:"
+        fault = ", ".join(filter(None, [error.context, error.problem]))
+        raise Problem(f"{source} is not valid YAML:{place} {fault}") from None
+    except RecursionError:
+        raise Problem(f"{source} is not valid YAML: it is nested too deeply") from None
+    except (YAMLError, ValueError, LookupError, TypeError) as error:  # of a date that there is not, as 2024-13-01
+        raise Problem(f"{source} is not valid YAML: {error}. Write what is text in quotes.") from None
 
 
 def load(
@@ -42,12 +58,12 @@ def load(
     """
     params: Any = {}
     if not alone:
-        params = reading.read(path)
+        params = read(path)
         check(params, str(path))
-    changes = [(str(file), reading.read(file)) for file in files]
+    changes = [(str(file), read(file)) for file in files]
     for option in options:
         key, _, text = option.partition("=")
-        changes.append(("--config", {key: reading.parse(text, "--config", key)}))
+        changes.append(("--config", {key: _parsed(text, f"--config {key}")}))
     for source, change in changes:
         if not isinstance(change, Mapping):
             raise Problem(f"{source}: must hold keys and values, not {brief(change)}")
@@ -59,9 +75,7 @@ def load(
 
 def check(params: Any, source: str = "params.yaml") -> None:
     """Raise a `Problem` that lists every fault: its key, its value, and what is allowed. `source` names the file."""
-    if missing := list(_forgotten()):
-        raise Problem("; ".join(missing))
-    faults = list(_faults(params)) or list(_ood_faults(params))
+    faults = list(dict.fromkeys(_faults(params)))
     if faults:
         raise Problem(f"{source}: " + (faults[0] if len(faults) == 1 else "\n  - ".join(["", *faults])))
 
@@ -81,137 +95,57 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
         section["backbone"] = encoders.used(section["backbone"], method)
-        if method == "untrained":
-            section = {"backbone": section["backbone"]}
-        others = set(METHOD_SECTIONS) - set(PARTS[method])
-        section = {key: value for key, value in section.items() if key not in others}
+        section = {key: value for key, value in section.items() if key in METHOD_PARAMS[method].model_fields}
     if step == "download" and section.get("source") is None:
         # A variant (`like`) has the images of the recipe that it varies.
         section["source"] = next(iter(line), None) if section.get("path") is None else "files"
     return section
 
 
-def _forgotten() -> Iterator[str]:
-    """What a method of `PARTS` still needs, a sentence each that names the place."""
-    for method, names in PARTS.items():
-        if not (_METHOD_MODULES / f"{method}.py").is_file():
-            yield f"PARTS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
-        for name in set(names) - set(METHOD_SECTIONS):
-            yield f"PARTS in config/schema.py gives {method} a section {name}: add it to the class PretrainParams there"
-    for name in set(METHOD_SECTIONS).difference(*PARTS.values()):
-        yield f"PretrainParams in config/schema.py has a section {name}: add it to its method's row of PARTS there"
-
-
-def _without_row(method: Any) -> str:
-    """A part of a sentence, where a method has a module and no row in `PARTS`; else empty."""
-    if not str(method).isidentifier() or method in PARTS or not (_METHOD_MODULES / f"{method}.py").is_file():
-        return ""
-    return f" (methods/{method}.py is there: add its row to PARTS in config/schema.py)"
-
-
 def _faults(params: Any) -> Iterator[str]:
+    for method in METHOD_PARAMS:
+        if not (METHOD_MODULES / f"{method}.py").is_file():
+            yield (
+                f"METHOD_PARAMS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
+            )
     if not isinstance(params, Mapping):
         yield f"the file must hold keys and values, not {brief(params)}"
         return
-    keys = (*AXES, *SECTIONS, "recipes")
-    for key in params:
-        if key not in keys:
-            yield f"{key}: unknown key{nearest(str(key), keys)}; known are {', '.join(keys)}"
-    for key in keys:
-        if key not in params:
-            yield f"{key}: missing"
-    recipes = params.get("recipes", {})
-    if not isinstance(recipes, Mapping):
-        yield f"recipes = {brief(recipes)}: must map data set names to recipes"
-        recipes = {}
-    yield from _axis_faults(params, recipes)
-    sound = {}
-    for name, kind in SECTIONS.items():
-        if name in params:
-            faults = list(_section_faults(kind, params[name], name))
-            sound[name] = not faults
-            yield from faults
-    for name, recipe in recipes.items():
-        yield from _recipe_faults(name, recipe, params, recipes, sound)
-
-
-def _axis_faults(params: Mapping[str, Any], recipes: Mapping[str, Any]) -> Iterator[str]:
-    allowed = {
-        "datasets": (lambda v: v in recipes, f"one of the recipes {', '.join(map(str, recipes))}"),
-        "methods": (lambda v: v in METHODS, f"one of {', '.join(METHODS)}"),
-        "seeds": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number >= 0"),
-    }
-    for axis, (accepts, sentence) in allowed.items():
-        values = params.get(axis)
-        if values is None and axis not in params:
-            continue
-        if not isinstance(values, list) or not values:
-            yield f"{axis} = {brief(values)}: must be a list with at least one entry, each {sentence}"
-            continue
-        for i, value in enumerate(values):
-            if not isinstance(value, Hashable) or not accepts(value):
-                hint = _without_row(value) if axis == "methods" else ""
-                hint += " (a name is text: write it in quotes)" * (axis == "datasets" and not isinstance(value, str))
-                yield f"{axis} = {brief(value)}: must be {sentence}{hint}"
-            elif value in values[:i]:
-                yield f"{axis} = {brief(value)}: stands in the list twice"
-
-
-def _section_faults(kind: type[Section], section: Any, name: str) -> Iterator[str]:
+    recipes = params.get("recipes")
+    whole, context, sound = dict(params), None, True
+    if isinstance(recipes, Mapping):
+        whole["recipes"], context = {}, {"recipes": list(recipes)}
+        for name, recipe in recipes.items():
+            try:
+                line = lineage(recipes, name)
+            except Problem as problem:
+                yield str(problem)
+                line, sound = [name], False
+            whole["recipes"][name] = _with_sections(recipe, params, line)
     try:
-        kind.model_validate(section)
+        Params.model_validate(whole, context=context)
     except ValidationError as error:
-        yield from sentences(error, name)
+        yield from sentences(error, Params)
+        sound = False
+    for name in recipes or () if sound else ():
+        ood = resolve(params, "uncertainty", name)["ood"]
+        # A list of all data sets may hold one that has no jobs.
+        if name in ood and (name in params["datasets"] or ood != params["uncertainty"]["ood"]):
+            yield (
+                f"recipes.{name}.uncertainty.ood = {name!r}: is the data set itself, which cannot be out of its "
+                "distribution"
+            )
 
 
-def _ood_faults(params: Mapping[str, Any]) -> Iterator[str]:
-    """Data sets to compare with that do not exist, or are compared with themselves. The params are otherwise sound."""
-    recipes = params["recipes"]
-    for dataset in (None, *recipes):
-        where = "uncertainty.ood" if dataset is None else f"recipes.{dataset}.uncertainty.ood"
-        names = resolve(params, "uncertainty", dataset)["ood"]
-        if dataset is not None and dataset not in params["datasets"] and names == params["uncertainty"]["ood"]:
-            continue  # not its own list, and no job that would use it
-        for i, name in enumerate(names):
-            if name not in recipes:
-                choices = ", ".join(map(str, recipes))
-                yield f"{where} = {brief(name)}: must be one of the recipes {choices}{nearest(name, recipes)}"
-            elif name == dataset:
-                yield f"{where} = {brief(name)}: is the data set itself, which cannot be out of its distribution"
-            elif name in names[:i]:
-                yield f"{where} = {brief(name)}: stands in the list twice"
-
-
-def _recipe_faults(
-    name: Any, recipe: Any, params: Mapping[str, Any], recipes: Mapping[str, Any], sound: Mapping[str, bool]
-) -> Iterator[str]:
-    where = f"recipes.{name}"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        yield (
-            f"{where}: a name is text (in quotes where it looks like something else) of letters, digits, '_', '-' and"
-            " '.', and begins with a letter or digit"
-        )
-    if recipe is None:
-        return
+def _with_sections(recipe: Any, params: Mapping[str, Any], line: list[Any]) -> Any:
+    """A recipe with all values of each section that it changes, those of the recipes of `line` among them."""
     if not isinstance(recipe, Mapping):
-        yield f"{where} = {brief(recipe)}: must hold sections ({', '.join(SECTIONS)})"
-        return
-    try:
-        line = lineage(recipes, name)
-    except Problem as problem:
-        yield str(problem)
-        line = [name]
-    for step, override in recipe.items():
-        if step == "like":
-            continue
-        if step not in SECTIONS or step == "plot":
-            choices = ["like", *(section for section in SECTIONS if section != "plot")]
-            yield f"{where}.{step}: unknown section{nearest(str(step), choices)}; known are {', '.join(choices)}"
-        elif override is not None and not isinstance(override, Mapping):
-            yield f"{where}.{step} = {brief(override)}: must hold keys of section {step}"
-        elif sound.get(step):
-            section = _inherited(params[step], recipes, line, step)
-            yield from _section_faults(SECTIONS[step], section, f"{where}.{step}")
+        return {} if recipe is None else recipe
+    whole = {key: value for key, value in recipe.items() if value is not None}
+    for step in STEPS:
+        if isinstance(whole.get(step), Mapping) and isinstance(params.get(step), Mapping):
+            whole[step] = _inherited(params[step], params["recipes"], line, step)
+    return {key: value for key, value in whole.items() if key != "like"}  # which `lineage` checks
 
 
 def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
@@ -231,14 +165,10 @@ def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
 def _inherited(section: Mapping[str, Any], recipes: Mapping[str, Any], line: list[Any], step: str) -> dict[str, Any]:
     """A step's section with what the recipes of `line` override, one after the other."""
     for name in line:
-        override = (recipes.get(name) or {}).get(step) if isinstance(recipes.get(name) or {}, Mapping) else None
+        recipe = recipes.get(name)
+        override = recipe.get(step) if isinstance(recipe, Mapping) else None
         section = merged(section, override if isinstance(override, Mapping) else {})
     return dict(section)
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    matches = get_close_matches(word, list(choices), n=1)
-    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The origin of each of a job's parameters."""
 
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from vi_simsiam.config.loading import STEPS, lineage, resolve
 
@@ -87,4 +88,7 @@ def _as_yaml(values: Mapping[Keys, tuple[Any, str]]) -> str:
 
 def _flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump([value], default_flow_style=True, width=float("inf"), allow_unicode=True).strip()[1:-1]
+    writer, text = YAML(typ="safe"), io.StringIO()
+    writer.default_flow_style, writer.width = True, 1 << 30
+    writer.dump([value], text)
+    return text.getvalue().strip()[1:-1]

@@ -1,57 +1,124 @@
 """Types, ranges and rules of the parameters.
 
-`params.yaml` is the only home of values; this module is the only home of what they may be. A job gets its parameters as
-`vi_simsiam.config.loading.resolve` made them and turns them into a frozen class with `parse`.
+`params.yaml` is the only home of values; this module is the only home of what they may be: `Params` is the whole file.
+A job gets its parameters from `vi_simsiam.config.loading.resolve` and turns them into a frozen class with `parse`.
 
-A new method is a row of `PARTS` and the module of its name in `vi_simsiam/methods`. Parameters of its own are a class
-here, a field of `PretrainParams` and a section in params.yaml. `loading.check` names what of these is missing.
+A new method is the module of its name in `vi_simsiam/methods`, a class here with the sections of `pretrain` that its
+jobs get, and a row of `METHOD_PARAMS`. `loading.check` names the place that is missing.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args
+from itertools import pairwise
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, overload
 
 from annotated_types import Len
-from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator, model_validator
-
-from vi_simsiam.config import reading
-from vi_simsiam.config.alterations import CorruptionsParams, GradedParams
-from vi_simsiam.config.encoders import BackboneParams
-from vi_simsiam.config.fields import (
-    AtLeast0,
-    AtLeast1,
-    InnerShare,
-    NonNegative,
-    Positive,
-    PositiveShare,
-    Section,
-    Share,
-    Width,
-    number_range,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
 )
-from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief
 
-# Each method with the sections of `pretrain` that its jobs get beside what all trainings share. A change of another
-# section does not rerun them.
-PARTS: dict[str, tuple[str, ...]] = {
-    "untrained": (),
-    "simsiam": ("projector", "predictor"),
-    "vi_simsiam": ("projector", "predictor", "vi_simsiam"),
-    "simclr": ("projector", "simclr"),
-    "dino": ("projector", "dino"),
-    "vae": ("vae",),
-    "mcinfonce": ("projector", "mcinfonce"),
-    "temperature": ("projector", "temperature"),
-    "concentration": ("projector", "simclr", "concentration"),
-    "exponential": ("projector", "predictor", "exponential"),
-}
-METHODS: tuple[str, ...] = tuple(PARTS)
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import brief, nearest
+
+STEPS = ("download", "cache_views", "pretrain", "probe", "uncertainty", "plot")
+METHOD_MODULES = Path(__file__).parents[1] / "methods"
+
+RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # the project's own, of any width
+LITE = "efficientnet_lite0"  # whose weights are a package
+TIMM = "timm/"  # begins the name of any of timm's encoders
+PRETRAINED = "pretrained"  # as `weights`: those that were published with the encoder
+
+# As vi_simsiam.uncertainty.corruptions makes them, after CIFAR-10-C.
+Corruption = Literal[
+    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
+    "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+]  # fmt: skip
+CORRUPTIONS: tuple[str, ...] = get_args(Corruption)
+
+
+def _in_order(values: list[Any]) -> list[Any]:
+    if values[0] > values[1]:
+        raise ValueError("must rise, lowest value first")
+    return values
+
+
+def _rising(values: list[Any]) -> list[Any]:
+    if any(a >= b for a, b in pairwise(values)):
+        raise ValueError("must rise, weakest first")
+    return values
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"duplicate entry {twice[0]!r}")
+    return values
+
+
+def _recipe_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):  # it becomes a folder, a wildcard and a part of commands
+        raise ValueError("a name has letters, digits, '_', '-' and '.', and begins with a letter or digit")
+    return name
+
+
+def _known_recipe(name: str, info: ValidationInfo) -> str:
+    recipes = (info.context or {}).get("recipes", [name])  # a job knows its own only
+    if name not in recipes:
+        raise ValueError(f"must be one of the recipes {', '.join(map(str, recipes))}{nearest(name, recipes)}")
+    return name
+
+
+def _known_method(name: str) -> str:
+    if name not in METHOD_PARAMS:
+        module = name.isidentifier() and (METHOD_MODULES / f"{name}.py").is_file()
+        row = f" (methods/{name}.py exists: add its row to METHOD_PARAMS in config/schema.py)" * module
+        raise ValueError(f"must be one of {', '.join(METHODS)}{row or nearest(name, METHODS)}")
+    return name
+
+
+def _known_encoder(name: str) -> str:
+    if name not in (*RESNETS, LITE) and not (name.startswith(TIMM) and len(name) > len(TIMM)):
+        names = (*RESNETS, LITE)
+        raise ValueError(f"must be one of {', '.join(map(repr, names))}, or timm/<model>{nearest(name, names)}")
+    return name
+
+
+T = TypeVar("T")
+AtLeast0 = Annotated[int, Field(ge=0)]
+AtLeast1 = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
+Positive = Annotated[float, Field(gt=0, le=1e15)]  # far enough, and within single precision
+NonNegative = Annotated[float, Field(ge=0, le=1e15)]
+Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
+Pixels = Annotated[float, Field(ge=0, le=1024)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+InnerShare = Annotated[float, Field(gt=0, lt=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+Range = Annotated[list[T], Len(2, 2), AfterValidator(_in_order)]
+Strengths = Annotated[list[T], AfterValidator(_rising)]
+Unique = Annotated[list[T], AfterValidator(_unique)]
+Dataset = Annotated[str, AfterValidator(_known_recipe)]
+
+
+class Section(BaseModel):
+    # strict: `epochs: "60"` is a mistake worth hearing about, not something to convert silently.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DownloadParams(Section):
     source: str | None
-    path: Annotated[str, Field(min_length=1)] | None
-    classes: Annotated[str, Field(min_length=1)] | None
+    path: NonEmpty | None
+    classes: NonEmpty | None
     mirrors: list[Annotated[str, Field(pattern=r"^(https?://[^/]|file://(localhost)?/)")]]
     retries: Annotated[int, Field(ge=0, le=20)]
 
@@ -70,8 +137,8 @@ class DownloadParams(Section):
 
 
 class AugmentationParams(Section):
-    crop_scale: number_range(PositiveShare)
-    crop_ratio: number_range(Positive)
+    crop_scale: Range[PositiveShare]
+    crop_ratio: Range[Positive]
     flip: Share
     jitter: Share
     brightness: Share
@@ -80,9 +147,9 @@ class AugmentationParams(Section):
     hue: Annotated[float, Field(ge=0, le=0.5)]
     grey: Share
     blur: Share
-    blur_sigma: number_range(Positive)
+    blur_sigma: Range[Positive]
     noise: Share = 0.0  # stores of earlier versions do not say
-    noise_sigma: number_range(PositiveShare) = Field(default=[0.02, 0.2])
+    noise_sigma: Range[PositiveShare] = Field(default=[0.02, 0.2])
 
 
 class CacheViewsParams(Section):
@@ -104,6 +171,40 @@ class CacheViewsParams(Section):
         if count == 1:
             raise ValueError("must be 0 (fresh views) or at least 2 (training needs two)")
         return count
+
+
+class BackboneParams(Section):
+    """The encoder. What is left at its default is not handed to jobs (see `encoders.used`).
+
+    Attributes:
+        name: of RESNETS, LITE, or timm/<model>.
+        width, stem: of a ResNet of the project.
+        weights: null, `pretrained`, a file, or the folder of a trained model.
+        size: pixels, height and width, to which the encoder has its images resized; None: its own size.
+        frozen: whether the encoder stays as it is; what follows it is trained.
+        lr_factor: the encoder's learning rate, as a multiple of that of what follows it.
+    """
+
+    name: Annotated[str, AfterValidator(_known_encoder)]
+    width: Annotated[int, Field(ge=4, le=512)] | None = None
+    stem: Literal["3x3", "3x3/2", "7x7"] | None = None
+    weights: NonEmpty | None = None
+    size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    frozen: bool = False
+    lr_factor: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> "BackboneParams":
+        if self.name in RESNETS and (self.width is None or self.stem is None):
+            raise ValueError(f"{self.name} needs width and stem")
+        if self.name in RESNETS and self.weights == PRETRAINED:
+            raise ValueError(
+                f"no weights were published for {self.name} of this project: name a file or the folder of a trained "
+                "model, or take timm/<model>"
+            )
+        if self.frozen and self.weights is None:
+            raise ValueError("frozen keeps the encoder as it is, and without weights it is random: name weights")
+        return self
 
 
 class ProjectorParams(Section):
@@ -163,12 +264,14 @@ class ConcentrationParams(ScalarHeadParams):
     l2: NonNegative
 
 
-class ExponentialParams(ScalarHeadParams):
-    pass
+class UntrainedParams(Section):
+    """Parameters of the untrained encoder's job: an encoder that never trains has no training parameters."""
+
+    backbone: BackboneParams
 
 
 class PretrainParams(Section):
-    """What one pretraining job gets; parts that its method does not use are None (see `resolve`)."""
+    """Parameters that all trainings share; a method's class adds its own sections."""
 
     backbone: BackboneParams
     epochs: AtLeast1
@@ -185,16 +288,6 @@ class PretrainParams(Section):
     compile: bool = False  # models of earlier versions do not say, here and below
     cuda_graph: bool = True
     knn_every: AtLeast0
-    projector: ProjectorParams | None = None
-    predictor: PredictorParams | None = None
-    vi_simsiam: ViSimSiamParams | None = None
-    simclr: SimClrParams | None = None
-    dino: DinoParams | None = None
-    vae: VaeParams | None = None
-    mcinfonce: McInfoNceParams | None = None
-    temperature: TemperatureParams | None = None
-    concentration: ConcentrationParams | None = None
-    exponential: ExponentialParams | None = None
 
     @property
     def processes(self) -> int:
@@ -202,10 +295,60 @@ class PretrainParams(Section):
         return self.devices * self.nodes
 
 
-class UntrainedParams(Section):
-    """What the job of the untrained encoder gets: an encoder that never trains has no training parameters."""
+class ProjectedTraining(PretrainParams):
+    projector: ProjectorParams
 
-    backbone: BackboneParams
+
+class SimSiamTraining(ProjectedTraining):
+    predictor: PredictorParams
+
+
+class ViSimSiamTraining(SimSiamTraining):
+    vi_simsiam: ViSimSiamParams
+
+
+class SimClrTraining(ProjectedTraining):
+    simclr: SimClrParams
+
+
+class DinoTraining(ProjectedTraining):
+    dino: DinoParams
+
+
+class VaeTraining(PretrainParams):
+    vae: VaeParams
+
+
+class McInfoNceTraining(ProjectedTraining):
+    mcinfonce: McInfoNceParams
+
+
+class TemperatureTraining(ProjectedTraining):
+    temperature: TemperatureParams
+
+
+class ConcentrationTraining(SimClrTraining):
+    concentration: ConcentrationParams
+
+
+class ExponentialTraining(SimSiamTraining):
+    exponential: ScalarHeadParams
+
+
+# Each method's parameters: all that its jobs get. A change of another section of `pretrain` does not rerun them.
+METHOD_PARAMS: dict[str, type[PretrainParams] | type[UntrainedParams]] = {
+    "untrained": UntrainedParams,
+    "simsiam": SimSiamTraining,
+    "vi_simsiam": ViSimSiamTraining,
+    "simclr": SimClrTraining,
+    "dino": DinoTraining,
+    "vae": VaeTraining,
+    "mcinfonce": McInfoNceTraining,
+    "temperature": TemperatureTraining,
+    "concentration": ConcentrationTraining,
+    "exponential": ExponentialTraining,
+}
+METHODS: tuple[str, ...] = tuple(METHOD_PARAMS)
 
 
 class ProbeParams(Section):
@@ -215,11 +358,32 @@ class ProbeParams(Section):
     batch_size: AtLeast1
 
 
+class GradedParams(Section):
+    """Strengths of each graded augmentation; an empty list leaves it out."""
+
+    brightness: Strengths[Doublings]
+    contrast: Strengths[Doublings]
+    saturation: Strengths[Doublings]
+    hue: Strengths[Annotated[float, Field(ge=0, le=0.5)]]
+    grey: Strengths[Share]
+    blur: Strengths[Pixels]
+    noise: Strengths[NonNegative]
+    occlusion: Strengths[Share]
+
+
+class CorruptionsParams(Section):
+    """Names and severities of the corruptions, and the number of test images that they alter (None: all)."""
+
+    names: Unique[Corruption]
+    severities: Annotated[Strengths[Annotated[int, Field(ge=1, le=5)]], Len(1)]
+    images: AtLeast1 | None
+
+
 class UncertaintyParams(Section):
     crop_areas: Annotated[list[PositiveShare], Len(2)]
     graded: GradedParams
     corruptions: CorruptionsParams
-    ood: list[str]
+    ood: Unique[Dataset]
     soft_labels: Annotated[str, Field(pattern=r"\.npy$")] | None
     seed: AtLeast0
     bootstrap: Annotated[int, Field(ge=100)]
@@ -232,57 +396,148 @@ class PlotParams(Section):
     margin: InnerShare
 
 
-# Sections of `pretrain` that only some methods use.
-METHOD_SECTIONS: tuple[str, ...] = tuple(
-    name for name, field in PretrainParams.model_fields.items() if field.default is None
-)
-# In the file each of them must be there, so that the file shows all there is to change.
-_PretrainSection = create_model(
-    "_PretrainSection",
-    __base__=PretrainParams,
-    **{name: (get_args(PretrainParams.model_fields[name].annotation)[0], ...) for name in METHOD_SECTIONS},
-)
-
-
-SECTIONS: dict[str, type[Section]] = {
-    "download": DownloadParams,
-    "cache_views": CacheViewsParams,
-    "pretrain": _PretrainSection,
-    "probe": ProbeParams,
-    "uncertainty": UncertaintyParams,
-    "plot": PlotParams,
+# The file has the sections of all methods, so that it shows all there is to change.
+_METHOD_SECTIONS: dict[str, Any] = {
+    name: (field.annotation, field)
+    for params in METHOD_PARAMS.values()
+    for name, field in params.model_fields.items()
+    if name not in PretrainParams.model_fields
 }
+PretrainSection = create_model("PretrainSection", __base__=PretrainParams, **_METHOD_SECTIONS)
 
 
-def parse(step: str, job: Mapping[str, Any], method: str | None = None) -> Any:
-    """The job's parameters (from `resolve`) as the step's frozen class, `UntrainedParams` for that method."""
-    kind = {"pretrain": UntrainedParams if method == "untrained" else PretrainParams}.get(step, SECTIONS[step])
+class Recipe(Section):
+    """A data set's recipe: of each section that it changes, all values that its jobs get (`loading.check`)."""
+
+    like: str | None = None
+    download: DownloadParams | None = None
+    cache_views: CacheViewsParams | None = None
+    pretrain: PretrainSection | None = None  # type: ignore[valid-type]
+    probe: ProbeParams | None = None
+    uncertainty: UncertaintyParams | None = None
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    datasets: Annotated[Unique[Dataset], Len(1)]
+    methods: Annotated[Unique[Annotated[str, AfterValidator(_known_method)]], Len(1)]
+    seeds: Annotated[Unique[AtLeast0], Len(1)]
+    download: DownloadParams
+    cache_views: CacheViewsParams
+    pretrain: PretrainSection  # type: ignore[valid-type]  # made from METHOD_PARAMS
+    probe: ProbeParams
+    uncertainty: UncertaintyParams
+    plot: PlotParams
+    recipes: dict[Annotated[str, AfterValidator(_recipe_name)], Recipe]
+
+
+@overload
+def parse(step: Literal["download"], job: Mapping[str, Any]) -> DownloadParams: ...
+@overload
+def parse(step: Literal["cache_views"], job: Mapping[str, Any]) -> CacheViewsParams: ...
+@overload
+def parse(step: Literal["pretrain"], job: Mapping[str, Any], method: str) -> PretrainParams | UntrainedParams: ...
+@overload
+def parse(step: Literal["probe"], job: Mapping[str, Any]) -> ProbeParams: ...
+@overload
+def parse(step: Literal["uncertainty"], job: Mapping[str, Any]) -> UncertaintyParams: ...
+@overload
+def parse(step: Literal["plot"], job: Mapping[str, Any]) -> PlotParams: ...
+
+
+def parse(step: str, job: Mapping[str, Any], method: str | None = None) -> Section:
+    """Make the frozen class of a job's parameters.
+
+    Args:
+        step: name of the step.
+        job: parameters from `loading.resolve`.
+        method: of a job of `pretrain`; its row of METHOD_PARAMS is the class.
+
+    Raises: Problem that lists every fault.
+    """
+    kind: Any = Params.model_fields[step].annotation
+    if step == "pretrain":
+        if method not in METHOD_PARAMS:
+            raise Problem(f"{method}: no such method{nearest(str(method), METHODS)}; known are {', '.join(METHODS)}")
+        kind = METHOD_PARAMS[method]
     try:
         return kind.model_validate(job)
     except ValidationError as error:
-        raise Problem(f"parameters of step {step}: " + "; ".join(sentences(error, step))) from None
+        raise Problem(f"parameters of step {step}: " + "; ".join(sentences(error, kind, step))) from None
 
 
-def sentences(error: ValidationError, where: str) -> Iterator[str]:
-    """Every fault that pydantic found, as a sentence with its key (which begins with `where`), value and range."""
+def sentences(error: ValidationError, kind: type[Section], where: str = "") -> Iterator[str]:
+    """Write every fault that pydantic found as a sentence with its key, its value and what is allowed.
+
+    Args:
+        error: of validating `kind`.
+        where: the key of what was validated, which begins all keys.
+
+    Faults in a recipe's section are left out where the section itself has faults, which the recipe inherits.
+    """
+    faulty = {fault["loc"][0] for fault in error.errors()} if kind is Params else set()
     for fault in error.errors():
-        key = ".".join([where, *(str(part) for part in fault["loc"])])
-        if fault["type"] == "extra_forbidden":
-            section = isinstance(fault["input"], Mapping)
-            yield f"{key}: unknown key" + section * ", and config/schema.py has no class for such a section"
-        elif fault["type"] == "value_error" and isinstance(fault["input"], Mapping | Section):  # rule of a section
-            yield f"{key}: {fault['ctx']['error']}"
-        elif fault["type"] == "value_error":
-            yield f"{key} = {brief(fault['input'])}: {fault['ctx']['error']}"
-        elif fault["type"] == "missing":
-            yield f"{key}: missing"
-        else:
-            yield f"{key} = {brief(fault['input'])}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(fault)}"
+        loc, above, root = fault["loc"], [where] if where else [], kind
+        if kind is Params and loc[0] == "recipes" and loc[2:] and loc[2] != "[key]":
+            above, loc, root = ["recipes", str(loc[1])], loc[2:], Recipe
+            if loc[0] in faulty:
+                continue
+        key, fields = _place(loc, root)
+        yield ".".join(filter(None, [*above, key])) + _said(fault, key, fields)
 
 
-def _hint(fault: Mapping[str, Any]) -> str:
-    value = fault["input"]
-    if isinstance(value, str) and (number := reading.number(value)) is not None:
-        return f" ({reading.written(value)} is text: write {reading.written(number)})"
-    quotes = fault["type"] == "string_type" and not isinstance(value, list | Mapping | None)
-    return " (text that looks like something else is written in quotes)" * quotes
+def _place(loc: tuple[int | str, ...], kind: type[Section] | None) -> tuple[str, list[str]]:
+    """The key of a fault, below `kind`, and the fields of the section that it is in."""
+    keys, fields = [], []
+    for part in loc:
+        if isinstance(part, int):
+            keys.append(str(part))
+            kind = None
+        elif kind is not None:  # else the type that pydantic tried, where there are several, or "[key]"
+            keys.append(part)
+            fields = list(kind.model_fields)
+            annotation = kind.model_fields[part].annotation if part in fields else None
+            kinds = (annotation, *get_args(annotation))  # the latter of an optional section
+            kind = next((k for k in kinds if isinstance(k, type) and issubclass(k, Section)), None)
+    return ".".join(keys), fields
+
+
+def _said(fault: Any, key: str, fields: list[str]) -> str:
+    """What a sentence says after the key."""
+    kind, value = fault["type"], fault["input"]
+    if kind == "missing":
+        return ": missing"
+    if kind == "extra_forbidden":
+        name = key.rpartition(".")[2]
+        hint = nearest(name, fields)
+        if not hint and isinstance(value, Mapping) and name not in STEPS:
+            hint = ", and config/schema.py has no class for such a section"
+        return f": unknown key{hint}; known are {', '.join(fields)}"
+    if kind == "value_error" and isinstance(value, Mapping | Section):  # rule of a section
+        return f": {fault['ctx']['error']}"
+    if kind in ("model_type", "dict_type"):
+        return f" = {brief(value)}: must hold keys and values"
+    if kind == "value_error":
+        return f" = {brief(value)}: {fault['ctx']['error']}"
+    return f" = {brief(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(kind, value, fault.get('ctx', {}))}"
+
+
+def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:
+    if kind == "literal_error" and isinstance(value, str):
+        return nearest(value, re.findall(r"'([^']*)'", context["expected"]))
+    if kind == "string_type" and not isinstance(value, list | Mapping | None):
+        return " (text that looks like something else is written in quotes)"
+    if kind == "bool_type" and isinstance(value, str):
+        return " (write true or false, without quotes)"
+    if isinstance(value, str) and (number := _number(value)) is not None:
+        return f" ({value!r} is text: write {number})"
+    return ""
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number if isfinite(number) else None

@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _SRC = _PACKAGE.parent
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
 # Modules that say what parameters may be: the parameters of a job are compared themselves.
-_CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "fields", "encoders", "alterations")}
+_CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
 _WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data sets, methods or seeds"}
 _NAMED = 3  # changes that a sentence names, at most

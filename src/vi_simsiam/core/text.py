@@ -2,6 +2,8 @@
 
 import os
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -25,6 +27,12 @@ def brief(value: Any) -> str:
     """A value for a message: not longer than a line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def nearest(word: str, choices: Iterable[Any]) -> str:
+    """A question for a message, with the choice that looks most like a word; empty where none does."""
+    matches = get_close_matches(word, [str(choice) for choice in choices], n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ choice.
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import ConcentrationTraining
 from vi_simsiam.methods.base import ImageSpec, Losses
 from vi_simsiam.methods.simclr import SimClr
 from vi_simsiam.nn.heads import ScalarHead
@@ -23,7 +23,7 @@ class Concentration(SimClr):
 
     certainty_scores = ("concentration",)
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: ConcentrationTraining, images: ImageSpec):
         super().__init__(params, images)
         self.weight, self.l2 = params.concentration.weight, params.concentration.l2
         self.kappa_head = ScalarHead(self.backbone.dim, params.concentration.hidden, params.concentration.gain)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 from torch.nn.functional import normalize
 
-from vi_simsiam.config.schema import DinoParams, PretrainParams
+from vi_simsiam.config.schema import DinoParams, DinoTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.nn import objective
@@ -53,7 +53,7 @@ class Dino(Method):
     latent = prior = target = Categorical
     certainty_scores = ("negative_entropy",)
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: DinoTraining, images: ImageSpec):
         super().__init__(params.backbone, images)
         self.dino: DinoParams = params.dino
         self.head = Head(self.backbone.dim, params.projector, self.dino.prototypes)

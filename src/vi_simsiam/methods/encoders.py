@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vi_simsiam.config.encoders import LITE, MODEL_FILES, PRETRAINED, RESNETS, TIMM, BackboneParams, weights_files
+from vi_simsiam.config.encoders import MODEL_FILES, weights_files
+from vi_simsiam.config.schema import LITE, PRETRAINED, RESNETS, TIMM, BackboneParams
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json

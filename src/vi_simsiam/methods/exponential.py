@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import ExponentialTraining
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.nn.heads import ScalarHead
@@ -39,7 +39,7 @@ class Exponential(SimSiam):
     latent = ExponentialDistance
     certainty_scores = ("rate",)
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: ExponentialTraining, images: ImageSpec):
         super().__init__(params, images)
         self.rate_head = ScalarHead(self.backbone.dim, params.exponential.hidden, params.exponential.gain)
 

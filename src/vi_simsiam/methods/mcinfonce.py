@@ -5,16 +5,16 @@ import math
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import McInfoNceTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses
-from vi_simsiam.methods.simclr import SimClr, among_all
+from vi_simsiam.methods.simclr import Contrastive, among_all
 from vi_simsiam.nn import objective
 from vi_simsiam.nn.heads import ScalarHead
 from vi_simsiam.nn.sphere import PowerSpherical
 
 
-class McInfoNce(SimClr):
+class McInfoNce(Contrastive):
     """SimCLR on samples of what is predicted of every view, a direction and how far to trust it.
 
     Of view i with the other view j, L_i = -log E[exp(c z_i.z_j) / mean over k != i of exp(c z_i.z_k)], where all z are
@@ -32,16 +32,11 @@ class McInfoNce(SimClr):
     latent = target = PowerSpherical
     certainty_scores = ("sampled_kappa",)
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
-        super().__init__(params, images)
+    def __init__(self, params: McInfoNceTraining, images: ImageSpec):
         own = params.mcinfonce
+        super().__init__(params, images, kappa=own.critic)  # between two samples
         self.samples, self.start = own.samples, math.log(own.expected_cosine / (1 - own.expected_cosine))
         self.kappa_head = ScalarHead(self.backbone.dim, own.hidden, own.gain)
-
-    @staticmethod
-    def constant_kappa(params: PretrainParams) -> float:
-        """c, between two samples."""
-        return params.mcinfonce.critic
 
     def q(self, features: Tensor, mu: Tensor) -> PowerSpherical:
         """q(z | x) of B images, from (B, dim) features and their (B, d) embeddings; E[mu.z] = sigmoid(start + r)."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import ProjectedTraining, SimClrTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.nn import objective
@@ -14,8 +14,8 @@ from vi_simsiam.nn.backbones import mlp
 from vi_simsiam.nn.sphere import HypersphericalUniform, PointMass, VonMisesFisher, dot_products
 
 
-class SimClr(Method):
-    """Pick the other view of an image among all views in the batch.
+class Contrastive(Method):
+    """Pick the other view of an image among all views in the batch; SimCLR and its descendants.
 
     Read as variational inference, p(z | x_k) is a von Mises-Fisher distribution of concentration 1/temperature around
     z_k, q(z | x_i) a point at z_i, and the negatives are J_uniform: its inner mean runs over the 2B - 1 other views.
@@ -27,17 +27,13 @@ class SimClr(Method):
     prior = HypersphericalUniform
     certainty_scores: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: ProjectedTraining, images: ImageSpec, kappa: float):
+        """`kappa` is the concentration of all images, of the logged terms too."""
         super().__init__(params.backbone, images)
         projector = params.projector
         self.d = projector.out
         self.projector = mlp(self.backbone.dim, projector.hidden, self.d, projector.layers, last_norm=True)
-        self.kappa = self.constant_kappa(params)
-
-    @staticmethod
-    def constant_kappa(params: PretrainParams) -> float:
-        """The concentration of all images."""
-        return 1 / params.simclr.temperature
+        self.kappa = kappa
 
     def projection(self, features: Tensor) -> Tensor:
         return self.projector(features)
@@ -67,6 +63,13 @@ class SimClr(Method):
         p = VonMisesFisher(mu, self.kappa, validate_args=False)
         terms = objective.spherical_terms(p, z, self.prior(self.d, validate_args=False))
         return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
+
+
+class SimClr(Contrastive):
+    """The contrast with one temperature for all images."""
+
+    def __init__(self, params: SimClrTraining, images: ImageSpec):
+        super().__init__(params, images, kappa=1 / params.simclr.temperature)
 
 
 def among_all(log_p: Tensor) -> tuple[Tensor, Tensor]:

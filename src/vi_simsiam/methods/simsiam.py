@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import SimSiamTraining
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 from vi_simsiam.nn import objective
 from vi_simsiam.nn.backbones import mlp
@@ -25,7 +25,7 @@ class SimSiam(Method):
     latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass
     certainty_scores: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: SimSiamTraining, images: ImageSpec):
         super().__init__(params.backbone, images)
         projector, predictor = params.projector, params.predictor
         self.d = projector.out

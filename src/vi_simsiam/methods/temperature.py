@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import TemperatureTraining
 from vi_simsiam.methods.base import ImageSpec, Losses
-from vi_simsiam.methods.simclr import SimClr
+from vi_simsiam.methods.simclr import Contrastive
 from vi_simsiam.nn.heads import ScalarHead
 
 
-class Temperature(SimClr):
+class Temperature(Contrastive):
     """SimCLR in which the cosines of an image with all others are divided by its own temperature tau(x).
 
     1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code: bounded, for an image
@@ -19,15 +19,11 @@ class Temperature(SimClr):
 
     certainty_scores = ("inverse_temperature",)
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
-        super().__init__(params, images)
-        self.lowest = params.temperature.lowest
+    def __init__(self, params: TemperatureTraining, images: ImageSpec):
+        lowest = params.temperature.lowest
+        super().__init__(params, images, kappa=1 / (2 * lowest))  # that of all images when training begins
+        self.lowest = lowest
         self.temperature_head = ScalarHead(self.backbone.dim, params.temperature.hidden, params.temperature.gain)
-
-    @staticmethod
-    def constant_kappa(params: PretrainParams) -> float:
-        """That of all images when training begins; for the logged terms."""
-        return 1 / (2 * params.temperature.lowest)
 
     def inverse_temperature(self, features: Tensor) -> Tensor:
         """1 / tau(x), (B,) in (0, 1 / lowest)."""

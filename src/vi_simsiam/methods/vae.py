@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import VaeTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
@@ -29,7 +29,7 @@ class Vae(Method):
     certainty_scores = ("posterior_precision",)
     needs_pixels = True  # which are reconstructed
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: VaeTraining, images: ImageSpec):
         super().__init__(params.backbone, images)
         self.sigma = params.vae.sigma
         self.posterior_head = nn.Linear(self.backbone.dim, 2 * params.vae.latent)
@@ -50,7 +50,9 @@ class Vae(Method):
         return {"posterior_precision": -self.posterior(features)[1].mean(-1)}
 
     def forward(self, views: tuple[Tensor, Tensor], phase: Any = None) -> Losses:
-        means, align, kl = [], 0.0, 0.0
+        means: list[Tensor] = []
+        align: Any = 0.0
+        kl: Any = 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
             # Drawn for the whole batch: its images get the same noise however many processes share it.

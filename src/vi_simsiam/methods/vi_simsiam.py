@@ -7,7 +7,7 @@ the paper's and what is our choice is stated in docs/method.md.
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.config.schema import PretrainParams
+from vi_simsiam.config.schema import ViSimSiamTraining
 from vi_simsiam.methods.base import ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.nn.backbones import mlp
@@ -31,7 +31,7 @@ class ViSimSiam(SimSiam):
     latent = PowerSpherical
     certainty_scores = ("kappa", "expected_cosine")
 
-    def __init__(self, params: PretrainParams, images: ImageSpec):
+    def __init__(self, params: ViSimSiamTraining, images: ImageSpec):
         super().__init__(params, images)
         self.vi = params.vi_simsiam
         inputs = self.backbone.dim if self.vi.kappa_input == "features" else self.d

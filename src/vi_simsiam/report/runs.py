@@ -1,6 +1,7 @@
 """What the earlier steps wrote about each run, read back for tables and figures."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,7 +151,7 @@ def verify(runs: list[Run]) -> None:
             record.verify(run.path(step, ""), *files)
 
 
-def grouped(runs: list[Run], *keys: str) -> dict[Any, list[Run]]:
+def grouped(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
     """Runs by the value of one attribute, or by the tuple of several; the order of `runs` is kept."""
     groups: dict[Any, list[Run]] = {}
     for run in runs:

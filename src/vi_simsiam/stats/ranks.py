@@ -5,7 +5,7 @@ the mean of their ranks. A centred rank here is twice the mean rank, less (numbe
 mean is 0, so that all sums are exact.
 """
 
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,7 @@ class Ranked:
 
     @classmethod
     def of(cls, values: "ArrayLike | Ranked", image: ArrayLike | None) -> Self:
-        return values if isinstance(values, cls) else cls(values, image)
+        return cast(Self, values) if isinstance(values, cls) else cls(cast(ArrayLike, values), image)
 
     @property
     def distinct(self) -> bool:

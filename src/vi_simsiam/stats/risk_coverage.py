@@ -5,6 +5,8 @@ group of s rows with e errors, after S rows with E errors, the j-th brings the e
 (E + j e/s) / (S + j). Summed over j = 1..s that is e + (E - S e/s) (H(S + s) - H(S)) with harmonic numbers H.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
@@ -50,7 +52,7 @@ class Aurc:
         rows, errors = below[:, -1:], wrong_below[:, -1:]
         certain, wrong = rows - below, errors - wrong_below  # in this group or above it; the next column: above it
         if self.scores.distinct:
-            share = self._wrong
+            share: Any = self._wrong
         else:
             size = certain[:, :-1] - certain[:, 1:]
             share = (wrong[:, :-1] - wrong[:, 1:]) / np.maximum(size, 1)

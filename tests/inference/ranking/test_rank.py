@@ -22,6 +22,7 @@ from helpers.photographs import encoder, photographs, picture, rank
 from helpers.project import ROOT
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
+from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import growing
@@ -371,5 +372,5 @@ def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
     varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm")
     assert {name: value for name, value in job.items() if name not in varied} == {
-        name: value for name, value in heads._PARAMS.items() if name not in varied
+        name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
     }

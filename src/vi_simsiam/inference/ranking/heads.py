@@ -13,8 +13,18 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 
-from vi_simsiam.config.encoders import LITE, MODEL_FILES, PRETRAINED, RESNETS, TIMM, BackboneParams, weights_checksum
-from vi_simsiam.config.schema import UntrainedParams, parse, sentences
+from vi_simsiam.config import loading
+from vi_simsiam.config.encoders import MODEL_FILES, weights_checksum
+from vi_simsiam.config.schema import (
+    LITE,
+    PRETRAINED,
+    RESNETS,
+    TIMM,
+    BackboneParams,
+    UntrainedParams,
+    parse,
+    sentences,
+)
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord
@@ -31,32 +41,7 @@ LITE_SIZE = 96  # pixels: a fifth of the work of 224
 # Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/studies.md).
 _STEPS, _EPOCHS = 1500, 16
 _BATCH = 64  # photographs, at most
-_PARAMS: dict[str, Any] = {
-    "lr": 0.2,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "precision": 32,
-    "threads": 1,  # the steps are so small that threads wait for each other
-    "devices": 1,
-    "nodes": 1,
-    "sync_batchnorm": False,
-    "compile": False,
-    "cuda_graph": True,
-    "knn_every": 0,
-    "projector": {"layers": 2, "hidden": 512, "out": 128},
-    "predictor": {"hidden": 64},
-    "vi_simsiam": {
-        "objective": "decoupled",
-        "beta": 1.0,
-        "warmup": 0.3,
-        "kappa_input": "features",
-        "kappa_hidden": 256,
-        # 4 is no better (docs/studies.md); with 16, the root of kappa_hidden, which makes a plain linear output, kappa
-        # falls before the views agree, and dies.
-        "kappa_gain": 1.0,
-        "kappa_detach": False,
-    },
-}
+_RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"
 
 
 @dataclass(frozen=True)
@@ -114,7 +99,7 @@ def backbone(name: str, size: int | None) -> BackboneParams:
     try:
         return BackboneParams(**params, size=size, frozen=True)
     except ValidationError as error:
-        raise Problem(f"--encoder {name}: {'; '.join(sentences(error, 'it'))}.") from None
+        raise Problem(f"--encoder {name}: {'; '.join(sentences(error, BackboneParams, 'it'))}.") from None
 
 
 def encoder(params: BackboneParams, seed: int, device: torch.device) -> Method:
@@ -147,7 +132,7 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
     steps = count // batch
     epochs = max(_EPOCHS, -(-_STEPS // steps))
     job = {
-        **_PARAMS,
+        **loading.read(_RECIPE)["pretrain"],
         "backbone": params.model_dump(exclude_defaults=True),
         "epochs": epochs,
         "batch_size": batch,
