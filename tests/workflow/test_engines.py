@@ -63,7 +63,7 @@ def test_code_of_a_job_is_what_it_imports(finished, step):
             assert len(files) > 3, f"{file} does not hold the imports"
             top = "data" if step in ("download", "cache_views") else "results"
             code = {name for name in finished.read(f"{top}/{job}/run.json")["code"] if name.endswith(".py")}
-            assert code == {f"{step}.py", *(file.relative_to(ROOT / "src").as_posix() for file in files)}
+            assert {f"{step}.py", *(file.relative_to(ROOT / "src").as_posix() for file in files)} <= code
             methods = {name for name in code if name.startswith("vi_simsiam/methods/")}
             if step == "pretrain":
                 assert methods.isdisjoint({"vi_simsiam/methods/vae.py", "vi_simsiam/methods/dino.py"})
