@@ -29,6 +29,12 @@ def blank(tmp_path: Path) -> Repo:
     return copy_project(tmp_path / "project")
 
 
+@pytest.fixture(scope="session")
+def unrun(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """The project before its first run, for tests that plan. Copy it, do not change it."""
+    return copy_project(tmp_path_factory.mktemp("unrun") / "project")
+
+
 def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Repo:
     """A run that is made once for all of pytest-xdist's workers."""
     top = tmp_path_factory.getbasetemp()
