@@ -25,7 +25,6 @@ def run(repo, engine):
     (repo.repro if engine == "dvc" else repo.snakemake)()
 
 
-@pytest.mark.chain
 def test_copy_needs_nothing(repo):
     repo.agree()
 
@@ -196,7 +195,6 @@ def test_code_change(quick):
     quick.agree()
 
 
-@pytest.mark.chain
 def test_code_change_through_snakemake(repo):
     repo.append("src/probe.py", "\n# a comment\n")
     repo.snakemake()
