@@ -30,7 +30,7 @@ from vi_simsiam.report.figures.methods import methods as method_comparison
 from vi_simsiam.report.figures.registry import FIGURES, FigureRow
 from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
 from vi_simsiam.report.figures.training import training_curves
-from vi_simsiam.report.runs import Run, open_runs
+from vi_simsiam.report.runs import Run, open_runs, verify
 from vi_simsiam.uncertainty.scores import SCORES
 
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
@@ -174,6 +174,7 @@ def test_methods_with_a_certainty_that_is_not_kappa_are_drawn_by_it(tmp_path):
     assert "κ: no method has it" in texts(without / "training_curves.svg")
 
 
+@pytest.mark.slow
 def test_the_legend_of_nine_methods_is_inside_the_figure(tmp_path):
     methods = ("untrained", "simsiam", "vi_simsiam", "simclr", "dino", *RIVALS)
     names = write_results(tmp_path, methods=methods, seeds=(0, 1), images=10)
@@ -372,4 +373,4 @@ def test_a_missing_input_is_named(tmp_path):
     names = write_results(tmp_path, methods=("simsiam",))
     (tmp_path / "results/probe" / names[0] / "probe.json").unlink()
     with pytest.raises(Problem, match=r"probe\.json is missing"):
-        open_runs(names, tmp_path / "data", tmp_path / "results")
+        verify(open_runs(names, tmp_path / "data", tmp_path / "results"))
