@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run paper record test test-slow lint format lock docs audit report benchmark gpu-check gpu-day clean help
+.PHONY: run paper record test test-slow test-nightly lint format lock docs audit report benchmark gpu-check \
+	gpu-day clean help
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -13,15 +14,20 @@ paper: .venv/run.stamp  ## all six methods with five seeds, which the pages' tab
 record: .venv/test.stamp  ## copy the tables and figures of a finished `make paper` to docs/ (CONTRIBUTING.md)
 	$(VENV) docs/record.py
 
-PYTEST = $(VENV) -m pytest --maxprocesses 8 --durations 10
+# Without the variable pytest keeps the tests that it has compiled.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(VENV) -m pytest --maxprocesses 8 --durations 10
 # Processes for the slow tests, which wait for others half of the time.
 MANY = $(shell $(PYTHON) -c 'import os; print((3 * os.cpu_count() + 1) // 2)')
 
-test: .venv/test.stamp  ## all that proves a change, about ten minutes
-	$(PYTEST) -n logical --dist loadfile -m '(chain or not slow) and not (slurm or gpu)'
+# The time limits end a suite that takes twice its budget (CONTRIBUTING.md has the budgets), and a test that hangs.
+test: .venv/test.stamp  ## all that proves a change
+	$(PYTEST) -n logical --dist worksteal --timeout 120 --session-timeout 480 -m 'not (slow or nightly or gpu)'
 
-test-slow: .venv/test.stamp  ## whole runs, faults, clusters, documents: what takes longer
-	$(PYTEST) -n $(MANY) --dist loadgroup -m '(slow or slurm) and not (chain or gpu)'
+test-slow: .venv/test.stamp  ## whole runs through both engines, faults, each method on a pretended GPU
+	$(PYTEST) -n $(MANY) --dist worksteal --timeout 600 --session-timeout 1200 -m 'slow and not (nightly or gpu)'
+
+test-nightly: .venv/test.stamp  ## SLURM on one machine, kills, the pages' commands, benchmarks
+	$(PYTEST) -n $(MANY) --dist loadgroup --timeout 1800 -m 'nightly and not gpu'
 
 gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores are those of the CPU, and what waits
 	@$(VENV) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \

@@ -3,6 +3,7 @@
 import os
 import runpy
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +24,27 @@ def pytest_configure(config: pytest.Config) -> None:
         torch.set_num_threads(1)  # this process's alone: commands that tests start choose their own
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the files that took longest (`--durations` names the tests)."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    longest = [f"{name} {count:.0f} s" for name, count in seconds.most_common(5)]
+    terminalreporter.write_line("longest files: " + ", ".join(longest))
+
+
 @pytest.fixture
 def blank(tmp_path: Path) -> Repo:
     """The project before its first run."""
     return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def unrun(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """The project before its first run, for tests that plan. Copy it, do not change it."""
+    return copy_project(tmp_path_factory.mktemp("unrun") / "project")
 
 
 def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Repo:

@@ -30,8 +30,10 @@ def printed(capsys, *arguments):
     return (out, err) if end.value.code else out
 
 
-@pytest.mark.parametrize("method", [None, *METHODS])
-@pytest.mark.parametrize("dataset", SHIPPED["recipes"])
+@pytest.mark.parametrize(
+    ("dataset", "method"),
+    [*((dataset, None) for dataset in SHIPPED["recipes"]), *(("digits", method) for method in METHODS)],
+)
 def test_what_is_printed_is_what_the_jobs_get(capsys, dataset, method):
     lines = printed(capsys, dataset, *[method] * (method is not None))
     jobs = {step: loading.resolve(SHIPPED, step, None if step == "plot" else dataset, method) for step in loading.STEPS}

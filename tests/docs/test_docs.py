@@ -17,7 +17,7 @@ from PIL import Image
 from helpers.project import ROOT, copy_project
 from helpers.stand_ins import stand_in
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 
 def commands() -> list[tuple[str, str]]:

@@ -128,12 +128,15 @@ def overlaid(base: Any, over: Any) -> Any:
 
 
 def copy_project(path: Path, **env: str) -> Repo:
-    """The working tree of the project, without results, with the tiny parameters, committed."""
+    """The working tree of the project, without results, with the tiny parameters, committed.
+
+    With the compiled modules, so that no command compiles them again.
+    """
     for part in PARTS:
         source, target = ROOT / part, path / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
         else:
             shutil.copy(source, target)
     repo = Repo(path, **env)

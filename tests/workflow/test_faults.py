@@ -11,19 +11,21 @@ import pytest
 
 from helpers.fault_matrix import DAMAGES, contents, corrupt, interrupted_matrix, kill, pair_matrix, targets
 
-pytestmark = pytest.mark.slow
 RUN = "digits/vi_simsiam/seed0"
 
 
+@pytest.mark.nightly
 def test_a_killed_run_ends_as_an_undisturbed_one(finished, tmp_path):
     counts = interrupted_matrix(tmp_path, kill, times=2, expected=contents(finished), usual=40, seed=1)
     assert counts["ended"] == 2 and counts["files compared"] == 74 * counts["runs finished"]
 
 
+@pytest.mark.nightly
 def test_two_runs_at_once(quick):
     assert pair_matrix(quick, pairs=1)["pairs"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
@@ -37,6 +39,7 @@ def test_a_damaged_file_is_refused_and_once_deleted_made(repo, file, damage):
     repo.agree()
 
 
+@pytest.mark.nightly
 def test_every_kind_of_file_has_its_turn(finished):
     """Each step's files, each kind of damage: more than the fifty that the matrix draws."""
     found = targets(finished)
@@ -51,6 +54,7 @@ def test_every_kind_of_file_has_its_turn(finished):
     assert len(found) > 150 and {damage for _, damage in found} == set(DAMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder",
     [
@@ -79,6 +83,7 @@ def test_a_full_disk_is_a_sentence_in_every_step(repo, folder):
     assert all(before[name] == data for name, data in left.items()), "something half-written has a final name"
 
 
+@pytest.mark.slow
 def test_a_diverging_training_is_stopped_and_leaves_nothing(repo):
     params = repo.read("params.yaml")
     repo.set("recipes.digits.pretrain.lr", 1e6)

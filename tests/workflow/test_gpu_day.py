@@ -56,7 +56,7 @@ def archive(path):
     return zipped(path, pictures())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_day_without_a_gpu_and_without_the_engines(tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(

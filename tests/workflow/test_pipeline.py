@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from PIL import Image
 
 import pipeline
+import step as command
 from helpers.project import ROOT, copy_project
 from vi_simsiam.config import jobs, loading
+from vi_simsiam.core.errors import Problem
 
 STAGES = pipeline.stages()
 PARAMS = loading.load(ROOT / "params.yaml")
@@ -55,46 +56,72 @@ def edges(dot):
     return {(a, b) for a, b in pairs if a in STAGES and b in STAGES}
 
 
-def test_same_graph(blank):
-    snakemake = edges(blank("snakemake", "--rulegraph", "dot", "--forceall"))
+def test_same_graph(unrun):
+    snakemake = edges(unrun("snakemake", "--rulegraph", "dot", "--forceall"))
     assert len(snakemake) >= 5
-    assert snakemake == edges(blank("dvc", "dag", "--dot"))
+    assert snakemake == edges(unrun("dvc", "dag", "--dot"))
 
 
-def test_outputs_lie_in_their_stage_folder(blank):
-    lines = [line.split("\t") for line in blank("snakemake", "--summary").splitlines()]
-    rows = [(fields[0], fields[2]) for fields in lines if len(fields) > 5 and fields[2] in STAGES]
-    assert {rule for _, rule in rows} == set(STAGES)
-    for file, rule in rows:
-        folder = pipeline.outputs(rule)
-        assert Path(file).is_relative_to(folder), f"{file} (rule {rule}) is outside {folder}"
+# Targets that no rule may make, each wrong in one wildcard.
+NO_RESULTS = [
+    "results/pretrain/digits/simclear/seed0/run.json",
+    "results/pretrain/digits/base/seed0/run.json",  # a module of methods, and no method
+    "results/probe/digits/vi_simsiam/seed07/run.json",
+    "results/probe/digits/vi_simsiam/seed-1/run.json",
+    "results/pretrain/digts/vi_simsiam/seed0/run.json",
+    "data/download/digts/run.json",
+    "data/cache_views/digits/vi_simsiam/run.json",
+]
+RESULT = "results/probe/digits/vi_simsiam/seed7/run.json"
+# Prints what Snakemake has read from the Snakefile.
+LOOK = f"""
+include: "Snakefile"
+import json
+print("FACTS", json.dumps({{
+    "made": [name for name in {[*NO_RESULTS, RESULT]} if any(rule.is_producer(name) for rule in workflow.rules)],
+    "outputs": {{rule.name: list(map(str, rule.output)) for rule in workflow.rules}},
+    "targets": {{rule.name: list(map(str, rule.input)) for rule in workflow.rules if rule.name.startswith("step_")}},
+}}))
+"""
 
 
-def test_lint(blank):
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """One dry run of a sweep that compares digits with another data set: its facts (see LOOK) and its text."""
+    repo = copy_project(tmp_path_factory.mktemp("seen") / "project")
+    (repo.path / "look.smk").write_text(LOOK)
+    compared = "recipes={digits: {uncertainty: {ood: [digits_b]}}}"
+    said = repo.snakemake("-s", "look.smk", "-n", "-p", "--config", compared, "--", "all")
+    return json.loads(re.search(r"^FACTS (.*)$", said, re.MULTILINE)[1]), said
+
+
+def test_outputs_lie_in_their_stage_folder(seen):
+    for step in STAGES:
+        outputs = seen[0]["outputs"][step]
+        assert outputs and all(Path(file).is_relative_to(pipeline.outputs(step)) for file in outputs), outputs
+
+
+def test_targets_that_are_no_results_are_made_by_no_rule(seen):
+    assert seen[0]["made"] == [RESULT]
+
+
+def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages(seen):
+    """Nothing is trained on them, and the list that names them is a parameter of the stages that DVC must then run."""
+    facts, said = seen
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE))
+    expected = {"download": 2, "cache_views": 2, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    assert {step: int(planned[step]) for step in STAGES} == expected
+    for step in STAGES:
+        asked = any("digits_b" in file for file in facts["targets"][f"step_{step}"])
+        assert asked == (step in ("download", "cache_views"))
+        assert not asked or {"uncertainty.ood", "recipes"} <= set(STAGES[step]["params"])
+    assert "--ood data/cache_views/digits_b --out" in said
+
+
+def test_lint(unrun):
     """`snakemake --lint`, but for software environments: there is one for all rules, requirements.lock."""
-    found = re.findall(r"^ +\* (.*)$", blank("snakemake", "--lint", ok=False), re.MULTILINE)
+    found = re.findall(r"^ +\* (.*)$", unrun("snakemake", "--lint", ok=False), re.MULTILINE)
     assert set(found) == {"Specify a conda environment or container for each rule.:"}
-
-
-def test_data_sets_to_compare_with_are_downloaded_and_stored_by_their_own_stages(blank):
-    """Nothing is trained on them, and what names them is a parameter of the stages that must then run in DVC."""
-    blank.set("recipes.digits.uncertainty", {"ood": ["digits_b"]})
-    planned = blank.snakemake("-n")
-    for step, count in {
-        "download": 2,
-        "cache_views": 2,
-        "pretrain": 2,
-        "probe": 2,
-        "uncertainty": 2,
-        "plot": 1,
-    }.items():
-        assert re.search(rf"^{step} +{count}$", planned, re.MULTILINE), planned
-    for step in ("download", "cache_views"):
-        assert "digits_b" in blank.snakemake("-n", "--", f"step_{step}")
-        assert {"uncertainty.ood", "recipes"} <= set(STAGES[step]["params"])
-    assert "digits_b" not in blank.snakemake("-n", "--", "step_pretrain")
-    shell = blank.snakemake("-n", "--printshellcmds", "--", "step_uncertainty")
-    assert "--ood data/cache_views/digits_b --out" in shell
 
 
 def test_stored_data_sets():
@@ -107,70 +134,36 @@ def test_stored_data_sets():
     assert jobs.all_datasets(params) == ["fashion_mnist", "digits"]
 
 
-# --- bad input: one clear sentence, before anything runs --------------------------------------------------
+# --- bad input: one clear sentence, before anything runs (faults of parameters: tests/config) -----------------
 
 
-def refused(blank, *command):
-    said = blank(*command, ok=False)
-    assert not (blank.path / "logs").exists() and blank.ran() == {}, "a job ran"
+def refused(repo, *command):
+    said = repo(*command, ok=False)
+    assert not (repo.path / "logs").exists() and repo.ran() == {}, "a job ran"
     assert "Traceback" not in said, said
     return said
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("probe.neighbours", 3, ["probe.neighbours", "unknown"]),
-        ("pretrain.epochs", "ten", ["pretrain.epochs", "ten", "integer"]),
-        ("pretrain.lr", -0.1, ["pretrain.lr", "-0.1", "greater than 0"]),
-        ("recipes.digits.pretrain.epochs", 0, ["recipes.digits.pretrain.epochs", "0", "1"]),
-        ("methods", ["simsiam", "simclear"], ["methods", "simclear", "vi_simsiam"]),
-        ("datasets", ["imagenet"], ["datasets", "imagenet", "digits"]),
-        ("seeds", [], ["seeds", "list"]),
-    ],
-)
-def test_bad_parameter(blank, key, value, words):
-    blank.set(key, value)
-    for command in (["snakemake", "--cores", "1"], ["dvc", "repro"]):
-        said = refused(blank, *command)
-        assert all(word in said for word in ["params.yaml", *words]), said
+def test_a_bad_parameter_stops_either_engine(blank):
+    blank.set("recipes.digits.pretrain.epochs", 0)
+    for engine in (["snakemake", "--cores", "1"], ["dvc", "repro"]):
+        said = refused(blank, *engine)
+        assert "params.yaml" in said and "recipes.digits.pretrain.epochs = 0" in said
 
 
-def test_params_that_are_not_yaml(blank):
-    blank.append("params.yaml", "\nseeds: [0, 1\n")
-    for command in (["snakemake", "--cores", "1"], ["dvc", "repro"]):
-        assert "params.yaml" in refused(blank, *command)
-
-
-def test_config_on_the_command_line(blank):
-    assert "digits_b" in blank("snakemake", "-n", "--config", "datasets=[digits_b]")
-    planned = blank("snakemake", "-n", "--config", "seeds=[0,7]", "probe={C: 0.25}")  # numbers in lists and mappings
-    assert "vi_simsiam/seed7" in planned and '"C": 0.25' in blank(
-        "snakemake", "-n", "--printshellcmds", "--config", "probe={C: 0.25}"
-    )
-    said = refused(blank, "snakemake", "--cores", "1", "--config", "datasets=[fashion]")
-    assert all(word in said for word in ["--config", "fashion", "digits, digits_b"]), said
-    said = refused(blank, "snakemake", "--cores", "1", "--config", "epochs=3")
-    assert "epochs" in said and "unknown" in said
-
-
-def test_texts_in_quotes_mean_the_same_in_every_place(blank, tmp_path):
-    """Of --configfile and --config too, whose values Snakemake reads in a way of its own."""
-    for folder in ("photos #1", "photos"):
-        (tmp_path / folder / "a").mkdir(parents=True)
-        Image.new("L", (8, 8)).save(tmp_path / folder / "a" / f"{folder[-1]}.png")
-    recipes = {"2024": {"like": "digits", "download": {"path": str(tmp_path / "photos #1")}}}
-    text = f"datasets: ['2024']\nrecipes: {json.dumps(recipes)}\n"
-    (blank.path / "more.yaml").write_text(text)
-    options = ["datasets=['2024']", f"recipes={json.dumps(recipes)}"]
-    for arguments in (["--configfile", "more.yaml"], ["--config", *options]):
-        planned = blank("snakemake", "-n", "-p", *arguments, "--", "step_download")
-        assert json.dumps(str(tmp_path / "photos #1")) in planned and "--dataset 2024" in planned
-    said = refused(blank, "snakemake", "--cores", "1", "--config", "datasets=[on]")
-    assert "datasets = on: " in said and "write true or 'on'" in said
-    blank("snakemake", "--cores", "1", "--configfile", "more.yaml", "--", "step_download")
-    done = blank.read("data/download/2024/run.json")
-    assert done["dataset"] == "2024" and done["params"]["path"] == str(tmp_path / "photos #1")
+def test_config_on_the_command_line_and_in_files(unrun, tmp_path):
+    """Both together, with a text, a name and numbers that Snakemake's own reading would change."""
+    photos = tmp_path / "photos #1"
+    (photos / "a").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(photos / "a/1.png")
+    more = tmp_path / "more.yaml"
+    more.write_text(f"recipes: {json.dumps({'2024': {'like': 'digits', 'download': {'path': str(photos)}}})}\n")
+    options = ["datasets=['2024']", "seeds=[0,7]", "probe={C: 0.25}"]
+    planned = unrun.snakemake("-n", "-p", "--configfile", str(more), "--config", *options)
+    for words in ("--dataset 2024", "2024/vi_simsiam/seed7", '"C": 0.25', json.dumps(str(photos))):
+        assert words in planned
+    said = refused(unrun, "snakemake", "--cores", "1", "--config", "datasets=[fashion]")
+    assert "--config" in said and "datasets = 'fashion'" in said
 
 
 def everything(folder):
@@ -190,14 +183,12 @@ def without_rights(command):
 
 def test_a_dry_run_writes_nothing_and_needs_no_right_to(blank):
     before = everything(blank.path)
-    # Python's own cache of compiled modules would be new in each folder that it imports from.
-    assert "This was a dry-run" in blank.snakemake("-n", PYTHONDONTWRITEBYTECODE="1")
-    assert everything(blank.path) == before
     folders = [blank.path, *(path for path in blank.path.rglob("*") if path.is_dir())]
     try:
         for folder in folders:
             folder.chmod(0o555)
         assert "This was a dry-run" in blank(*without_rights(["snakemake", "--cores", "1", "-n"]))
+        assert everything(blank.path) == before
         said = blank(*without_rights(["snakemake", "--cores", "1"]), ok=False)
         assert "cannot be written" in said and "Traceback" not in said
     finally:
@@ -205,58 +196,46 @@ def test_a_dry_run_writes_nothing_and_needs_no_right_to(blank):
             folder.chmod(0o755)
 
 
-def test_another_folder_for_the_results(blank, tmp_path):
-    said = refused(blank, "snakemake", "--cores", "1", "--directory", str(tmp_path))
-    assert "without --directory" in said and str(blank.path) in said
+def test_another_folder_for_the_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Problem, match="without --directory") as caught:
+        pipeline.begin(None)
+    assert str(ROOT) in str(caught.value)
 
 
-def test_braces_in_the_path(tmp_path):
+def test_braces_in_the_path(monkeypatch):
     """DVC fails on them with a message that says nothing."""
-    said = refused(copy_project(tmp_path / "{braces}"), "dvc", "repro")
-    assert "DVC cannot work in" in said
+    monkeypatch.setattr(pipeline, "ROOT", Path("/a {braces}"))
+    monkeypatch.setattr(sys, "argv", ["step.py", "plot"])
+    with pytest.raises(Problem, match="DVC cannot work in"):
+        command.main()
 
 
-def test_missing_environment_is_a_sentence(blank):
+def test_missing_environment_is_a_sentence(unrun):
     done = subprocess.run(
-        [sys.executable, "-I", "-S", blank.path / "workflow/step.py", "probe"], capture_output=True, text=True
+        [sys.executable, "-I", "-S", unrun.path / "workflow/step.py", "probe"], capture_output=True, text=True
     )
     assert done.returncode == 1 and "has no snakemake" in done.stderr
 
 
-def test_params_of_the_tests_are_the_real_ones(blank):
+def test_params_of_the_tests_are_the_real_ones(unrun):
     """The tiny run overlays params.yaml: no key of its own."""
-    assert set(yaml.safe_load((blank.path / "params.yaml").read_text())) == set(PARAMS)
-
-
-def test_weights_that_do_not_exist(blank):
-    blank.set("recipes.digits.pretrain.backbone.weights", "w.pth")
-    said = refused(blank, "snakemake", "--cores", "1")
-    assert all(word in said for word in ["digits: pretrain.backbone.weights = w.pth does not exist", "checkpoint"]), (
-        said
-    )
-
-
-def test_soft_labels_that_do_not_exist(blank):
-    blank.set("recipes.digits.uncertainty", {"soft_labels": "data/people.npy"})
-    said = refused(blank, "snakemake", "--cores", "1")
-    assert all(word in said for word in ["soft_labels = data/people.npy", "digits", "does not exist", "null"]), said
+    assert set(unrun.read("params.yaml")) == set(PARAMS)
 
 
 @pytest.mark.parametrize(
-    "target",
+    ("option", "said"),
     [
-        "results/pretrain/digits/simclear/seed0/run.json",
-        "results/pretrain/digits/base/seed0/run.json",  # a module of methods, and no method
-        "results/probe/digits/vi_simsiam/seed07/run.json",
-        "results/probe/digits/vi_simsiam/seed-1/run.json",
-        "results/pretrain/digts/vi_simsiam/seed0/run.json",
-        "data/download/digts/run.json",
-        "data/cache_views/digits/vi_simsiam/run.json",
+        ("recipes={digits: {pretrain: {backbone: {weights: w.pth}}}}", "digits: pretrain.backbone.weights = w.pth"),
+        ("recipes={digits: {uncertainty: {soft_labels: no.npy}}}", "soft_labels = no.npy"),
+        ("recipes={digits: {download: {path: no_folder}}}", "download.path = no_folder"),
     ],
 )
-def test_targets_that_are_no_results(blank, target):
-    said = refused(blank, "snakemake", "--cores", "1", "--", target)
-    assert f"No rule to produce {target}" in said or f"MissingRuleException:\n{target}" in said, said
+def test_files_that_parameters_name_and_that_do_not_exist(option, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(Problem) as caught:
+        pipeline.planned(options=[option])
+    assert said in str(caught.value)
 
 
 def test_a_reader_that_goes_away_does_not_end_a_run(blank):
@@ -265,11 +244,14 @@ def test_a_reader_that_goes_away_does_not_end_a_run(blank):
     assert blank.ran() == {"download": 1}
 
 
+def test_force_of_dvc_is_recognised():
+    for words in (["-f"], ["--force"], ["-sf"], ["-s", "-f", "download"]):
+        assert command.forced([["bash"], ["python", "/bin/dvc", "repro", *words]]), words
+    assert not command.forced([["python", "/bin/dvc", "repro", "-s", "download"], ["rm", "-f"], ["make", "--force"]])
+
+
+@pytest.mark.slow
 def test_what_dvc_is_told_to_force_is_forced(blank):
-    blank.repro("-s", "download")
-    assert blank.ran() == {"download": 1}
-    for arguments in (["-f"], ["--force"], ["-sf"]):
+    for arguments, expected in (([], {"download": 1}), ([], {}), (["-f"], {"download": 1})):
         blank.repro("-s", *arguments, "download")
-        assert blank.ran() == {"download": 1}, arguments
-    blank.repro("-s", "download")
-    assert blank.ran() == {}
+        assert blank.ran() == expected, arguments

@@ -20,7 +20,7 @@ from filelock import FileLock
 from helpers.project import ROOT
 
 # One SLURM per machine: one process of pytest-xdist runs all of these.
-pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.nightly, pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 NODE = ROOT / "tests/helpers/slurm_one_node.sh"
 PROFILE = "profiles/slurm"

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.fault_matrix import SECONDS, Started, living
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 RESULT = "results/pretrain/digits/vi_simsiam/seed0"
 SNAKEMAKE, DVC = ["snakemake", "--cores", "2", "--", "step_pretrain"], ["dvc", "repro", "pretrain"]
 

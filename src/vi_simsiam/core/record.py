@@ -219,6 +219,7 @@ def _trouble(path: Path, checksum: str | None) -> str | None:
     return None if sha256(path) == checksum else f"is damaged: its SHA-256 is not the one in {NAME} beside it"
 
 
+@functools.cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
