@@ -31,8 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 seconds[report.nodeid.partition("::")[0]] += report.duration
-    longest = [f"{name} {count:.0f} s" for name, count in seconds.most_common(5)]
-    terminalreporter.write_line("longest files: " + ", ".join(longest))
+    if longest := [f"{name} {count:.0f} s" for name, count in seconds.most_common(5)]:
+        terminalreporter.write_line("longest files: " + ", ".join(longest))
 
 
 @pytest.fixture
