@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from helpers.pages import blocks, section
 from helpers.project import ROOT, copy_project
 from helpers.stand_ins import stand_in
 
@@ -24,18 +25,18 @@ def commands() -> list[tuple[str, str]]:
     """(page, command) of every line in a block of shell commands."""
     found = []
     for page in sorted((ROOT / "docs").glob("*.md")):
-        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for block in blocks(page.read_text(encoding="utf-8"), "sh"):
             found += [(page.stem, line) for line in block.splitlines() if not line.startswith("#")]
     return found
 
 
 def way(page: str, command: str) -> str:
     """How a command is run here, or the test that runs it."""
-    if page == "scoring":
+    if command.startswith("vi-simsiam score"):
         return "inference/test_model.py"
-    if page == "rank":
+    if command.startswith("vi-simsiam rank"):
         return "inference/ranking/test_rank.py"
-    if page == "clusters" and "--resources" not in command:
+    if any(word in command for word in ("slurm", "-- step_download", ".venv/run.stamp")):
         return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):
         return "docs/test_readme.py"
@@ -43,11 +44,11 @@ def way(page: str, command: str) -> str:
         return "workflow/test_gpu_day.py"
     if command.startswith(("make benchmark", "python benchmarks/")):
         return "small"
-    if page == "own_images":
+    if page == "your_images":
         return "as it is"
     if "clip_art.tar" in command:
         return "archive"
-    if page == "choosing_parameters" and command.startswith("snakemake"):
+    if page == "choosing_parameters" and command.startswith("snakemake") and "studies" not in command:
         return "ten changes"
     return "stand-in"
 
@@ -60,16 +61,15 @@ def test_other_tests_run_what_is_left_to_them():
     here = {"as it is", "ten changes", "stand-in", "small", "archive"}
     others = {way(page, command) for page, command in commands()} - here
     assert others == {
-        "inference/test_model.py", "inference/ranking/test_rank.py", "report/test_plan.py", "workflow/test_slurm.py",
-        "docs/test_readme.py", "workflow/test_gpu_day.py",
+        "inference/test_model.py", "inference/ranking/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py",
+        "workflow/test_gpu_day.py",
     }  # fmt: skip
     words = {
-        "inference/test_model.py": "docs/scoring.md",
-        "inference/ranking/test_rank.py": "docs/rank.md",
-        "report/test_plan.py": "docs/claims.md",
+        "inference/test_model.py": "docs/your_images.md",
+        "inference/ranking/test_rank.py": "docs/your_images.md",
         "workflow/test_slurm.py": "profiles/slurm",
         "docs/test_readme.py": "Every command",
-        "workflow/test_gpu_day.py": "docs/performance.md",
+        "workflow/test_gpu_day.py": "docs/running_large.md",
     }
     for name in others:
         assert words[name] in (ROOT / "tests" / name).read_text(encoding="utf-8")
@@ -132,10 +132,10 @@ def test_an_archive_without_links(tmp_path):
         assert archive.getnames() == ["animals/dogs/a.png", "food/b.png"]
 
 
-def test_images_of_ones_own(blank):
-    """docs/own_images.md: its recipe, its command, its lines of Python. Photographs of clothes and of digits, mixed."""
-    page = (ROOT / "docs/own_images.md").read_text(encoding="utf-8")
-    recipe = yaml.safe_load(re.search(r"```yaml\n(recipes:.*?)```", page, re.DOTALL)[1])["recipes"]["pets"]
+def test_training_on_a_folder(blank):
+    """docs/your_images.md: its recipe, its command, its lines of Python, on made-up photographs."""
+    page = section("your_images.md", "Train on your images")
+    recipe = yaml.safe_load(blocks(page, "yaml")[0])["recipes"]["pets"]
     folder = blank.path.parent / "pets"
     draw = np.random.default_rng(0)
     for i in range(60):
@@ -154,7 +154,7 @@ def test_images_of_ones_own(blank):
     assert "gallery.html" in said and "pets" in said
     ranking = pd.read_csv(blank.path / "results/plot/ranking.csv")
     assert set(ranking["path"]) <= {str(path.relative_to(folder)) for path in folder.rglob("*.jpg")}
-    lines = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1].strip().splitlines()
+    lines = blocks(page, "python")[0].strip().splitlines()
     script = "import pandas as pd\n" + "\n".join([*lines[:-1], f"print({lines[-1]}.to_csv(index=False))"])
     shown = subprocess.run([sys.executable, "-c", script], cwd=blank.path, capture_output=True, text=True, check=True)
     paths = [line.split(",")[0] for line in shown.stdout.splitlines()[1:] if line]

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+import site_hook
 import tables
 
 COLUMNS = ["task", "method", "score", "needs", "estimate", "rank", "rank_low", "rank_high", "best"]
@@ -24,8 +25,8 @@ OTHER = [
 
 @pytest.fixture(autouse=True)
 def boards(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "RUNS", {"one, frozen": (tmp_path / "a", "x"), "two": (tmp_path / "b", "y")})
-    monkeypatch.setattr(tables, "LEADERBOARDS", ["one, frozen", "two"])
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables, "RUNS", {"one, frozen": "a", "two": "b"})
     for folder, dataset, rows in (("a", "x", PLAIN), ("b", "y", OTHER)):
         (tmp_path / folder).mkdir()
         table = pd.DataFrame(rows, columns=COLUMNS).assign(dataset=dataset)
@@ -36,21 +37,20 @@ def boards(tmp_path, monkeypatch):
 
 
 def test_a_score_is_among_the_best_where_one_method_s_is():
-    assert tables.best().splitlines() == [
-        "| score | errors, whole images | wrong neighbours | images of digits |",
-        "| --- | --- | --- | --- |",
-        "| `kappa` | one | one | - |",
-        "| `feature_norm` | two | - | two |",
-        "| `knn_density` | one | no | - |",
+    assert tables.best() == [
+        ["score", "errors, whole images", "wrong neighbours", "images of digits"],
+        ["`kappa`", "one", "one", "-"],
+        ["`feature_norm`", "two", "-", "two"],
+        ["`knn_density`", "one", "no", "-"],
     ]
 
 
 def test_kappa_on_each_data_set():
-    assert tables.kappa().splitlines()[0] == "| for | one, frozen | two |"
-    assert tables.kappa().splitlines()[2:] == [
-        "| errors, whole images | 0.620 [0.610, 0.630]: 2 of 3 (1 to 2) | 0.520 [0.510, 0.530]: 2 of 2 (2 to 2) |",
-        "| wrong neighbours | 0.700 [0.690, 0.710]: 1 of 2 (1 to 1) | - |",
-        "| images of digits | - | - |",
+    assert tables.kappa() == [
+        ["for", "one, frozen", "two"],
+        ["errors, whole images", "0.620 [0.610, 0.630]: 2 of 3 (1 to 2)", "0.520 [0.510, 0.530]: 2 of 2 (2 to 2)"],
+        ["wrong neighbours", "0.700 [0.690, 0.710]: 1 of 2 (1 to 1)", "-"],
+        ["images of digits", "-", "-"],
     ]
 
 
@@ -64,9 +64,17 @@ def test_accuracies_by_quantile_name_what_methods_share_once(tmp_path):
         for quantile in (1, 2)
     ]  # fmt: skip
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "quantiles.csv", index=False)
-    assert tables.quantiles(tmp_path, "x").splitlines() == [
-        "| method | score | 1 of 2 | 2 of 2 |",
-        "| --- | --- | --- | --- |",
-        "| all | `knn_density` | 0.600 [0.100, 0.900] | 0.700 [0.100, 0.900] |",
-        "| `vi_simsiam` | `kappa` | 0.700 [0.100, 0.900] | 0.800 [0.100, 0.900] |",
+    assert tables.by_fifth(tmp_path) == [
+        ["method", "score", "1 of 2", "2 of 2"],
+        ["all", "knn_density", "0.600 [0.100, 0.900]", "0.700 [0.100, 0.900]"],
+        ["vi_simsiam", "kappa", "0.700 [0.100, 0.900]", "0.800 [0.100, 0.900]"],
     ]
+
+
+def test_the_site_shows_a_linked_table(tmp_path):
+    (tmp_path / "a.csv").write_text("variant,x,x sd,y\none,0.5,0.1,1\ntwo,0.6,,2\n", encoding="utf-8")
+    text = site_hook.with_tables("Before\n\n[A table](a.csv)\n\nSee [A](a.csv) and\n\n[B](absent.csv)\n", tmp_path)
+    table = ["| variant | x | y |", "| --- | --- | --- |", "| one | 0.5 ± 0.1 | 1 |", "| two | 0.6 | 2 |"]
+    assert text.splitlines() == [
+        "Before", "", "[A table](a.csv)", "", *table, "", "See [A](a.csv) and", "", "[B](absent.csv)",
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ the file and `dvc repro` must refuse it with its name; once it is deleted, `dvc 
 Parameters: every fault of wrong_parameters.py in params.yaml, and `snakemake`. It must name file and key, run nothing,
 and not succeed.
 
-docs/reliability.md has the counts.
+CONTRIBUTING.md has the counts.
 """
 
 import argparse

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import center_crop
 
 import vi_simsiam
+from helpers.pages import blocks, section
 from helpers.project import ROOT
 from helpers.small import SHIPPED, digits_store, merged
 from vi_simsiam import __main__
@@ -370,15 +370,15 @@ def test_the_installed_package_has_the_command(folder, pictures, tmp_path):
 
 
 def test_the_commands_of_the_page_work(folder, pictures, tmp_path, monkeypatch):
-    """docs/scoring.md, word for word."""
+    """docs/your_images.md, word for word."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder, "results/pretrain/digits/vi_simsiam/seed0")
     shutil.copytree(pictures, "photos")
     shutil.copy(pictures / "000.png", "cat.jpg")
     with zipfile.ZipFile("more.zip", "w") as packed:
         packed.write("cat.jpg")
-    text = (ROOT / "docs/scoring.md").read_text(encoding="utf-8")
-    (shell,), (python,) = (re.findall(f"```{kind}\n(.*?)```", text, re.S) for kind in ("sh", "python"))
+    page = section("your_images.md", "Score with a trained model")
+    (shell,), (python,) = (blocks(page, kind) for kind in ("sh", "python"))
     for line in shell.splitlines():
         program, sub, *arguments = shlex.split(line)
         assert (program, sub) == ("vi-simsiam", "score") and command(*arguments) == 0

@@ -97,7 +97,7 @@ def most_memory(work):
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of what counts the memory
 def test_a_fit_takes_one_copy_of_the_features(monkeypatch):
-    """As docs/scale.md says; also where it goes on in double precision, whose features would be twice as large."""
+    """As docs/running_large.md says; also in double precision, whose features would be twice as large."""
     features, labels = data(n=30_000, dim=64)
     monkeypatch.setattr(linear, "_EVALUATIONS", 3)
     monkeypatch.setattr(linear, "_CONVERGED", 0)

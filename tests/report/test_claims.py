@@ -233,7 +233,7 @@ def test_a_run_without_labels_names_its_ranking(tmp_path):
 
 
 def test_every_claim_is_explained(tmp_path):
-    page = (ROOT / "docs/claims.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reading.md").read_text(encoding="utf-8")
     names = re.findall(r"`([a-z_]+)(?:<[a-z ]+>)?`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
     for claim in verdicts(opened(tmp_path)).index:
         assert any(claim == name or (name.endswith("_") and claim.startswith(name)) for name in names), claim

@@ -47,7 +47,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
     "human_doubt", "other_clothes",
 ])  # fmt: skip
 def test_what_is_ranked_is_the_measure(tmp_path, name):
-    """The statistics whose images are resampled for the ranks are those of docs/metrics.md."""
+    """The statistics whose images are resampled for the ranks are those of docs/reading.md."""
     (run,) = opened(tmp_path, methods=("vae",), images=200, corruptions=True)
     tables = Tables(run.images, run.crops, run.graded, pd.DataFrame(), run.ood, run.corrupted)
     found = measure(tables, resamples=500, seed=0)

@@ -1,4 +1,4 @@
-"""Faults done to a whole run; fault_matrix.py does many more of some, and docs/reliability.md has their counts."""
+"""Faults done to a whole run; fault_matrix.py does many more of some, and CONTRIBUTING.md has their counts."""
 
 import json
 import random

@@ -121,8 +121,8 @@ def test_epochs_are_those_that_the_speed_allows(gpu_day):
 
 
 def test_the_commands_of_the_page_are_taken():
-    """Those of docs/performance.md; the script itself runs above, with less to do."""
-    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    """Those of docs/running_large.md; the script itself runs above, with less to do."""
+    page = (ROOT / "docs/running_large.md").read_text(encoding="utf-8")
     make, script = re.findall(r"^(?:make gpu-day|python benchmarks/gpu_day\.py) .*$", page, re.MULTILINE)
     said = subprocess.run([*make.split(), "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "benchmarks/gpu_day.py --minutes 60 --archive cifar10-jpeg.zip" in said

@@ -15,7 +15,7 @@ _FEW_PIXELS = 4
 class Convolution(nn.Conv2d):
     """A square convolution. Where it gives few pixels, each of them is a matrix product of its own.
 
-    oneDNN, which computes on CPUs, takes up to four times as long for those and their gradients (docs/performance.md).
+    oneDNN, which computes on CPUs, takes up to four times as long for those and their gradients.
     """
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The paper's claims, decided by a rule: a quantity, a threshold and a side of it. docs/claims.md explains each."""
+"""The paper's claims, decided by a rule: a quantity, a threshold and a side of it. docs/reading.md explains each."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -128,7 +128,7 @@ def adjusted(results: list[Finding]) -> list[float]:
 
 
 def claims_table(results: list[Finding]) -> pd.DataFrame:
-    """A row per finding: the columns `COLUMNS`, which docs/claims.md explains."""
+    """A row per finding: the columns `COLUMNS`, which docs/reading.md explains."""
     rows = []
     for finding, value in zip(results, adjusted(results), strict=True):
         errors = Errors.of(finding.seeds)

@@ -1,6 +1,6 @@
 """Certainty scores against each other: each score of each method, task by task, with ranks and their uncertainty.
 
-A task is a measure of docs/metrics.md, which says what a score is wanted for. Estimates and intervals are those of the
+A task is a measure of docs/reading.md, which says what a score is wanted for. Estimates and intervals are those of the
 other tables. Ranks come from the images' own scores: which score beats which on the same images and seeds
 (`stats.comparison`). Scores that need labels stand beside, as a yardstick, and have no rank.
 """
@@ -125,7 +125,7 @@ def tasks(runs: list[Run]) -> list[Task]:
 
 
 def leaderboard_table(runs: list[Run]) -> pd.DataFrame:
-    """A row per data set, task and score of a method that has it: `COLUMNS`, which docs/metrics.md explains."""
+    """A row per data set, task and score of a method that has it: `COLUMNS`, which docs/reading.md explains."""
     return _table(tuple(runs)).copy()
 
 

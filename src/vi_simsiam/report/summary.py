@@ -40,7 +40,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
             lines.append(f"{dataset} has no labels: no accuracies. Its images by certainty: {folder / 'ranking.csv'}")
     lines += doubts
     lines.append(f"Images by certainty, in a browser: {folder / 'gallery.html'}; everything in one page: make report")
-    lines.append(f"All measures: {folder / 'summary.csv'}; claims: docs/claims.md; figures: {folder / 'figures'}")
+    lines.append(f"All measures: {folder / 'summary.csv'}; claims: docs/reading.md; figures: {folder / 'figures'}")
     return "\n".join(lines) + "\n"
 
 

@@ -40,7 +40,7 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
     if started == 1 and params.nodes > 1:
         raise Problem(
             f"pretrain.nodes = {params.nodes}: the training must be started on each of these machines, by `torchrun "
-            f"--nnodes {params.nodes} --nproc-per-node {n}` or by srun (docs/several_gpus.md has the commands)."
+            f"--nnodes {params.nodes} --nproc-per-node {n}` or by srun (docs/running_large.md has the commands)."
         )
 
 

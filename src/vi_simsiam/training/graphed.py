@@ -1,7 +1,7 @@
 """What a GPU computes in every step as one CUDA graph: recorded once, and from then on launched by a single call.
 
 Launching kernel by kernel takes the CPU longer than the kernels take the GPU, many times as long for small networks
-(docs/performance.md).
+(docs/running_large.md).
 """
 
 import gc

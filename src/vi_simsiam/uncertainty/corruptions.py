@@ -1,7 +1,7 @@
 """Corruptions of CIFAR-10-C (Hendrycks and Dietterich 2019, arXiv 1903.12261) at five severities, on whole batches.
 
 Written anew from the definitions and constants of its authors' `make_cifar_c.py`, whose packages would bring OpenCV and
-scikit-image; docs/metrics.md states what differs. Frost is left out: it is made of photographs of frost. What is random
+scikit-image; docs/reading.md states what differs. Frost is left out: it is made of photographs of frost. What is random
 is drawn once per image from the seed, the same for every method and, as far as it has a meaning there, every severity.
 """
 

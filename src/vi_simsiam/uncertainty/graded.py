@@ -1,7 +1,7 @@
 """Test images that lose information step by step: graded crops, and augmentations one at a time.
 
 What is random (places, directions, noise) is drawn once per image from the seed, the same for every method and, as far
-as it has a meaning there, for every strength of an augmentation. docs/metrics.md states what each strength means.
+as it has a meaning there, for every strength of an augmentation. docs/reading.md states what each strength means.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The measures of a run: which score is compared with what. docs/metrics.md defines each."""
+"""The measures of a run: which score is compared with what. docs/reading.md defines each."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 
 class Tables(NamedTuple):
     """The tables of the step `uncertainty`: a row per test image, per graded crop, per graded augmentation of an image,
-    per cached view, per test image of another data set, and per corruption of an image. docs/metrics.md lists their
+    per cached view, per test image of another data set, and per corruption of an image. docs/reading.md lists their
     columns.
     """
 

@@ -1,4 +1,4 @@
-"""Stated proxies of how salient an image is, from its pixels alone. docs/metrics.md says what they cannot see."""
+"""Stated proxies of how salient an image is, from its pixels alone. docs/reading.md says what they cannot see."""
 
 import numpy as np
 import torch

@@ -25,7 +25,7 @@ class Score:
         explained: one sentence for people who look at the score: what it measures and what it does not.
         range: what values it can have, with the unit if there is one.
         method: the method that states it as its own; None: the step computes it for every method that allows it.
-        measured: whether the measures of docs/metrics.md are taken of it, and whether it can be the method's own score.
+        measured: whether the measures of docs/reading.md are taken of it, and whether it can be the method's own score.
         needs: what it takes beside the model and the image, such as `LABELS` of training images; a score that needs
             those is compared with, but not ranked among, the others.
         label: for people; by default the name in words.

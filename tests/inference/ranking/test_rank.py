@@ -18,8 +18,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
+from helpers.pages import blocks, section
 from helpers.photographs import encoder, photographs, picture, rank
-from helpers.project import ROOT
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
 from vi_simsiam.config import loading
@@ -279,14 +279,14 @@ def test_the_gallery_holds_extremes_and_groups(monkeypatch):
 
 
 def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
-    """docs/rank.md, with a small encoder in the place of the one that needs a package."""
+    """docs/your_images.md, with a small encoder in the place of the one that needs a package."""
     monkeypatch.chdir(tmp_path)
     photographs(tmp_path / "photos", range(6))
     shutil.make_archive("more", "zip", photographs(tmp_path / "in", range(10, 13)))
     (tmp_path / "scans").mkdir()
     picture(0, side=600).save(tmp_path / "scans/one.png")
-    page = (ROOT / "docs/rank.md").read_text(encoding="utf-8")
-    commands = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)).splitlines()
+    page = section("your_images.md", "Rank photographs")
+    commands = "".join(blocks(page, "sh")).splitlines()
     assert len(commands) == 2
     for line in commands:
         program, command, *arguments = shlex.split(line)
@@ -299,7 +299,7 @@ def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
 
 
 def test_fiftyone_gets_the_columns(tiny, tmp_path, monkeypatch):
-    """docs/rank.md's lines, with a stand-in for the package that has the calls which they use."""
+    """docs/your_images.md's lines, with a stand-in for the package that has the calls which they use."""
 
     class Dataset:
         def __init__(self, paths):
@@ -326,8 +326,7 @@ def test_fiftyone_gets_the_columns(tiny, tmp_path, monkeypatch):
     shutil.copy(folder / "003.png", folder / "copy.png")
     assert rank("photos", "--out", "ranked", "--encoder", tiny) == 0
     picture(50).save(folder / "later.png")
-    page = (ROOT / "docs/rank.md").read_text(encoding="utf-8")
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    exec(blocks(section("your_images.md", "Rank photographs"), "python")[0], {})
     (dataset,) = launched
     table = pd.read_csv("ranked/ranking.csv").set_index("path")
     for path, kappa, group in zip(*map(dataset.values, ("filepath", "kappa", "duplicates")), strict=True):
@@ -350,7 +349,7 @@ def test_an_image_folder_of_hugging_face(tiny, tmp_path):
 
 
 def test_the_page_explains_every_column():
-    page = " ".join((ROOT / "docs/rank.md").read_text(encoding="utf-8").split())
+    page = " ".join(section("your_images.md", "Rank photographs").split())
     names = [
         "kappa",
         "expected_cosine",

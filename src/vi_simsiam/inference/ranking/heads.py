@@ -38,7 +38,7 @@ from vi_simsiam.training.history import HISTORY
 
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the work of 224
-# Of a training, at least: with fewer steps kappa has not yet learnt which images are hard (docs/studies.md).
+# At least: with fewer steps kappa has not yet learnt which images are hard (docs/choosing_parameters.md).
 _STEPS, _EPOCHS = 1500, 16
 _BATCH = 64  # photographs, at most
 _RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"

@@ -19,8 +19,8 @@ K = 20
 _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
 _SEARCHED = 64  # rows of one in which pairs are looked for at once: there may be as many as cosines
 # Near-duplicates: cosine of their features at least, bits in which their perceptual hashes differ at most. Measured on
-# CIFAR-10 with EfficientNet-Lite0 (docs/rank.md): features alone take things of one kind for duplicates, hashes alone
-# empty pictures.
+# CIFAR-10 with EfficientNet-Lite0 (docs/your_images.md): features alone take things of one kind for duplicates, hashes
+# alone empty pictures.
 COSINE, BITS = 0.5, 8
 
 

@@ -27,7 +27,7 @@ FIGURES: dict[str, FigureRow] = {
     "claims.svg": FigureRow(
         "claims:claims",
         "Each claim's quantity with its 95 % interval over test images and seeds, the threshold, and the verdict by "
-        "the rule of docs/claims.md. The thick bar is the part of the interval that is due to the test images (within "
+        "the rule of docs/reading.md. The thick bar is the part of the interval that is due to the test images (within "
         "one seed, mean of the seeds), small dots are the seeds, the ground is tinted on the claimed side; * marks a "
         "verdict that does not stand the correction for the number of claims.",
         params=("margin",),

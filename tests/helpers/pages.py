@@ -1,0 +1,16 @@
+"""Parts of the pages in docs/ that tests carry out."""
+
+import re
+
+from helpers.project import ROOT
+
+
+def section(page: str, heading: str) -> str:
+    """The text of a page below a heading of the second level, up to the next one."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The contents of the code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
