@@ -22,7 +22,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config import loading as params_file
 from vi_simsiam.config.schema import AugmentationParams, parse
-from vi_simsiam.data.sources.base import Images, Report
+from vi_simsiam.data.image_sets import Images
+from vi_simsiam.data.left_out import Report
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.training import trainer as training
@@ -44,12 +45,12 @@ SECTIONS = {
 class Pictures:
     """Random pictures by number: 8 x 8 colours, each repeated."""
 
-    def __init__(self, images: int):
-        self.labels, self.channels = np.arange(images) % 10, 3
+    def __init__(self, images: int, size: int):
+        self.labels, self.channels, self.size = np.arange(images) % 10, 3, size
 
-    def decode(self, rows: np.ndarray, size: int) -> np.ndarray:
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
         coarse = np.random.default_rng(rows[0]).integers(0, 256, (len(rows), 8, 8, 3), dtype=np.uint8)
-        return coarse.repeat(size // 8, 1).repeat(size // 8, 2)
+        return coarse.repeat(self.size // 8, 1).repeat(self.size // 8, 2)
 
     def paths(self, rows: np.ndarray) -> list[str]:
         return [f"{row:09}" for row in rows]
@@ -62,7 +63,7 @@ def sections(size: int) -> dict:
 
 
 def store(folder: Path, size: int, images: int) -> None:
-    pictures = Images([str(i) for i in range(10)], Pictures(images), Pictures(TEST_IMAGES), Report())
+    pictures = Images([str(i) for i in range(10)], Pictures(images, size), Pictures(TEST_IMAGES, size), Report())
     build(folder, "pictures", pictures, parse("cache_views", sections(size)["cache_views"]))
 
 

@@ -37,8 +37,8 @@ SIZE = 96
 _DECODING = f"""
 import sys
 from vi_simsiam.core.processes import cores
-from vi_simsiam.inference.images import Stream
-print(sum(picture.problem is None for picture in Stream(sys.argv[1:], {SIZE}, 3, cores())))
+from vi_simsiam.data.reader import ImageReader
+print(sum(image.problem is None for image in ImageReader(sys.argv[1:], {SIZE}, 3, cores())))
 """
 _CLEANVISION = """
 import sys

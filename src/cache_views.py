@@ -6,8 +6,8 @@ from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.record import RunRecord, verify
 from vi_simsiam.data import manifest
-from vi_simsiam.data.sources.registry import find_source
-from vi_simsiam.data.sources.report import write_report
+from vi_simsiam.data.left_out import write_report
+from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 
@@ -21,7 +21,7 @@ def main() -> None:
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
     verify(args.download, manifest.FILE)
     source = manifest.verified_manifest(args.download).source
-    images = find_source(source).read(args.download, args.threads)
+    images = find_source(source).read(args.download, params.size, params.depth, args.threads)
     write_report(args.out / "report.csv", images.report)  # first: it names all that may stop the step
     build(args.out, args.dataset, images, params)
     made.write(args.out, checksums=Store.open(args.out).sha256)

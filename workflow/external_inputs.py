@@ -13,7 +13,7 @@ from vi_simsiam.config import encoders, loading
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
-from vi_simsiam.data.sources import own
+from vi_simsiam.data import own_images
 
 
 def images_state(config: dict, dataset: str) -> str | None:
@@ -41,7 +41,7 @@ def images_state(config: dict, dataset: str) -> str | None:
 
 @functools.cache
 def _state(path: str, classes: str | None) -> str:
-    return own.state(own.find_images(path), None if classes is None else own.find_classes(classes))
+    return own_images.state(own_images.find_images(path), None if classes is None else own_images.find_classes(classes))
 
 
 def soft_labels(config: dict, dataset: str) -> str | None:

@@ -122,7 +122,7 @@ def test_a_tar_that_unpacks_to_too_much(tmp_path):
 
 
 def test_a_member_too_large_for_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(archives, "MOST_BYTES", 1000)
     path = zipped(tmp_path / "x.zip", [("a", bytes(1000)), ("b", bytes(1001))])
     assert problems(open_archive(path)) == {"a": None, "b": "1001 bytes, more than 1000"}
 

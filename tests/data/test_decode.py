@@ -11,7 +11,7 @@ import torchvision.transforms.functional as F
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import _load, decode, inspect, upright_size, whole
+from vi_simsiam.data.decode import decode, load, upright_size, whole
 from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)
@@ -34,7 +34,7 @@ def encoded(image, kind="PNG", **options):
 @pytest.mark.parametrize("pixels", [COLOUR, GREY])
 def test_lossless_kinds_come_back(kind, pixels):
     data = encoded(pixels, kind)
-    assert inspect(data).grey == (pixels is GREY)
+    assert load(data).grey == (pixels is GREY)
     assert np.array_equal(decode(data, 12, 3), np.broadcast_to(pixels.reshape(12, 12, -1), (12, 12, 3)))
     if pixels is GREY:
         assert np.array_equal(decode(data, 12, 1)[..., 0], GREY)
@@ -50,8 +50,8 @@ def test_a_far_larger_jpeg_is_decoded_at_less_than_its_size_and_looks_the_same()
     y, x = np.mgrid[:1600, :2000] / 1600
     smooth = np.stack([128 + 100 * np.sin(7 * x), 255 * y, 128 + 100 * np.cos(5 * x * y)], -1).astype(np.uint8)
     data = encoded(smooth, "JPEG", quality=95)
-    assert _load(data, 64).size == (250, 200)  # an eighth: still over 64
-    assert _load(data, 500).size == (1000, 800)
+    assert load(data, 64).image.size == (250, 200)  # an eighth: still over 64
+    assert load(data, 500).image.size == (1000, 800)
     difference = np.abs(decode(data, 32, 3).astype(int) - decode(encoded(smooth), 32, 3)).mean()
     assert difference < 1
 
@@ -77,7 +77,7 @@ def test_transparency_is_over_white():
     grey = np.where(alpha == 255, GREY, 255)
     grey[0, 0] = np.rint(255 * 0.8 + GREY[0, 0] * 0.2)
     data = encoded(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha)]))
-    assert inspect(data).grey
+    assert load(data).grey
     assert np.abs(decode(data, 12, 1)[..., 0].astype(int) - grey).max() <= 1
 
 
@@ -85,7 +85,7 @@ def test_palettes_with_and_without_transparency():
     image = Image.fromarray((np.arange(144) % 3).astype(np.uint8).reshape(12, 12), "P")
     image.putpalette([250, 0, 0, 0, 250, 0, 0, 0, 250])
     colours = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]])[np.arange(144) % 3].reshape(12, 12, 3)
-    assert np.array_equal(decode(encoded(image), 12, 3), colours) and not inspect(encoded(image)).grey
+    assert np.array_equal(decode(encoded(image), 12, 3), colours) and not load(encoded(image)).grey
     colours[(np.arange(144) % 3 == 1).reshape(12, 12)] = 255
     assert np.array_equal(decode(encoded(image, transparency=1), 12, 3), colours)
 
@@ -94,7 +94,7 @@ def test_palettes_with_and_without_transparency():
 def test_sixteen_bits(kind):
     levels = np.array([[0, 128, 129, 257 * 100 + 128, 257 * 100 + 129, 65535] * 2] * 12, dtype=np.uint16)
     data = encoded(Image.fromarray(levels), kind)
-    assert inspect(data).grey
+    assert load(data).grey
     assert decode(data, 12, 1)[0, :6, 0].tolist() == [0, 0, 1, 100, 101, 255]
 
 
@@ -103,7 +103,7 @@ def test_sixteen_bits_of_which_few_are_used(bits, kind):
     levels = np.linspace(0, 2**bits - 1, 144).astype(np.uint16).reshape(12, 12)
     options = {"irreversible": False} if kind == "JPEG2000" else {}
     data = encoded(Image.fromarray(levels), kind, **options)
-    assert inspect(data) == (True, 2**bits - 1)
+    assert load(data).grey and load(data).brightest == 2**bits - 1
     assert np.abs(decode(data, 12, 1, bits)[..., 0] - levels * (255 / (2**bits - 1))).max() <= 0.5 + 1e-9
     assert len(np.unique(decode(data, 12, 1))) <= 2 ** (bits - 8) + 1
     assert (decode(data, 12, 1, 8)[levels > 255] == 255).all()  # what is above white is white
@@ -128,7 +128,7 @@ def test_a_tiff_of_twelve_bits_says_so_itself():
     data[at + 8] = 12
     (offset,) = struct.unpack_from("<I", data, data.find(struct.pack("<HHI", 273, 4, 1)) + 8)
     data[offset : offset + 6] = bytes([0xFF, 0xF8, 0x00, 0x00, 0x0F, 0xFF])
-    assert inspect(bytes(data)) == (True, None)
+    assert load(bytes(data)).grey and load(bytes(data)).brightest is None
     assert decode(bytes(data), 8, 1)[[0, 0, 7, 7], [0, 7, 0, 7], 0].tolist() == [255, 128, 0, 255]
 
 
@@ -139,7 +139,7 @@ def test_what_pillow_warns_of_is_kept_by_file():
     with remarks() as texts:
         warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
         logging.getLogger("PIL.TiffImagePlugin").error("More samples per pixel than can be decoded")
-        inspect(data)
+        load(data)
     assert texts == ["Corrupt EXIF data", "More samples per pixel than can be decoded"]
     deep[24] = 16  # bits per colour; the pixels and checksums of such a file
     rows = b"".join(b"\0" + (COLOUR[y] // 16).astype(">u2").tobytes() for y in range(12))
@@ -148,15 +148,15 @@ def test_what_pillow_warns_of_is_kept_by_file():
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
     with remarks() as texts:
-        assert not inspect(bytes(png)).grey
-    assert texts == ["colours of 16 bits that use 8 of them, of which the decoder keeps the upper 8: save it with 8"]
+        assert not load(bytes(png)).grey
+    assert texts == ["colours of 16 bits use 8 of them, and the decoder keeps the upper 8: save it with 8"]
     with pytest.warns(UserWarning, match="elsewhere as ever"):
         warnings.warn_explicit("elsewhere as ever", UserWarning, "x.py", 1, "PIL.x")
 
 
 def test_black_and_white():
     data = encoded(Image.fromarray(GREY > 99))
-    assert inspect(data).grey and np.array_equal(decode(data, 12, 1)[..., 0], np.where(GREY > 99, 255, 0))
+    assert load(data).grey and np.array_equal(decode(data, 12, 1)[..., 0], np.where(GREY > 99, 255, 0))
 
 
 def test_cmyk():
@@ -164,7 +164,7 @@ def test_cmyk():
     flat[..., 1] = 255  # magenta
     for kind in ("JPEG", "TIFF"):
         data = encoded(Image.fromarray(flat, "CMYK"), kind)
-        assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not inspect(data).grey
+        assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not load(data).grey
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -194,7 +194,7 @@ def test_of_an_animation_the_first_frame(kind):
     ],
 )
 def test_what_cannot_be_used_says_why(data, said):
-    for work in (inspect, lambda data: decode(data, 8, 3)):
+    for work in (load, lambda data: decode(data, 8, 3)):
         with pytest.raises(Unreadable) as caught:
             work(data)
         assert str(caught.value).startswith(said)
@@ -205,7 +205,7 @@ def test_what_cannot_be_used_says_why(data, said):
 def test_gigantic_images_are_refused_before_they_are_decoded(side):
     """A header that promises more pixels than anybody takes pictures of."""
     with pytest.raises(Unreadable, match="more than 89478485"):
-        inspect(promising(side))
+        load(promising(side))
 
 
 def promising(side):

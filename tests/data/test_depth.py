@@ -10,14 +10,14 @@ from PIL import Image
 
 from helpers.stores import params
 from vi_simsiam.config.encoders import BackboneParams
-from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.inference import saved
 from vi_simsiam.training.trainer import image_spec
 
 
-def deep(folder, bits, n=12):
+def deep(folder, bits, depth, n=12):
     """A source of grey 16-bit images of which so many bits are used."""
     folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
@@ -26,7 +26,7 @@ def deep(folder, bits, n=12):
             levels = np.linspace(0, 2**bits - 1, 256).astype(np.uint16).reshape(16, 16)
             Image.fromarray(np.roll(levels, i, 0)).save(file, "PNG")
             archive.writestr(f"{'ab'[i % 2]}/{i}.png", file.getvalue())
-    return find_source("files").read(folder)
+    return find_source("files").read(folder, 16, depth)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def deep(folder, bits, n=12):
     ],
 )
 def test_images_of_16_bits_that_use_fewer(tmp_path, capsys, bits, depth, used, said):
-    images = deep(tmp_path / "raw", bits)
+    images = deep(tmp_path / "raw", bits, depth)
     assert images.brightest == 2**bits - 1
     build(tmp_path / "store", "x", images, params(depth=depth))
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]

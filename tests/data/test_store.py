@@ -20,7 +20,7 @@ from helpers.stores import AUGMENTATION, params, pictures
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import store_writer
-from vi_simsiam.data.sources.base import ArraySplit, Images
+from vi_simsiam.data.image_sets import ArraySplit, Images
 from vi_simsiam.data.store import SPLITS, Store, file_names, forget
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.probing import features
@@ -160,7 +160,7 @@ def test_images_without_labels(tmp_path):
 
 
 def test_resized_once(tmp_path):
-    build(tmp_path, "small", pictures(side=24, channels=1), params(size=8, per_image=2))
+    build(tmp_path, "small", pictures(side=24, channels=1, size=8), params(size=8, per_image=2))
     store = Store.open(tmp_path)
     assert store.images("train").shape == (30, 8, 8, 1) and len(store.mean) == 1
     assert store.view_parameters("test")["crop_height"].max() <= 8  # crops are of the stored image
@@ -201,7 +201,7 @@ def test_the_number_of_threads_makes_no_difference(tmp_path):
 
 def test_a_failed_build_leaves_nothing_that_opens(copy):
     class Broken(ArraySplit):
-        def decode(self, rows, size):
+        def pixels(self, rows):
             raise OSError(28, "No space left on device", "somewhere")
 
     broken = Images(tuple("abcd"), Broken(pictures().train.images, pictures().train.labels), None)

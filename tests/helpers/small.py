@@ -8,7 +8,7 @@ from helpers.project import ROOT
 from vi_simsiam.config.loading import load, merged, resolve
 from vi_simsiam.config.schema import CacheViewsParams, PretrainParams, parse
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
 
@@ -23,7 +23,7 @@ def digits_store(folder: Path, **changes) -> Store:
     raw.mkdir(parents=True, exist_ok=True)
     source = find_source("digits")
     source.download(raw, [], 0)
-    build(folder / "store", "digits", source.read(raw), params)
+    build(folder / "store", "digits", source.read(raw, params.size), params)
     RunRecord("cache_views", params.model_dump(), dataset="digits").write(folder / "store")
     return Store.open(folder / "store")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from vi_simsiam.config import encoders
 from vi_simsiam.core.files import sha256
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.data.sources import own
+from vi_simsiam.data import own_images
 from vi_simsiam.report.figures.registry import FIGURES
 
 step = Path(sys.argv[0]).stem
@@ -30,8 +30,8 @@ folders += [f"results/{earlier}/{run}" for run in runs for earlier in ("pretrain
 made = RunRecord(step, params, map(Path, folders), **identity)
 more = {"runs": sorted(runs)} if runs else {}
 if params.get("path"):
-    classes = params["classes"] and own.find_classes(params["classes"])
-    more["images_state"] = own.state(own.find_images(params["path"]), classes)
+    classes = params["classes"] and own_images.find_classes(params["classes"])
+    more["images_state"] = own_images.state(own_images.find_images(params["path"]), classes)
 if params.get("soft_labels"):
     more["soft_labels"] = sha256(params["soft_labels"])
 if step == "pretrain" and params["backbone"].get("weights"):

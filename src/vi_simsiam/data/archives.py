@@ -6,6 +6,7 @@ member of the same name, and what unpacks to hundreds of times its size.
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -27,17 +28,49 @@ from vi_simsiam.core.text import writable
 _COMPRESSED = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
 SUFFIXES = (".zip", ".tar", *_COMPRESSED)
 
-_MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
+MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
 # Images are compressed already, even uncompressed photographs shrink by less than 10, and drawings by less than 100.
 _MOST_RATIO = 200
 _HARMLESS = 1 << 24  # bytes that may unpack from nothing: small drawings of one colour
 _BLOCK = 1 << 20
 _LONGEST_END = 22 + (1 << 16)  # bytes of the record that ends a zip
+_UTF8 = 0x800  # the mark of a name in UTF-8
+_UNICODE_NAME = 0x7075
 _DOS = 0  # the system that some zips were made on, with \ between folders
+
+
+# Errors of the system that concern one file, which is then left out; all others (a disk that fails, no memory, too many
+# open files) are the machine's, and stop the work.
+_OF_A_FILE = (
+    errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG,
+    errno.EINVAL, errno.EOVERFLOW,
+)  # fmt: skip
 
 
 class Unreadable(Exception):
     """A single file cannot be used, and why; the others can."""
+
+
+class DamagedArchive(Problem):
+    """An archive cannot be used as a whole; other files can."""
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Tell an error of the machine (no memory, a disk that fails) from one that a file's contents cause."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno not in _OF_A_FILE
+    # Decoders say it in their own words: Pillow's "out of memory error", libavif's "Out of memory", libtiff's number.
+    return bool(re.search(r"out of memory|decoder error -9\b|can't start new thread", str(error), re.IGNORECASE))
+
+
+def machine_problem(name: object, error: BaseException) -> Problem:
+    """The error that stops the work where the machine failed while a file was read."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    memory = isinstance(error, MemoryError) or "memory" in reason.lower()
+    way_out = "Give it fewer threads or more memory" if memory else "Repair the disk or the connection to it"
+    return Problem(f"{name} cannot be read: {'not enough memory' if memory else reason}. {way_out}, then run again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +104,19 @@ def suffix(path: Path) -> str | None:
 
 
 def open_archive(path: Path) -> Archive:
-    """Open an archive, of the kind its name says, and list it. Raises: Problem when it is damaged as a whole."""
+    """Open an archive, of the kind its name says, and list it.
+
+    Raises: DamagedArchive when it is damaged as a whole; Problem when the machine cannot read it.
+    """
     try:
         return _Zip(path) if suffix(path) == ".zip" else _Tar(path)
     except (
         zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
         NotImplementedError,
     ) as error:  # fmt: skip
-        raise Problem(f"{path} cannot be read as an archive: {error}. Make it anew, then run again.") from None
+        if is_of_the_machine(error):
+            raise machine_problem(path, error) from None
+        raise DamagedArchive(f"{path} cannot be read as an archive: {error}. Replace it, then run again.") from None
 
 
 class _Zip:
@@ -103,8 +141,8 @@ class _Zip:
 
     def _entries(self) -> Iterator[Member]:
         for info in self._file.infolist():
-            # orig_filename: zipfile cuts names at a zero byte.
-            name = info.orig_filename.replace("\\", "/") if info.create_system == _DOS else info.orig_filename
+            name = _zip_name(info)
+            name = name.replace("\\", "/") if info.create_system == _DOS else name
             if not name.endswith("/"):
                 yield Member(writable(name).removeprefix("./"), info.file_size, info, self._problem(info))
 
@@ -130,12 +168,36 @@ class _Zip:
             zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, RuntimeError,
             NotImplementedError,
         ) as error:  # fmt: skip
+            if is_of_the_machine(error):
+                raise machine_problem(f"{self._file.filename}: {member.name}", error) from None
             raise Unreadable(f"damaged in the archive: {error}") from None
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """A member's name. zipfile reads names that are not marked as UTF-8 by code page 437, and cuts them at a zero byte.
+
+    Packers that write another code page add the name in Unicode (field 0x7075, with the checksum of the bytes that it
+    replaces); those of Unix and macOS often write UTF-8 without the mark.
+    """
+    name = info.orig_filename
+    if info.flag_bits & _UTF8 or name.isascii():
+        return name
+    written = name.encode("cp437")
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_NAME and field[1:5] == struct.pack("<L", zlib.crc32(written)):
+            return field[5:].decode("utf-8", "replace")
+    try:
+        return written.decode("utf-8")
+    except UnicodeDecodeError:
+        return name
 
 
 class _Tar:
     def __init__(self, path: Path):
-        self._file = _plain_tar(path)
+        self._path, self._file = path, _plain_tar(path)
         self.members = _listed(self._entries())
 
     def _entries(self) -> Iterator[Member]:
@@ -171,7 +233,10 @@ class _Tar:
         return self.head(member, member.bytes)
 
     def head(self, member: Member, count: int) -> bytes:
-        return os.pread(self._file.fileno(), min(count, member.bytes), member.where)
+        try:
+            return os.pread(self._file.fileno(), min(count, member.bytes), member.where)
+        except OSError as error:
+            raise machine_problem(f"{self._path}: {member.name}", error) from None
 
 
 def _plain_tar(path: Path) -> BinaryIO:
@@ -185,7 +250,7 @@ def _plain_tar(path: Path) -> BinaryIO:
         while block := file.read(_BLOCK):
             plain.write(block)
             if _is_bomb(packed, plain.tell()):
-                raise Problem(f"{path} unpacks to more than {_MOST_RATIO} times its size: refused.")
+                raise DamagedArchive(f"{path} unpacks to more than {_MOST_RATIO} times its size: refused.")
     plain.flush()
     plain.seek(0)
     return plain
@@ -200,8 +265,8 @@ def _listed(entries: Iterator[Member]) -> list[Member]:
     members, seen = [], set()
     for member in entries:
         problem = member.problem or _name_problem(member.name)
-        if problem is None and member.bytes > _MOST_BYTES:
-            problem = f"{member.bytes} bytes, more than {_MOST_BYTES}"
+        if problem is None and member.bytes > MOST_BYTES:
+            problem = f"{member.bytes} bytes, more than {MOST_BYTES}"
         if problem is None and member.name in seen:
             problem = "a second file of this name"
         seen.add(member.name)

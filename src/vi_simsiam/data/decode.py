@@ -4,13 +4,13 @@ import functools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from vi_simsiam.data.archives import Unreadable
+from vi_simsiam.data.archives import Unreadable, is_of_the_machine
 from vi_simsiam.data.names import HEAD, kind_of
 from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.resizing import resize
@@ -36,30 +36,78 @@ _SIDEWAYS = (
 )  # fmt: skip
 _GREY = ("1", "L", "LA", "La")
 _WHITE = (255, 255, 255, 255)
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF's keys
+# TIFF's keys.
+_SUBFILE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 254, 258, 259, 262, 284, 339
+_LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
+_GIT_LFS = b"version https://git-lfs.github.com/spec/"
+_TEXT = (b"tEXt", b"zTXt", b"iTXt")  # parts of a PNG
 FULL_DEPTH = 16  # bits
 
 
-class Contents(NamedTuple):
-    """What is to be known of an image before a set of them is decoded.
+@dataclass(frozen=True)
+class Decoded:
+    """An image as its file has it.
 
-    grey: whether it has no colours, by its kind of pixels. brightest: the largest number in an image of 16 bits and
-    grey; None: it is another.
+    grey: whether it has no colours, by its kind of pixels. brightest: the largest number in a grey image of 16 bits;
+    None of another image, or where the file says how many bits it uses.
     """
 
-    grey: bool
-    brightest: int | None
+    image: Image.Image
+
+    @property
+    def grey(self) -> bool:
+        return self.image.mode in _GREY or _is_deep(self.image)
+
+    @property
+    def brightest(self) -> int | None:
+        if _is_deep(self.image) and _own_depth(self.image) == FULL_DEPTH:
+            return int(np.asarray(self.image).max())
+        return None
+
+    def upright(self, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
+        """The image upright and over white: L for 1 channel, RGB for 3. Raises: Unreadable with the reason.
+
+        Args:
+            depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
+        """
+        try:
+            image = _turned(_eight_bit(self.image, depth), self.image)
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                if self.image.format == "TIFF" and image.getchannel("A").getextrema()[0] < 255:
+                    remark("its last channel is read as transparency, over white")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+            return _converted(image, "L" if channels == 1 else "RGB")
+        except (OSError, ValueError) as error:
+            if is_of_the_machine(error):
+                raise
+            raise Unreadable(f"its pixels are of a kind that cannot be converted: {error}") from None
 
 
-def inspect(data: bytes) -> Contents:
-    """Read an image through to its end. Raises: Unreadable with the reason."""
-    image = _load(data, 1)
-    if _is_deep(image):
-        known = _own_depth(image) < FULL_DEPTH  # then it needs no other
-        return Contents(True, None if known else int(np.asarray(image).max()))
-    if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
-        remark(f"colours of 16 bits that use {bits} of them, of which the decoder keeps the upper 8: save it with 8")
-    return Contents(image.mode in _GREY, None)
+def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decoded:
+    """Decode an image to its end.
+
+    Args:
+        data: contents of the file.
+        side: a JPEG may be decoded with fewer pixels, but not fewer than `side` a side; None: with all.
+        most: pixels above which it is refused.
+
+    Raises: Unreadable with the reason; MemoryError and errors of the system, which say nothing about the image.
+    """
+
+    def loaded(data: bytes) -> Decoded:
+        image = _opened(data, most)
+        with _errors_of_decoders(data):
+            if side is not None:
+                image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
+            image.load()
+        if image.mode in ("I", "F") and not _is_deep(image):
+            raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
+        if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
+            remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
+        return Decoded(image)
+
+    return _despite_text(loaded, data)
 
 
 def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np.ndarray:
@@ -68,22 +116,17 @@ def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np
     Args:
         data: contents of the file.
         size: pixels of the result's sides.
-        channels: 1 (only for what has no colours) or 3.
-        depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
+        channels: 1 or 3; with 1 colours are converted to grey (luma, ITU-R BT.601).
+        depth: of `Decoded.upright`.
 
-    Returns: (size, size, channels) uint8. Raises: Unreadable with the reason.
+    Returns: (size, size, channels) uint8. Raises: as `load`.
     """
-    return square(_flat(_load(data, 2 * size), _mode(channels), depth), size)
-
-
-def luma(data: bytes, size: int) -> np.ndarray:
-    """The luma (ITU-R BT.601) of the central square, upright, over white: (size, size) uint8. Raises: Unreadable."""
-    return square_luma(_flat(_load(data, 2 * size), "L", FULL_DEPTH), size)
+    return square(load(data, 2 * size).upright(channels, depth), size)
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of `whole`, without decoding it. Raises: Unreadable with the reason."""
-    image = _opened(data, MOST_OF_TILES)
+    """Width and height of `whole`, without decoding it. Raises: as `load`."""
+    image = _despite_text(lambda data: _opened(data, MOST_OF_TILES), data)
     width, height = image.size
     return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
 
@@ -91,9 +134,9 @@ def upright_size(data: bytes) -> tuple[int, int]:
 def whole(data: bytes, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
     """All pixels of an image of at most `MOST_OF_TILES`, upright, over white: L for 1 channel, RGB for 3.
 
-    Raises: Unreadable with the reason.
+    Raises: as `load`.
     """
-    return _flat(_loaded(data, _opened(data, MOST_OF_TILES)), _mode(channels), depth)
+    return load(data, None, MOST_OF_TILES).upright(channels, depth)
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
@@ -102,7 +145,7 @@ def square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def square_luma(image: Image.Image, size: int) -> np.ndarray:
-    """The luma of the central square of an L or RGB image: (size, size) uint8."""
+    """The luma (ITU-R BT.601) of the central square of an L or RGB image: (size, size) uint8."""
     image = _converted(image, "L")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -110,63 +153,90 @@ def square_luma(image: Image.Image, size: int) -> np.ndarray:
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box))
 
 
-def _mode(channels: int) -> str:
-    return "L" if channels == 1 else "RGB"
-
-
-def _flat(original: Image.Image, mode: str, depth: int) -> Image.Image:
-    """An image upright, over white, in L or RGB."""
-    try:
-        image = _turned(_eight_bit(original, depth), original)
-        if image.has_transparency_data:
-            image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image.convert("RGBA"))
-        return _converted(image, mode)
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"its pixels are of a kind that cannot be converted: {error}") from None
+def used_depth(brightest: int) -> int:
+    """Bits, 8 to 16, that images of 16 bits use whose largest number is `brightest`."""
+    return max(8, brightest.bit_length())
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
-def _load(data: bytes, side: int) -> Image.Image:
-    """All pixels of the image, as they are stored. Those of a JPEG may be fewer, but not fewer than `side` a side."""
-    image = _opened(data, MOST_PIXELS)
-    with _told(data):
-        image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
-    return _loaded(data, image)
-
-
 def _opened(data: bytes, most: int) -> Image.Image:
-    """An image, of which only the beginning is read. Raises: Unreadable, also for one of more than `most` pixels."""
+    """An image, of which only the beginning is read. Raises: as `load`."""
     formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
     try:
-        with _told(data):
+        with _errors_of_decoders(data):
             image = Image.open(BytesIO(data), formats=formats)
+            if image.format == "TIFF":
+                _skip_previews(image)
     except Image.DecompressionBombError:
         raise Unreadable(f"more than {most} pixels") from None
     if image.width * image.height > most:
         raise Unreadable(f"{image.width} x {image.height} pixels, more than {most} in all")
+    if image.format == "TIFF" and (problem := _misread(image)):
+        raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
     return image
 
 
-def _loaded(data: bytes, image: Image.Image) -> Image.Image:
-    with _told(data):
-        image.load()
-    if image.mode in ("I", "F") and not _is_deep(image):
-        raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
-    return image
+def _despite_text(work, data: bytes):
+    """`work(data)`; of a PNG that cannot be read, once more without its texts, which Pillow refuses above 1 MB."""
+    try:
+        return work(data)
+    except Unreadable:
+        if kind_of(data[:HEAD]) != "PNG" or len(shorter := _without_text(data)) == len(data):
+            raise
+        return work(shorter)
+
+
+def _without_text(data: bytes) -> bytes:
+    kept, start = [data[:8]], 8
+    while len(data) - start >= 12:
+        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+        if data[start + 4 : start + 8] not in _TEXT:
+            kept.append(data[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def _skip_previews(image: Image.Image) -> None:
+    """Go to the first page of a TIFF that is not marked as a smaller copy of another; where all are, to the largest."""
+    largest = page = 0
+    try:
+        while image.tag_v2.get(_SUBFILE, 0) & 1:
+            if image.width * image.height > largest:
+                largest, page = image.width * image.height, image.tell()
+            image.seek(image.tell() + 1)
+    except EOFError:
+        image.seek(page)
+
+
+def _misread(image: Image.Image) -> str | None:
+    """The kind of a TIFF that Pillow 13 decodes to other pixels without an error; None of all others."""
+    tags = image.tag_v2
+    bits = tags.get(_BITS_PER_SAMPLE, (1,))
+    if 2 in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 16:
+        return "signed numbers, whose black is not 0"
+    if tags.get(_PHOTOMETRIC) in _LAB:
+        return "colours as CIE L*a*b*"
+    if tags.get(_PLANES) == 2 and len(bits) > 1 and max(bits) > 8 and tags.get(_COMPRESSION, 1) == 1:
+        return f"uncompressed planes of {max(bits)} bits"
+    return None
 
 
 @contextmanager
-def _told(data: bytes) -> Iterator[None]:
-    """What Pillow raises over these contents, as Unreadable with a reason for people."""
+def _errors_of_decoders(data: bytes) -> Iterator[None]:
+    """Pillow's errors over these contents as Unreadable with a reason for people; the machine's stay as they are."""
     try:
         yield
     except Image.DecompressionBombError:
         raise
     except Exception as error:  # decoders of this many formats raise anything over a damaged file
+        if is_of_the_machine(error):
+            raise
         kind = kind_of(data[:HEAD])
+        if data.startswith(_GIT_LFS):
+            raise Unreadable("a pointer of Git LFS in the place of the image: run `git lfs pull`") from None
         if kind == "HEIC" and not _reads_heic():
             raise Unreadable("HEIC, which needs the package pillow-heif: `pip install pillow-heif`") from None
         if kind not in _READ:
@@ -176,7 +246,7 @@ def _told(data: bytes) -> Iterator[None]:
 
 @functools.cache
 def _reads_heic() -> bool:
-    """Whether the optional package pillow-heif is there. It is asked for only when there is a HEIC image."""
+    """Whether the optional package pillow-heif is installed. It is imported only when there is a HEIC image."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -192,10 +262,12 @@ def _turned(image: Image.Image, original: Image.Image) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What makes an image upright, as the notes in its file say."""
+    """The turn that makes an image upright, as the notes in its file say."""
     try:
         return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
-    except Exception:  # damaged notes beside sound pixels: as if there were none
+    except Exception as error:  # damaged notes beside sound pixels: as if there were none
+        if is_of_the_machine(error):
+            raise
         return None
 
 
@@ -210,6 +282,8 @@ def _own_depth(image: Image.Image) -> int:
 
 
 def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
+    if _is_deep(image):
+        return False
     bits = data[24] if image.format == "PNG" else 8
     return bits == 16 or (image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) == 16)
 
@@ -231,6 +305,6 @@ def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
 
 
 def _first_line(error: Exception) -> str:
-    """What the decoder says, without addresses in memory: reports of the same images must have the same bytes."""
+    """A decoder's message without addresses in memory: reports of the same images must have the same bytes."""
     said = (str(error) or type(error).__name__).splitlines()[0]
     return re.sub(r" <[^<>]* at 0x[0-9a-f]+>", "", said)

@@ -1,25 +1,48 @@
-"""Which files are taken for images: by their names, and where these say nothing by their first bytes."""
+"""The rules for which files are images: by their paths, by the files beside them, and else by their first bytes."""
 
 import re
+from collections.abc import Callable, Container
 from pathlib import PurePosixPath
 
-ARCHIVE = "images"  # name in the download folder, before its suffix, of the archive of one's own images
+ARCHIVE = "images"  # name in the download folder, before its suffix, of the archive of the user's own images
 HEAD = 256  # first bytes of a file that tell its kind
 RAW = "a camera's raw file, which everybody develops otherwise: save it as JPEG, PNG or TIFF"
+IN_THE_CLOUD = "not on this machine, only in iCloud: download it, then run again"
 
-_READ = (
+# Kinds of files that are ignored and counted.
+HIDDEN = "hidden files and those of operating systems"
+NO_IMAGES = "files that are no images"
+PREVIEWS = "previews of a photo library"
+BACKUPS = "backups beside their images"
+BESIDE_A_COPY = "raw files and drawings beside a readable copy"
+
+_READ_HERE = (
     ".jpg .jpeg .jpe .jfif .jfi .jif .pjpeg .pjp .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm "
     ".jp2 .j2k .jpf .jpx .j2c .jpc .jpm .avif .avifs .heic .heics .heif .heifs .hif"
 )
-_RAW = ".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
-_OTHER = ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dcm .dicom .dds .qoi .pcx .sgi .fits .pfm"
-_IMAGES = (*_READ.split(), *_RAW.split(), *_OTHER.split())
+_OF_CAMERAS = (
+    ".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
+)
+_READ_ELSEWHERE = (
+    ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dcm .dicom .dds .qoi .pcx .sgi .fits .pfm"
+)
+_READ, _RAW = tuple(_READ_HERE.split()), tuple(_OF_CAMERAS.split())
+_IMAGES = (*_READ, *_RAW, *_READ_ELSEWHERE.split())
+_BACKUP = re.compile(r"(.+)(_original|~|\.bak|\.backup|\.orig|\.old)", re.IGNORECASE | re.DOTALL)
+_PLACEHOLDER = re.compile(r"\.(.+)\.icloud", re.IGNORECASE | re.DOTALL)
 # What systems, and the boxes in which people keep their disks (Synology, QNAP), leave in folders beside hidden files.
 _JUNK = (
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "@__thumb",
     "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "$recycle.bin", "system volume information",
     "lost+found",
 )  # fmt: skip
+# Folders of photo libraries (Photos, iPhoto, Aperture, Lightroom, Capture One, Nextcloud) that hold no originals.
+_PREVIEWS = re.compile(
+    r"(.*/)?([^/]+\.photoslibrary/(?!originals/|masters/)[^/]+/"
+    r"|[^/]+\.(photolibrary|aplibrary|migratedphotolibrary)/(?!originals/|masters/)[^/]+/"
+    r"|[^/]+\.lrdata/|captureone/cache/|appdata_[^/]+/preview/).*",
+    re.IGNORECASE | re.DOTALL,
+)
 _KINDS = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
@@ -57,9 +80,51 @@ def is_image(name: str) -> bool:
 
 def is_raw(name: str) -> bool:
     """Whether a path ends as cameras' raw files do. They look like TIFF, and hold a thumbnail that is one."""
-    return name.lower().endswith(tuple(_RAW.split()))
+    return name.lower().endswith(_RAW)
 
 
 def kind_of(head: bytes) -> str | None:
     """The kind of image that a file is by its first `HEAD` bytes; None: no image by them."""
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(head)), None)
+
+
+def refusal(name: str) -> str | None:
+    """Why an image cannot be used, by its name alone; None: nothing speaks against it."""
+    if _waits_in_the_cloud(name):
+        return IN_THE_CLOUD
+    return RAW if is_raw(name) else None
+
+
+def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], library: str = "") -> str | None:
+    """The kind of files without use that a file is of; None: it is an image, though perhaps one that cannot be read.
+
+    Args:
+        name: path with forward slashes, from the folder or archive that is read.
+        beside: paths of the other files in its folder, in small letters (`name` may be among them).
+        head: gives its first `HEAD` bytes; called only where names do not tell.
+        library: name of the folder that is read, which may be a photo library.
+    """
+    if _waits_in_the_cloud(name):
+        return None
+    if is_hidden(name):
+        return HIDDEN
+    if _PREVIEWS.fullmatch(f"{library}/{name}"):
+        return PREVIEWS
+    backup = _BACKUP.fullmatch(name)
+    if backup and backup[1].lower() in beside and is_image(backup[1]):
+        return BACKUPS
+    lower = name.lower()
+    if lower.endswith(_IMAGES):
+        if not lower.endswith(_READ):
+            stem = lower.rpartition(".")[0]
+            if any(stem + ending in beside for ending in _READ):
+                return BESIDE_A_COPY
+        return None
+    return None if kind_of(head()) is not None else NO_IMAGES
+
+
+def _waits_in_the_cloud(name: str) -> bool:
+    """Whether a file holds the place of an image that macOS keeps in iCloud only: `.IMG_1.HEIC.icloud`."""
+    folder, _, last = name.rpartition("/")
+    placeholder = _PLACEHOLDER.fullmatch(last)
+    return bool(placeholder and is_image(placeholder[1])) and not is_hidden(folder)

@@ -6,7 +6,6 @@ where writing through a memory map would kill the process.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,8 +19,8 @@ from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
-from vi_simsiam.data.decode import FULL_DEPTH
-from vi_simsiam.data.sources.base import Images, Split
+from vi_simsiam.data.decode import FULL_DEPTH, used_depth
+from vi_simsiam.data.image_sets import Images, Split
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.transforms.spatial import to_uint8
@@ -41,7 +40,8 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     Args:
         folder: where to; what is there is replaced.
         dataset: name of the data set.
-        images: what to store; split by `params.test_fraction` where there is no test set, or for validation.
+        images: to store, of `params.size` pixels. Split by `params.test_fraction` where there is no test set, or for
+            validation.
         params: size, split, subset, views. The same params and images give the same bytes.
 
     Raises: Problem when the images do not fit the params, too many were left out, or the disk cannot be written.
@@ -59,7 +59,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
         (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
         pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
-            _write_split(folder, split, source, rows, views, params, pixels[split], depth)
+            _write_split(folder, split, source, rows, views, params, pixels[split])
         mean, std = pixels["train"].mean_and_std()
         description = {
             "dataset": dataset,
@@ -99,7 +99,7 @@ def _depth(images: Images, asked: int | str) -> int | None:
     """The depth with which images of 16 bits are decoded; None where there are none. It is said where it matters."""
     if images.brightest is None:
         return None
-    used = max(8, images.brightest.bit_length())
+    used = used_depth(images.brightest)
     if asked == "auto":
         note(f"images of 16 bits are read as of {used}: the largest number in them is {images.brightest}.")
         return used
@@ -146,10 +146,9 @@ class _Pixels:
 
 def _write_split(
     folder: Path, split: SplitName, source: Split, rows: np.ndarray, per_image: int, params: CacheViewsParams,
-    pixels: _Pixels, depth: int | None,
+    pixels: _Pixels,
 ) -> None:  # fmt: skip
     size, channels, n = params.size, source.channels, len(rows)
-    decode = source.decode if depth is None else partial(source.decode, depth=depth)
     views = Views(params.augmentation, size, channels)
     generators = Generators(params.seed, "cached views", split)
     names = [folder / name for name in file_names(split)]
@@ -161,7 +160,7 @@ def _write_split(
         label_file.write(source.labels[rows].astype(np.int64).tobytes())
         sources = files.enter_context(_table_file(names[4], _SOURCES))
         for first in range(0, n, _PIECE):
-            images = decode(rows[first : first + _PIECE], size)
+            images = source.pixels(rows[first : first + _PIECE])
             image_file.write(images.tobytes())
             paths = pa.array(source.paths(rows[first : first + _PIECE]), pa.string())
             sources.add({"index": first + np.arange(len(images)), "path": paths})

@@ -17,6 +17,8 @@ from vi_simsiam.core.command import write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
+from vi_simsiam.data import left_out
+from vi_simsiam.data.left_out import Ignored
 from vi_simsiam.inference.extremes import Extremes
 from vi_simsiam.inference.model import Model, load
 
@@ -143,11 +145,10 @@ def _list(extremes: Extremes) -> None:
     write_out("\n".join(lines))
 
 
-def counts(scored: int, unread: int, ignored: dict[str, int]) -> str:
+def counts(scored: int, unread: int, ignored: Ignored) -> str:
     """The sentence that counts images scored, files not read, and files ignored by kind."""
-    parts = [f"{scored} images scored", f"{unread} could not be read"]
-    parts += [f"{count} files ignored ({kind})" for kind, count in sorted(ignored.items())]
-    return ", ".join(parts) + "."
+    text = f"{scored} images scored, {unread} could not be read"
+    return f"{text}; {left_out.counts(ignored)}." if ignored else f"{text}."
 
 
 def say(line: str) -> None:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.reader import ImageReader, LoadedImage
 from vi_simsiam.inference import reference, saved
-from vi_simsiam.inference.images import Picture, Stream
 from vi_simsiam.inference.reference import TrainingScores
 from vi_simsiam.methods import Method
 from vi_simsiam.probing.features import batches, best_device, extract
@@ -78,18 +78,19 @@ class Model:
             )
         return "path", *self.network.certainty_scores, "percentile"
 
-    def stream(self, inputs: Inputs, threads: int | None = None) -> Stream:
+    def stream(self, inputs: Inputs, threads: int | None = None) -> ImageReader:
         """The images of files, folders and archives, prepared as the training images were."""
         images = self.description["images"]
-        return Stream(inputs, images["size"], images["channels"], threads or processes.cores(), images.get("depth", 16))
+        depth = images.get("depth", 16)
+        return ImageReader(inputs, images["size"], images["channels"], threads or processes.cores(), depth)
 
     def scored(
-        self, pictures: Iterable[Picture], report: OnUnreadable | None = None, batch_size: int = 256
+        self, images: Iterable[LoadedImage], report: OnUnreadable | None = None, batch_size: int = 256
     ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
         """Score a stream batch by batch, in memory that does not grow with it.
 
         Args:
-            pictures: from `stream`.
+            images: from `stream`.
             report: called with path and reason of each image that cannot be read. None: the first raises.
             batch_size: images that are on the device at once.
 
@@ -100,7 +101,7 @@ class Model:
         Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
         """
         names = self.columns[1:-1]
-        for paths, pixels in _readable(pictures, report, batch_size):
+        for paths, pixels in _readable(images, report, batch_size):
             scores = extract(self.network, batches(pixels, batch_size), self.network.certainty)
             table = pd.DataFrame({"path": paths} | {name: scores[name].double().numpy() for name in names})
             table["percentile"] = self.training.percentile(scores[self.training.name].numpy())
@@ -113,8 +114,8 @@ class Model:
 
     def embed(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> np.ndarray:
         """(n, dim) float32 representations, those that probes and k-NN read, in the order of `score`'s rows."""
-        pictures = self.stream(inputs, threads)
-        parts = [_features(self.network, pixels) for _, pixels in _readable(pictures, report, 256)]
+        images = self.stream(inputs, threads)
+        parts = [_features(self.network, pixels) for _, pixels in _readable(images, report, 256)]
         return np.concatenate(parts) if parts else np.empty((0, self.network.backbone.dim), np.float32)
 
 
@@ -124,19 +125,19 @@ def _features(network: Method, pixels: np.ndarray) -> np.ndarray:
 
 
 def _readable(
-    pictures: Iterable[Picture], report: OnUnreadable | None, batch_size: int
+    images: Iterable[LoadedImage], report: OnUnreadable | None, batch_size: int
 ) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Paths and pixels of the pictures that could be read, in batches; the others are reported."""
+    """Paths and pixels of the images that could be read, in batches; the others are reported."""
 
-    def readable() -> Iterator[Picture]:
-        for picture in pictures:
-            if picture.problem is None:
-                yield picture
+    def readable() -> Iterator[LoadedImage]:
+        for image in images:
+            if image.problem is None:
+                yield image
             elif report is None:
-                raise Problem(f"{picture.path}: {picture.problem}. Remove it, or give `report` to go on without it.")
+                raise Problem(f"{image.path}: {image.problem}. Remove it, or give `report` to go on without it.")
             else:
-                report(picture.path, picture.problem)
+                report(image.path, image.problem)
 
-    pictures_read = readable()
-    while batch := list(islice(pictures_read, batch_size)):
-        yield [picture.path for picture in batch], np.stack([picture.pixels for picture in batch])
+    images_read = readable()
+    while batch := list(islice(images_read, batch_size)):
+        yield [image.path for image in batch], np.stack([image.content for image in batch])

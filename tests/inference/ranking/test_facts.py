@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from helpers.photographs import picture
+from vi_simsiam.data.decode import load, square_luma
 from vi_simsiam.inference.ranking import facts
 
 NAMES = [fact.name for fact in facts.FACTS]
@@ -15,7 +16,8 @@ NAMES = [fact.name for fact in facts.FACTS]
 def measured(image, **options):
     file = io.BytesIO()
     image.save(file, **({"format": "png"} | options))
-    values, code = facts.measured(file.getvalue())
+    image = load(file.getvalue(), 2 * facts.SIDE).upright(3)
+    values, code = facts.of_luma(square_luma(image, facts.SIDE))
     return dict(zip(NAMES, values, strict=True)), code
 
 

@@ -25,9 +25,8 @@ from vi_simsiam import __main__
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data import growing
-from vi_simsiam.data.sources import own
-from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data import growing, own_images
+from vi_simsiam.data.published import find_source
 from vi_simsiam.inference.ranking import encoding, heads, neighbours, results
 from vi_simsiam.uncertainty import scores
 
@@ -94,7 +93,7 @@ def test_near_duplicates_are_groups(ranked):
 def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     top, _ = ranked
     text = (top / "out/report.txt").read_text(encoding="utf-8")
-    assert "40 images scored, 1 could not be read, 1 files ignored (no images)." in text
+    assert "40 images scored, 1 could not be read; ignored: 1 files that are no images." in text
     assert re.search(r"damaged\.jpg: not readable", text) and "Near-duplicates: 4 files in 2 groups." in text
     page = (top / "out/gallery.html").read_text(encoding="utf-8")
     for name in ("kappa", "knn_density", "view_agreement"):
@@ -214,16 +213,17 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     assert "not empty, and no earlier ranking" in refused(capsys, folder, "--out", folder, "--encoder", tiny)
     assert "it is a file" in refused(capsys, folder, "--out", folder / "000.png", "--encoder", tiny)
     (tmp_path / "empty").mkdir()
+    (out / "lost+found").mkdir(parents=True)  # a fresh volume is an empty folder
     assert "no photograph could be read" in refused(capsys, tmp_path / "empty", "--out", out, "--encoder", tiny)
     assert "one photograph cannot" in refused(capsys, folder / "000.png", "--out", out, "--encoder", tiny)
     copies = tmp_path / "copies"
     copies.mkdir()
     for i in range(5000):
-        os.link(folder / "000.png", copies / f"{i}.png")
+        shutil.copy(folder / "000.png", copies / f"{i}.png")
     assert "5000 copies of one photograph" in refused(capsys, copies, "--out", out, "--encoder", tiny)
     monkeypatch.setattr(growing, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
     assert "No space left" in refused(capsys, folder, "--out", tmp_path / "full", "--encoder", tiny)
-    assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features")]
+    assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
 
 
 def test_an_encoder_that_sees_nothing(tiny, tmp_path, capsys, monkeypatch):
@@ -342,9 +342,9 @@ def test_an_image_folder_of_hugging_face(tiny, tmp_path):
         (tmp_path / "cats" / split / "metadata.jsonl").write_text('{"file_name": "000.png", "text": "a"}\n')
     assert rank(tmp_path / "cats", "--out", tmp_path / "out", "--encoder", tiny) == 0
     assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 6
-    assert "4 files ignored (no images)" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
-    own.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
-    images = find_source("files").read(tmp_path / "download")
+    assert "ignored: 4 files that are no images" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    own_images.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
+    images = find_source("files").read(tmp_path / "download", 16)
     assert (len(images.train.labels), len(images.test.labels)) == (4, 2)
 
 

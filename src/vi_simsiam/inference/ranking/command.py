@@ -17,6 +17,7 @@ from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
+from vi_simsiam.data.names import is_hidden
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.inference.model import Model
 from vi_simsiam.inference.ranking import heads, results, tiles
@@ -150,7 +151,7 @@ def _own(out: Path) -> Iterator[None]:
     if out.exists() and not out.is_dir():
         raise Problem(f"--out {out}: it is a file; name a folder.")
     try:
-        foreign = out.is_dir() and not mark.is_file() and any(os.scandir(out))
+        foreign = out.is_dir() and not mark.is_file() and not all(map(is_hidden, os.listdir(out)))
     except OSError as error:
         raise Problem(f"--out {out} cannot be read: {error.strerror}.") from None
     if foreign:

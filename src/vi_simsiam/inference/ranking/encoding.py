@@ -31,7 +31,7 @@ AUGMENTATION = AugmentationParams(
 )  # fmt: skip
 _PIECE = 256  # photographs that are written at once
 _AT_ONCE = 32  # whose views are in memory at once
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Encoder:
@@ -79,12 +79,12 @@ class Encoder:
         keys: list[bytes] = []
         total = stream.count()
         unit = " images" if total is not None else " tiles"
-        for picture in tqdm(stream, total=total, unit=unit, disable=not sys.stderr.isatty(), smoothing=0.05):
-            if picture.problem is not None:
-                report(picture.path, picture.problem)
+        for image in tqdm(stream, total=total, unit=unit, disable=not sys.stderr.isatty(), smoothing=0.05):
+            if image.problem is not None:
+                report(image.path, image.problem)
                 continue
-            photograph: Photograph = picture.pixels
-            paths.append(picture.path)
+            photograph: Photograph = image.content
+            paths.append(image.path)
             keys.append(photograph.key)
             if photograph.tile is not None:
                 tiles.append(photograph.tile)

@@ -6,8 +6,6 @@ import numpy as np
 from scipy.fft import dctn
 from scipy.ndimage import laplace
 
-from vi_simsiam.data import decode
-
 SIDE = 256  # pixels of the central square that facts are taken of: sharpness depends on it
 _DARK, _BRIGHT = 5, 250  # of 255: levels up to which, and from which on, nothing is to be seen
 _HASHED = 32  # pixels of the square whose hash is taken
@@ -45,13 +43,12 @@ FACTS = (
 )  # fmt: skip
 
 
-def measured(data: bytes) -> tuple[np.ndarray, np.uint64]:
-    """Facts, (4,) float32 in the order of FACTS, and perceptual hash of an image file. Raises: Unreadable."""
-    return of_luma(decode.luma(data, SIDE))
-
-
 def of_luma(pixels: np.ndarray) -> tuple[np.ndarray, np.uint64]:
-    """The same, of the luma of a central square, (SIDE, SIDE) uint8."""
+    """Facts, (4,) float32 in the order of FACTS, and perceptual hash, of the luma of an image's central square.
+
+    Args:
+        pixels: (SIDE, SIDE) uint8.
+    """
     luma = pixels.astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
     return np.array([laplace(luma).var(), luma.mean() / 255, *shares], np.float32), perceptual_hash(luma)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vi_simsiam.inference.images import Stream
+from vi_simsiam.data import decode
+from vi_simsiam.data.reader import ImageReader
 from vi_simsiam.inference.ranking import facts
 
 
@@ -25,7 +26,7 @@ class Photograph(NamedTuple):
     """One file's contents, or one tile's.
 
     key: SHA-256 of its bytes; of a tile, of the file's SHA-256 and the tile's place. pixels: uint8 (size, size,
-    channels); facts, hash: of `facts.measured`; all three None for contents that are there already. tile: its place;
+    channels); facts, hash: of `facts.of_luma`; all three None for contents that are there already. tile: its place;
     None for a file.
     """
 
@@ -37,8 +38,8 @@ class Photograph(NamedTuple):
 
 
 @dataclass
-class Photographs(Stream):
-    """A stream of `Photograph`s. there: keys of the contents that need not be decoded."""
+class Photographs(ImageReader):
+    """A reader of `Photograph`s. there: keys of the contents that need not be decoded."""
 
     there: Container[bytes] = field(default_factory=set)
 
@@ -46,4 +47,5 @@ class Photographs(Stream):
         key = hashlib.sha256(data).digest()
         if key in self.there:
             return Photograph(key)
-        return Photograph(key, super().prepared(data), *facts.measured(data))
+        image = decode.load(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
+        return Photograph(key, decode.square(image, self.size), *facts.of_luma(decode.square_luma(image, facts.SIDE)))

@@ -4,15 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pandas as pd
 from PIL import Image
 
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
+from vi_simsiam.data.reader import ImageFile, Work
 from vi_simsiam.data.remarks import remark, remarks
-from vi_simsiam.inference.images import fail
 from vi_simsiam.inference.ranking import facts
 from vi_simsiam.inference.ranking.photographs import Photograph, Photographs, Tile
 
@@ -40,7 +39,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 @dataclass
 class Tiles(Photographs):
-    """A stream of `Photograph`s that are tiles. side: of a tile, in pixels.
+    """A reader of `Photograph`s that are tiles. side: of a tile, in pixels.
 
     Images are decoded one at a time, and their tiles cut when they are wanted.
     """
@@ -50,22 +49,22 @@ class Tiles(Photographs):
     def count(self) -> None:
         """How many tiles there are shows only when all images have been read."""
 
-    def _files(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        for path, read in super()._files():
+    def _works(self) -> Iterator[Work]:
+        for file in self.files():
             try:
-                for work in self._tiles(read):
-                    yield path, work
+                for work in self._tiles(file):
+                    yield file.path, work
             except Unreadable as error:
-                yield path, partial(fail, str(error))
+                yield file.path, partial(_refuse, str(error))
 
-    def _tiles(self, read: Callable[[], bytes]) -> Iterator[Callable[[], Photograph]]:
+    def _tiles(self, file: ImageFile) -> Iterator[Callable[[], Photograph]]:
         with remarks() as said:
-            data = read()
+            data = file.read()
             tiles = grid(*decode.upright_size(data), self.side)
             if len(tiles) > MOST:
                 raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: give --tiles more")
-            file = hashlib.sha256(data).digest()
-            keys = [hashlib.sha256(file + repr(tuple(tile)).encode()).digest() for tile in tiles]
+            digest = hashlib.sha256(data).digest()
+            keys = [hashlib.sha256(digest + repr(tuple(tile)).encode()).digest() for tile in tiles]
             if new := any(key not in self.there for key in keys):
                 image = decode.whole(data, self.channels, self.depth)
         for tile, key in zip(tiles, keys, strict=True):
@@ -81,9 +80,9 @@ class Tiles(Photographs):
         pixels = decode.square(square, self.size)
         return Photograph(key, pixels, *facts.of_luma(decode.square_luma(square, facts.SIDE)), tile)
 
-    def prepared(self, data: Any) -> Any:
-        """A tile is cut already."""
-        return data
+
+def _refuse(problem: str) -> Photograph:
+    raise Unreadable(problem)
 
 
 def summary(tiles: pd.DataFrame, score: str, names: Sequence[str]) -> pd.DataFrame:

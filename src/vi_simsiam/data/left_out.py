@@ -1,4 +1,4 @@
-"""What a source had that is not among its images: in report.csv, and in a line on the terminal."""
+"""The files that a data set leaves out, and why: in report.csv, and in a line on the terminal."""
 
 import csv
 from dataclasses import dataclass, field
@@ -7,18 +7,16 @@ from pathlib import Path
 from vi_simsiam.core.command import note
 from vi_simsiam.core.files import replacing
 
-HIDDEN = "hidden files and those of operating systems"
-NO_IMAGES = "files that are no images"
 Ignored = dict[str, tuple[int, str]]  # for each kind of file, how many there are and the path of the first
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a source had that is not among its images, and what is to be said of these.
+    """The files of a source that are not among its images, and remarks on those that are.
 
     left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
-    (or not asked for), how many there are and the path of the first. remarks: path of an image that is used, and what
-    its decoder warned of. notes: sentences about the whole.
+    (or not wanted), how many there are and the path of the first. remarks: path of an image that is used, and a warning
+    of its decoder. notes: sentences about the whole.
     """
 
     left_out: tuple[tuple[str, str], ...] = ()
@@ -33,16 +31,22 @@ def count(ignored: Ignored, kind: str, name: str) -> None:
     ignored[kind] = number + 1, first
 
 
+def counts(ignored: Ignored) -> str:
+    """The number of files of each kind, as the end of a sentence."""
+    return "ignored: " + ", ".join(f"{number} {kind}" for kind, (number, _) in sorted(ignored.items()))
+
+
 def write_report(path: Path, report: Report) -> None:
-    """Write report.csv: columns path and problem; a row per image left out, one per kind of file ignored, one per
-    remark on an image that is used. What is in it is said in a line."""
+    """Write report.csv, with columns path and problem, and note on the terminal what is in it.
+
+    It has a row for each image left out, each kind of file ignored, and each remark on an image that is used.
+    """
     rows = [*report.left_out]
     rows += [(first, f"ignored: {kind} ({number} in all)") for kind, (number, first) in report.ignored.items()]
     rows += [(name, f"used, but: {text}") for name, text in report.remarks]
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "problem"), *rows])
-    parts = [f"ignored: {', '.join(f'{number} {kind}' for kind, (number, _) in sorted(report.ignored.items()))}"]
-    parts = parts if report.ignored else []
+    parts = [counts(report.ignored)] if report.ignored else []
     if report.left_out:
         parts.insert(0, f"{len(report.left_out)} images left out (the first: {': '.join(report.left_out[0])})")
     if report.remarks:

@@ -1,9 +1,8 @@
-"""Bringing one's own images into the download folder: an archive is copied, a folder packed into one.
+"""The user's own images: brought into the download folder (an archive is copied, a folder packed into one), and read.
 
 A text file with the names of folders can choose some classes of a larger data set, as ImageNet-100 is published.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -15,13 +14,17 @@ from pathlib import Path, PurePosixPath
 from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below, read_json, replacing, write_json
-from vi_simsiam.core.text import one_spelling, writable
-from vi_simsiam.data.archives import SUFFIXES, suffix
-from vi_simsiam.data.names import ARCHIVE, HEAD, RAW, is_hidden, is_image, is_raw, kind_of
-from vi_simsiam.data.sources.report import HIDDEN, NO_IMAGES, Ignored, Report, count
+from vi_simsiam.core.text import one_spelling
+from vi_simsiam.data.archives import SUFFIXES, open_archive, suffix
+from vi_simsiam.data.decode import FULL_DEPTH
+from vi_simsiam.data.image_files import read_archive
+from vi_simsiam.data.image_sets import Depth, Images
+from vi_simsiam.data.left_out import Ignored, Report, count
+from vi_simsiam.data.names import ARCHIVE, is_hidden
+from vi_simsiam.data.reader import ImageFile, cannot_be_read, list_folder
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
-_NOT_PACKED = "not_packed.json"  # there, the report of what is in the folder of images and not in the archive
+_PACKED = "packed.json"  # there, if the archive was packed here: the report on the other files of the folder
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file packed, so that the same images give the same bytes
 _MOST_NOTES = 5  # of folders that were reached before
 
@@ -87,26 +90,26 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
     """
     outside_of(path, folder)
     kind = ".zip" if path.is_dir() else suffix(path)
-    not_packed = Report()
+    packed: Report | None = None
     try:
         for other in SUFFIXES:  # of another run with another path
             if other != kind:
                 (folder / f"{ARCHIVE}{other}").unlink(missing_ok=True)
         with replacing(folder / f"{ARCHIVE}{kind}") as temporary:
             if path.is_dir():
-                not_packed = _pack(path, temporary, classes)
+                packed = _pack(path, temporary, classes)
             else:
                 shutil.copyfile(path, temporary)
-        for name in (CLASSES, _NOT_PACKED):
+        for name in (CLASSES, _PACKED):
             (folder / name).unlink(missing_ok=True)
         if classes is not None:
             with replacing(folder / CLASSES) as temporary:
                 temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-        if not_packed != Report():
-            write_json(folder / _NOT_PACKED, {"left_out": not_packed.left_out, "ignored": not_packed.ignored})
+        if packed is not None:
+            write_json(folder / _PACKED, {"left_out": packed.left_out, "ignored": packed.ignored})
     except OSError as error:
         raise Problem(f"{error.filename or path}: {error.strerror or error}. Make it readable and run again.") from None
-    return [f"{ARCHIVE}{kind}"] + [CLASSES] * (classes is not None) + [_NOT_PACKED] * (not_packed != Report())
+    return [f"{ARCHIVE}{kind}"] + [CLASSES] * (classes is not None) + [_PACKED] * (packed is not None)
 
 
 def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
@@ -114,35 +117,20 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
     left_out: list[tuple[str, str]] = []
     ignored: Ignored = {}
     repeated: list[str] = []
-    chosen, seen = frozenset(classes or ()), set()
-
-    def unlisted(error: OSError) -> None:
-        name = os.path.relpath(error.filename, path)
-        if is_hidden(name) and name != ".":
-            count(ignored, HIDDEN, writable(name))
-        else:
-            left_out.append((writable(name), f"a folder that cannot be listed: {error.strerror}"))
+    chosen = frozenset(classes or ())
+    seen: set[str] = set()
 
     def again(name: str, first: str) -> None:
-        if not is_hidden(name):
-            count(ignored, "links to folders that are used already", writable(name))
-            repeated.append(f"{writable(name)}/ is {writable(first) or '.'}/, which is used already: it is skipped.")
+        repeated.append(f"{name}/ is {first or '.'}/, which is used already: it is skipped.")
 
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:  # images are compressed already
-        for name, file in sorted(files_below(path, unlisted, is_hidden, again)):
-            class_name = _class_of(name, chosen)
-            if is_hidden(name):
-                count(ignored, HIDDEN, writable(name))
-            elif classes is not None and class_name is None:
-                count(ignored, "images that are not asked for" if is_image(name) else NO_IMAGES, writable(name))
-            elif is_raw(name):
-                left_out.append((writable(name), RAW))
-            elif problem := _pack_image(name, file, packed):
-                if is_image(name):
-                    left_out.append((writable(name), problem))
-                else:
-                    count(ignored, NO_IMAGES, writable(name))
-            else:
+        for file in sorted(list_folder(path, ignored, again), key=lambda file: file.name):
+            class_name = _class_of(file.name, chosen)
+            if chosen and class_name is None and not (file.source and file.source.is_dir()):
+                count(ignored, "images that are not wanted", file.name)
+            elif problem := file.problem or _pack_image(file, packed):
+                left_out.append((file.name, problem))
+            elif class_name is not None:
                 seen.add(class_name)
         others = len(left_out) + sum(number for number, _ in ignored.values())
         print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
@@ -154,35 +142,26 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
     return Report(tuple(sorted(left_out)), ignored)
 
 
-def _pack_image(name: str, file: Path, packed: zipfile.ZipFile) -> str | None:
-    """Pack a file if it is an image by its name or its first bytes. Returns: why it is not packed; None: it is."""
+def _pack_image(file: ImageFile, packed: zipfile.ZipFile) -> str | None:
+    """Pack a file. Returns: why it cannot be; None: it is packed."""
+    path = file.source or Path(file.path)
     try:
-        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
-            return "no plain file"
-        with open(file, "rb") as source:
-            head = source.read(HEAD)
-            if not is_image(name) and kind_of(head) is None:
-                return "no image"
-            info = zipfile.ZipInfo(writable(name), _DATE)
-            info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
-            info.external_attr = (stat.S_IFREG | 0o644) << 16
-            with packed.open(info, "w", force_zip64=True) as sink:
-                sink.write(head)
-                shutil.copyfileobj(source, sink)
-    except (FileNotFoundError, PermissionError) as error:
-        return f"it cannot be read: {'a link that leads nowhere' if file.is_symlink() else error.strerror}"
+        source = open(path, "rb")  # noqa: SIM115 - closed below; opening has its own message
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            return "it cannot be read: a link that leads to itself"
-        raise  # a disk or network that fails may be well the next time
+        return cannot_be_read(path, error)
+    info = zipfile.ZipInfo(file.name, _DATE)
+    info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    with source, packed.open(info, "w", force_zip64=True) as sink:
+        shutil.copyfileobj(source, sink)
     return None
 
 
-def read_not_packed(folder: Path) -> Report:
-    """What `bring` has noted of the folder that it packed."""
-    if not (folder / _NOT_PACKED).exists():
-        return Report()
-    written = read_json(folder / _NOT_PACKED)
+def _read_packed(folder: Path) -> Report | None:
+    """The report of `bring` on the folder that it packed; None: it copied an archive."""
+    if not (folder / _PACKED).exists():
+        return None
+    written = read_json(folder / _PACKED)
     left_out = tuple((name, problem) for name, problem in written["left_out"])
     return Report(left_out, {kind: (number, first) for kind, (number, first) in written["ignored"].items()})
 
@@ -200,7 +179,7 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
         raise Problem(f"{path} is empty: a list of classes has the name of a folder in each line.")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise Problem(f"{path}: {twice} stands in the list of classes twice.")
+        raise Problem(f"{path}: {twice} is in the list of classes twice.")
     return tuple(names)
 
 
@@ -224,3 +203,26 @@ def require_all(classes: Iterable[str], present: Collection[str], where: object)
             f"{where} has no images of {', '.join(missing[:5])}{more}, which download.classes asks for: "
             "correct the list, or the folder."
         )
+
+
+class OwnImages:
+    """Images in a .zip or .tar that `bring` has put into the download folder: a `Source`."""
+
+    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
+        raise Problem("the source `files` is the user's own images: set download.path to their folder or archive.")
+
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+        archive = open_archive(_archive_in(folder))
+        chosen, packed = read_classes(folder / CLASSES), _read_packed(folder)
+        if chosen is None:
+            return read_archive(archive, folder, size, depth, threads, packed=packed)
+        images = read_archive(archive, folder, size, depth, threads, only(chosen), packed)
+        require_all(chosen, images.classes, f"the archive in {folder}")
+        return images
+
+
+def _archive_in(folder: Path) -> Path:
+    for name in (f"{ARCHIVE}{ending}" for ending in SUFFIXES):
+        if (folder / name).is_file():
+            return folder / name
+    raise Problem(f"{folder} holds no archive of images. Delete the folder and run again (`snakemake --cores all`).")

@@ -17,8 +17,9 @@ from PIL import Image, PngImagePlugin
 
 from helpers.archives import tarred, zipped
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.sources.registry import find_source
-from vi_simsiam.inference.images import Stream
+from vi_simsiam.data.names import NO_IMAGES
+from vi_simsiam.data.published import find_source
+from vi_simsiam.data.reader import ImageReader
 
 DRAW = np.random.default_rng(0)
 PHOTO = Image.fromarray(DRAW.integers(0, 256, (40, 30, 3), dtype=np.uint8))
@@ -97,7 +98,7 @@ IMAGES: dict[str, tuple[bytes, str | None]] = {
     "no pixels.png": (header(0, 0), "not readable as an image"),
     "more pixels than there are.png": (header(9500, 9500), "9500 x 9500 pixels, more than"),
     "far more pixels.png": (header(50_000, 50_000), "more than 89478485 pixels"),
-    "a note that unpacks to much.png": (text_bomb(), "not readable as an image"),
+    "a note that unpacks to much.png": (text_bomb(), None),
 }
 USED = sorted(name for name, (_, problem) in IMAGES.items() if problem is None)
 
@@ -114,9 +115,9 @@ def test_odd_images_in_a_folder_and_in_an_archive(tmp_path):
     """Scoring reads the folder, training the archive: both use the same images and give the same reasons."""
     assert len(IMAGES) >= 30
     folder = folder_of_all(tmp_path / "odd images")
-    pictures = list(Stream([folder], 8, 3))
-    seen = {Path(picture.path).name: picture.pixels for picture in pictures if picture.problem is None}
-    named = {Path(picture.path).name: picture.problem for picture in pictures if picture.problem is not None}
+    images = list(ImageReader([folder], 8, 3))
+    seen = {Path(image.path).name: image.content for image in images if image.problem is None}
+    named = {Path(image.path).name: image.problem for image in images if image.problem is not None}
     assert sorted(seen) == USED and all(pixels.shape == (8, 8, 3) for pixels in seen.values())
     assert named.keys() == IMAGES.keys() - seen.keys()
     for name, problem in named.items():
@@ -125,10 +126,10 @@ def test_odd_images_in_a_folder_and_in_an_archive(tmp_path):
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for name, (data, _) in IMAGES.items():
             archive.writestr(f"all/{name}", data)
-    images = find_source("files").read(tmp_path, threads=2)
+    images = find_source("files").read(tmp_path, 8, threads=2)
     rows = np.arange(len(USED))
     assert [Path(path).name for path in images.train.paths(rows)] == USED
-    np.testing.assert_array_equal(images.train.decode(rows, 8), [seen[name] for name in USED])
+    np.testing.assert_array_equal(images.train.pixels(rows), [seen[name] for name in USED])
     assert {Path(path).name: problem for path, problem in images.report.left_out} == named
     assert {path.name for path in tmp_path.iterdir()} == {"odd images", "images.zip"}, "a name was obeyed"
 
@@ -236,17 +237,17 @@ def test_odd_archives(name, tmp_path):
     path = tmp_path / f"images{suffix}"
     make(path)
     before = _files(tmp_path)
-    pictures = [(picture.path.removeprefix(f"{path}/"), picture.problem) for picture in Stream([path], 8, 3)]
+    pictures = [(image.path.removeprefix(f"{path}/"), image.problem) for image in ImageReader([path], 8, 3)]
     seen = [name for name, problem in pictures if problem is None]
     named = {name: problem for name, problem in pictures if problem is not None}
     if used is None:
         assert seen == [] and refused in named[str(path)]
         with pytest.raises(Problem, match=refused):
-            find_source("files").read(tmp_path)
+            find_source("files").read(tmp_path, 8)
     else:
         assert seen == used and named.keys() == refused.keys()
         assert all(named[member].startswith(reason) for member, reason in refused.items()), named
-        images = find_source("files").read(tmp_path)
+        images = find_source("files").read(tmp_path, 8)
         assert images.train.paths(np.arange(len(used))) == used and dict(images.report.left_out) == named
     assert _files(tmp_path) == before
 
@@ -268,7 +269,7 @@ def test_many_names_in_the_directory_of_a_zip(tmp_path):
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + len(directory), 1)
     tail = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
     path.write_bytes(data[:start] + directory + end64 + locator + tail)
-    stream = Stream([path], 8, 3)
-    assert [picture.path for picture in stream] == [f"{path}/good.png"]
-    assert dict(stream.ignored) == {"no images": n}
+    stream = ImageReader([path], 8, 3)
+    assert [image.path for image in stream] == [f"{path}/good.png"]
+    assert stream.ignored == {NO_IMAGES: (n, "0000000.txt")}
     path.unlink()  # 11 MB

@@ -12,8 +12,8 @@ from PIL import Image
 
 from helpers.stores import params
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.sources import folders, own
-from vi_simsiam.data.sources.registry import find_source
+from vi_simsiam.data import image_files, own_images
+from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import SPLITS, Store
 from vi_simsiam.data.store_writer import build
 
@@ -30,13 +30,13 @@ def read(tmp_path, files, threads=2):
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data if isinstance(data, bytes) else picture(data))
-    return find_source("files").read(tmp_path, threads)
+    return find_source("files").read(tmp_path, 10, threads=threads)
 
 
 def content(split):
     """(path, label, red of the first pixel) of every image."""
     rows = np.arange(len(split.labels))
-    return list(zip(split.paths(rows), split.labels.tolist(), split.decode(rows, 10)[:, 0, 0, 0].tolist(), strict=True))
+    return list(zip(split.paths(rows), split.labels.tolist(), split.pixels(rows)[:, 0, 0, 0].tolist(), strict=True))
 
 
 def test_split_folders_with_classes(tmp_path):
@@ -117,13 +117,21 @@ def test_what_is_left_out_and_what_is_ignored(tmp_path):
     }
 
 
+def test_masks_are_no_class(tmp_path):
+    files = {f"set/{name}/{i}.png": i for name in ("images", "masks") for i in range(3)}
+    images = read(tmp_path, files)
+    assert images.classes == () and images.report.ignored == {"masks beside their images": (3, "set/masks/0.png")}
+    assert [path for path, _, _ in content(images.train)] == [f"set/images/{i}.png" for i in range(3)]
+    assert "are no classes" in images.report.notes[0]
+
+
 def test_grey_only_if_all_are(tmp_path):
     grey = {f"{name}/{i}.png": picture(i, "L") for name in "ab" for i in range(3)}
     images = read(tmp_path, grey)
-    assert images.train.channels == 1 and images.train.decode(np.arange(2), 10).shape == (2, 10, 10, 1)
+    assert images.train.channels == 1 and images.train.pixels(np.arange(2)).shape == (2, 10, 10, 1)
     images = read(tmp_path, grey | {"b/9.png": 9})
     assert images.train.channels == 3
-    assert images.train.decode(np.array([6, 2]), 10)[:, 0, 0].tolist() == [[9, 0, 246], [2, 2, 2]]
+    assert images.train.pixels(np.array([6, 2]))[:, 0, 0].tolist() == [[9, 0, 246], [2, 2, 2]]
 
 
 def test_the_number_of_threads_makes_no_difference(tmp_path, monkeypatch):
@@ -133,12 +141,13 @@ def test_the_number_of_threads_makes_no_difference(tmp_path, monkeypatch):
         file = io.BytesIO()
         Image.fromarray(draw.randint(0, 256, (20 + i % 7, 30, 3)).astype(np.uint8)).save(file, "JPEG")
         files[f"{'ab'[i % 2]}/{i}.jpg"] = file.getvalue()
+    used, load_images = [], image_files.load_images
+    monkeypatch.setattr(image_files, "load_images", lambda works, n: used.append(n) or load_images(works, n))
     one = read(tmp_path, files, 5).train
-    assert one.pool.threads == 1, "files are small"
-    monkeypatch.setattr(folders, "_WORTH_THREADS", 300)
+    monkeypatch.setattr(image_files, "_WORTH_THREADS", 300)
     many = read(tmp_path, files, 5).train
-    assert many.pool.threads == 5
-    assert np.array_equal(one.decode(np.arange(150), 16), many.decode(np.arange(150), 16))
+    assert used == [0, 5]  # small files are decoded without threads
+    assert np.array_equal(one.pixels(np.arange(150)), many.pixels(np.arange(150)))
     assert one.paths(np.arange(150)) == many.paths(np.arange(150)) == sorted(files)
 
 
@@ -190,7 +199,7 @@ def test_a_folder_into_the_store(script, tree, tmp_path):
     about = json.loads((out / "store.json").read_text())
     assert about["left_out"] == 1 and about["ignored"] == {"files that are no images": 1}
     record = json.loads((tmp_path / "raw/run.json").read_text())
-    assert record["images_state"] == own.state(tree)
+    assert record["images_state"] == own_images.state(tree)
     assert json.loads((tmp_path / "raw/manifest.json").read_text())["files"][0]["path"] == "images.zip"
 
 
@@ -202,7 +211,7 @@ def test_too_many_bad_images_stop_the_step(script, tree, tmp_path):
 
 
 def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
-    own.bring(tree, tmp_path / "packed")
+    own_images.bring(tree, tmp_path / "packed")
     os.chmod(tmp_path / "packed/images.zip", 0o444)
     out, said = steps(script, tmp_path / "packed/images.zip", tmp_path)
     assert said == "" and Store.open(out).images("train").shape == (20, 10, 10, 3)
@@ -213,7 +222,7 @@ def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
 def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
     packed = []
     for i in range(2):
-        assert own.bring(tree, tmp_path / str(i)) == ["images.zip", "not_packed.json"]
+        assert own_images.bring(tree, tmp_path / str(i)) == ["images.zip", "packed.json"]
         packed.append((tmp_path / str(i) / "images.zip").read_bytes())
         for file in tree.rglob("*.png"):
             os.utime(file, (1e9, 1e9))
@@ -221,8 +230,8 @@ def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
 
 
 def test_state_follows_the_images(tree):
-    seen = {own.state(tree)}
-    assert own.state(tree) in seen
+    seen = {own_images.state(tree)}
+    assert own_images.state(tree) in seen
     changes = [
         lambda: (tree / "train/dog/new.png").write_bytes(b"1"),
         lambda: (tree / "train/dog/new.png").write_bytes(b"22"),
@@ -232,7 +241,7 @@ def test_state_follows_the_images(tree):
     ]
     for i, change in enumerate(changes):
         change()
-        seen.add(own.state(tree))
+        seen.add(own_images.state(tree))
         assert len(seen) == min(i + 2, 5)  # the last takes back what the first did
 
 
@@ -240,7 +249,7 @@ def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
     (tree / "train/linked").symlink_to(tree / "train/dog")  # the class dog again: one of the two
     (tree / "train/dog/round").symlink_to(tree)
     (tree / "train/dog/link.png").symlink_to(tree / "test/dog/0.png")
-    own.bring(tree, tmp_path / "packed")
+    own_images.bring(tree, tmp_path / "packed")
     names = zipfile.ZipFile(tmp_path / "packed/images.zip").namelist()
     assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
 
@@ -269,14 +278,14 @@ def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
     assert store.images("train")[:, 0, 0, 0].tolist() == list(range(100, 110))
     assert len(zipfile.ZipFile(tmp_path / "raw/images.zip").namelist()) == 14
     files = json.loads((tmp_path / "raw/manifest.json").read_text())["files"]
-    assert [file["path"] for file in files] == ["images.zip", "classes.txt", "not_packed.json"]
-    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own.state(tree)
+    assert [file["path"] for file in files] == ["images.zip", "classes.txt", "packed.json"]
+    assert json.loads((tmp_path / "raw/run.json").read_text())["images_state"] != own_images.state(tree)
 
-    own.bring(tree, tmp_path / "packed")  # an archive of all
+    own_images.bring(tree, tmp_path / "packed")  # an archive of all
     out, said = steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "one.txt"))
     assert said == "" and np.array_equal(Store.open(out).images("test"), store.images("test"))
     about = json.loads((out / "store.json").read_text())
-    assert about["ignored"] == {"images that are not asked for": 14} and about["left_out"] == 0
+    assert about["ignored"] == {"images that are not wanted": 14} and about["left_out"] == 0
 
     out, said = steps(script, tmp_path / "packed/images.zip", tmp_path)  # without the list, all of them again
     assert said == "" and Store.open(out).classes == ("cat's", "dog")
@@ -286,7 +295,7 @@ def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
     ("text", "words"),
     [
         ("dog\nfox\n", "has no images of fox, which download.classes asks for"),
-        ("dog\ndog\n", "dog stands in the list of classes twice"),
+        ("dog\ndog\n", "dog is in the list of classes twice"),
         ("\n", "is empty"),
         (None, "there is no such file"),
     ],
@@ -296,5 +305,5 @@ def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
         (tmp_path / "list.txt").write_text(text)
     assert words in steps(script, tree, tmp_path, str(tmp_path / "list.txt"))[1]
     if text == "dog\nfox\n":
-        own.bring(tree, tmp_path / "packed")
+        own_images.bring(tree, tmp_path / "packed")
         assert words in steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "list.txt"))[1]

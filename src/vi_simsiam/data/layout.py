@@ -1,5 +1,6 @@
 """What the folders of images mean: which are of training and of testing, and which are classes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,40 @@ _ROLES = {
 }  # fmt: skip
 
 
+# Folders of detection and segmentation sets (YOLO, Pascal VOC, ADE20K, Cityscapes): of the images, and of their masks.
+_PHOTOS = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"})
+_MASKS = frozenset({
+    "masks", "mask", "labels", "label", "annotations", "annotation", "segmentation", "segmentations",
+    "segmentationclass", "segmentationobject", "segmentationclassaug", "gt", "gtfine", "gtcoarse", "groundtruth",
+    "ground_truth",
+})  # fmt: skip
+
+
+def without_masks(paths: Sequence[str]) -> dict[str, str | None]:
+    """The paths that count for splits and classes: without folders that hold images beside their masks or labels.
+
+    A folder in which there are only `images/`, or `images/` and `masks/` (or others of their names), has no classes.
+
+    Returns: for each path the path without `images/`; None for a mask.
+    """
+    inside: dict[tuple[str, ...], set[str]] = {}
+    for path in paths:
+        folders = PurePosixPath(path).parts[:-1]
+        for i, name in enumerate(folders):
+            inside.setdefault(folders[:i], set()).add(name.casefold())
+    pairs = {top for top, names in inside.items() if names & _PHOTOS and names <= _PHOTOS | _MASKS}
+    placed: dict[str, str | None] = {}
+    for path in paths:
+        parts = PurePosixPath(path).parts
+        of_pairs = [i for i in range(len(parts) - 1) if parts[:i] in pairs]
+        is_mask = any(parts[i].casefold() in _MASKS for i in of_pairs)
+        placed[path] = None if is_mask else "/".join(part for i, part in enumerate(parts) if i not in of_pairs)
+    return placed
+
+
 def _role(name: str) -> str | None:
-    """The split that a folder's name stands for, in any case of its letters; None: for none."""
-    return _ROLES.get(name.casefold())
+    """The split that a folder's name means, in any case of its letters, also with a year (COCO); None: none."""
+    return _ROLES.get(re.sub(r"20\d\d$", "", name.casefold()))
 
 
 @dataclass(frozen=True)

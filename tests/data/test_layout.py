@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.sources.layout import Layout
+from vi_simsiam.data.layout import Layout, without_masks
 
 
 def understood(names):
@@ -55,6 +55,44 @@ def test_a_class_that_is_named_as_a_split(name):
 def test_other_folders_beside_a_split_are_outside_of_it():
     layout = Layout.of(["train/a/1.png", "extra/a/1.png"], Path("raw"))
     assert layout.splits == ("train",) and layout.split("extra/a/1.png") is None and layout.split("1.png") is None
+
+
+KNOWN = {
+    "YOLO": (["train/images/1.jpg", "train/images/2.jpg", "valid/images/3.jpg"], [], ["train", "val"]),
+    "YOLO, the other way": (["images/train/1.jpg", "images/val/2.jpg"], [], ["train", "val"]),
+    "COCO": (["coco/train2017/1.jpg", "coco/train2017/2.jpg", "coco/val2017/3.jpg"], [], ["train", "val"]),
+    "segmentation": (["images/1.jpg", "images/2.jpg"], ["masks/1.png", "masks/2.png"], [""]),
+    "segmentation in splits": (
+        ["train/images/1.jpg", "test/images/2.jpg"], ["train/masks/1.png", "test/masks/2.png"], ["train", "test"],
+    ),
+    "ADE20K": (
+        ["ade/images/training/1.jpg", "ade/images/validation/2.jpg"],
+        ["ade/annotations/training/1.png"],
+        ["train", "val"],
+    ),
+    "Pascal VOC": (
+        ["V/2012/JPEGImages/1.jpg"],
+        ["V/2012/SegmentationClass/1.png", "V/2012/SegmentationObject/1.png"],
+        [""],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_layouts_of_detection_and_segmentation_have_no_classes(name):
+    images, masks, splits = KNOWN[name]
+    placed = without_masks([*images, *masks])
+    assert [path for path, place in placed.items() if place is None] == masks
+    named, _ = understood([placed[path] for path in images])
+    assert list(named) == splits and {name for split in named.values() for name in split.values()} == {None}
+    assert all(named.values())
+
+
+def test_classes_with_images_inside_stay_classes():
+    paths = ["cat/images/1.jpg", "dog/images/2.jpg", "images/3.jpg"]
+    assert without_masks(paths) == {paths[0]: "cat/1.jpg", paths[1]: "dog/2.jpg", paths[2]: paths[2]}
+    paths = ["masks/1.jpg", "hats/2.jpg", "images/3.jpg"]  # hats are no masks of images
+    assert without_masks(paths) == {path: path for path in paths}
 
 
 def test_splits_inside_the_class_folders():

@@ -1,0 +1,201 @@
+"""Sets of images from archives of image files, in folders by split and class, or by class, or in none."""
+
+import os
+import tempfile
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import one_spelling
+from vi_simsiam.data.archives import Archive
+from vi_simsiam.data.decode import FULL_DEPTH, load, square, used_depth
+from vi_simsiam.data.image_sets import Depth, Images
+from vi_simsiam.data.layout import Layout, without_masks
+from vi_simsiam.data.left_out import Ignored, Report, count
+from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
+
+MASKS = "masks beside their images"
+# Smaller files take longer to open, under Python's lock, than to decode: 60,000 of 32 px took two threads 1.26 times as
+# long as one, and sixteen 1.5 times.
+_WORTH_THREADS = 64 << 10  # bytes of a file, on average
+
+
+class _Pixels(NamedTuple):
+    """One image: (size, size, 1 or 3) uint8; 1 where it is grey. brightest: of `decode.Decoded`."""
+
+    square: np.ndarray
+    brightest: int | None
+
+
+def read_archive(
+    archive: Archive,
+    folder: Path,
+    size: int,
+    depth: Depth = FULL_DEPTH,
+    threads: int = 1,
+    place: Callable[[str], str | None] | None = None,
+    packed: Report | None = None,
+) -> Images:
+    """Read the images of an archive, and find by its folders which split and class each belongs to.
+
+    Args:
+        folder: that holds the archive, for messages and for the decoded images.
+        size, depth, threads: of `image_sets.Source.read`. Small files are decoded by one thread.
+        place: from a file's path to the path that tells its split and class; None: the file is not wanted. By default
+            the path itself.
+        packed: the report of `own_images.bring` where that has packed the archive; it is added to this one.
+    """
+    ignored = {} if packed is None else dict(packed.ignored)
+    wanted: list[ImageFile] = []
+    placed: dict[str, str] = {}
+    for file in list_archive(archive, ignored, packed=packed is not None):
+        where = file.name if place is None else place(file.name)
+        if where is None:
+            count(ignored, "images that are not wanted", file.name)
+        else:
+            wanted.append(file)
+            placed[file.name] = one_spelling(where)
+    given = placed
+    wanted, placed = _without_masks(wanted, placed, ignored)
+    layout = Layout.of([placed[file.name] for file in wanted if file.problem is None], folder)
+    left_out = [] if packed is None else [*packed.left_out]
+    files: dict[str, list[ImageFile]] = {split: [] for split in layout.splits}
+    for file in wanted:
+        split = layout.split(placed[file.name])
+        if file.problem is not None:
+            left_out.append((file.name, file.problem))
+        elif split in files:
+            files[split].append(file)
+        elif split is not None:
+            kept, other = layout.folders[layout.splits[-1]], PurePosixPath(placed[file.name]).parts[layout.split_at]
+            count(ignored, f"of {other}/, because there is a {kept}/", file.name)
+        else:
+            left_out.append((file.name, f"outside {' and '.join(f'{name}/' for name in layout.folders.values())}"))
+    sizes = [file.size for listed in files.values() for file in listed]
+    threads = threads if threads > 1 and sum(sizes) > _WORTH_THREADS * len(sizes) else 0
+    scratch = _Scratch(folder, size)
+    readable: dict[str, list[ImageFile]] = {}
+    rows: dict[str, np.ndarray] = {}
+    remarks, brightest = [], {}
+    for split, listed in files.items():
+        first, readable[split] = len(scratch), []
+        for file, image in zip(listed, _decoded(listed, size, depth, threads), strict=True):
+            if image.problem is not None:
+                left_out.append((file.name, image.problem))
+                continue
+            if image.content.brightest is not None:
+                brightest[len(scratch)] = file, image.content.brightest
+            remarks += [(file.name, text) for text in image.remarks]
+            readable[split].append(file)
+            scratch.add(image.content.square)
+        rows[split] = np.arange(first, len(scratch))
+    largest = max((value for _, value in brightest.values()), default=None)
+    if depth == "auto" and largest is not None:  # known only now; such images are rare, and decoded once more
+        again = [file for file, _ in brightest.values()]
+        for row, image in zip(brightest, _decoded(again, size, used_depth(largest), threads), strict=True):
+            if image.problem is not None:
+                raise Problem(f"{image.path} could be read before and cannot now: {image.problem}. Run again.")
+            scratch.replace(row, image.content.square)
+    names = {split: [placed[file.name] for file in listed] for split, listed in readable.items()}
+    classes = layout.classes(names)
+    splits = []
+    for split, listed in readable.items():
+        paths, labels = tuple(file.name for file in listed), layout.labels(names[split], classes)
+        splits.append(FileSplit(paths, labels, rows[split], scratch))
+    notes = [layout.note] if layout.note else []
+    if MASKS in ignored or (not layout.labelled and any(placed[name] != given[name] for name in placed)):
+        notes.append("folders such as images/, masks/ and labels/ (YOLO, Pascal VOC, segmentation) are no classes.")
+    report = Report(tuple(sorted(left_out)), ignored, tuple(sorted(remarks)), tuple(notes))
+    return Images(classes, splits[0], splits[1] if len(splits) == 2 else None, report, largest)
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """A `Split` of image files, which have been decoded into a file of pixels.
+
+    names: (N) paths. labels: (N,) int64. places: (N,) rows of `scratch`.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    places: np.ndarray
+    scratch: "_Scratch"
+
+    @property
+    def channels(self) -> int:
+        return self.scratch.channels
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        images = np.empty((len(rows), self.scratch.size, self.scratch.size, self.channels), dtype=np.uint8)
+        for image, place in zip(images, self.places[rows], strict=True):
+            image[:] = self.scratch.read(place)
+        return images
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        return [self.names[row] for row in rows]
+
+
+def _without_masks(
+    files: list[ImageFile], placed: dict[str, str], ignored: Ignored
+) -> tuple[list[ImageFile], dict[str, str]]:
+    """The files that are no masks, and the paths that count for their splits and classes (`layout.without_masks`)."""
+    found = without_masks([*placed.values()])
+    kept, places = [], {}
+    for file in files:
+        place = found[placed[file.name]]
+        if place is None:
+            count(ignored, MASKS, file.name)
+        else:
+            kept.append(file)
+            places[file.name] = place
+    return kept, places
+
+
+class _Scratch:
+    """Decoded images, one after the other in a file without a name. channels: 1 if all are grey, else 3."""
+
+    def __init__(self, folder: Path, size: int):
+        self.size, self.channels = size, 1
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the images)
+        self._ends = array("q", [0])
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, image: np.ndarray) -> None:
+        self._write(self._ends[-1], image)
+        self._ends.append(self._ends[-1] + image.nbytes)
+        self.channels = max(self.channels, image.shape[2])
+
+    def replace(self, row: int, image: np.ndarray) -> None:
+        self._write(self._ends[row], image)
+
+    def read(self, row: int) -> np.ndarray:
+        start, end = self._ends[row], self._ends[row + 1]
+        values = np.frombuffer(os.pread(self._file.fileno(), end - start, start), np.uint8)
+        return values.reshape(self.size, self.size, -1)
+
+    def _write(self, start: int, image: np.ndarray) -> None:
+        try:
+            os.pwrite(self._file.fileno(), np.ascontiguousarray(image).data, start)
+        except OSError as error:
+            raise Problem(f"decoded images cannot be written: {error.strerror}. Make room and run again.") from None
+
+
+def _decoded(files: Sequence[ImageFile], size: int, depth: Depth, threads: int) -> Iterator[LoadedImage]:
+    return load_images(((file.name, partial(_decode, file, size, depth)) for file in files), threads)
+
+
+def _decode(file: ImageFile, size: int, depth: Depth) -> _Pixels:
+    image = load(file.read(), 2 * size)
+    upright = image.upright(1 if image.grey else 3, FULL_DEPTH if depth == "auto" else depth)
+    return _Pixels(square(upright, size), image.brightest)

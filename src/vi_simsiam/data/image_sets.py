@@ -1,0 +1,119 @@
+"""Sets of images that a source gives, and the protocol of sources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from vi_simsiam.data.decode import FULL_DEPTH
+from vi_simsiam.data.left_out import Report
+from vi_simsiam.transforms.resizing import resize
+
+Depth = int | Literal["auto"]  # bits that grey images of 16 bits use; auto: those that the largest number needs
+
+
+class Split(Protocol):
+    """Images of a training or test set, read by row.
+
+    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3.
+    """
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Images `rows` (indices into 0..N-1): (len(rows), size, size, channels) uint8, at the size they were read."""
+        ...
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        """Where each of the images `rows` comes from: its path in the archive, or its row number in an array."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArraySplit:
+    """A `Split` of images in memory, resized by their central square when they are read.
+
+    images: uint8 (N, H, W, C), in any order of memory. labels: (N,) int64. size: pixels of the sides of the images that
+    are given; None: as they are.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    size: int | None = None
+
+    @property
+    def channels(self) -> int:
+        return int(self.images.shape[3])
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        images = np.ascontiguousarray(self.images[rows])
+        return images if self.size is None else resize(images, self.size)
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        return [str(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class ChainedSplit:
+    """A `Split` of others, one after the other."""
+
+    parts: tuple[ArraySplit, ...]
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.concatenate([part.labels for part in self.parts])
+
+    @property
+    def channels(self) -> int:
+        return self.parts[0].channels
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        ends = np.cumsum([len(part.labels) for part in self.parts])
+        part_of = np.searchsorted(ends, rows, side="right")
+        found = np.empty((len(rows), *self.parts[0].pixels(rows[:0]).shape[1:]), np.uint8)
+        for number in np.unique(part_of):
+            part, mine = self.parts[number], part_of == number
+            found[mine] = part.pixels(rows[mine] - (ends[number] - len(part.labels)))
+        return found
+
+    def paths(self, rows: np.ndarray) -> list[str]:
+        return [str(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a source.
+
+    test is None where the source has no test set of its own. brightest: the largest number in grey images of 16 bits;
+    None where there are none.
+    """
+
+    classes: tuple[str, ...]
+    train: Split
+    test: Split | None
+    report: Report = field(default_factory=Report)
+    brightest: int | None = None
+
+
+class Source(Protocol):
+    """Where images come from: how its raw files are brought here, and how they are read."""
+
+    def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
+        """Bring the raw files into `folder`; returns their paths, relative to it."""
+        ...
+
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+        """Read the files that `download` left in `folder`, each once. Their checksums have been verified.
+
+        Args:
+            size: pixels of the sides of the images that the splits give.
+            depth: of grey images of 16 bits.
+            threads: that decode.
+        """
+        ...

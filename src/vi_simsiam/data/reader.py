@@ -1,0 +1,347 @@
+"""Image files, folders and archives as one stream of decoded images, for training, `score` and `rank` alike.
+
+Each file is listed once, by the rules of `data.names`, and decoded once. What cannot be used comes with its reason.
+"""
+
+import os
+import stat
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import files_below
+from vi_simsiam.core.text import writable
+from vi_simsiam.data.archives import (
+    MOST_BYTES,
+    Archive,
+    DamagedArchive,
+    Member,
+    Unreadable,
+    is_of_the_machine,
+    machine_problem,
+    open_archive,
+    suffix,
+)
+from vi_simsiam.data.decode import FULL_DEPTH, decode
+from vi_simsiam.data.left_out import Ignored, count
+from vi_simsiam.data.names import HEAD, HIDDEN, ignored_kind, is_hidden, refusal
+from vi_simsiam.data.remarks import listen, remarks
+
+REPEATED_FOLDERS = "links to folders that are used already"
+REPEATED_FILES = "links to files, and inputs, that are used already"
+_CHUNK = 4  # images that a thread takes at a time
+_AHEAD = 3  # chunks per thread that are decoded before the consumer wants them
+
+Work = tuple[str, Callable[[], Any]]  # a file's path, and what reads and decodes it
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A file that is an image by its name or first bytes.
+
+    name: path in its folder or archive. path: the whole path, for tables. size: bytes. problem: why it cannot be used,
+    known before it is read. contents: reads it. source: the file on a disk; None in an archive. identity: its device
+    and inode. linked: whether it is a link.
+    """
+
+    name: str
+    path: str
+    size: int
+    problem: str | None
+    contents: Callable[[], bytes]
+    source: Path | None = None
+    identity: tuple[int, int] | None = None
+    linked: bool = False
+
+    def read(self) -> bytes:
+        """Contents of the file. Raises: Unreadable with the reason; Problem where the machine fails."""
+        if self.problem is not None:
+            raise Unreadable(self.problem)
+        return self.contents()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImage:
+    """One image: its path, and `content`, what `ImageReader.prepared` returned, or the problem why there is none.
+
+    remarks: warnings of the decoder.
+    """
+
+    path: str
+    content: Any
+    problem: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: bool = False) -> Iterator[ImageFile]:
+    """The images of an archive, sorted by name.
+
+    Args:
+        ignored: counts all other files.
+        path: of the archive, before the names in `ImageFile.path`; empty: none.
+        packed: whether `own_images.bring` has packed it, so that all its files are images.
+    """
+    beside = {member.name.lower() for member in archive.members}
+    for member in archive.members:
+        kind = None if packed else ignored_kind(member.name, beside, partial(_member_head, archive, member))
+        if kind is not None:
+            count(ignored, kind, member.name)
+            continue
+        problem = member.problem or refusal(member.name)
+        whole = f"{path}/{member.name}" if path else member.name
+        yield ImageFile(member.name, whole, member.bytes, problem, partial(archive.read, member))
+
+
+def list_folder(
+    top: Path, ignored: Ignored, on_repeat: Callable[[str, str], None] = lambda name, first: None
+) -> Iterator[ImageFile]:
+    """The images of a folder and all below it, and its folders that cannot be listed, which have a problem too.
+
+    In the order of `core.files.files_below`: links to folders are followed, and no folder is read twice.
+
+    Args:
+        ignored: counts all other files.
+        on_repeat: gets the path of a link to a folder that is used already, and the path where it is.
+    """
+    errors: list[OSError] = []
+    library = os.path.basename(os.path.abspath(top))
+
+    def repeated(name: str, first: str) -> None:
+        if not is_hidden(name):
+            count(ignored, REPEATED_FOLDERS, writable(name))
+            on_repeat(writable(name), writable(first))
+
+    found = files_below(top, errors.append, is_hidden, repeated)
+    for _, files in groupby(found, lambda item: item[0].rpartition("/")[0]):
+        of_folder = list(files)
+        yield from _unlisted(top, errors, ignored)
+        beside = {name.lower() for name, _ in of_folder}
+        for name, path in of_folder:
+            file = list_file(path, name)
+            head = partial(_head, path) if file.problem is None else bytes
+            kind = ignored_kind(name, beside, head, library)
+            if kind is None:
+                yield file
+            else:
+                count(ignored, kind, file.name)
+    yield from _unlisted(top, errors, ignored)
+
+
+def list_file(path: Path, name: str = "") -> ImageFile:
+    """A file of a disk, whatever its name. Raises: Problem where the disk fails."""
+    size, identity, linked, problem = 0, None, False, None
+    try:
+        status = os.lstat(path)
+        linked = stat.S_ISLNK(status.st_mode)
+        status = os.stat(path) if linked else status
+        size, identity = status.st_size, (status.st_dev, status.st_ino)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            problem = "no plain file"
+        elif size > MOST_BYTES:
+            problem = f"{size} bytes, more than {MOST_BYTES}"
+    except OSError as error:
+        problem = cannot_be_read(path, error)
+    problem = refusal(name or path.name) or problem
+    return ImageFile(writable(name), writable(path), size, problem, partial(_read, path), path, identity, linked)
+
+
+def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
+    """Read and decode files in their order, a few per thread ahead of the consumer.
+
+    Args:
+        threads: that decode; 0: the caller's own, which is faster for small files.
+
+    Raises: Problem where the machine fails (no memory, a broken disk): that says nothing about an image.
+    """
+    listen()
+    if threads == 0:
+        yield from map(_load, works)
+        return
+    todo = iter(works)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque = deque()
+        try:
+            while chunk := list(islice(todo, _CHUNK)):
+                waiting.append(pool.submit(_load_all, chunk))
+                if len(waiting) > threads * _AHEAD:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for work in waiting:
+                work.cancel()
+
+
+@dataclass
+class ImageReader:
+    """The images of files, folders (with all below them) and archives, each file once.
+
+    Iterating gives a `LoadedImage` for each, in the order of the inputs, within a folder or archive in the order of
+    their names; links to files follow the other files of their input. It holds a few images per thread, and of an
+    archive its list of names; never all images. Warnings of the decoder are Python warnings with the path of the file.
+
+    Args:
+        inputs: paths. A file is taken whatever its name says; in folders and archives, those that are images by their
+            names or first bytes. A file that is reached twice (by a link, or by inputs that overlap) is read once.
+        size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
+        depth: bits that grey images of 16 bits use.
+        threads: that decode.
+
+    Attributes:
+        ignored: for each kind of file without use in folders and archives, how many were met so far, and the first.
+
+    Raises: Problem for an input that does not exist; before anything is read.
+    """
+
+    inputs: Iterable[str | os.PathLike]
+    size: int
+    channels: int
+    threads: int = 1
+    depth: int = FULL_DEPTH
+    ignored: Ignored = field(default_factory=dict)
+    _listed: list[ImageFile] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self):
+        if isinstance(self.inputs, (str, os.PathLike)):
+            self.inputs = [self.inputs]
+        self.inputs = list(self.inputs)
+        if "" in self.inputs:
+            raise Problem('an input has an empty name (""), perhaps of a variable that is not set: name images.')
+        self.inputs = [Path(path) for path in self.inputs]
+        for path in self.inputs:
+            if not path.exists():
+                raise Problem(f"{writable(path)}: there is no such file or folder.")
+
+    def prepared(self, data: bytes) -> Any:
+        """Pixels of a file's contents: uint8 (size, size, channels). Raises: Unreadable."""
+        return decode(data, self.size, self.channels, self.depth)
+
+    def count(self) -> int | None:
+        """The number of files that will be read; None: that is not known. They are not listed again when they are."""
+        self._listed = list(self._files())
+        return len(self._listed)
+
+    def __iter__(self) -> Iterator[LoadedImage]:
+        for image in load_images(self._works(), self.threads):
+            for text in image.remarks:
+                warnings.warn(f"{image.path}: {text}", stacklevel=2)
+            yield image
+
+    def files(self) -> Iterator[ImageFile]:
+        """The files that are images, each once."""
+        return self._files() if self._listed is None else iter(self._listed)
+
+    def _works(self) -> Iterator[Work]:
+        return ((file.path, partial(self._prepare, file)) for file in self.files())
+
+    def _prepare(self, file: ImageFile) -> Any:
+        return self.prepared(file.read())
+
+    def _files(self) -> Iterator[ImageFile]:
+        seen: set[tuple[int, int]] = set()
+        for path in map(Path, self.inputs):
+            links = []
+            for file in self._of_input(path, seen):
+                if file.linked:
+                    links.append(file)
+                elif self._is_new(file, seen):
+                    yield file
+            yield from (link for link in links if self._is_new(link, seen))
+
+    def _of_input(self, path: Path, seen: set[tuple[int, int]]) -> Iterator[ImageFile]:
+        file = list_file(path)
+        if path.is_dir():
+            yield from list_folder(path, self.ignored)
+        elif suffix(path) is None:
+            yield file
+        elif self._is_new(file, seen):
+            try:
+                archive = open_archive(path)
+            except DamagedArchive as problem:
+                yield ImageFile(file.name, file.path, file.size, str(problem), file.contents)
+            else:
+                yield from list_archive(archive, self.ignored, file.path)
+
+    def _is_new(self, file: ImageFile, seen: set[tuple[int, int]]) -> bool:
+        if file.identity is None or file.identity[1] == 0:  # some network disks have no inodes
+            return True
+        if file.identity in seen:
+            count(self.ignored, REPEATED_FILES, file.path)
+            return False
+        seen.add(file.identity)
+        return True
+
+
+def _load_all(works: list[Work]) -> list[LoadedImage]:
+    return [_load(work) for work in works]
+
+
+def _load(work: Work) -> LoadedImage:
+    path, prepare = work
+    with remarks() as texts:
+        try:
+            return LoadedImage(path, prepare(), remarks=tuple(texts))
+        except Unreadable as error:
+            return LoadedImage(path, None, str(error))
+        except Exception as error:
+            if is_of_the_machine(error):
+                raise machine_problem(path, error) from None
+            raise
+
+
+def _unlisted(top: Path, errors: list[OSError], ignored: Ignored) -> Iterator[ImageFile]:
+    """Folders that could not be listed since the last call."""
+    while errors:
+        error = errors.pop(0)
+        if is_of_the_machine(error):
+            raise machine_problem(writable(error.filename), error)
+        name = os.path.relpath(error.filename, top)
+        if name != "." and is_hidden(name):
+            count(ignored, HIDDEN, writable(name))
+        else:
+            problem = f"a folder that cannot be listed: {error.strerror}"
+            path = Path(error.filename)
+            yield ImageFile(writable(name), writable(path), 0, problem, bytes, path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(cannot_be_read(path, error)) from None
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none of one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        cannot_be_read(path, error)
+        return b""
+
+
+def _member_head(archive: Archive, member: Member) -> bytes:
+    try:
+        return archive.head(member, HEAD) if member.problem is None else b""
+    except Unreadable:
+        return b""
+
+
+def cannot_be_read(path: Path, error: OSError) -> str:
+    """The reason why a file cannot be read. Raises: Problem where it is the machine's."""
+    if is_of_the_machine(error):
+        raise machine_problem(writable(path), error) from None
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        reason = "a link that leads nowhere"
+        if ".git/annex/" in os.readlink(path):
+            reason += ", to contents that git-annex does not have here: run `git annex get`"
+    return f"cannot be read: {reason}"
