@@ -31,12 +31,10 @@ def main() -> None:
             np.save(temporary, extracted.numpy())
         features[split] = extracted.to(device)
         labels[split] = torch.from_numpy(np.array(store.labels(split))).to(device)
-    probe, table, results, losses = classify(features, labels, len(store.classes), params)
+    probe, results, losses = classify(features, labels, len(store.classes), params)
     with replacing(args.out / "losses_train.npy") as temporary:
         np.save(temporary, losses.numpy())
     probe.save(args.out / "classifier.safetensors")
-    with replacing(args.out / "predictions.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
     write_json(args.out / "probe.json", results)
     for split in ("train", "test"):
         if results[f"n_{split}_labelled"] < results[f"n_{split}"]:

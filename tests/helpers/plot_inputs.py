@@ -1,6 +1,9 @@
 """Made-up results of the earlier steps, in the form that the `plot` step reads."""
 
+import functools
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pandas as pd
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.uncertainty.scores import MEASURED, OWN
 
+STEPS = ("pretrain", "probe", "uncertainty")
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SKILL = {"untrained": -1.0, "simsiam": 1.5, "vi_simsiam": 1.5, "simclr": 1.3, "dino": 1.2, "vae": 0.3}
@@ -37,7 +41,10 @@ def write_results(
         for method in methods:
             for seed in seeds:
                 run = f"{dataset}/{method}/seed{seed}"
-                _run(root / "results", run, method, seed, label, epochs, extra, corruptions)
+                colour = dataset == "colour"
+                made = _made(method, seed, tuple(label.tolist()), epochs, extra, corruptions, colour)
+                for step in STEPS:
+                    shutil.copytree(made / step, root / "results" / step / run)
                 runs.append(run)
     return runs
 
@@ -62,14 +69,19 @@ def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> 
     return label
 
 
-def _run(
-    results: Path, name: str, method: str, seed: int, label: np.ndarray, epochs: int, extra: bool, corruptions: bool
-) -> None:
-    folders = {step: results / step / name for step in ("pretrain", "probe", "uncertainty")}
+_MADE = tempfile.TemporaryDirectory()  # removed when Python ends
+
+
+@functools.cache  # many tests read the same results
+def _made(
+    method: str, seed: int, labels: tuple[int, ...], epochs: int, extra: bool, corruptions: bool, colour: bool
+) -> Path:
+    """A folder with the results of a run, in a folder for each step, to copy."""
+    top, label = Path(tempfile.mkdtemp(dir=_MADE.name)), np.array(labels)
+    folders = {step: top / step for step in STEPS}
     for folder in folders.values():
         folder.mkdir(parents=True)
     history(method, epochs).to_csv(folders["pretrain"] / "history.csv", index=False)
-    colour = name.startswith("colour")
     n, rng = len(label), np.random.default_rng([seed, len(method)])
     index = np.arange(n)
     # How clear an image is: in part the same for every method.
@@ -171,6 +183,7 @@ def _run(
     np.save(folders["uncertainty"] / "neighbours.npy", (places + (places >= index[:, None])).astype(np.int32))
     for step, folder in folders.items():
         RunRecord(step, {}, method=method, seed=seed).write(folder)
+    return top
 
 
 def _box(area: float) -> dict[str, int]:

@@ -42,7 +42,7 @@ files = {
     "cache_views": [name.format(s) for name in splits for s in ("train", "test")] + ["store.json", "report.csv"],
     "pretrain": ["model.safetensors", "model.json", "scoring.json", "history.csv"],
     "probe": ["probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy",
-              "losses_train.npy", "predictions.parquet"],
+              "losses_train.npy"],
     "uncertainty": ["metrics.json", "neighbours.npy"]
     + [f"{name}.parquet" for name in ("images", "train_images", "crops", "graded", "corrupted", "views", "ood")],
     "plot": ["metrics.json", "gallery.html", *(f"figures/{name}" for name in FIGURES)]

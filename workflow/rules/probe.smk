@@ -1,5 +1,5 @@
 rule probe:
-    """Features, k-NN, linear probe, and a prediction for each test image."""
+    """Features of all images, k-NN and linear probe."""
     input:
         STORE,
         multiext(f"results/pretrain/{RUN}/", "model.safetensors", "model.json"),
@@ -7,7 +7,6 @@ rule probe:
         multiext(
             f"results/probe/{RUN}/",
             "probe.json",
-            "predictions.parquet",
             "classifier.safetensors",
             "losses_train.npy",
             "run.json",

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -14,50 +12,49 @@ from vi_simsiam.probing.linear import LinearProbe
 
 def classify(
     features: dict[str, Tensor], labels: dict[str, Tensor], classes: int, params: ProbeParams
-) -> tuple[LinearProbe, pd.DataFrame, dict[str, Any], Tensor]:
-    """Fit a linear probe to the labelled training images, and predict the class of every test image.
+) -> tuple[LinearProbe, dict[str, Any], Tensor]:
+    """Fit a linear probe to the labelled training images, and judge it and the k-NN on the test images.
 
     Args:
         features: (N, dim) of `train` and `test`, on any device.
         labels: (N,) of both; -1: no label. Accuracies are of images that have one.
         classes: number of classes; 0: none are known.
 
-    Returns: the probe, of as many classes as can be told apart (none without labels); a row per test image (index,
-        label and, with a probe, predicted, correct, confidence, knn_predicted, knn_correct); counts and parameters,
-        and with a probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`; the
-        loss of each training image under a probe that was fitted without it, (N,) nats, NaN where there is no label.
+    Returns: the probe, of as many classes as can be told apart (none without labels); counts and parameters, and with a
+        probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`; the loss of each
+        training image under a probe that was fitted without it, (N,) nats, NaN where there is no label.
     """
     bank, y, test, truth = features["train"], labels["train"], features["test"], labels["test"].cpu()
     if not (labelled := y >= 0).all():
         bank, y = bank[labelled], y[labelled]
-    table = pd.DataFrame({"index": np.arange(len(truth)), "label": truth})
+    judged = truth >= 0
     results = {
         "n_train": len(labels["train"]),
         "n_train_labelled": len(y),
         "n_test": len(truth),
-        "n_test_labelled": int((truth >= 0).sum()),
+        "n_test_labelled": int(judged.sum()),
         "dim": test.shape[1],
         "k": params.k,
         "temperature": params.temperature,
     }
     losses = torch.full((len(labels["train"]),), torch.nan)
     if not len(y):
-        return _no_classes(features["train"]), table, results, losses
+        return _no_classes(features["train"]), results, losses
     losses[labelled.cpu()] = linear.cross_fitted_losses(bank, y, classes, params.C)
     probe = linear.fit(bank, y, classes, params.C)
-    confidence, predicted = (t.cpu() for t in probe.probabilities(test).max(-1))
+    predicted = probe.probabilities(test).argmax(-1).cpu()
     neighbours = knn.predict(test, bank, y, params.k, params.temperature).cpu()
-    table = table.assign(
-        predicted=predicted, correct=predicted == truth, confidence=confidence,
-        knn_predicted=neighbours, knn_correct=neighbours == truth,
-    )  # fmt: skip
-    judged = table[table["label"] >= 0]
     accuracies = {
-        "knn_top1": judged["knn_correct"].mean() if len(judged) else None,
-        "probe_top1": judged["correct"].mean() if len(judged) else None,
+        "knn_top1": _share(neighbours[judged] == truth[judged]),
+        "probe_top1": _share(predicted[judged] == truth[judged]),
         "probe_top1_train": (probe.probabilities(bank).argmax(-1) == y).float().mean().item(),
     }
-    return probe, table, accuracies | results, losses
+    return probe, accuracies | results, losses
+
+
+def _share(right: Tensor) -> float | None:
+    """Mean of booleans; None of none."""
+    return right.double().mean().item() if len(right) else None
 
 
 def _no_classes(features: Tensor) -> LinearProbe:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vi_simsiam.methods import Method
+from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import knn
 from vi_simsiam.probing.features import CPU, batches, extract
 from vi_simsiam.probing.linear import LinearProbe
@@ -61,6 +63,14 @@ class Scorer:
         Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
         """
         return _columns(extract(self.model, images, self._read))
+
+    @torch.no_grad()
+    @exact_float32()
+    def score_features(self, features: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+        """Score images by their features (N, dim), `rows` at a time. Returns: as `score`."""
+        self.model.eval()
+        named = [self._read(part.to(self.device)) for part in torch.from_numpy(features).split(rows)]
+        return _columns({name: torch.cat([part[name] for part in named]).float().cpu() for name in named[0]})
 
     def score_views(self, views: np.ndarray, batch_size: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Score the views of N images.

@@ -44,7 +44,7 @@ def evaluate(
     columns, agreement = scorer.score_views(store.views("test"), size)
     views = _judged(views, columns)
 
-    whole = scorer.score(batches(pictures, size, scorer.prepares))
+    whole = scorer.score_features(features, size)
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
     images["view_agreement"] = agreement
     if "kappa" in views:
