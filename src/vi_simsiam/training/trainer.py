@@ -130,7 +130,7 @@ def _train(
     saved, cost = time.monotonic(), 0.0
     for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
-        alarms.check_epoch(row, max(params.warmup_epochs, params.epochs // 5), name)
+        alarms.check_epoch(row, max(params.warmup_epochs, params.epochs // 5), type(run.model))
         history.append(row)
         if rank > 0:
             continue
