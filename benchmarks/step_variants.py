@@ -25,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.backbones import Convolution
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training.devices import launched
+from vi_simsiam.training.devices import join
 from vi_simsiam.training.trainer import Training
 
 
 def training(views: Given, batch: int, network: dict[str, Any], precision: str | int = "auto") -> Training:
     asked = params(batch, precision, **network)
     model = build("simsiam", asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
-    return Training(launched(asked, best_device()), model, views, asked, 0)
+    return Training(join(asked, best_device()), model, views, asked, 0)
 
 
 def first_channels(run: Training) -> None:

@@ -31,7 +31,7 @@ from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.training.devices import has_bf16, launched
+from vi_simsiam.training.devices import has_bf16, join
 from vi_simsiam.training.trainer import Training
 from vi_simsiam.transforms.views import Views
 
@@ -88,7 +88,7 @@ def ours(
     """A contestant: seconds of the epoch with the given number."""
     asked = params(batch, precision, width, method=method)
     model = build(method, asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
-    training = Training(launched(asked, device), model, views, asked, 0)
+    training = Training(join(asked, device), model, views, asked, 0)
 
     def seconds(epoch: int) -> float:
         start = time.perf_counter()

@@ -4,7 +4,7 @@ from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.report.claims import claims_table, findings
+from vi_simsiam.report.claims import check_claims, claims_table, findings
 from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", required=True, metavar="DATASET/METHOD/seedK", help="what to show")
     args = parser.parse_args()
     params = parse("plot", args.params)
+    check_claims()
     figures = figure_functions()  # before any work: it finds what the table of figures lacks
 
     runs = open_runs(args.runs, args.data, args.results)

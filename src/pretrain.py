@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vi_simsiam.inference import reference, saved
 from vi_simsiam.methods import encoders
 from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import launch, trainer
+from vi_simsiam.training.devices import check_devices
 from vi_simsiam.training.history import HISTORY
 from vi_simsiam.transforms.views import Views
 
@@ -26,7 +28,11 @@ from vi_simsiam.transforms.views import Views
 def main() -> None:
     args = job_arguments(__doc__, "store", "out", "scratch", job=IDENTITY).parse_args()
     params = parse("pretrain", args.params, args.method)
-    with launch.among_others() as first:
+    if isinstance(params, PretrainParams) and params.processes > 1 and launch.started() == 1:
+        check_devices(params, best_device())
+        launch.start(params.devices, sys.executable, *sys.orig_argv[1:])
+        return
+    with launch.distributed_worker() as first:
         _train(args, params, first)
 
 

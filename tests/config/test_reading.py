@@ -111,8 +111,8 @@ def test_the_advice_for_numbers_and_texts_of_the_wrong_kind():
             loading.load(ROOT / "params.yaml", options=[f"download={{path: {value}}}"])
     with pytest.raises(Problem, match=r"datasets\.0 = 2024: .*in quotes"):
         loading.load(ROOT / "params.yaml", options=["datasets=[2024]", "recipes={'2024': {}}"])
-    with pytest.raises(Problem, match=r"pretrain\.compile = 'no': .*write true or false"):
-        loading.load(ROOT / "params.yaml", options=["pretrain={compile: no}"])
+    with pytest.raises(Problem, match=r"pretrain\.cuda_graph = 'no': .*write true or false"):
+        loading.load(ROOT / "params.yaml", options=["pretrain={cuda_graph: no}"])
 
 
 def test_later_options_and_files_win_and_replace_nothing_else(tmp_path):

@@ -54,6 +54,12 @@ def test_a_model_comes_back(written):
     assert not again.training and description["dataset"] == "x" and description["images"]["mean"] == [0.4, 0.5, 0.6]
 
 
+def test_a_model_of_an_earlier_version_comes_back(tmp_path):
+    """Its parameters hold one that there is no longer."""
+    saved.save(tmp_path, network(), saved.describe("vi_simsiam", PARAMS | {"compile": False}, IMAGES, dataset="x"))
+    assert saved.load(tmp_path)[1]["params"]["compile"] is False
+
+
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "pickle", "other network"])
 def test_a_damaged_model_is_named(written, damage):
     folder, _ = written

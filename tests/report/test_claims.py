@@ -12,12 +12,14 @@ from scipy.stats import spearmanr
 from helpers.plot_inputs import GREY, write_results
 from helpers.project import ROOT
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.report import claims
 from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import summary_table
 from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.training.alarms import DEAD_COSINE
+from vi_simsiam.uncertainty.measures import why_unknown
 
 
 def opened(root, **kwargs):
@@ -230,6 +232,27 @@ def test_a_run_without_labels_names_its_ranking(tmp_path):
     unlabelled = opened(tmp_path, methods=("simsiam", "vi_simsiam"), extra=False, labels=False)
     text = summary_text(summary_table(unlabelled), claims_table(findings(unlabelled, 0.02)), [], tmp_path)
     assert f"digits has no labels: no accuracies. Its images by certainty: {tmp_path / 'ranking.csv'}" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ((Claim("a", "probabilty", 0.5), "r_auroc/kappa"), r"'probabilty' is no scale \(did you mean probability\?\)"),
+        ((Claim("a", "probability", 0.5), "r_auroq/kappa"), r"called 'r_auroq' \(did you mean r_auroc\?\)"),
+        ((Claim("a", "probability", 0.5), "r_auroc/kapa"), r"'kapa' is no score that is measured \(did you mean kappa"),
+        ((Claim("a", "probability", 0.5), "r_auroc"), "called 'r_auroc'"),
+    ],
+)
+def test_a_row_that_no_run_can_speak_about_is_refused(row, said, monkeypatch):
+    claims.check_claims()
+    monkeypatch.setattr(claims, "_OUTCOMES", (row,))
+    with pytest.raises(Problem, match=f"the claim 'a' in src/vi_simsiam/report/claims.py: .*{said}"):
+        claims.check_claims()
+
+
+def test_the_measures_of_a_run_are_known(tmp_path):
+    found = {name for run in opened(tmp_path) for name in run.measures}
+    assert len(found) > 50 and not [name for name in found if why_unknown(name)]
 
 
 def test_every_claim_is_explained(tmp_path):

@@ -19,7 +19,7 @@ from helpers.plot_inputs import RIVALS, write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS, PlotParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.report.figures import kappa
+from vi_simsiam.report.figures import kappa, style
 from vi_simsiam.report.figures.certainty import risk_at
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.figures.embedding import chosen, tsne
@@ -189,8 +189,10 @@ def test_the_legend_of_nine_methods_is_inside_the_figure(tmp_path):
             assert strip.y0 - 1 <= box.y0 and box.y1 <= strip.y1 + 1
 
 
-def test_methods_and_their_scores_look_the_same_and_each_method_has_a_look():
-    styles = [method_style(method) for method in METHODS]
+def test_methods_and_their_scores_look_the_same_and_each_method_has_a_look(monkeypatch):
+    more = [f"new{i}" for i in range(5)]
+    monkeypatch.setattr(style, "METHODS", (*METHODS, *more))
+    styles = [method_style(method) for method in (*METHODS, *more)]
     for look in ("label", "colour", "marker", "line"):
         assert len({getattr(style, look) for style in styles}) == len(styles), look
     for row in SCORES.values():

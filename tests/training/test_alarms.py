@@ -3,15 +3,17 @@ from itertools import pairwise
 
 import pytest
 
+from vi_simsiam.methods import method_class
 from vi_simsiam.training.alarms import TrainingAlarm, check_epoch
 from vi_simsiam.training.schedule import learning_rate
 
+VI_SIMSIAM = method_class("vi_simsiam")
 ALIVE = {"epoch": 5, "loss": -1.0, "expected_cosine": 0.4, "embedding_std": 0.9}
 
 
 def test_a_living_run_passes():
-    check_epoch(ALIVE, grace=0)
-    check_epoch(ALIVE | {"expected_cosine": None, "embedding_std": None}, grace=0)
+    check_epoch(ALIVE, 0, VI_SIMSIAM)
+    check_epoch(ALIVE | {"expected_cosine": None, "embedding_std": None}, 0, VI_SIMSIAM)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ def test_a_living_run_passes():
 )
 def test_a_dead_run_is_stopped_with_the_way_out(broken, said):
     with pytest.raises(TrainingAlarm, match=said) as caught:
-        check_epoch(ALIVE | broken, grace=4)
+        check_epoch(ALIVE | broken, 4, VI_SIMSIAM)
     assert "epoch 5" in str(caught.value)
 
 
@@ -47,17 +49,17 @@ def test_a_dead_run_is_stopped_with_the_way_out(broken, said):
 )
 def test_each_certainty_has_bounds_and_a_way_out(method, broken, said):
     alive = ALIVE | {"kappa_q50": 2.0}
-    check_epoch(alive, 0, method)
+    check_epoch(alive, 0, method_class(method))
     with pytest.raises(TrainingAlarm, match=said):
-        check_epoch(alive | broken, 0, method)
+        check_epoch(alive | broken, 0, method_class(method))
     if "kappa_q50" in broken:
-        check_epoch(alive | broken, 0, "vi_simsiam")  # whose kappa is read as a cosine
+        check_epoch(alive | broken, 0, VI_SIMSIAM)  # whose kappa is read as a cosine
 
 
 def test_in_the_first_epochs_only_nan_counts():
-    check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0}, grace=5)
+    check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0}, 5, VI_SIMSIAM)
     with pytest.raises(TrainingAlarm):
-        check_epoch(ALIVE | {"loss": math.nan}, grace=5)
+        check_epoch(ALIVE | {"loss": math.nan}, 5, VI_SIMSIAM)
 
 
 def test_schedule():

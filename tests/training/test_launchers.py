@@ -1,6 +1,7 @@
 """Processes that torchrun or srun has started train together: two agents on this machine stand for two machines."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import psutil
 import pytest
 import torch
 
+from helpers.processes import in_processes, initialised_with_halved_norms
 from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
@@ -18,13 +20,14 @@ from vi_simsiam.training import launch, trainer
 from vi_simsiam.transforms.views import Views
 
 NODES = {"nodes": 2, "batch_size": 48, "knn_every": 1}
-OF_LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
+OF_LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+TORCHRUN, SRUN = "TORCHELASTIC_RUN_ID", "SLURM_STEP_NUM_TASKS"
 two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
 
 
 @pytest.fixture(autouse=True)
 def no_launcher(monkeypatch):
-    for name in OF_LAUNCHERS:
+    for name in (*OF_LAUNCHERS, TORCHRUN, SRUN):
         monkeypatch.setenv(name, "")  # so that what the code sets is taken away afterwards
         monkeypatch.delenv(name)
 
@@ -43,7 +46,10 @@ def in_one_process(store, checkpoint=None, **changes):
 def agents(store, folder, **changes):
     """Two torchruns of a process each, as on two machines, and their logs."""
     script = [str(word) for word in training_command(store, folder, **changes)[1:]]
-    port, running = launch._free_port(), []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = []
     for node in range(2):
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
         torchrun += [f"--node-rank={node}", "--master-addr=127.0.0.1", f"--master-port={port}"]
@@ -55,15 +61,16 @@ def agents(store, folder, **changes):
 
 @pytest.mark.slow
 @two_cores
-def test_two_nodes_train_as_one_process(store, tmp_path):
+def test_two_nodes_train_as_one_process_with_two_halves(store, tmp_path, monkeypatch):
     running, logs = agents(store, tmp_path, **NODES)
     assert [agent.wait(300) for agent in running] == [0, 0], [log.read_text() for log in logs]
     spoke = ["epoch" in log.read_text() for log in logs]
     assert spoke == [True, False], "the first process alone speaks"
     found, description = saved.load(tmp_path / "out")
     assert description["params"]["nodes"] == 2
-    expected, history = in_one_process(store, **NODES | {"nodes": 1})
     start = trainer._initialised("vi_simsiam", pretrain_params("vi_simsiam"), store, 0).state_dict()
+    monkeypatch.setattr(trainer, "_initialised", initialised_with_halved_norms)
+    expected, history = in_one_process(store, **NODES | {"nodes": 1})
     error = distance = 0.0
     for name, tensor in expected.state_dict().items():
         error += float((tensor - found.state_dict()[name]).double().square().sum())
@@ -102,12 +109,33 @@ def test_too_few_or_too_many_processes_are_a_sentence(store, monkeypatch):
         Problem, match=r"nodes = 2: the training must be started on each .*--nnodes 2 --nproc-per-node 1"
     ):
         in_one_process(store, **NODES)
+    monkeypatch.setenv(TORCHRUN, "1")
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(Problem, match=r"3 processes were started .*devices = 1 x pretrain.nodes = 2 are 2: start so"):
         in_one_process(store, **NODES)
-    monkeypatch.delenv("WORLD_SIZE")
+    monkeypatch.delenv(TORCHRUN)
     with pytest.raises(Problem, match=r"batch_size = 33 .* multiple of pretrain.devices = 1 x pretrain.nodes = 2, of"):
         in_one_process(store, **NODES | {"batch_size": 33})
+
+
+@pytest.mark.parametrize("size", ["2", "", "1"])
+def test_a_world_size_that_no_launcher_has_set_does_not_count(size, store, monkeypatch):
+    """As some clusters leave it in a pod or a shell."""
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "")
+    assert launch.started() == 1
+    with launch.distributed_worker() as first:
+        assert first and len(in_one_process(store)[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"),
+    [("n1", "n1"), ("n3,n4", "n3"), ("gpu[1,3-5]", "gpu1"), ("a[10-12]-ib,b2", "a10-ib"), ("r[2-3]n[07,9]", "r2n07")],
+)
+def test_the_first_machine_of_srun(nodes, first, monkeypatch):
+    for name, value in {"STEP_NUM_TASKS": 2, "PROCID": 0, "LOCALID": 0, "STEP_NODELIST": nodes, "JOB_ID": 7}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    assert launch.started() == 2 and os.environ["MASTER_ADDR"] == first
 
 
 def test_srun_starts_processes_as_torchrun_does(monkeypatch):
@@ -116,9 +144,8 @@ def test_srun_starts_processes_as_torchrun_does(monkeypatch):
     for name, value in (job | {"STEP_NODELIST": "gpu[07-08]"}).items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     assert launch.started() == 4
-    assert [os.environ[name] for name in OF_LAUNCHERS[:6]] == ["3", "4", "1", "1", "gpu07", "19567"]
-    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
-    monkeypatch.delenv("WORLD_SIZE")
+    assert [os.environ[name] for name in OF_LAUNCHERS] == ["3", "4", "1", "gpu07", "19567"]
+    monkeypatch.setenv(SRUN, "1")
     assert launch.started() == 1, "a training that is one task of SLURM starts its processes itself"
 
 
@@ -126,10 +153,10 @@ def test_the_first_process_says_what_is_wrong_for_all(monkeypatch, capsys):
     ended, slept = [], []
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(launch, "started", lambda: 2)
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
-        with launch.among_others() as first:
+        with launch.distributed_worker() as first:
             assert first == (rank == "0")
             raise Problem("the data are not there.")
     assert capsys.readouterr().err == 2 * "error: the data are not there.\n"
@@ -155,5 +182,5 @@ def together(folder):
 
 @two_cores
 def test_processes_tell_each_other_a_number(tmp_path):
-    launch.run_together(together, 2, tmp_path)
+    in_processes(2, together, tmp_path)
     assert [(tmp_path / f"{rank}").read_text() for rank in range(2)] == ["True False"] * 2

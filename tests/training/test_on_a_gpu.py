@@ -58,10 +58,10 @@ def fresh(tmp_path_factory):
 
 
 def training(method, job, store, device):
-    fabric = devices.launched(job, torch.device(device))
+    device = devices.join(job, torch.device(device))
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    views = ViewBatches(store, augmentation, job.batch_size, 0, fabric.device)
-    return trainer.Training(fabric, trainer._initialised(method, job, store, 0), views, job, 0)
+    views = ViewBatches(store, augmentation, job.batch_size, 0, device)
+    return trainer.Training(device, trainer._initialised(method, job, store, 0), views, job, 0)
 
 
 def compare(gpu, method, job, store, monkeypatch):

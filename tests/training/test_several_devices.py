@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,20 +14,23 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.processes import in_processes, initialised_with_halved_norms
+from helpers.project import ROOT
 from helpers.small import digits_store, pretrain_params, training_command
-from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.config.schema import METHODS, AugmentationParams
+from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.inference import reference, saved
-from vi_simsiam.training import launch, trainer
+from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.training import devices, launch, trainer
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.training.checkpoint import load_checkpoint
+from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.transforms.views import Views
 
-RIVALS = ("mcinfonce", "temperature", "concentration", "exponential")
-METHODS = ("simsiam", "vi_simsiam", "simclr", "dino", "vae", *RIVALS)
+TRAINED = [name for name in METHODS if name != "untrained"]
 CPU = torch.device("cpu")
 ONE_EPOCH = {"epochs": 1, "batch_size": 48, "knn_every": 1}
-TWO = {"devices": 2, "sync_batchnorm": False}
+TWO = {"devices": 2}
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
 
 
@@ -44,63 +48,51 @@ def job(method, store, checkpoint=None, **changes):
     return method, params, store, augmentation(store), 0, CPU, checkpoint
 
 
-def halved(norm):
-    """Let a batch norm treat the two halves of a batch apart, and average what it remembers of them."""
-
-    def forward(x):
-        if not norm.training:
-            return type(norm).forward(norm, x)
-        halves = x.chunk(2)
-        for name, found in (
-            ("running_mean", [h.transpose(0, 1).flatten(1).mean(1) for h in halves]),
-            ("running_var", [h.transpose(0, 1).flatten(1).var(1) for h in halves]),
-        ):
-            getattr(norm, name).lerp_(torch.stack(found).mean(0).detach(), norm.momentum)
-        norm.num_batches_tracked += 1
-        parts = [nn.functional.batch_norm(h, None, None, norm.weight, norm.bias, True, eps=norm.eps) for h in halves]
-        return torch.cat(parts)
-
-    norm.forward = forward
-
-
 def train_all(jobs, folder):
     """In each process."""
-    folder.mkdir(exist_ok=True)
-    for arguments in jobs:
-        trainer._train_together(*arguments, folder / f"{arguments[0]}.safetensors")
+    with launch.distributed_worker() as first:
+        for arguments in jobs:
+            model, optimizer, history = trainer._train(*arguments)
+            if first:
+                save_checkpoint(folder / f"{arguments[0]}.safetensors", model, optimizer, {"history": history})
+        distributed.leave()
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_with_two_halves(store, tmp_path, monkeypatch):
     """Every method's weights, batch statistics and history: loss, gradients, negatives, centre, noise, monitors."""
-    launch.run_together(train_all, 2, [job(m, store, **ONE_EPOCH, **TWO) for m in METHODS], tmp_path)
-    initialised = trainer._initialised
-
-    def with_halved_norms(*args):
-        model = initialised(*args)
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                halved(module)
-        return model
-
-    for method in METHODS:
+    in_processes(2, train_all, [job(m, store, **ONE_EPOCH, devices=2) for m in TRAINED], tmp_path)
+    for method in TRAINED:
         whole, _, _ = trainer._train(*job(method, store, **ONE_EPOCH))
-        monkeypatch.setattr(trainer, "_initialised", with_halved_norms)
-        halves = trainer._train(*job(method, store, **ONE_EPOCH))
-        monkeypatch.setattr(trainer, "_initialised", initialised)
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer, "_initialised", initialised_with_halved_norms)
+            halves = trainer._train(*job(method, store, **ONE_EPOCH))
         compare(method, store, tmp_path / f"{method}.safetensors", halves, whole)
 
 
-@pytest.mark.slow
-def test_two_processes_with_synchronised_batch_norms_train_as_one(store, tmp_path):
-    methods = ("vi_simsiam", "dino", "vae")
-    launch.run_together(train_all, 2, [job(m, store, **ONE_EPOCH, devices=2) for m in methods], tmp_path / "whole")
-    launch.run_together(train_all, 2, [job(m, store, **ONE_EPOCH, **TWO) for m in methods], tmp_path / "halves")
-    for method in methods:
-        halves = trainer._initialised(method, pretrain_params(method), store, 0)
-        load_checkpoint(tmp_path / f"halves/{method}.safetensors", halves)
-        one = trainer._train(*job(method, store, **ONE_EPOCH))
-        compare(method, store, tmp_path / f"whole/{method}.safetensors", one, halves)
+class OwnBatchNorm(nn.BatchNorm2d):
+    pass
+
+
+def test_batch_norms_that_are_synchronised():
+    params = pretrain_params("simsiam")
+    model = build("simsiam", params, ImageSpec(12, 1, (0.5,), (0.25,)))
+    model.backbone.own = OwnBatchNorm(3)
+    names = list(model.state_dict())
+    with pytest.raises(
+        Problem, match=r"sync_batchnorm: the encoder's OwnBatchNorm cannot be synchronised\. Set it to false"
+    ):
+        devices.synchronise_batch_norm(model)
+    model.frozen = True
+    devices.synchronise_batch_norm(model)
+    kinds = {name: type(module) for name, module in model.named_modules() if "BatchNorm" in type(module).__name__}
+    assert kinds.pop("backbone.own") is OwnBatchNorm
+    for name, kind in kinds.items():
+        assert (kind is nn.SyncBatchNorm) == (not name.startswith("backbone.")), name
+    assert nn.SyncBatchNorm in kinds.values() and list(model.state_dict()) == names
+    model = build("simsiam", params, ImageSpec(12, 1, (0.5,), (0.25,)))
+    devices.synchronise_batch_norm(model)
+    assert not [module for module in model.modules() if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d)]
 
 
 def compare(method, store, trained, expected, other):
@@ -147,38 +139,88 @@ def test_what_a_machine_cannot_do_is_said_before_training(store, monkeypatch):
         method, params, *_ = job("simsiam", store, **changes)
         trainer.pretrain(method, params, store, augmentation(store), 0)
 
-    monkeypatch.setattr(launch, "run_together", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(trainer, "_train", lambda *_: pytest.fail("trained"))
     with pytest.raises(Problem, match=r"devices = 1000: this machine has \d+ CPU cores?\. Lower it"):
-        refused(devices=1000, sync_batchnorm=False)
+        refused(devices=1000)
     with pytest.raises(Problem, match="batch_size = 33 is that of all devices together: make it a multiple"):
         refused(**TWO, batch_size=33)
+    with pytest.raises(Problem, match="devices = 2: the training must be started by `torchrun --nproc-per-node 2`"):
+        refused(**TWO)
 
 
-def end(how):
-    if os.environ["LOCAL_RANK"] == "0":
-        time.sleep(600)
-    if how == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if how == "error":
-        raise ValueError("of the second")
-    raise Problem("of the second")
+def end(how, folder):
+    with launch.distributed_worker() as first:
+        (folder / str(os.getpid())).touch()
+        if first:
+            time.sleep(600)
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.05)
+        (folder / "end").touch()
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        message = "of the second"
+        raise ValueError(message) if how == "error" else Problem(message)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "kind", "message"),
-    [
-        ("killed", Problem, "process 2 of 2 was ended by SIGKILL"),
-        ("problem", Problem, "^of the second$"),
-        ("error", torch.multiprocessing.ProcessRaisedException, "ValueError: of the second"),
-    ],
+    ("how", "message"),
+    [("killed", ""), ("problem", "error: of the second\n"), ("error", "ValueError: of the second\n")],
 )
-def test_the_end_of_one_process_is_the_end_of_all(how, kind, message):
-    start = time.monotonic()
-    with pytest.raises(kind, match=message):
-        launch.run_together(end, 2, how)
-    assert time.monotonic() - start < 60
-    assert not torch.multiprocessing.active_children()
+def test_the_end_of_one_process_is_the_end_of_all(how, message, tmp_path, capfd):
+    with pytest.raises(Problem if how == "killed" else SystemExit) as ended:
+        in_processes(2, sys.executable, "-c", worker("end", how, str(tmp_path)))
+    # A launcher that waits for the first process kills it after 30 seconds.
+    assert time.time() - (tmp_path / "end").stat().st_mtime < 25
+    if how == "killed":
+        assert "process 2 of 2 was ended by SIGKILL" in str(ended.value)
+    else:
+        assert ended.value.code == 1
+    said = capfd.readouterr().err
+    assert message in said and said.count(": of the second\n") == (how != "killed")
+    assert ("Traceback" in said) == (how == "error")
+    assert not any(psutil.pid_exists(int(path.name)) for path in tmp_path.iterdir() if path.name != "end")
+
+
+def worker(function, *args):
+    """Code of a process that calls a function of this module; the last argument is a folder."""
+    return f"""
+import sys; sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
+from pathlib import Path
+from training import test_several_devices
+*args, folder = {args!r}
+test_several_devices.{function}(*args, Path(folder))
+"""
+
+
+def wait_for_the_end(folder):
+    with launch.distributed_worker():
+        (folder / str(os.getpid())).touch()
+        time.sleep(600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_to_the_first_command_ends_all(number, tmp_path):
+    code = f"""
+import sys; sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
+from pathlib import Path
+from vi_simsiam.training import launch
+from training.test_several_devices import wait_for_the_end
+launch.start(2, wait_for_the_end, Path({str(tmp_path / "pids")!r}))
+"""
+    (tmp_path / "pids").mkdir()
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 240
+    while len(pids := [int(path.name) for path in (tmp_path / "pids").iterdir()]) < 2:
+        assert parent.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    workers = [psutil.Process(pid) for pid in pids]
+    parent.send_signal(number)
+    assert parent.wait(30) == (-number if number == signal.SIGKILL else 128 + number)
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(running, workers))
 
 
 def running(process):

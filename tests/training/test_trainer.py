@@ -6,6 +6,7 @@ import torch
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.distributions import log_sphere_area, power_spherical_log_prob
 from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.alarms import TrainingAlarm
@@ -132,20 +133,17 @@ def test_auto_is_bf16_only_where_it_is_not_emulated(kind, native, monkeypatch, c
 @pytest.mark.parametrize("precision", [32, "bf16"])
 def test_views_reach_the_model_as_they_were_made(precision):
     """Rounded to bfloat16 they would lose half a grey level before the first layer."""
-    fabric = devices.launched(pretrain_params("simsiam", precision=precision), torch.device("cpu"))
+    params = pretrain_params("simsiam", precision=precision)
+    model = build("simsiam", params, ImageSpec(8, 1, (0.5,), (0.25,)))
     seen = []
-
-    class Looks(torch.nn.Linear):
-        def forward(self, views):
-            seen.append(views[0])
-            return super().forward(views[0])
-
-    model, _ = fabric.setup(Looks(4, 4), torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]))
-    views = torch.rand(2, 4), torch.rand(2, 4)
-    out = model(views)
-    assert seen[0].dtype == torch.float32 and torch.equal(seen[0], views[0]) and out.dtype == torch.float32
-    exact = torch.nn.functional.linear(views[0], model.weight, model.bias)
-    assert torch.equal(out, exact) == (precision == 32)
+    model.backbone.conv1.register_forward_hook(lambda module, given, output: seen.append((*given, output)))
+    run = trainer.Training(torch.device("cpu"), model, [None], params, 0)
+    views = torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8)
+    losses = run.losses(views, None)
+    given, output = seen[0]
+    assert torch.equal(given, model.standardised(views[0])) and given.dtype == torch.float32
+    assert output.dtype == (torch.float32 if precision == 32 else torch.bfloat16)
+    assert losses.total.dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.probing import knn, linear
 from vi_simsiam.probing.features import batches, extract
 from vi_simsiam.uncertainty import scorer
-from vi_simsiam.uncertainty.measures import Tables, measure
+from vi_simsiam.uncertainty.measures import Tables, measure, why_unknown
 
 
 @pytest.fixture
@@ -161,6 +161,7 @@ def test_measures():
     table, crops, graded, _, ood, corrupted = made
     kappa, error = table["kappa"], 1 - table["correct"].mean()
     found = measure(made, resamples=200, seed=0)
+    assert not [name for name in found if why_unknown(name)]
     whole = kappa.to_numpy()[crops["index"]]
     blur = graded[graded["augmentation"] == "blur"]
     inside, both = np.arange(n + 30) < n, np.concatenate([kappa, ood["kappa"]])

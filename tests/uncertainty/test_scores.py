@@ -35,6 +35,18 @@ def test_a_score_without_a_row_ends_the_step_before_it_reads_anything(name, reas
     assert repr(name) in str(caught.value) and reason in str(caught.value)
 
 
+def test_a_forgotten_comma_is_named():
+    with pytest.raises(Problem, match=r"certainty_scores = 'kappa' is a text, not a tuple\. Write \('kappa',\)"):
+        scores.require_rows("vi_simsiam", "kappa")
+
+
+def test_a_row_of_a_misspelt_method_is_named(monkeypatch):
+    row = scores.Score("lost_mass", "a toy", "[0, 1]", method="simsam")
+    monkeypatch.setattr(scores, "_ROWS", (*scores._ROWS, row))
+    with pytest.raises(Problem, match=r"'lost_mass' .*: 'simsam' is no method \(did you mean simsiam\?\)"):
+        scores.require_rows("simsiam", ())
+
+
 def test_a_new_row_needs_neither_label_nor_colour():
     row = scores.Score("lost_mass", "a toy", "[0, 1]", method="toy")
     assert (row.label, row.measured) == ("lost mass", True) and row.colour

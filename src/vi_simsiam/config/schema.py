@@ -285,8 +285,7 @@ class PretrainParams(Section):
     devices: Annotated[int, Field(ge=1, le=1024)]
     nodes: Annotated[int, Field(ge=1, le=1024)] = 1  # models from before it was a parameter have one
     sync_batchnorm: bool
-    compile: bool = False  # models of earlier versions do not say, here and below
-    cuda_graph: bool = True
+    cuda_graph: bool = True  # models of earlier versions do not have it
     knn_every: AtLeast0
 
     @property

@@ -14,6 +14,7 @@ from vi_simsiam.methods import ImageSpec, Method, build
 
 FORMAT = 1
 FILES = ("model.safetensors", "model.json")
+_NO_LONGER = {"compile"}  # parameters in models of earlier versions
 
 
 def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
@@ -60,7 +61,8 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
     method = description["method"]
     spec = description["images"]
     images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
-    model = build(method, parse("pretrain", description["params"], method), images)
+    params = {name: value for name, value in description["params"].items() if name not in _NO_LONGER}
+    model = build(method, parse("pretrain", params, method), images)
     path = folder / "model.safetensors"
     try:
         model.load_state_dict(safetensors.torch.load_file(path))

@@ -69,6 +69,24 @@ class Losses(NamedTuple):
         return self.align + self.uniform + self.kl
 
 
+class CertaintyBounds(NamedTuple):
+    """Range in which the median of a learnt certainty (the history's `kappa_q50`) means something.
+
+    Attributes:
+        what: name of the certainty, for messages.
+        low, high: bounds of the median.
+        flat, sure: what is wrong below `low` and above `high`.
+        way_out: advice for both.
+    """
+
+    what: str
+    low: float
+    high: float
+    flat: str
+    sure: str
+    way_out: str
+
+
 class Method(nn.Module):
     """Base of all methods: a backbone that standardises its images, and what is stated about the latent."""
 
@@ -80,6 +98,9 @@ class Method(nn.Module):
     kept: Callable[[Tensor], Tensor] | None = None
     views_kept = False  # whether it has those of a training's views, which otherwise are asked for only once
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
+    certainty_bounds: ClassVar[CertaintyBounds | None] = None  # beyond them the training is stopped
+    # Advice where kappa, read as an expected cosine, has collapsed.
+    collapse_way_out: ClassVar[str] = "Lower pretrain.lr, or raise pretrain.warmup_epochs."
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

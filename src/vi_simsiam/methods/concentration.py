@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.config.schema import ConcentrationTraining
-from vi_simsiam.methods.base import ImageSpec, Losses
+from vi_simsiam.methods.base import CertaintyBounds, ImageSpec, Losses
 from vi_simsiam.methods.simclr import SimClr
 from vi_simsiam.nn.heads import ScalarHead
 
@@ -22,6 +22,15 @@ class Concentration(SimClr):
     """
 
     certainty_scores = ("concentration",)
+    certainty_bounds = CertaintyBounds(
+        what="kappa",
+        low=1e-6,
+        high=1e6,
+        flat="the views of an image do not agree at all",
+        sure="nothing bounds it",
+        way_out="Raise pretrain.concentration.l2, or lower pretrain.concentration.weight or "
+        "pretrain.concentration.gain.",
+    )
 
     def __init__(self, params: ConcentrationTraining, images: ImageSpec):
         super().__init__(params, images)

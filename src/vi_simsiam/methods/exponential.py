@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.config.schema import ExponentialTraining
-from vi_simsiam.methods.base import ImageSpec
+from vi_simsiam.methods.base import CertaintyBounds, ImageSpec
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.nn.heads import ScalarHead
 from vi_simsiam.nn.sphere import OnSphere, VonMisesFisher
@@ -38,6 +38,14 @@ class Exponential(SimSiam):
 
     latent = ExponentialDistance
     certainty_scores = ("rate",)
+    certainty_bounds = CertaintyBounds(
+        what="the rate",
+        low=0.1,
+        high=1e4,
+        flat="the views of an image lie farther apart than opposite points",
+        sure="its views are the same",
+        way_out="Lower pretrain.exponential.gain, or give cache_views.augmentation more to change.",
+    )
 
     def __init__(self, params: ExponentialTraining, images: ImageSpec):
         super().__init__(params, images)

@@ -31,6 +31,9 @@ class McInfoNce(Contrastive):
 
     latent = target = PowerSpherical
     certainty_scores = ("sampled_kappa",)
+    collapse_way_out = (
+        "Lower pretrain.mcinfonce.gain, or raise pretrain.mcinfonce.expected_cosine or pretrain.mcinfonce.critic."
+    )
 
     def __init__(self, params: McInfoNceTraining, images: ImageSpec):
         own = params.mcinfonce

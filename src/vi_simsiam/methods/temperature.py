@@ -1,10 +1,12 @@
 """Temperature as uncertainty: Zhang, Wu and Goodman (2021), arXiv 2110.04403."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from vi_simsiam.config.schema import TemperatureTraining
-from vi_simsiam.methods.base import ImageSpec, Losses
+from vi_simsiam.methods.base import CertaintyBounds, ImageSpec, Losses
 from vi_simsiam.methods.simclr import Contrastive
 from vi_simsiam.nn.heads import ScalarHead
 
@@ -18,6 +20,15 @@ class Temperature(Contrastive):
     """
 
     certainty_scores = ("inverse_temperature",)
+    certainty_bounds = CertaintyBounds(
+        what="1 / tau",
+        low=0.01,
+        high=math.inf,
+        flat="all images of a batch look alike to every image, and none is told apart",
+        sure="",
+        way_out="Lower pretrain.temperature.gain or pretrain.lr, or check that cache_views.augmentation leaves the "
+        "images recognisable.",
+    )
 
     def __init__(self, params: TemperatureTraining, images: ImageSpec):
         lowest = params.temperature.lowest

@@ -30,6 +30,10 @@ class ViSimSiam(SimSiam):
 
     latent = PowerSpherical
     certainty_scores = ("kappa", "expected_cosine")
+    collapse_way_out = (
+        "Lower pretrain.vi_simsiam.kappa_gain, or set pretrain.vi_simsiam.objective to decoupled, to beta with beta 1, "
+        "or to warmup with a longer warmup."
+    )
 
     def __init__(self, params: ViSimSiamTraining, images: ImageSpec):
         super().__init__(params, images)

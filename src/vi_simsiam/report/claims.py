@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import nearest
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
@@ -14,7 +15,7 @@ from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
-from vi_simsiam.uncertainty.measures import outcomes
+from vi_simsiam.uncertainty.measures import outcomes, why_unknown
 
 # What a quantity can be, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
@@ -96,6 +97,16 @@ _COMPETITIVE = (
     ("competitive_crop_knn", "crops", "knn_correct"),
     ("competitive_crop_probe", "crops", "correct"),
 )
+
+
+def check_claims() -> None:
+    """Check the rows above, before any work. Raises: Problem for a scale or a measure that does not exist."""
+    for claim, measure in (*_INFORMATION, *_OUTCOMES):
+        if claim.scale not in RANGES:
+            fault = f"{claim.scale!r} is no scale{nearest(claim.scale, RANGES)}"
+        elif (fault := why_unknown(measure)) is None:
+            continue
+        raise Problem(f"the claim {claim.name!r} in src/vi_simsiam/report/claims.py: {fault}. Correct its row.")
 
 
 def findings(runs: list[Run], margin: float) -> list[Finding]:

@@ -1,23 +1,19 @@
-"""What a training computes on: its devices, and the precision of its steps."""
+"""The devices of a training, and the precision of its steps."""
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import timedelta
 
 import torch
-from torch import Tensor
+from torch import distributed, nn
 
 from vi_simsiam.config.schema import PretrainParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import Method
-from vi_simsiam.nn.optimisers import Sgd
 from vi_simsiam.training import launch
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 def check_devices(params: PretrainParams, device: torch.device) -> None:
-    """Raise Problem where this machine cannot train with that many processes, or where not so many were started."""
+    """Raise Problem where this machine cannot train with that many processes, or where another number was started."""
     n, gpu = params.devices, device.type == "cuda"
     there = torch.cuda.device_count() if gpu else os.cpu_count()
     kind = "GPU" if gpu else "CPU core"
@@ -29,8 +25,6 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
             f"pretrain.batch_size = {params.batch_size} is that of all devices together: make it a multiple of "
             f"pretrain.devices = {n}{several}, of at least 2 images each."
         )
-    if params.processes > 1 and params.compile:
-        raise Problem("pretrain.compile is for one device: set it to false, or pretrain.devices and nodes to 1.")
     started = launch.started()
     if started > 1 and started != params.processes:
         raise Problem(
@@ -44,65 +38,66 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
         )
 
 
-class Alone(NamedTuple):
-    """What a Fabric would do for one process that computes in float32 on a CPU, which is nothing."""
+def join(params: PretrainParams, device: torch.device) -> torch.device:
+    """Join the processes of this training, if there are several.
 
-    device: torch.device
-
-    def setup(self, model: Method, optimizer: Sgd) -> tuple[Method, Sgd]:
-        return model, optimizer
-
-    def backward(self, loss: Tensor) -> None:
-        loss.backward()
-
-
-def launched(params: PretrainParams, device: torch.device) -> "Fabric | Alone":
-    """A Fabric on the device, with the precision asked for, that has joined the other processes where there are any."""
-    mixed = in_bf16(params.precision, device)
-    if device.type == "cpu" and params.processes == 1 and not mixed:
-        return Alone(device)
-    # Imported here, because it takes seconds and not every job needs it.
-    from lightning_fabric import Fabric
-    from lightning_fabric.plugins import MixedPrecision, Precision
-    from lightning_fabric.plugins.environments import LightningEnvironment
-
-    class Mixed(MixedPrecision):
-        """Views reach the model in float32, not rounded to half a grey level; autocast rounds where it computes."""
-
-        def convert_input(self, data: Any) -> Any:
-            return data
-
-    precision = Mixed("bf16-mixed", device.type) if mixed else Precision()
-    strategy: Any = "auto"
-    if params.processes > 1:
-        from lightning_fabric.strategies import DDPStrategy
-
-        # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
-        # All parameters have a gradient in every step, and it is kept where it was reduced.
-        strategy = DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True)
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=params.devices,
-        num_nodes=params.nodes,
-        strategy=strategy,
-        # Processes are there already, and the variables that torchrun sets say so, also within SLURM (`launch`).
-        plugins=[LightningEnvironment(), precision],
-    )
+    Returns: the device of this process, of the same kind as `device`.
+    """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one size, so that the search for algorithms pays
-    if params.processes > 1:
-        fabric.launch()  # joins the processes that are there already
-    return fabric
+    if params.processes == 1:
+        return device
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    if not distributed.is_initialized():
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=timedelta(minutes=30))
+    return device
+
+
+def wrap(model: Method, device: torch.device) -> nn.Module:
+    """Have the gradients of a model averaged over the processes that have joined; alone, it is the model itself."""
+    if not distributed.is_initialized():
+        return model
+    # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
+    # All parameters have a gradient in every step, and it is kept where it was reduced.
+    return nn.parallel.DistributedDataParallel(
+        model,
+        device_ids=[device] if device.type == "cuda" else None,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+        static_graph=True,
+    )
+
+
+def synchronise_batch_norm(model: Method) -> None:
+    """Let the batch norms that are trained take the statistics of the whole batch, in place; on GPUs alone.
+
+    Raises: Problem for a batch norm of another package.
+    """
+    for name, part in list(model.named_children()):
+        if model.frozen and name == "backbone":
+            continue
+        for module in part.modules():
+            known = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and type(module) not in known:
+                raise Problem(
+                    f"pretrain.sync_batchnorm: the encoder's {type(module).__name__} cannot be synchronised. Set it "
+                    "to false."
+                )
+        setattr(model, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies in bfloat16 by instructions of its own; emulated, it is slower than float32."""
+    """Tell if the device has instructions for bfloat16; emulated, it is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def in_bf16(asked: str | int, device: torch.device) -> bool:
+    """Tell if a training of precision `asked` (`auto`, `bf16` or 32) runs in bfloat16; warn where that is slow."""
     native = has_bf16(device)
     if asked == "bf16" and not native:
         print(

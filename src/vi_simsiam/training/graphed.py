@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vi_simsiam.core.errors import Problem
 
-# Calls before the recording, in which cuDNN looks for its fastest algorithms, torch.compile compiles and libraries are
-# loaded: what a recording must not hold. PyTorch's documentation has as many.
+# Calls before the recording, in which cuDNN looks for its fastest algorithms and libraries are loaded: a recording must
+# not hold these. PyTorch's documentation has as many.
 _AS_IT_IS = 3
 
 

@@ -1,17 +1,18 @@
-"""Several processes that train one model and end together: started here, or by torchrun or srun on several machines."""
+"""Processes that train one model together: this machine's are started here, by torchrun's library.
 
+Those of several machines are started by torchrun or srun.
+"""
+
+import logging
 import os
-import pickle
+import re
 import signal
-import socket
 import sys
-import tempfile
-import threading
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,42 +20,49 @@ from torch import distributed
 
 from vi_simsiam.core.errors import Problem
 
-# Seconds in which the first process says what is wrong for all, before another does.
+# Seconds in which the first process reports an error of all, before another does.
 _FIRST_SPEAKS = 3
 
 
 def started() -> int:
-    """How many processes torchrun or srun has started to train together, this one among them; 1 without these."""
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "WORLD_SIZE" not in os.environ:
-        _as_of_torchrun()
-    return int(os.environ.get("WORLD_SIZE", 1))
+    """Count the processes that torchrun or srun has started to train together, this one among them; else 1.
+
+    A `WORLD_SIZE` that neither of them has set, as some clusters leave it in a shell, does not count.
+    """
+    if distributed.is_torchelastic_launched():
+        return int(os.environ.get("WORLD_SIZE") or 1)
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1:
+        _set_variables_of_torchrun()
+        return int(os.environ["WORLD_SIZE"])
+    return 1
 
 
-def _as_of_torchrun() -> None:
+def _set_variables_of_torchrun() -> None:
     """Set the variables that torchrun sets from those of srun."""
-    from lightning_fabric.plugins.environments import SLURMEnvironment
-
-    names = {"RANK": "PROCID", "WORLD_SIZE": "STEP_NUM_TASKS", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID"}
+    names = {"RANK": "PROCID", "WORLD_SIZE": "STEP_NUM_TASKS", "LOCAL_RANK": "LOCALID"}
     os.environ |= {ours: os.environ[f"SLURM_{theirs}"] for ours, theirs in names.items()}
-    first = SLURMEnvironment.resolve_root_node_address(os.environ["SLURM_STEP_NODELIST"])
-    os.environ.setdefault("MASTER_ADDR", first)
-    os.environ.setdefault("MASTER_PORT", str(15000 + int(os.environ["SLURM_JOB_ID"]) % 10000))
+    # `gpu[07-08,11]` begins with gpu07.
+    first = re.sub(r"\[([^],-]+)[^]]*\]", r"\1", os.environ["SLURM_STEP_NODELIST"]).split(",")[0]
+    os.environ["MASTER_ADDR"] = first
+    os.environ["MASTER_PORT"] = str(15000 + int(os.environ["SLURM_JOB_ID"]) % 10000)
 
 
 @contextmanager
-def among_others() -> Iterator[bool]:
-    """In the block this process may be one of several that torchrun or srun has started.
+def distributed_worker() -> Iterator[bool]:
+    """Run the block in a process that may be one of several that torchrun or srun has started.
 
-    An error ends it at once, without waiting for the others, and then torchrun or srun ends them. It is said by the
-    first process if that meets it too.
+    An error ends the process at once, without waiting for the others; torchrun or srun then ends those. The first
+    process reports an error that all of them meet.
 
-    Gives: whether it is the first process, which alone writes results.
+    Yields: True in the first process, which alone writes results.
     """
     if started() == 1:
         yield True
         return
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        _die_with_parent()
+    if distributed.is_torchelastic_launched():
+        # Linux kills this process when torchrun is gone, even by SIGKILL. torch itself asks for SIGINT, which a process
+        # that waits for others inside gloo or NCCL does not look at.
+        torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)
     rank = int(os.environ["RANK"])
     try:
         yield rank == 0
@@ -69,81 +77,48 @@ def among_others() -> Iterator[bool]:
         os._exit(1)
 
 
-def run_together(function: Callable[..., None], n: int, *args: Any) -> None:
-    """Call `function(*args)` in n new processes of this machine and wait for all of them.
+def start(n: int, entrypoint: Callable[..., None] | str, *args: Any) -> None:
+    """Start n processes on this machine as `torchrun --standalone` does, and wait for them.
 
-    They find each other by the variables that torchrun sets; a variable of SLURM or of an outer launcher does not
-    count. Whatever ends one of them, or this process, ends all.
+    The end of one by an error, or of this process, ends all.
 
     Args:
-        function: of a module that can be imported; it must initialise torch.distributed itself.
         n: number of processes.
-        args: can be pickled.
+        entrypoint: a command, or a function that can be imported; it must use `distributed_worker`.
+        args: of the command or function.
 
-    Raises: the Problem that a process raised; Problem when one was killed; torch's ProcessRaisedException, with the
-        process's traceback, for anything else.
+    Raises: Problem when a process was killed; SystemExit where one has reported its error, or on a signal.
     """
-    with tempfile.TemporaryDirectory() as folder, _terminated_as_exit():
-        context = torch.multiprocessing.start_processes(
-            _work, (function, n, _free_port(), Path(folder), args), nprocs=n, join=False, start_method="spawn"
-        )
-        try:
-            while not context.join():
-                pass
-        except torch.multiprocessing.ProcessExitedException as error:
-            for path in sorted(Path(folder).glob("*.problem")):
-                raise pickle.loads(path.read_bytes()) from None
-            how = error.signal_name or f"exit status {error.exit_code}"
-            raise Problem(
-                f"process {error.error_index + 1} of {n} was ended by {how}, so the others were ended too. SIGKILL "
-                "often means that the memory is used up: lower pretrain.batch_size or pretrain.devices. Run again "
-                "to go on from the last checkpoint."
-            ) from None
-        finally:
-            for process in context.processes:
-                process.kill()
-            for process in context.processes:
-                process.join()
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-
-def _work(index: int, function: Callable[..., None], n: int, port: int, folder: Path, args: tuple) -> None:
-    _die_with_parent()
-    os.environ |= {"LOCAL_RANK": str(index), "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"RANK": str(index), "WORLD_SIZE": str(n), "GLOO_SOCKET_IFNAME": "lo"}
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # works without a network
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=n,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+    )
+    logging.disable(logging.ERROR)  # each process reports its own error
     try:
-        function(*args)
-    except Problem as problem:
-        (folder / f"{index}.problem").write_bytes(pickle.dumps(problem))
-        os._exit(1)  # at once: the others may wait for this process
-    # Not after an error: it would wait for the others before torch has told it, and they for this process.
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
-
-
-def _die_with_parent() -> None:
-    """Have Linux kill this process when its parent is gone, even where that had no time to clean up."""
-    # torch asks for SIGINT, which a process that waits for the others inside gloo or NCCL does not look at.
-    torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)
-
-
-@contextmanager
-def _terminated_as_exit() -> Iterator[None]:
-    """SIGTERM, which Snakemake and SLURM send, as an exception, so that the `finally` above is reached."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
+        elastic_launch(config, entrypoint)(*args)
+    except SignalException as error:
+        raise SystemExit(128 + error.sigval) from None
+    except ChildFailedError as error:
+        # The others end by SIGTERM, or by the error that the connection to the killed one is lost.
+        causes = sorted(error.failures.values(), key=lambda f: f.exitcode > 0 or f.exitcode == -signal.SIGTERM)
+        if causes[0].exitcode > 0:
+            raise SystemExit(causes[0].exitcode) from None
+        raise Problem(
+            f"process {causes[0].local_rank + 1} of {n} was ended by {causes[0].signal_name()}, so the others were "
+            "ended too. SIGKILL often means that the memory is used up: lower pretrain.batch_size or "
+            "pretrain.devices. Run again to go on from the last checkpoint."
+        ) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        logging.disable(logging.NOTSET)

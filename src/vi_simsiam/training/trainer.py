@@ -1,10 +1,9 @@
 """Self-supervised training: one loop for all methods, on one or several devices, resumable bit for bit on a CPU."""
 
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,23 +14,19 @@ from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
-from vi_simsiam.nn.batch_norm import synchronise
 from vi_simsiam.nn.optimisers import Sgd
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.probing import feature_cache
 from vi_simsiam.probing.features import best_device
-from vi_simsiam.training import alarms, compiled, launch
+from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
-from vi_simsiam.training.devices import Alone, check_devices, launched
+from vi_simsiam.training.devices import check_devices, in_bf16, join, synchronise_batch_norm, wrap
 from vi_simsiam.training.graphed import Graphed
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
 from vi_simsiam.transforms.views import Views
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 # A checkpoint is written when the time since the last one is this many times what writing it took: 5 % at most.
 _CHECKPOINT_EVERY = 20
@@ -80,17 +75,14 @@ def pretrain(
     if isinstance(params, UntrainedParams):
         return _initialised(name, params, store, seed).eval(), []
     check_devices(params, device)
-    job = name, params, store, augmentation, seed, device, checkpoint, features
-    if params.processes == 1 or launch.started() > 1:
-        model, _, history = _train(*job)
-        distributed.leave()
-        return model.cpu().eval(), history
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "trained.safetensors"
-        launch.run_together(_train_together, params.devices, *job, result)
-        model = _initialised(name, params, store, seed)
-        history = load_checkpoint(result, model)["history"]
-    return model.eval(), history
+    if launch.started() < params.processes:
+        raise Problem(
+            f"pretrain.devices = {params.devices}: the training must be started by `torchrun --nproc-per-node "
+            f"{params.devices}`, as src/pretrain.py starts itself. Or set it to 1."
+        )
+    model, _, history = _train(name, params, store, augmentation, seed, device, checkpoint, features)
+    distributed.leave()
+    return model.cpu().eval(), history
 
 
 def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
@@ -100,14 +92,6 @@ def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Tra
     if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
         model.begin_with(*weights)
     return model
-
-
-def _train_together(*job_and_result: Any) -> None:
-    """What each of several processes runs; the first leaves model and history in the file that comes last."""
-    *job, result = job_and_result
-    model, optimizer, history = _train(*job)
-    if distributed.rank() == 0:
-        save_checkpoint(result, model, optimizer, {"history": history})
 
 
 def _train(
@@ -122,20 +106,21 @@ def _train(
 ) -> tuple[Method, Sgd, list[dict[str, Any]]]:
     """As `pretrain`, in one of `params.processes` processes: all return the same but for what `monitor` finds."""
     torch.set_num_threads(params.threads)
-    fabric, rank = launched(params, device), distributed.rank()
-    views = ViewBatches(store, augmentation, params.batch_size, seed, fabric.device, rank, params.processes)
+    device = join(params, device)
+    rank = distributed.rank()
+    views = ViewBatches(store, augmentation, params.batch_size, seed, device, rank, params.processes)
     model = _initialised(name, params, store, seed)
-    cache = feature_cache.use(model.to(fabric.device), features)
+    cache = feature_cache.use(model.to(device), features)
     if cache is not None and views.views.shape[1]:
         kept, model.views_kept = cache.of_views(store.views("train")), model.needs_pixels
         if not model.needs_pixels:
             views.use_features(kept)
             torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other
-    run = Training(fabric, model, views, params, seed)
+    run = Training(device, model, views, params, seed)
     history: list[dict[str, Any]] = []
     if checkpoint is not None and (progress := load_checkpoint(checkpoint, run.model, run.optimizer)) is not None:
         history = progress["history"]
-    if not distributed.agree(len(history), fabric.device):
+    if not distributed.agree(len(history), device):
         raise Problem(
             "the processes of this training found different checkpoints: the folder of --scratch must be one that all "
             "machines see. Give another."
@@ -145,12 +130,12 @@ def _train(
     saved, cost = time.monotonic(), 0.0
     for epoch in announced(range(len(history) + 1, params.epochs + 1), params.epochs, history, rank):
         row = run.epoch(epoch)
-        alarms.check_epoch(row, max(params.warmup_epochs, params.epochs // 5), name)
+        alarms.check_epoch(row, max(params.warmup_epochs, params.epochs // 5), type(run.model))
         history.append(row)
         if rank > 0:
             continue
         if params.knn_every and (epoch % params.knn_every == 0 or epoch == params.epochs):
-            row |= monitor(run.model, store, fabric.device)
+            row |= monitor(run.model, store, device)
         if checkpoint is not None and time.monotonic() - saved >= _CHECKPOINT_EVERY * cost:
             start = time.monotonic()
             save_checkpoint(checkpoint, run.model, run.optimizer, {"history": history})
@@ -163,32 +148,40 @@ class Training:
     """A model on its device with its optimiser, and the loop over an epoch.
 
     Args:
-        fabric: of `launched`, for the same params.
+        device: of this process (`devices.join`).
         model: a method with an objective; moved to the device, in place.
         views: the batches of an epoch: `len`, and `epoch(number)` gives pairs of views on the device.
         params, seed: as in `pretrain`.
     """
 
-    def __init__(self, fabric: "Fabric | Alone", model: Method, views: ViewBatches, params: PretrainParams, seed: int):
-        self.fabric = fabric
-        if params.processes > 1 and params.sync_batchnorm:
-            synchronise(model, frozen="backbone." if model.frozen else None)
-        self.model = model.to(fabric.device, memory_format=torch.channels_last)
+    def __init__(self, device: torch.device, model: Method, views: ViewBatches, params: PretrainParams, seed: int):
+        if params.processes > 1 and params.sync_batchnorm and device.type == "cuda":
+            synchronise_batch_norm(model)
+        self.model = model.to(device, memory_format=torch.channels_last)
         self.optimizer = Sgd(
             _groups(self.model, params.backbone.lr_factor),
             lr=1.0,
             momentum=params.momentum,
             weight_decay=params.weight_decay,
         )
-        self.compiled = compiled.encoders(self.model) if params.compile else {}
-        ready: tuple[Any, Any] = fabric.setup(self.model, self.optimizer)
-        self.wrapped, self.stepped = ready
-        one_gpu = fabric.device.type == "cuda" and params.processes == 1
+        self.wrapped = wrap(self.model, device)
+        self.bf16 = in_bf16(params.precision, device)
+        self.device = device
+        one_gpu = device.type == "cuda" and params.processes == 1
         self.graphed = Graphed(self.differentiate) if params.cuda_graph and one_gpu else None
         self.views, self.seed = views, seed
         self.steps = len(views) * params.epochs
         self.warmup = len(views) * params.warmup_epochs
         self.peak = params.lr * params.batch_size / 256
+
+    def losses(self, views: tuple[Tensor, Tensor], phase: Any) -> Losses:
+        """The objective in the training's precision. Views stay float32: autocast rounds where it computes."""
+        if not self.bf16:
+            return self.wrapped(views, phase)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            losses: Losses = self.wrapped(views, phase)
+        monitors = {name: value.float() for name, value in losses.monitors.items()}
+        return Losses(losses.align.float(), losses.uniform.float(), losses.kl.float(), monitors)
 
     def differentiate(self, views: tuple[Tensor, Tensor], phase: Any) -> dict[str, Tensor]:
         """Leave the objective's gradients in the parameters, and return what the history has of the batch.
@@ -198,11 +191,10 @@ class Training:
 
         Returns: scalars, and `kappa` where the method has it, (B,) or (2B,) of all processes.
         """
-        with compiled.instead(self.compiled):
-            losses: Losses = self.wrapped(views, phase)
+        losses = self.losses(views, phase)
         total = losses.total
-        self.stepped.zero_grad(set_to_none=True)
-        self.fabric.backward(total)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
         measures = dict(losses.monitors)
         embedding = distributed.gather(measures.pop("embedding"))
         if "kappa" in measures:
@@ -229,7 +221,7 @@ class Training:
             # What a frozen encoder gives is looked at on the CPU, which cannot be recorded.
             recorded = self.graphed is not None and not (self.model.frozen and views[0].ndim > 2)
             measures = (self.graphed if recorded else self.differentiate)(views, self.model.phase(progress))
-            self.stepped.step()
+            self.optimizer.step()
             self.model.after_step(progress)
             step += 1
             if (kappa := measures.pop("kappa", None)) is not None:

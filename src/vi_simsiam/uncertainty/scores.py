@@ -9,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import nearest
 
 _SPARE_COLOUR = "#444444"
 LABELS = "labels"
@@ -176,10 +178,20 @@ def stated(method: str) -> tuple[str, ...]:
 
 
 def require_rows(method: str, names: Iterable[str]) -> None:
-    """Check that every certainty score that a method states has a row in this table.
+    """Check that every certainty score that a method states has a row in this table, and that rows name methods.
 
     Raises: Problem naming the score and this file.
     """
+    for known in _ROWS:
+        if known.method not in (None, *METHODS):
+            raise Problem(
+                f"the certainty score {known.name!r} in src/vi_simsiam/uncertainty/scores.py: {known.method!r} is no "
+                f"method{nearest(str(known.method), METHODS)}. Write one of {', '.join(METHODS)}."
+            )
+    if isinstance(names, str):
+        raise Problem(
+            f"method {method}: certainty_scores = {names!r} is a text, not a tuple. Write ({names!r},), with the comma."
+        )
     for name in names:
         row = SCORES.get(name)
         if row is None:

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.files import replacing
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
@@ -57,9 +58,22 @@ _METHODS = {
 }
 
 
+# For methods without a row above, one after the other.
+_SPARE = (
+    ("#E69F00", "X", (0, (7, 1, 3, 1))),
+    ("#117733", "*", (0, (1, 3))),
+    ("#6699CC", "d", (0, (10, 3))),
+    ("#661100", "H", (0, (5, 1, 1, 1, 1, 1))),
+    ("#AA4466", "8", (0, (2, 2))),
+)
+
+
 def method_style(method: str) -> MethodStyle:
-    """The style of a method; one that is not known here gets the palette's spare colour."""
-    return _METHODS.get(method, MethodStyle(method, "#E69F00", "X", "-"))
+    """The style of a method; those without a row of their own differ among each other, too."""
+    if method in _METHODS:
+        return _METHODS[method]
+    others = [*(name for name in METHODS if name not in _METHODS), method]
+    return MethodStyle(method, *_SPARE[others.index(method) % len(_SPARE)])
 
 
 @contextmanager
