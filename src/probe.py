@@ -8,10 +8,10 @@ from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.data.store import Store
+from vi_simsiam.evaluation import feature_cache
+from vi_simsiam.evaluation.classify import classify
+from vi_simsiam.evaluation.features import CPU, batches, best_device, extract
 from vi_simsiam.inference import saved
-from vi_simsiam.probing import feature_cache
-from vi_simsiam.probing.classify import classify
-from vi_simsiam.probing.features import CPU, batches, best_device, extract
 
 
 def main() -> None:

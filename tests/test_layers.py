@@ -14,8 +14,8 @@ FLOORS = [
     {"core"},
     {"config", "transforms", "stats", "nn"},
     {"data", "methods"},
-    {"probing"},
-    {"training", "uncertainty"},
+    {"evaluation"},
+    {"training"},
     {"report"},
     {"inference"},
 ]

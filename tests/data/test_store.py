@@ -23,7 +23,7 @@ from vi_simsiam.data import store_writer
 from vi_simsiam.data.image_sets import ArraySplit, Images
 from vi_simsiam.data.store import SPLITS, Store, file_names, forget
 from vi_simsiam.data.store_writer import build
-from vi_simsiam.probing import features
+from vi_simsiam.evaluation import features
 from vi_simsiam.training import batches
 from vi_simsiam.transforms.spatial import fixed_crops
 

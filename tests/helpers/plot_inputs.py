@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.uncertainty.scores import MEASURED, OWN
+from vi_simsiam.evaluation.scores import MEASURED, OWN
 
 DIMENSION = 128  # of the latent sphere
 AREAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

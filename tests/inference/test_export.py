@@ -9,7 +9,7 @@ import torch
 import vi_simsiam
 from helpers.photographs import encoder, photographs
 from vi_simsiam import __main__
-from vi_simsiam.probing.features import batches
+from vi_simsiam.evaluation.features import batches
 
 
 def call(*arguments):

@@ -20,12 +20,11 @@ from helpers.pretended_gpu import GPU, pretended_gpu
 from helpers.small import SHIPPED, digits_store, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import METHODS, parse
+from vi_simsiam.evaluation import features, graded
+from vi_simsiam.evaluation.classify import classify
+from vi_simsiam.evaluation.features import batches
+from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing import features
-from vi_simsiam.probing.classify import classify
-from vi_simsiam.probing.features import batches
-from vi_simsiam.uncertainty import graded
-from vi_simsiam.uncertainty.scorer import Scorer
 
 # numpy asks torch's modes for an array in a way that torch does not know yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

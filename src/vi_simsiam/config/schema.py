@@ -38,7 +38,7 @@ LITE = "efficientnet_lite0"  # whose weights are a package
 TIMM = "timm/"  # begins the name of any of timm's encoders
 PRETRAINED = "pretrained"  # as `weights`: those that were published with the encoder
 
-# As vi_simsiam.uncertainty.corruptions makes them, after CIFAR-10-C.
+# As vi_simsiam.evaluation.corruptions makes them, after CIFAR-10-C.
 Corruption = Literal[
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
     "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",

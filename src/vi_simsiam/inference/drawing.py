@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.text import printable
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.figures.grids import GAP, ROW, draw_frame, draw_image
 from vi_simsiam.report.figures.style import blocks, shortened
-from vi_simsiam.uncertainty import scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # at run time after `report.figures`, which chooses its backend

@@ -21,11 +21,11 @@ from torch import Tensor
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.reader import ImageReader, LoadedImage
+from vi_simsiam.evaluation.features import batches, best_device, extract
+from vi_simsiam.evaluation.scores import SCORES
 from vi_simsiam.inference import reference, saved
 from vi_simsiam.inference.reference import TrainingScores
 from vi_simsiam.methods import Method
-from vi_simsiam.probing.features import batches, best_device, extract
-from vi_simsiam.uncertainty.scores import SCORES
 
 Inputs = Iterable[str | os.PathLike]
 OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read
@@ -96,7 +96,7 @@ class Model:
 
         Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
             own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1) of VI-SimSiam; for
-            others see `vi_simsiam.uncertainty.scores`), and `percentile`: percent of the training images that are less
+            others see `vi_simsiam.evaluation.scores`), and `percentile`: percent of the training images that are less
             certain.
         Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
         """

@@ -16,8 +16,8 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, write_json
 from vi_simsiam.core.record import versions
 from vi_simsiam.data.store import Rows, TrainingImages
+from vi_simsiam.evaluation.features import batches, best_device, extract
 from vi_simsiam.methods import Method
-from vi_simsiam.probing.features import batches, best_device, extract
 from vi_simsiam.stats.intervals import wilson
 from vi_simsiam.transforms.resizing import resize
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.evaluation.measures import outcomes
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
@@ -14,7 +15,6 @@ from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
-from vi_simsiam.uncertainty.measures import outcomes
 
 # What a quantity can be, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of, own_score
-from vi_simsiam.uncertainty import scores
 
 # A score that means something falls from an image to its crops, and from an image whose views agree to one whose views
 # do not. (measure, the value that it has by chance, what is wrong where it is no larger than that)

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core import record
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.measures import measured_scores, outcomes
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats import influence
@@ -20,8 +22,6 @@ from vi_simsiam.stats.comparison import Measured, ranks
 from vi_simsiam.stats.decisions import Errors
 from vi_simsiam.stats.influence import Linear
 from vi_simsiam.stats.intervals import Estimate, over_seeds
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
 COLUMNS = (
     "dataset", "task", "measure", "method", "score", "needs", "estimate", "ci_low", "ci_high", "seeds",

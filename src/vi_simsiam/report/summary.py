@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vi_simsiam.uncertainty import scores
+from vi_simsiam.evaluation import scores
 
 _ACCURACIES = ("knn_top1", "probe_top1", "crop_knn_top1")
 _OF_SCORE = {"spearman_crop_area": "crop area", "auroc_crop_correct": "crop errors"}

@@ -27,8 +27,8 @@ from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import growing, own_images
 from vi_simsiam.data.published import find_source
+from vi_simsiam.evaluation import scores
 from vi_simsiam.inference.ranking import encoding, heads, neighbours, results
-from vi_simsiam.uncertainty import scores
 
 
 def refused(capsys, *arguments):

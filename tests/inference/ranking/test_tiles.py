@@ -10,8 +10,8 @@ from PIL import Image
 
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.data import decode
+from vi_simsiam.evaluation import scores
 from vi_simsiam.inference.ranking import encoding, heads, results, tiles
-from vi_simsiam.uncertainty import scores
 
 SIDE = 40
 

@@ -18,12 +18,12 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.data.names import is_hidden
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.inference.model import Model
 from vi_simsiam.inference.ranking import heads, results, tiles
 from vi_simsiam.inference.ranking.encoding import Encoder
 from vi_simsiam.inference.ranking.photographs import Photographs
-from vi_simsiam.probing.features import best_device
 
 _MARK = "rank.json"  # says that a folder is the command's own
 _FORMAT = 1

@@ -12,13 +12,13 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import Rows
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.scorer import agreement
 from vi_simsiam.inference.command import one_line, table_writer
 from vi_simsiam.inference.model import Model
 from vi_simsiam.inference.ranking import neighbours, tiles
 from vi_simsiam.inference.ranking.facts import FACTS
 from vi_simsiam.report.gallery import page
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.scorer import agreement
 
 TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once

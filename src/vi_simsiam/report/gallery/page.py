@@ -18,12 +18,12 @@ import pandas as pd
 from PIL import Image
 
 from vi_simsiam.core.files import replacing
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.style import method_style
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.resizing import resize
-from vi_simsiam.uncertainty import scores
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
 _TILE = 48  # pixels of a thumbnail's side, at most

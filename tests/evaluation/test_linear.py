@@ -6,8 +6,8 @@ from sklearn.preprocessing import StandardScaler
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.probing import linear
-from vi_simsiam.probing.classify import classify
+from vi_simsiam.evaluation import linear
+from vi_simsiam.evaluation.classify import classify
 
 
 def data(n=400, dim=12, classes=4):

@@ -185,10 +185,10 @@ def require_rows(method: str, names: Iterable[str]) -> None:
         if row is None:
             raise Problem(
                 f"method {method} states the certainty score {name!r}, which has no row in the table of "
-                "src/vi_simsiam/uncertainty/scores.py. Add one."
+                "src/vi_simsiam/evaluation/scores.py. Add one."
             )
         if row.method is None:
             raise Problem(
-                f"method {method} states the certainty score {name!r}, which src/vi_simsiam/uncertainty/scores.py "
+                f"method {method} states the certainty score {name!r}, which src/vi_simsiam/evaluation/scores.py "
                 "has as a score of all methods. Give the method's own another name."
             )

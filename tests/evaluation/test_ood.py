@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vi_simsiam.uncertainty.ood import matched
+from vi_simsiam.evaluation.ood import matched
 
 
 def test_same_form_is_untouched():

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torchvision.transforms import functional as tv
 
 from vi_simsiam.config.schema import GradedParams
-from vi_simsiam.uncertainty import graded
+from vi_simsiam.evaluation import graded
 
 
 def images(n, seed=0, channels=1):

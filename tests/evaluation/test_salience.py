@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import sobel
 
-from vi_simsiam.uncertainty.salience import salience
+from vi_simsiam.evaluation.salience import salience
 
 
 def test_ramp_and_constant():

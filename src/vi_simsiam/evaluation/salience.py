@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import conv2d, pad
 
-from vi_simsiam.probing.features import batches
+from vi_simsiam.evaluation.features import batches
 from vi_simsiam.transforms.colour import luma
 
 _BATCH = 1024

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.evaluation import scores
 from vi_simsiam.stats.bootstrap import Bootstrap, Mean, Statistic
 from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
-from vi_simsiam.uncertainty import scores
 
 # What is drawn for an augmented view. Those that do not vary in the data give no measure.
 AUGMENTATIONS = (

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.small import digits_store
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.uncertainty.human_labels import label_entropy
+from vi_simsiam.evaluation.human_labels import label_entropy
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,11 @@ import torch
 from helpers.small import SHIPPED, digits_store, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
+from vi_simsiam.evaluation import corruptions, graded, linear
+from vi_simsiam.evaluation.features import batches, extract
+from vi_simsiam.evaluation.scorer import Scorer
+from vi_simsiam.evaluation.tables import evaluate, neighbours
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing import linear
-from vi_simsiam.probing.features import batches, extract
-from vi_simsiam.uncertainty import corruptions, graded
-from vi_simsiam.uncertainty.scorer import Scorer
-from vi_simsiam.uncertainty.tables import evaluate, neighbours
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.core.randomness import generator
-from vi_simsiam.probing.features import CPU, batches, sent
+from vi_simsiam.evaluation.features import CPU, batches, sent
 from vi_simsiam.transforms.colour import blend_, luma, shift_hue_
 from vi_simsiam.transforms.spatial import blur, crop_resize
 

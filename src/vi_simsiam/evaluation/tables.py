@@ -10,14 +10,13 @@ from torch import Tensor
 
 from vi_simsiam.config.schema import UncertaintyParams
 from vi_simsiam.data.store import Store
-from vi_simsiam.probing import knn
-from vi_simsiam.probing.features import batches
-from vi_simsiam.uncertainty import corruptions, graded, scores
-from vi_simsiam.uncertainty.human_labels import label_entropy
-from vi_simsiam.uncertainty.measures import Tables
-from vi_simsiam.uncertainty.ood import matched
-from vi_simsiam.uncertainty.salience import salience
-from vi_simsiam.uncertainty.scorer import Scorer, view_mean
+from vi_simsiam.evaluation import corruptions, graded, knn, scores
+from vi_simsiam.evaluation.features import batches
+from vi_simsiam.evaluation.human_labels import label_entropy
+from vi_simsiam.evaluation.measures import Tables
+from vi_simsiam.evaluation.ood import matched
+from vi_simsiam.evaluation.salience import salience
+from vi_simsiam.evaluation.scorer import Scorer, view_mean
 
 _FEATURES = 10_000  # rows of features that are scored at once
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}

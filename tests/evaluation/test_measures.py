@@ -9,11 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from helpers.small import pretrain_params
 from vi_simsiam.config.schema import UntrainedParams
+from vi_simsiam.evaluation import knn, linear, scorer
+from vi_simsiam.evaluation.features import batches, extract
+from vi_simsiam.evaluation.measures import Tables, measure
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing import knn, linear
-from vi_simsiam.probing.features import batches, extract
-from vi_simsiam.uncertainty import scorer
-from vi_simsiam.uncertainty.measures import Tables, measure
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from helpers.project import ROOT
 from vi_simsiam.config import loading
 from vi_simsiam.config.schema import METHODS, UntrainedParams
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.methods import ImageSpec, build, method_class, untrained
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.scorer import Scorer
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -30,7 +30,7 @@ def test_a_score_without_a_row_ends_the_step_before_it_reads_anything(name, reas
     params = loading.resolve(loading.load(ROOT / "params.yaml"), "uncertainty", "digits")
     job = ["--dataset", "digits", "--method", "untrained", "--seed", "0", "--params", json.dumps(params)]
     monkeypatch.setattr(sys, "argv", ["uncertainty.py", *job, *options])
-    with pytest.raises(Problem, match="uncertainty/scores") as caught:
+    with pytest.raises(Problem, match="evaluation/scores") as caught:
         runpy.run_path(str(ROOT / "src/uncertainty.py"))["main"]()
     assert repr(name) in str(caught.value) and reason in str(caught.value)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from vi_simsiam.config.schema import CORRUPTIONS, CorruptionsParams
-from vi_simsiam.uncertainty import corruptions
+from vi_simsiam.evaluation import corruptions
 
 # Root mean square change of `pictures()` at severities 1 to 5, by make_cifar_c.py of github.com/hendrycks/robustness
 # with scikit-image .26 and OpenCV 5, rounding down to 8 bits included; means of ten runs. The motion, which ImageMagick

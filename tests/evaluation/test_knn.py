@@ -4,7 +4,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch.nn.functional import normalize
 
-from vi_simsiam.probing import knn
+from vi_simsiam.evaluation import knn
 
 
 def clusters(n, seed):

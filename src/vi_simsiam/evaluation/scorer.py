@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from torch import Tensor
 
+from vi_simsiam.evaluation import knn
+from vi_simsiam.evaluation.features import CPU, batches, extract
+from vi_simsiam.evaluation.linear import LinearProbe
 from vi_simsiam.methods import Method
-from vi_simsiam.probing import knn
-from vi_simsiam.probing.features import CPU, batches, extract
-from vi_simsiam.probing.linear import LinearProbe
 
 
 class Scorer:

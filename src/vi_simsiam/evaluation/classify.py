@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.config.schema import ProbeParams
-from vi_simsiam.probing import knn, linear
-from vi_simsiam.probing.linear import LinearProbe
+from vi_simsiam.evaluation import knn, linear
+from vi_simsiam.evaluation.linear import LinearProbe
 
 
 def classify(
