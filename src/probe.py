@@ -11,7 +11,7 @@ from vi_simsiam.data.store import Store
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.evaluation.classify import classify
 from vi_simsiam.evaluation.features import CPU, batches, best_device, extract
-from vi_simsiam.inference import saved
+from vi_simsiam.models import saved
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from vi_simsiam.evaluation.linear import LinearProbe
 from vi_simsiam.evaluation.measures import measure
 from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.evaluation.tables import evaluate, neighbours, own_scores
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import method_class
+from vi_simsiam.models import saved
 
 
 def main() -> None:

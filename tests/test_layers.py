@@ -15,9 +15,9 @@ FLOORS = [
     {"config", "transforms", "stats", "nn"},
     {"data", "methods"},
     {"evaluation"},
-    {"training"},
+    {"training", "models"},
     {"report"},
-    {"inference"},
+    {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 

@@ -17,8 +17,8 @@ from vi_simsiam.data import growing
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.evaluation.feature_cache import FeatureCache
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, Method, build
+from vi_simsiam.models import saved
 from vi_simsiam.training import trainer
 from vi_simsiam.transforms.views import Views
 

@@ -16,7 +16,7 @@ from torch import nn
 from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import reference, saved
+from vi_simsiam.models import reference, saved
 from vi_simsiam.training import launch, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint

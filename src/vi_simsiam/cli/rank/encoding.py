@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators
 from vi_simsiam.core.record import versions
 from vi_simsiam.data.growing import Field, GrowingArrays
 from vi_simsiam.evaluation import feature_cache
-from vi_simsiam.inference.ranking.facts import FACTS
-from vi_simsiam.inference.ranking.photographs import Photograph, Photographs, Tile
 from vi_simsiam.methods import Method
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from helpers.photographs import photographs, picture, rank
+from vi_simsiam.cli.rank import encoding, heads, results, tiles
 from vi_simsiam.data import decode
 from vi_simsiam.evaluation import scores
-from vi_simsiam.inference.ranking import encoding, heads, results, tiles
 
 SIDE = 40
 

@@ -27,15 +27,15 @@ from helpers.pages import blocks, section
 from helpers.project import ROOT
 from helpers.small import SHIPPED, digits_store, merged
 from vi_simsiam import __main__
+from vi_simsiam.cli.extremes import Extremes
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.reader import ImageReader
 from vi_simsiam.evaluation.features import batches
-from vi_simsiam.inference import reference, saved
-from vi_simsiam.inference.extremes import Extremes
 from vi_simsiam.methods import build
+from vi_simsiam.models import reference, saved
 from vi_simsiam.training.trainer import image_spec
 
 TINY = {"backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}

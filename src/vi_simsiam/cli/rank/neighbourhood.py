@@ -12,8 +12,8 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from vi_simsiam.cli.rank.facts import bits_apart
 from vi_simsiam.data.store import Rows
-from vi_simsiam.inference.ranking.facts import bits_apart
 
 K = 20
 _QUERIES, _BANK = 512, 4096  # rows of a block of cosines

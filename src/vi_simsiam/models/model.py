@@ -23,9 +23,9 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.reader import ImageReader, LoadedImage
 from vi_simsiam.evaluation.features import batches, best_device, extract
 from vi_simsiam.evaluation.scores import SCORES
-from vi_simsiam.inference import reference, saved
-from vi_simsiam.inference.reference import TrainingScores
 from vi_simsiam.methods import Method
+from vi_simsiam.models import reference, saved
+from vi_simsiam.models.reference import TrainingScores
 
 Inputs = Iterable[str | os.PathLike]
 OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vi_simsiam.cli.rank import facts
 from vi_simsiam.data import decode
 from vi_simsiam.data.reader import ImageReader
-from vi_simsiam.inference.ranking import facts
 
 
 class Tile(NamedTuple):

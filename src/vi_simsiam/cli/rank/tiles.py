@@ -8,12 +8,12 @@ from functools import partial
 import pandas as pd
 from PIL import Image
 
+from vi_simsiam.cli.rank import facts
+from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.reader import ImageFile, Work
 from vi_simsiam.data.remarks import remark, remarks
-from vi_simsiam.inference.ranking import facts
-from vi_simsiam.inference.ranking.photographs import Photograph, Photographs, Tile
 
 LEAST = 8  # pixels of a tile's side
 MOST = 16_384  # tiles of an image: their features take 750 MB with EfficientNet-Lite0

@@ -8,8 +8,8 @@ import torch
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import saved
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 
 IMAGES = ImageSpec(16, 3, (0.4, 0.5, 0.6), (0.2, 0.2, 0.3))

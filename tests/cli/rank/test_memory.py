@@ -12,8 +12,8 @@ import torch
 
 from helpers.photographs import picture
 from helpers.project import ROOT
+from vi_simsiam.cli.rank import neighbourhood
 from vi_simsiam.data.store import Rows
-from vi_simsiam.inference.ranking import neighbours
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -52,7 +52,7 @@ def test_pairs_are_looked_for_a_few_at_a_time():
     hashes = draw.integers(0, 2**63, 2000).astype(np.uint64)
     tracemalloc.start()
     try:
-        _, group = neighbours.neighbourhood(features, hashes, torch.device("cpu"))
+        _, group = neighbourhood.neighbourhood(features, hashes, torch.device("cpu"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -64,7 +64,7 @@ _RANK = """
 import sys, torch
 from pathlib import Path
 from vi_simsiam import __main__
-from vi_simsiam.inference.ranking import heads
+from vi_simsiam.cli.rank import heads
 heads._STEPS, heads._EPOCHS = 20, 1
 torch.set_num_threads(1)
 try:

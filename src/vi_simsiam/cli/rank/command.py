@@ -12,6 +12,10 @@ from typing import TextIO
 import numpy as np
 import torch
 
+from vi_simsiam.cli.rank import heads, results, tiles
+from vi_simsiam.cli.rank.encoding import Encoder
+from vi_simsiam.cli.rank.photographs import Photographs
+from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.config.encoders import LITE
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
@@ -19,11 +23,7 @@ from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.data.names import is_hidden
 from vi_simsiam.evaluation.features import best_device
-from vi_simsiam.inference.command import SOME_UNREAD, counts, opened, positive, say
-from vi_simsiam.inference.model import Model
-from vi_simsiam.inference.ranking import heads, results, tiles
-from vi_simsiam.inference.ranking.encoding import Encoder
-from vi_simsiam.inference.ranking.photographs import Photographs
+from vi_simsiam.models.model import Model
 
 _MARK = "rank.json"  # says that a folder is the command's own
 _FORMAT = 1

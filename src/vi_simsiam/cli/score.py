@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from vi_simsiam.cli.extremes import Extremes
 from vi_simsiam.core.command import write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
-from vi_simsiam.inference.extremes import Extremes
-from vi_simsiam.inference.model import Model, load
+from vi_simsiam.models.model import Model, load
 
 SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
 _TOP = 50
@@ -49,7 +49,7 @@ def score(args: argparse.Namespace) -> int:
     for path in filter(None, (args.out, args.grid)):
         check_writable(path)
     if args.grid is not None:
-        from vi_simsiam.inference import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
+        from vi_simsiam.cli import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
     model = opened(args.run, args.device)
     name = model.columns[1]
@@ -123,7 +123,7 @@ def table_writer(path: Path) -> Iterator[Write]:
 
 def _draw(path: Path, extremes: Extremes) -> str | None:
     """Draw the picture. Returns: why there is none, whatever the reason: the table is worth more."""
-    from vi_simsiam.inference import drawing  # slow to import, and seldom asked for
+    from vi_simsiam.cli import drawing  # slow to import, and seldom asked for
     from vi_simsiam.report.figures import style
 
     try:

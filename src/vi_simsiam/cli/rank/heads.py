@@ -30,8 +30,8 @@ from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord
 from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import Rows, SplitName
-from vi_simsiam.inference import reference, saved
 from vi_simsiam.methods import Method, encoders
+from vi_simsiam.models import reference, saved
 from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.history import HISTORY

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from helpers.photographs import picture
+from vi_simsiam.cli.rank import facts
 from vi_simsiam.data.decode import load, square_luma
-from vi_simsiam.inference.ranking import facts
 
 NAMES = [fact.name for fact in facts.FACTS]
 

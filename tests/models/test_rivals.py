@@ -11,7 +11,7 @@ from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import AugmentationParams, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.evaluation.features import batches
-from vi_simsiam.inference import export, reference, saved
+from vi_simsiam.models import export, reference, saved
 from vi_simsiam.training import trainer
 from vi_simsiam.transforms.views import Views
 

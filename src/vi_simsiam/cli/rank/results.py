@@ -8,16 +8,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from vi_simsiam.cli.rank import neighbourhood, tiles
+from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.growing import GrowingArrays
 from vi_simsiam.data.store import Rows
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
-from vi_simsiam.inference.command import one_line, table_writer
-from vi_simsiam.inference.model import Model
-from vi_simsiam.inference.ranking import neighbours, tiles
-from vi_simsiam.inference.ranking.facts import FACTS
+from vi_simsiam.models.model import Model
 from vi_simsiam.report.gallery import page
 
 TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
@@ -26,8 +26,8 @@ _EXTREMES = 40  # of each column that the gallery holds, at each end
 _PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
 _GROUP = (
     f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
-    f"{neighbours.COSINE} and perceptual hashes that differ in at most {neighbours.BITS} of 64 bits. Mirrored ones "
-    "are not found."
+    f"{neighbourhood.COSINE} and perceptual hashes that differ in at most {neighbourhood.BITS} of 64 bits. Mirrored "
+    "ones are not found."
 )
 _OF_TILES = {
     "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
@@ -55,7 +55,7 @@ def table(files: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Mod
     columns = _of_model(model, names, kept, chosen)
     columns["percentile"] = model.training.percentile(columns[model.training.name])
     device = next(model.network.parameters()).device
-    density, group = neighbours.neighbourhood(Rows(kept.array("whole"), chosen), kept.array("hash")[chosen], device)
+    density, group = neighbourhood.neighbourhood(Rows(kept.array("whole"), chosen), kept.array("hash")[chosen], device)
     order = [*names, "percentile", "knn_density", "view_agreement"]
     columns["knn_density"] = density
     result = files.assign(**{name: columns[name][place] for name in order})

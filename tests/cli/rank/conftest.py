@@ -1,7 +1,7 @@
 import pytest
 
 from helpers.photographs import encoder
-from vi_simsiam.inference.ranking import encoding, heads
+from vi_simsiam.cli.rank import encoding, heads
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,13 @@ from helpers.pages import blocks, section
 from helpers.photographs import encoder, photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
+from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import growing, own_images
 from vi_simsiam.data.published import find_source
 from vi_simsiam.evaluation import scores
-from vi_simsiam.inference.ranking import encoding, heads, neighbours, results
 
 
 def refused(capsys, *arguments):
@@ -109,8 +109,10 @@ def test_density_is_that_of_an_independent_library():
     features = draw.normal(size=(60, 12)).astype(np.float16)
     hashes = draw.integers(0, 2**63, 60).astype(np.uint64)
     chosen = np.arange(50)
-    found, group = neighbours.neighbourhood(neighbours.Rows(features, chosen), hashes[chosen], torch.device("cpu"))
-    distances, _ = NearestNeighbors(n_neighbors=neighbours.K, metric="cosine").fit(features[:50]).kneighbors()
+    found, group = neighbourhood.neighbourhood(
+        neighbourhood.Rows(features, chosen), hashes[chosen], torch.device("cpu")
+    )
+    distances, _ = NearestNeighbors(n_neighbors=neighbourhood.K, metric="cosine").fit(features[:50]).kneighbors()
     np.testing.assert_allclose(found, 1 - distances.mean(1), atol=1e-4)
     assert len(set(group)) == 50
 
@@ -118,17 +120,17 @@ def test_density_is_that_of_an_independent_library():
 def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
     draw = np.random.default_rng(1)
     features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
-    rows = neighbours.Rows(features, draw.permutation(90))
+    rows = neighbourhood.Rows(features, draw.permutation(90))
     hashes = np.zeros(90, np.uint64)
-    density, group = neighbours.neighbourhood(rows, hashes, torch.device("cpu"))
-    monkeypatch.setattr(neighbours, "_QUERIES", 7)
-    monkeypatch.setattr(neighbours, "_BANK", 11)
-    again, groups = neighbours.neighbourhood(rows, hashes, torch.device("cpu"))
+    density, group = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
+    monkeypatch.setattr(neighbourhood, "_QUERIES", 7)
+    monkeypatch.setattr(neighbourhood, "_BANK", 11)
+    again, groups = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
     np.testing.assert_allclose(density, again, atol=1e-5)
     for numbers in (group, groups):
         assert pd.Series(numbers).value_counts().eq(3).all()
         assert pd.Series(rows._rows // 3).groupby(numbers).nunique().eq(1).all()
-    assert len(set(neighbours.neighbourhood(rows, np.arange(90, dtype=np.uint64) * 0x1F3F5F7F9F, CPU)[1])) > 30
+    assert len(set(neighbourhood.neighbourhood(rows, np.arange(90, dtype=np.uint64) * 0x1F3F5F7F9F, CPU)[1])) > 30
 
 
 CPU = torch.device("cpu")
@@ -234,7 +236,7 @@ def test_an_encoder_that_sees_nothing(tiny, tmp_path, capsys, monkeypatch):
 
 
 def test_two_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
-    from vi_simsiam.inference.ranking import command
+    from vi_simsiam.cli.rank import command
 
     folder, out = photographs(tmp_path / "photos", range(2)), tmp_path / "out"
     assert rank(folder, "--out", out, "--encoder", tiny) == 0
