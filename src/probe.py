@@ -23,10 +23,10 @@ def main() -> None:
     record.verify(args.model, *saved.FILES)
     device = best_device()
     model, _ = saved.load(args.model, device)
-    prepares = device if feature_cache.use(model, args.scratch / "features") is None else CPU
+    input_device = device if feature_cache.use(model, args.scratch / "features") is None else CPU
     features, labels = {}, {}
     for split in ("train", "test"):
-        extracted = extract(model, batches(store.images(split), params.batch_size, prepares))["features"]
+        extracted = extract(model, batches(store.images(split), params.batch_size, input_device))["features"]
         with replacing(args.out / f"features_{split}.npy") as temporary:
             np.save(temporary, extracted.numpy())
         features[split] = extracted.to(device)

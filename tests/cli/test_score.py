@@ -136,8 +136,8 @@ def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, 
     training = reference.read(folder)
     assert training.central == 96 and abs(training.above - (quarter < whole).sum()) <= 1
     # binomtest(270, 500).proportion_ci(method="wilson") begins at .496, of 280 at .516
-    about = {above: replace(training, central=500, above=above).doubt for above in (0, 270, 280, 500)}
-    assert about[280] is None and about[500] is None and replace(training, central=0).doubt is None
+    about = {above: replace(training, central=500, above=above).reliability_warning for above in (0, 270, 280, 500)}
+    assert about[280] is None and about[500] is None and replace(training, central=0).reliability_warning is None
     assert "for 270 of 500 training images" in about[270] and about[0]
     copy = shutil.copytree(folder, tmp_path / "doubtful")
     changed(copy, above=10)
@@ -349,7 +349,8 @@ def test_the_module_is_the_command_and_outlives_its_reader_and_a_notebooks_backe
         ["bash", "-o", "pipefail", "-c", f"{shlex.join(map(str, score))} | true"], capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "module://matplotlib_inline.nowhere"},
     )  # fmt: skip
-    assert done.returncode == 0 and len(done.stderr.splitlines()) == 3, done.stderr  # grey images, a doubt, the counts
+    # On grey images, a warning, the counts.
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 3, done.stderr
     assert len(pd.read_csv(tmp_path / "s.csv")) == 40 and (tmp_path / "g.png").exists()
 
 

@@ -13,7 +13,7 @@ from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.data import growing
+from vi_simsiam.data import append_store
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.evaluation.feature_cache import FeatureCache
 from vi_simsiam.evaluation.features import batches, extract
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_and_what_is_there_is_used(store, weights, tmp_path,
         if len(written) == 7:  # three files a piece
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(growing.os, "fsync", full)
+    monkeypatch.setattr(append_store.os, "fsync", full)
     with pytest.raises(Problem, match=r"cannot be written: No space left.*make room"):
         cache.of_views(store.views("train"))
     encoded.clear()

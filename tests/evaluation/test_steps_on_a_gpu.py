@@ -166,9 +166,9 @@ def test_uncertainty_prepares_on_the_gpu(gpu):
     def scored(device, log):
         scorer = Scorer(model.to(device), None, torch.randn(20, model.backbone.dim), torch.arange(20) % 3, 5, 0.1)
         boxes = graded.graded_boxes(len(images), [0.2, 1.0], 12, 0)
-        changes = graded.Augmentations(images, 0, scorer.prepares)
-        streams = {"whole": batches(images, 3, scorer.prepares)}
-        streams["crops"] = graded.crop_batches(images, boxes, 3, scorer.prepares)
+        changes = graded.Augmentations(images, 0, scorer.input_device)
+        streams = {"whole": batches(images, 3, scorer.input_device)}
+        streams["crops"] = graded.crop_batches(images, boxes, 3, scorer.input_device)
         streams |= {name: changes.batches(name, s, 3) for name, s in graded.steps(strengths, 3)}
         found = {}
         for name, stream in streams.items():

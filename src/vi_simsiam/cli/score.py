@@ -78,8 +78,8 @@ def score(args: argparse.Namespace) -> int:
     undrawn = _draw(args.grid, extremes) if args.grid else None
     if args.top:
         _list(extremes)
-    if model.training.doubt:
-        say(f"warning: {model.training.doubt}")
+    if model.training.reliability_warning:
+        say(f"warning: {model.training.reliability_warning}")
     seconds = time.monotonic() - started
     say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
     if undrawn:

@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief, nearest
+from vi_simsiam.core.text import nearest, shorten
 
 STEPS = ("download", "cache_views", "pretrain", "probe", "uncertainty", "plot")
 METHOD_MODULES = Path(__file__).parents[1] / "methods"
@@ -517,10 +517,10 @@ def _said(fault: Any, key: str, fields: list[str]) -> str:
     if kind == "value_error" and isinstance(value, Mapping | Section):  # rule of a section
         return f": {fault['ctx']['error']}"
     if kind in ("model_type", "dict_type"):
-        return f" = {brief(value)}: must hold keys and values"
+        return f" = {shorten(value)}: must hold keys and values"
     if kind == "value_error":
-        return f" = {brief(value)}: {fault['ctx']['error']}"
-    return f" = {brief(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(kind, value, fault.get('ctx', {}))}"
+        return f" = {shorten(value)}: {fault['ctx']['error']}"
+    return f" = {shorten(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(kind, value, fault.get('ctx', {}))}"
 
 
 def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:

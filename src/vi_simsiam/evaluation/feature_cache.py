@@ -19,8 +19,8 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import write_json
 from vi_simsiam.core.record import versions
 from vi_simsiam.core.text import duration
-from vi_simsiam.data.growing import GrowingArrays
-from vi_simsiam.data.store import FORGET_AFTER, forget
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import FORGET_AFTER, release_pages
 from vi_simsiam.methods import Method
 
 _PIECE = 256  # images that are encoded and written at once
@@ -43,7 +43,7 @@ class FeatureCache:
         self.model, self.dim = model, model.backbone.dim
         source = {"encoder": digest(model), "images": asdict(model.images), "versions": versions()}
         folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
-        self._kept = GrowingArrays(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
+        self._kept = AppendStore(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
         write_json(folder / "source.json", source)
         self._features = self._kept.array("features")
         self._read = 0  # bytes since memory was given back
@@ -74,7 +74,7 @@ class FeatureCache:
         features = self._features[rows]
         self._read += features.nbytes
         if self._read >= FORGET_AFTER:
-            forget(self._features)
+            release_pages(self._features)
             self._read = 0
         return features
 
@@ -88,7 +88,7 @@ class FeatureCache:
             pixels = torch.from_numpy(np.array(flat[start : start + _PIECE]))
             rows[start : start + _PIECE] = self.rows(pixels.permute(0, 3, 1, 2).float() / 255)
             if (read := read + pixels.numel()) >= FORGET_AFTER:
-                forget(views)
+                release_pages(views)
                 read = 0
             done, now = min(start + _PIECE, len(flat)), time.monotonic()
             if now - told > _EVERY:

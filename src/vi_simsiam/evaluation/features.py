@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vi_simsiam.data.store import FORGET_AFTER, forget
+from vi_simsiam.data.store import FORGET_AFTER, release_pages
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.precision import exact_float32
 
@@ -19,7 +19,7 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the CPU on the device. To a GPU it goes from pinned memory, so that neither waits for the other."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
@@ -30,9 +30,9 @@ def batches(images: np.ndarray, batch_size: int, device: torch.device = CPU) -> 
     for start in range(0, len(images), batch_size):
         batch = torch.from_numpy(np.array(images[start : start + batch_size]))
         if (read := read + batch.nbytes) >= FORGET_AFTER:
-            forget(images)
+            release_pages(images)
             read = 0
-        yield sent(batch, device).permute(0, 3, 1, 2).float() / 255
+        yield to_device(batch, device).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.no_grad()

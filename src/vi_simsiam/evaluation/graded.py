@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.core.randomness import generator
-from vi_simsiam.evaluation.features import CPU, batches, sent
+from vi_simsiam.evaluation.features import CPU, batches, to_device
 from vi_simsiam.transforms.colour import blend_, luma, shift_hue_
 from vi_simsiam.transforms.spatial import blur, crop_resize
 
@@ -52,8 +52,8 @@ def crop_batches(
     corners = torch.from_numpy(np.stack([boxes[name] for name in ("top", "left", "height", "width")]))
     for start in range(0, corners.shape[1], batch_size):
         rows = slice(start, start + batch_size)
-        source = sent(torch.from_numpy(images[boxes["index"][rows]]), device)
-        yield crop_resize(source, sent(corners[:, rows].contiguous(), device), size, reduces=False)
+        source = to_device(torch.from_numpy(images[boxes["index"][rows]]), device)
+        yield crop_resize(source, to_device(corners[:, rows].contiguous(), device), size, reduces=False)
 
 
 def steps(strengths: Mapping[str, Sequence[float]], channels: int) -> list[tuple[str, float]]:
@@ -98,7 +98,7 @@ class Augmentations:
         return torch.where(self._drawn[name][rows, 0] < 0.5, -1.0, 1.0)
 
     def _blended(self, name: str, pictures: Tensor, strength: float, rows: np.ndarray, grey: int, mean: int) -> Tensor:
-        own = sent(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
+        own = to_device(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
         blend_(pictures.transpose(0, 1), own, grey * (1 - own), mean * (1 - own))
         return pictures
 
@@ -113,7 +113,7 @@ class Augmentations:
 
     def _hue(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         planes = pictures.transpose(0, 1).contiguous()
-        shift_hue_(planes, sent((strength * self._direction("hue", rows)).float(), self.device))
+        shift_hue_(planes, to_device((strength * self._direction("hue", rows)).float(), self.device))
         return planes.transpose(0, 1)
 
     def _grey(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
@@ -127,13 +127,13 @@ class Augmentations:
     def _noise(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         # A generator for each image: the noise depends neither on the batches nor on how many images there are.
         draws = [torch.randn(pictures.shape[1:], generator=generator(self.seed, "noise", int(row))) for row in rows]
-        return (pictures + strength * sent(torch.stack(draws), self.device)).clamp_(0, 1)
+        return (pictures + strength * to_device(torch.stack(draws), self.device)).clamp_(0, 1)
 
     def _occlusion(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         size = pictures.shape[3]
         side = min(size, max(1, round(math.sqrt(strength) * size)))
         corner = torch.floor(self._drawn["occlusion"][rows] * (size - side + 1))
-        top, left = sent(corner, self.device).unbind(1)
+        top, left = to_device(corner, self.device).unbind(1)
         pixel = torch.arange(size, device=self.device)
         inside = [(pixel >= first[:, None]) & (pixel < first[:, None] + side) for first in (top, left)]
         hidden = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]

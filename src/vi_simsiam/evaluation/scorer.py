@@ -17,7 +17,7 @@ class Scorer:
     Args:
         model: on any device.
         probe: linear probe of the model's features; None, or one of no classes, where there are no labels.
-        bank: (N, dim) features of the training images.
+        train_features: (N, dim) features of the training images.
         labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
         k, temperature: of the k-NN.
         losses: (N,) of the training images, of probes that were fitted without them; read where there is a label. None:
@@ -28,7 +28,7 @@ class Scorer:
         self,
         model: Method,
         probe: LinearProbe | None,
-        bank: Tensor,
+        train_features: Tensor,
         labels: Tensor | None,
         k: int,
         temperature: float,
@@ -38,20 +38,20 @@ class Scorer:
         self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
         # Where images are prepared. Kept features are found by an image's bits on the CPU: a GPU may round another way.
-        self.prepares = self.device if model.kept is None else CPU
-        self.bank = bank.to(self.device)
+        self.input_device = self.device if model.kept is None else CPU
+        self.train_features = train_features.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
         self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
         self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
         known = losses is not None and self.labels is not None
         self.log_losses = losses.to(self.device)[labelled].log() if known else None
         # The images that vote; None: all of them do.
-        self.directions = knn.directions(self.bank)
-        some = self.labels is not None and len(self.labels) < len(bank)
+        self.directions = knn.directions(self.train_features)
+        some = self.labels is not None and len(self.labels) < len(train_features)
         self.voters = self.directions[labelled] if some else None
 
     def score(self, images: Iterable[Tensor]) -> dict[str, np.ndarray]:
-        """Score batches (B, C, H, W) of images in [0, 1], best on the device `prepares`.
+        """Score batches (B, C, H, W) of images in [0, 1], best on the device `input_device`.
 
         Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
             `predicted`, `knn_predicted`, `probe_confidence` and `loss_prediction`; of a method that projects,
@@ -72,7 +72,7 @@ class Scorer:
             their embeddings, over all pairs, (N,) in [-1/(V-1), 1].
         """
         n, count = views.shape[:2]
-        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size, self.prepares)
+        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size, self.input_device)
         named = extract(self.model, flat, lambda f: self._read(f) | {"embedding": self.model.embedding(f)})
         z = named.pop("embedding").view(n, count, -1)
         return _columns(named), agreement(z).numpy()

@@ -43,7 +43,7 @@ def evaluate(
     columns, agreement = scorer.score_views(store.views("test"), size)
     views = _judged(views, columns)
 
-    whole = scorer.score(batches(pictures, size, scorer.prepares))
+    whole = scorer.score(batches(pictures, size, scorer.input_device))
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
     images["view_agreement"] = agreement
     if "kappa" in views:
@@ -57,7 +57,7 @@ def evaluate(
 
     boxes = graded.graded_boxes(len(truth), params.crop_areas, store.size, params.seed)
     crops = pd.DataFrame(boxes).assign(label=truth[boxes["index"]])
-    crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size, scorer.prepares)))
+    crops = _judged(crops, scorer.score(graded.crop_batches(pictures, boxes, size, scorer.input_device)))
     return Tables(
         images,
         crops,
@@ -74,9 +74,9 @@ def own_scores(scorer: Scorer) -> pd.DataFrame:
 
     The training saw views of these images, so the model may be more certain of them than of others like them.
     """
-    parts = [scorer.model.certainty(features.to(scorer.device)) for features in scorer.bank.split(_FEATURES)]
+    parts = [scorer.model.certainty(features.to(scorer.device)) for features in scorer.train_features.split(_FEATURES)]
     columns = {name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]}
-    return pd.DataFrame({"index": range(len(scorer.bank)), **columns})
+    return pd.DataFrame({"index": range(len(scorer.train_features)), **columns})
 
 
 @torch.no_grad()
@@ -94,7 +94,7 @@ def neighbours(scorer: Scorer, features: np.ndarray) -> np.ndarray:
 
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
     """A row per image, augmentation and strength; strength 0 of each is the untouched image, scored once."""
-    augmentations = graded.Augmentations(store.images("test"), params.seed, scorer.prepares)
+    augmentations = graded.Augmentations(store.images("test"), params.seed, scorer.input_device)
     rows = {"index": np.arange(len(store.labels("test"))), "label": np.array(store.labels("test"))}
     steps = graded.steps(params.graded.model_dump(), store.channels)
 
@@ -152,7 +152,7 @@ def _others(scorer: Scorer, store: Store, others: Sequence[Store], batch_size: i
     parts = [pd.DataFrame(_NO_IMAGES)]
     for other in others:
         pictures = matched(other.images("test"), store.size, store.channels)
-        columns = scorer.score(batches(pictures, batch_size, scorer.prepares))
+        columns = scorer.score(batches(pictures, batch_size, scorer.input_device))
         columns = {name: values for name, values in columns.items() if name in scores.MEASURED}
         parts.append(pd.DataFrame({"dataset": other.dataset, "index": np.arange(len(pictures)), **columns}))
     return pd.concat(parts[1:], ignore_index=True) if others else parts[0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, write_json
 from vi_simsiam.core.record import versions
-from vi_simsiam.data.store import Rows, TrainingImages
+from vi_simsiam.data.store import RowView, TrainingImages
 from vi_simsiam.evaluation.features import batches, best_device, extract
 from vi_simsiam.methods import Method
 from vi_simsiam.stats.intervals import wilson
@@ -48,7 +48,7 @@ class TrainingScores:
     above: int = 0
 
     @property
-    def doubt(self) -> str | None:
+    def reliability_warning(self) -> str | None:
         """A sentence where the score is no higher on whole images than on their central quarters; else None.
 
         It is not where the 95 % Wilson interval of the share of such pairs does not lie above one half.
@@ -76,7 +76,7 @@ def write(
     folder: Path,
     model: Method,
     store: TrainingImages,
-    features: np.ndarray | Rows | None = None,
+    features: np.ndarray | RowView | None = None,
     device: torch.device | None = None,
 ) -> None:
     """Score the training images, as they are, and write `folder`/scoring.json beside the saved model.
@@ -119,7 +119,7 @@ def _scores(model: Method, name: str, images: Iterable[Tensor]) -> np.ndarray:
     return extract(model, images, lambda f: {name: model.certainty(f)[name]})[name].numpy()
 
 
-def _pieces(features: np.ndarray | Rows) -> Iterator[Tensor]:
+def _pieces(features: np.ndarray | RowView) -> Iterator[Tensor]:
     """Features in batches, which a model with a frozen encoder takes as they are."""
     for start in range(0, len(features), _BATCH):
         yield torch.from_numpy(np.array(features[start : start + _BATCH], dtype=np.float32))

@@ -50,7 +50,7 @@ class Claim(NamedTuple):
         return "inconclusive"
 
 
-class Finding(NamedTuple):
+class ClaimResult(NamedTuple):
     """What the runs of a method on a data set say about a claim: each seed's estimate, and that over the seeds."""
 
     claim: Claim
@@ -98,7 +98,7 @@ _COMPETITIVE = (
 )
 
 
-def findings(runs: list[Run], margin: float) -> list[Finding]:
+def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
     """Every claim that the runs can speak about, by data set. A claim whose inputs are absent does not appear.
 
     Args:
@@ -113,11 +113,11 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
                 if np.isfinite(estimate).all():
                     low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
                     estimate = estimate._replace(ci_low=float(low), ci_high=float(high))
-                    out.append(Finding(claim, dataset, method, seeds, estimate))
+                    out.append(ClaimResult(claim, dataset, method, seeds, estimate))
     return out
 
 
-def adjusted(results: list[Finding]) -> list[float]:
+def adjusted(results: list[ClaimResult]) -> list[float]:
     """Holm's adjusted p-value of each finding, among those on its data set."""
     out = [np.nan] * len(results)
     for dataset in dict.fromkeys(finding.dataset for finding in results):
@@ -127,7 +127,7 @@ def adjusted(results: list[Finding]) -> list[float]:
     return out
 
 
-def claims_table(results: list[Finding]) -> pd.DataFrame:
+def claims_table(results: list[ClaimResult]) -> pd.DataFrame:
     """A row per finding: the columns `COLUMNS`, which docs/reading.md explains."""
     rows = []
     for finding, value in zip(results, adjusted(results), strict=True):

@@ -13,7 +13,7 @@ import torch
 from helpers.photographs import picture
 from helpers.project import ROOT
 from vi_simsiam.cli.rank import neighbourhood
-from vi_simsiam.data.store import Rows
+from vi_simsiam.data.store import RowView
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -29,7 +29,7 @@ def mapped() -> float:
 def test_rows_of_a_map_are_given_back(tmp_path, how):
     count = 30_000  # 150 MiB, which a training of the workflow keeps
     np.memmap(tmp_path / "rows", np.float16, "w+", shape=(count, 2, 1280)).flush()
-    rows = Rows(np.memmap(tmp_path / "rows", np.float16, "r", shape=(count, 2, 1280)), np.arange(count))
+    rows = RowView(np.memmap(tmp_path / "rows", np.float16, "r", shape=(count, 2, 1280)), np.arange(count))
     order = np.random.default_rng(0).permutation(count)
     before = mapped()
     peak = 0.0
@@ -48,7 +48,7 @@ def test_rows_of_a_map_are_given_back(tmp_path, how):
 def test_pairs_are_looked_for_a_few_at_a_time():
     """Every photograph is like every other, and none a duplicate: of 2,000, two million pairs, 32 MB."""
     draw = np.random.default_rng(0)
-    features = Rows((1 + 0.1 * draw.normal(size=(2000, 16))).astype(np.float16), np.arange(2000))
+    features = RowView((1 + 0.1 * draw.normal(size=(2000, 16))).astype(np.float16), np.arange(2000))
     hashes = draw.integers(0, 2**63, 2000).astype(np.uint64)
     tracemalloc.start()
     try:

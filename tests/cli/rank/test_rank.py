@@ -26,7 +26,7 @@ from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data import growing, own_images
+from vi_simsiam.data import append_store, own_images
 from vi_simsiam.data.published import find_source
 from vi_simsiam.evaluation import scores
 
@@ -110,7 +110,7 @@ def test_density_is_that_of_an_independent_library():
     hashes = draw.integers(0, 2**63, 60).astype(np.uint64)
     chosen = np.arange(50)
     found, group = neighbourhood.neighbourhood(
-        neighbourhood.Rows(features, chosen), hashes[chosen], torch.device("cpu")
+        neighbourhood.RowView(features, chosen), hashes[chosen], torch.device("cpu")
     )
     distances, _ = NearestNeighbors(n_neighbors=neighbourhood.K, metric="cosine").fit(features[:50]).kneighbors()
     np.testing.assert_allclose(found, 1 - distances.mean(1), atol=1e-4)
@@ -120,7 +120,7 @@ def test_density_is_that_of_an_independent_library():
 def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
     draw = np.random.default_rng(1)
     features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
-    rows = neighbourhood.Rows(features, draw.permutation(90))
+    rows = neighbourhood.RowView(features, draw.permutation(90))
     hashes = np.zeros(90, np.uint64)
     density, group = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
     monkeypatch.setattr(neighbourhood, "_QUERIES", 7)
@@ -223,7 +223,9 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     for i in range(5000):
         shutil.copy(folder / "000.png", copies / f"{i}.png")
     assert "5000 copies of one photograph" in refused(capsys, copies, "--out", out, "--encoder", tiny)
-    monkeypatch.setattr(growing, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    monkeypatch.setattr(
+        append_store, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+    )
     assert "No space left" in refused(capsys, folder, "--out", tmp_path / "full", "--encoder", tiny)
     assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
 

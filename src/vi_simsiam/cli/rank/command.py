@@ -129,8 +129,8 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
     results.write_report(args.out, lines, tables, model, unread)
     for line in lines:
         say(line)
-    if model.training.doubt:
-        say(f"warning: {model.training.doubt}")
+    if model.training.reliability_warning:
+        say(f"warning: {model.training.reliability_warning}")
     say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
     return SOME_UNREAD if unread else 0
 

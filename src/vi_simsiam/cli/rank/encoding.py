@@ -18,7 +18,7 @@ from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators
 from vi_simsiam.core.record import versions
-from vi_simsiam.data.growing import Field, GrowingArrays
+from vi_simsiam.data.append_store import AppendStore, Field
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
 from vi_simsiam.transforms.spatial import to_uint8
@@ -61,7 +61,7 @@ class Encoder:
             "versions": versions(),
         }
         key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
-        self.kept = GrowingArrays(top / key, _fields(images.size, images.channels, model.backbone.dim))
+        self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim))
 
     def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
         """Encode what is new, and say where everything is.

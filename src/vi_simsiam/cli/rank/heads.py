@@ -28,8 +28,8 @@ from vi_simsiam.config.schema import (
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord
-from vi_simsiam.data.growing import GrowingArrays
-from vi_simsiam.data.store import Rows, SplitName
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import RowView, SplitName
 from vi_simsiam.methods import Method, encoders
 from vi_simsiam.models import reference, saved
 from vi_simsiam.training import trainer
@@ -53,18 +53,18 @@ class Images:
 
     size: int
     channels: int
-    kept: GrowingArrays | None = None
+    kept: AppendStore | None = None
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
     depth: int = 16
 
-    def images(self, split: SplitName) -> Rows:
-        return Rows(self.kept.array("pixels"), self.rows)
+    def images(self, split: SplitName) -> RowView:
+        return RowView(self.kept.array("pixels"), self.rows)
 
-    def views(self, split: SplitName) -> Rows:
+    def views(self, split: SplitName) -> RowView:
         """Features of the views: float16 (N, V, dim)."""
-        return Rows(self.kept.array("views"), self.rows)
+        return RowView(self.kept.array("views"), self.rows)
 
     def labels(self, split: SplitName) -> np.ndarray:
         return np.full(len(self.rows), -1)
@@ -164,7 +164,7 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         software=encoders.software(params),
     )
     saved.save(folder, model, description)
-    reference.write(folder, model, images, Rows(images.kept.array("whole"), images.rows), device)
+    reference.write(folder, model, images, RowView(images.kept.array("whole"), images.rows), device)
     with replacing(folder / "history.csv") as temporary:
         pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     made.write(folder, str(device))

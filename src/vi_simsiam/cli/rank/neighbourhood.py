@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from vi_simsiam.cli.rank.facts import bits_apart
-from vi_simsiam.data.store import Rows
+from vi_simsiam.data.store import RowView
 
 K = 20
 _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
@@ -24,7 +24,7 @@ _SEARCHED = 64  # rows of one in which pairs are looked for at once: there may b
 COSINE, BITS = 0.5, 8
 
 
-def neighbourhood(features: Rows, hashes: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
+def neighbourhood(features: RowView, hashes: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
     """What the other photographs say of each.
 
     Args:
@@ -53,7 +53,7 @@ def neighbourhood(features: Rows, hashes: np.ndarray, device: torch.device) -> t
     return density, group
 
 
-def _blocks(features: Rows, rows: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+def _blocks(features: RowView, rows: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
     for start in range(0, len(features), rows):
         block = torch.from_numpy(features[start : start + rows].astype(np.float32)).to(device)
         yield start, normalize(block, dim=1)

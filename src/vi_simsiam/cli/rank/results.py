@@ -13,8 +13,8 @@ from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
-from vi_simsiam.data.growing import GrowingArrays
-from vi_simsiam.data.store import Rows
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
 from vi_simsiam.models.model import Model
@@ -41,7 +41,7 @@ _OF_TILES = {
 _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
 
-def table(files: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Model) -> pd.DataFrame:
+def table(files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model) -> pd.DataFrame:
     """A row per file, or per tile.
 
     Args:
@@ -55,7 +55,9 @@ def table(files: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Mod
     columns = _of_model(model, names, kept, chosen)
     columns["percentile"] = model.training.percentile(columns[model.training.name])
     device = next(model.network.parameters()).device
-    density, group = neighbourhood.neighbourhood(Rows(kept.array("whole"), chosen), kept.array("hash")[chosen], device)
+    density, group = neighbourhood.neighbourhood(
+        RowView(kept.array("whole"), chosen), kept.array("hash")[chosen], device
+    )
     order = [*names, "percentile", "knn_density", "view_agreement"]
     columns["knn_density"] = density
     result = files.assign(**{name: columns[name][place] for name in order})
@@ -65,10 +67,10 @@ def table(files: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Mod
     return result
 
 
-def _of_model(model: Model, names: Iterable[str], kept: GrowingArrays, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
     network, parts = model.network, []
     device = next(network.parameters()).device
-    whole, views = Rows(kept.array("whole"), rows), Rows(kept.array("views"), rows)
+    whole, views = RowView(kept.array("whole"), rows), RowView(kept.array("views"), rows)
     with torch.no_grad():
         for start in range(0, len(rows), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -115,7 +117,7 @@ def write_tables(result: pd.DataFrame, score: str, out: Path) -> dict[str, pd.Da
 
 
 def write_gallery(
-    result: pd.DataFrame, rows: np.ndarray, kept: GrowingArrays, model: Model, out: Path, name: str
+    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model, out: Path, name: str
 ) -> None:
     """Write the page: the extremes of each column, near-duplicates, and even steps between.
 
@@ -132,9 +134,9 @@ def write_gallery(
     paths = result["path"]
     if "tile" in result:
         paths = paths + " [tile " + result["tile"].astype(str) + "]"
-    entry = page.of_images(name, Rows(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
+    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
     values = [(*texts[column], result[column].iloc[shown]) for column in columns]
-    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.doubt or "")]
+    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.reliability_warning or "")]
     page.write_page([entry], out / GALLERY, "photographs by certainty")
 
 
@@ -169,8 +171,8 @@ def write_report(
             read.
     """
     parts = [*lines]
-    if model.training.doubt:
-        parts.append(f"Warning: {model.training.doubt}")
+    if model.training.reliability_warning:
+        parts.append(f"Warning: {model.training.reliability_warning}")
     for file, result in tables.items():
         parts += ["", f"Columns of {file}, most uncertain first:"]
         parts += [f"  {name}: {text}" for name, _, text in explained(result)]
@@ -180,9 +182,9 @@ def write_report(
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 
 
-def require_different(kept: GrowingArrays, rows: np.ndarray) -> None:
+def require_different(kept: AppendStore, rows: np.ndarray) -> None:
     """Raise Problem where the encoder gives the same features to all of several photographs."""
-    whole = Rows(kept.array("whole"), np.unique(rows))
+    whole = RowView(kept.array("whole"), np.unique(rows))
     first = whole[0]
     if len(whole) > 1 and all(
         (whole[start : start + _AT_ONCE] == first).all() for start in range(0, len(whole), _AT_ONCE)

@@ -15,7 +15,7 @@ _SIGNS = (
 ADVICE = "Do not rank images by it: train longer or on more images, and look again (docs/troubleshooting.md)."
 
 
-def doubts(runs: list[Run]) -> dict[tuple[str, str], str]:
+def reliability_warnings(runs: list[Run]) -> dict[tuple[str, str], str]:
     """A sentence for each data set and method whose own certainty score shows no sign of meaning something.
 
     A sign is missing where the lower end of its 95 % interval over test images, as a mean over the seeds, is not above

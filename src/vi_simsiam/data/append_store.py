@@ -25,7 +25,7 @@ Field = tuple[str, tuple[int, ...]]  # dtype and shape of one item's numbers
 _BLOCK = 1 << 24
 
 
-class GrowingArrays:
+class AppendStore:
     """Arrays with a row for each item, which is found by its key.
 
     Opening them compares all pieces with their checksums. A damaged one, and those after it, are forgotten, and what

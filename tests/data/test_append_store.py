@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from vi_simsiam.data.growing import GrowingArrays
+from vi_simsiam.data.append_store import AppendStore
 
 FIELDS = {"key": ("u1", (32,)), "x": ("<f4", (2,))}
 
@@ -21,7 +21,7 @@ def add(arrays, start, count):
 
 
 def opened(folder):
-    return GrowingArrays(folder, FIELDS)
+    return AppendStore(folder, FIELDS)
 
 
 def test_damaged_pieces_are_forgotten_and_written_over(tmp_path):

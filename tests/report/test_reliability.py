@@ -5,7 +5,7 @@ import json
 import pytest
 
 from helpers.plot_inputs import write_results
-from vi_simsiam.report.doubts import ADVICE, doubts
+from vi_simsiam.report.reliability import ADVICE, reliability_warnings
 from vi_simsiam.report.runs import open_runs
 
 
@@ -26,7 +26,7 @@ def measured(runs, method, **lows):
 
 
 def test_a_score_that_follows_crops_and_views_is_not_doubted(tmp_path):
-    assert doubts(opened(tmp_path, methods=("simsiam", "vi_simsiam", "vae"))) == {}
+    assert reliability_warnings(opened(tmp_path, methods=("simsiam", "vi_simsiam", "vae"))) == {}
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_a_score_that_follows_crops_and_views_is_not_doubted(tmp_path):
 def test_a_missing_sign_is_named(lows, words, tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "vae"), seeds=(0, 1))
     measured(runs, "vi_simsiam", **lows)
-    (sentence,) = doubts(runs).values()
+    (sentence,) = reliability_warnings(runs).values()
     assert sentence.startswith("κ of vi_simsiam on digits ") and words in sentence and sentence.endswith(ADVICE)
 
 
 def test_one_good_seed_is_enough_only_where_the_mean_is_above_chance(tmp_path):
     runs = opened(tmp_path, methods=("vae",), seeds=(0, 1))
     measured(runs[:1], "vae", crop_below_whole=0.2)  # the other's is .77
-    assert doubts(runs) and list(doubts(runs)) == [("digits", "vae")]
+    assert reliability_warnings(runs) and list(reliability_warnings(runs)) == [("digits", "vae")]
     measured(runs[:1], "vae", crop_below_whole=0.24)
-    assert not doubts(opened_again(runs))
+    assert not reliability_warnings(opened_again(runs))
 
 
 def opened_again(runs):
