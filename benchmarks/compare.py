@@ -27,7 +27,7 @@ from vi_simsiam.core import processor
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.core.record import NAME
-from vi_simsiam.probing.features import best_device
+from vi_simsiam.evaluation.features import best_device
 
 SECONDS = "CPU s"
 COLUMNS = ["measure", "ours", "peer", "limit", "unit", "ratio_to_peer", "ratio_to_limit", "machine"]

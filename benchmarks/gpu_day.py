@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECIPE = "cifar10_200"
 CHECKS = (
     "tests/test_pretended_gpu.py", "tests/training/test_on_a_gpu.py",
-    "tests/inference/test_steps_on_a_gpu.py", "tests/transforms/test_views.py",
+    "tests/evaluation/test_steps_on_a_gpu.py", "tests/transforms/test_views.py",
     "tests/transforms/test_noise.py",
 )  # fmt: skip
 # What changes of the recipe: batches that fill a large GPU, and a test set that does not take longer than the training.

@@ -21,7 +21,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.core.randomness import generator
-from vi_simsiam.probing import linear as linear_probe
+from vi_simsiam.evaluation import linear as linear_probe
 
 
 class Timing(NamedTuple):

@@ -22,9 +22,10 @@ from torch import nn
 from training_step import SIZE, Given, params
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.backbones import Convolution
-from vi_simsiam.probing.features import best_device
 from vi_simsiam.training.devices import join
 from vi_simsiam.training.trainer import Training
 

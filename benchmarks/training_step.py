@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config.loading import load, merged, resolve
 from vi_simsiam.config.schema import PretrainParams, parse
 from vi_simsiam.core.randomness import generator
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing.features import best_device
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.devices import has_bf16, join
 from vi_simsiam.training.trainer import Training

@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from vi_simsiam.evaluation import scores  # noqa: E402
 from vi_simsiam.stats.intervals import Estimate, over_seeds  # noqa: E402
-from vi_simsiam.uncertainty import scores  # noqa: E402
 
 PAGES = ("README.md", "docs/results.md")
 RESULTS = ROOT / "docs/results"

@@ -6,10 +6,10 @@ from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.report.claims import check_claims, claims_table, findings
 from vi_simsiam.report.consistency import add_neighbour_consistency
-from vi_simsiam.report.doubts import doubts
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
 from vi_simsiam.report.leaderboard import leaderboard_table, seconds
+from vi_simsiam.report.reliability import reliability_warnings
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import headline, measures_table, quantiles_table, ranking_table, summary_table
@@ -42,7 +42,7 @@ def main() -> None:
             # Six digits: more than any interval here can tell apart, and the same on every machine.
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with replacing(args.out / "summary.txt") as temporary:
-        text = summary_text(tables["summary"], tables["claims"], doubts(runs).values(), args.out)
+        text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)
         temporary.write_text(text, encoding="utf-8")
     write_json(args.out / "metrics.json", headline(runs))
     draw_figures(figures, runs, params, args.out / "figures")

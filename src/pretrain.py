@@ -16,9 +16,9 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import remove_unfinished, replacing, sha256
 from vi_simsiam.core.record import IDENTITY, RunRecord
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import reference, saved
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import encoders
-from vi_simsiam.probing.features import best_device
+from vi_simsiam.models import reference, saved
 from vi_simsiam.training import launch, trainer
 from vi_simsiam.training.devices import check_devices
 from vi_simsiam.training.history import HISTORY

@@ -8,10 +8,10 @@ from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import saved
-from vi_simsiam.probing import feature_cache
-from vi_simsiam.probing.classify import classify
-from vi_simsiam.probing.features import CPU, batches, best_device, extract
+from vi_simsiam.evaluation import feature_cache
+from vi_simsiam.evaluation.classify import classify
+from vi_simsiam.evaluation.features import CPU, batches, best_device, extract
+from vi_simsiam.models import saved
 
 
 def main() -> None:
@@ -23,10 +23,10 @@ def main() -> None:
     record.verify(args.model, *saved.FILES)
     device = best_device()
     model, _ = saved.load(args.model, device)
-    prepares = device if feature_cache.use(model, args.scratch / "features") is None else CPU
+    input_device = device if feature_cache.use(model, args.scratch / "features") is None else CPU
     features, labels = {}, {}
     for split in ("train", "test"):
-        extracted = extract(model, batches(store.images(split), params.batch_size, prepares))["features"]
+        extracted = extract(model, batches(store.images(split), params.batch_size, input_device))["features"]
         with replacing(args.out / f"features_{split}.npy") as temporary:
             np.save(temporary, extracted.numpy())
         features[split] = extracted.to(device)

@@ -10,15 +10,14 @@ from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import read_json, replacing, sha256, write_json
 from vi_simsiam.data.store import Store
-from vi_simsiam.inference import saved
+from vi_simsiam.evaluation import feature_cache, scores
+from vi_simsiam.evaluation.features import best_device
+from vi_simsiam.evaluation.linear import LinearProbe
+from vi_simsiam.evaluation.measures import measure
+from vi_simsiam.evaluation.scorer import Scorer
+from vi_simsiam.evaluation.tables import evaluate, neighbours, own_scores
 from vi_simsiam.methods import method_class
-from vi_simsiam.probing import feature_cache
-from vi_simsiam.probing.features import best_device
-from vi_simsiam.probing.linear import LinearProbe
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.measures import measure
-from vi_simsiam.uncertainty.scorer import Scorer
-from vi_simsiam.uncertainty.tables import evaluate, neighbours, own_scores
+from vi_simsiam.models import saved
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ FLOORS = [
     {"core"},
     {"config", "transforms", "stats", "nn"},
     {"data", "methods"},
-    {"probing"},
-    {"training", "uncertainty"},
+    {"evaluation"},
+    {"training", "models"},
     {"report"},
-    {"inference"},
+    {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 

@@ -20,8 +20,8 @@ import run_lock  # noqa: E402
 from vi_simsiam.config import jobs, loading  # noqa: E402
 from vi_simsiam.core import command, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
+from vi_simsiam.evaluation import scores  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
-from vi_simsiam.uncertainty import scores  # noqa: E402
 
 _PLANNED = "WORKFLOW_PARAMS"
 

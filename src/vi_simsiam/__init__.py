@@ -12,8 +12,8 @@ def load(folder: str | PathLike, device: str | None = None) -> Any:
         folder: of the model, in results/pretrain or wherever it was copied to. No code in it is executed.
         device: the GPU if there is one unless named.
 
-    Returns: vi_simsiam.inference.model.Model.
+    Returns: vi_simsiam.models.model.Model.
     Raises: vi_simsiam.core.errors.Problem when a file is missing, damaged or of an older version.
     """
     # By its name: the digest of every job holds this file and what it imports.
-    return import_module("vi_simsiam.inference.model").load(folder, device)
+    return import_module("vi_simsiam.models.model").load(folder, device)

@@ -29,16 +29,15 @@ def _main(arguments: list[str]) -> None:
     rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
     export = commands.add_parser("export", help="a trained model as ONNX")
     if arguments[:1] != ["params"]:  # which need not wait for PyTorch
-        from vi_simsiam.inference import command
-        from vi_simsiam.inference import export as onnx
-        from vi_simsiam.inference.ranking import command as ranking
+        from vi_simsiam.cli import onnx
+        from vi_simsiam.cli import score as scoring
+        from vi_simsiam.cli.rank import command as ranking
 
-        score.description, rank.description = command.__doc__, ranking.__doc__
-        command.add_arguments(score)
-        score.set_defaults(main=command.score)
+        score.description, rank.description, export.description = scoring.__doc__, ranking.__doc__, onnx.__doc__
+        scoring.add_arguments(score)
+        score.set_defaults(main=scoring.score)
         ranking.add_arguments(rank)
         rank.set_defaults(main=ranking.rank)
-        export.description = onnx.__doc__
         onnx.add_arguments(export)
         export.set_defaults(main=onnx.export)
     args = parser.parse_args(arguments)

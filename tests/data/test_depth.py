@@ -13,7 +13,7 @@ from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
-from vi_simsiam.inference import saved
+from vi_simsiam.models import saved
 from vi_simsiam.training.trainer import image_spec
 
 

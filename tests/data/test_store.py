@@ -21,9 +21,9 @@ from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import store_writer
 from vi_simsiam.data.image_sets import ArraySplit, Images
-from vi_simsiam.data.store import SPLITS, Store, file_names, forget
+from vi_simsiam.data.store import SPLITS, Store, file_names, release_pages
 from vi_simsiam.data.store_writer import build
-from vi_simsiam.probing import features
+from vi_simsiam.evaluation import features
 from vi_simsiam.training import batches
 from vi_simsiam.transforms.spatial import fixed_crops
 
@@ -49,8 +49,8 @@ def test_only_large_maps_are_given_back(tmp_path):
     with open(tmp_path / "sparse", "r+b") as file:
         for size in (1 << 20, 150 << 20, 300 << 20):
             rows = np.ndarray((size // 1024, 1024), np.uint8, Map(file.fileno(), size))
-            forget(rows[3:].reshape(-1, 32, 32))
-    forget(np.zeros(300 << 20, np.uint8))
+            release_pages(rows[3:].reshape(-1, 32, 32))
+    release_pages(np.zeros(300 << 20, np.uint8))
     assert given == [(300 << 20, mmap.MADV_DONTNEED)]
 
 

@@ -33,9 +33,9 @@ def commands() -> list[tuple[str, str]]:
 def way(page: str, command: str) -> str:
     """How a command is run here, or the test that runs it."""
     if command.startswith("vi-simsiam score"):
-        return "inference/test_model.py"
+        return "cli/test_score.py"
     if command.startswith("vi-simsiam rank"):
-        return "inference/ranking/test_rank.py"
+        return "cli/rank/test_rank.py"
     if any(word in command for word in ("slurm", "-- step_download", ".venv/run.stamp")):
         return "workflow/test_slurm.py"
     if command in ("make run", "source .venv/bin/activate"):
@@ -61,12 +61,12 @@ def test_other_tests_run_what_is_left_to_them():
     here = {"as it is", "ten changes", "stand-in", "small", "archive"}
     others = {way(page, command) for page, command in commands()} - here
     assert others == {
-        "inference/test_model.py", "inference/ranking/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py",
+        "cli/test_score.py", "cli/rank/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py",
         "workflow/test_gpu_day.py",
     }  # fmt: skip
     words = {
-        "inference/test_model.py": "docs/your_images.md",
-        "inference/ranking/test_rank.py": "docs/your_images.md",
+        "cli/test_score.py": "docs/your_images.md",
+        "cli/rank/test_rank.py": "docs/your_images.md",
         "workflow/test_slurm.py": "profiles/slurm",
         "docs/test_readme.py": "Every command",
         "workflow/test_gpu_day.py": "docs/running_large.md",

@@ -11,7 +11,7 @@ from helpers.project import ROOT
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 METHOD = ["src/vi_simsiam/methods/simsiam_weighted.py", "src/vi_simsiam/config/schema.py", "params.yaml"]
-SCORE = ["src/vi_simsiam/uncertainty/scores.py"]
+SCORE = ["src/vi_simsiam/evaluation/scores.py"]
 CLAIM = ["src/vi_simsiam/report/claims.py"]
 FIGURE = ["src/vi_simsiam/report/figures/projection.py", "src/vi_simsiam/report/figures/registry.py"]
 DATASET = ["src/vi_simsiam/data/published.py"]
@@ -65,4 +65,4 @@ def test_a_forgotten_place_is_named_at_the_start(blank):
     (blank.path / "forgotten.py").rename(blank.path / METHOD[0])
     (blank.path / SCORE[0]).write_bytes((ROOT / SCORE[0]).read_bytes())
     said = blank.snakemake("-n", ok=False)
-    assert "'projection_norm', which has no row" in said and "uncertainty/scores.py" in said
+    assert "'projection_norm', which has no row" in said and "evaluation/scores.py" in said

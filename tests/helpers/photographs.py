@@ -11,8 +11,8 @@ from vi_simsiam import __main__
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import saved
 
 BACKBONE = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.uncertainty.scores import MEASURED, OWN
+from vi_simsiam.evaluation.scores import MEASURED, OWN
 
 STEPS = ("pretrain", "probe", "uncertainty")
 DIMENSION = 128  # of the latent sphere

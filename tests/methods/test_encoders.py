@@ -16,8 +16,8 @@ from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build, encoders
+from vi_simsiam.models import saved
 from vi_simsiam.nn import timm_encoders, weights
 from vi_simsiam.training import trainer
 from vi_simsiam.transforms.views import Views

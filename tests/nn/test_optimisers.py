@@ -45,7 +45,7 @@ _JOBS = """
 import json, sys, torch
 from vi_simsiam.config.schema import parse
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.probing import linear
+from vi_simsiam.evaluation import linear
 from vi_simsiam.training import trainer
 
 class Given(list):

@@ -6,9 +6,9 @@ import torch
 
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.precision import exact_float32
-from vi_simsiam.probing.features import batches, extract
 from vi_simsiam.training import trainer
 from vi_simsiam.transforms.views import Views
 

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from helpers.plot_inputs import GREY, write_results
 from helpers.project import ROOT
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.evaluation.measures import why_unknown
 from vi_simsiam.report import claims
 from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
 from vi_simsiam.report.runs import open_runs
@@ -19,7 +20,6 @@ from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import summary_table
 from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.training.alarms import DEAD_COSINE
-from vi_simsiam.uncertainty.measures import why_unknown
 
 
 def opened(root, **kwargs):
@@ -213,13 +213,13 @@ def test_claims_without_inputs_do_not_appear(tmp_path):
 def test_a_run_ends_with_its_methods_and_claims(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), extra=False)
     summary, claims = summary_table(runs), claims_table(findings(runs, 0.02))
-    text = summary_text(summary, claims, ["a doubt"], tmp_path)
+    text = summary_text(summary, claims, ["a warning"], tmp_path)
     lines = [re.split(r"  +", line) for line in text.splitlines()]
     assert ["crops_below_whole", ".800", "[.770, .830]", "supported", "supported"] in lines
     assert ["kappa_falls_with_occlusion", ".090", "[.060, .120]", "not supported", "not supported"] in lines
     decided = (claims["verdict"] != "inconclusive").sum()
     assert f" {decided} of {len(claims)} claims" in text
-    assert "no labels" not in text and ["a doubt"] in lines
+    assert "no labels" not in text and ["a warning"] in lines
     shown = {line[0]: line[1:] for line in lines}
     for method, score in (("vi_simsiam", "kappa"), ("dino", "negative_entropy")):  # each method's own
         values = summary.loc[summary["method"] == method, f"spearman_crop_area/{score}"]

@@ -5,10 +5,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from helpers.plot_inputs import write_results
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import measures_table, summary_table
-from vi_simsiam.uncertainty import scores
 
 
 def opened(root, methods, seeds):

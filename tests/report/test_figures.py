@@ -19,6 +19,7 @@ from helpers.plot_inputs import RIVALS, write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS, PlotParams
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.evaluation.scores import SCORES
 from vi_simsiam.report.figures import kappa, style
 from vi_simsiam.report.figures.certainty import risk_at
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
@@ -31,7 +32,6 @@ from vi_simsiam.report.figures.registry import FIGURES, FigureRow
 from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
 from vi_simsiam.report.figures.training import training_curves
 from vi_simsiam.report.runs import Run, open_runs, verify
-from vi_simsiam.uncertainty.scores import SCORES
 
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
 KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")

@@ -263,7 +263,7 @@ def test_plain_arrays_in_a_browser(browser, tmp_path):
     gallery_page.write_page([entry], tmp_path / "page.html", "photographs by certainty")
     shown = Page(browser, tmp_path / "page.html")
     assert shown.texts(".card .name") == [f"{i}.jpg" for i in range(9)] and shown.texts("#explained") == ["says one"]
-    assert browser.title == "Gallery: photographs by certainty" and shown.texts("#doubt") == ["Doubt."]
+    assert browser.title == "Gallery: photographs by certainty" and shown.texts("#warning") == ["Doubt."]
     assert shown.js("return document.getElementById('class').offsetParent === null")
     shown.choose("score", "1")
     assert shown.texts(".card .name")[0] == "8.jpg" and shown.texts("#explained") == ["says another"]

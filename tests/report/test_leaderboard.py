@@ -8,11 +8,11 @@ import pytest
 from scipy.stats import spearmanr
 
 from helpers.plot_inputs import write_results
+from vi_simsiam.evaluation.measures import Tables, measure
 from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table, seconds, tasks
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import over_seeds
-from vi_simsiam.uncertainty.measures import Tables, measure
 
 
 def opened(root, **kwargs):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from vi_simsiam.stats.comparison import Measured, ranks
+from vi_simsiam.stats.comparison import Candidate, ranks
 
 EQUAL, RISING = (0,) * 8, (0.3, 0.2, 0.1, 0, -0.1, -0.2, -0.3, -2)
 
@@ -17,7 +17,7 @@ def measured(truth, rng, n=200, seeds=5, image_sd=3.0, seed_sd=0.1, shared=0.8, 
         own = image_sd * (1 - shared**2) ** 0.5 * rng.normal(size=n)
         values = mean + common + own + seed_sd * rng.normal(size=(seeds, 1)) + 0.1 * rng.normal(size=(seeds, n))
         of_image = values.mean(0)
-        candidates.append(Measured(values.mean(1), (of_image - of_image.mean()) / n, group or c))
+        candidates.append(Candidate(values.mean(1), (of_image - of_image.mean()) / n, group or c))
     return candidates
 
 
@@ -53,7 +53,7 @@ def test_two_candidates_with_one_seed_are_a_paired_bootstrap():
     interval = bootstrap((values[0] - values[1],), np.mean, n_resamples=4000, rng=rng).confidence_interval
     half = (interval.high - interval.low) / 2
     for gap, told in ((0.9 * half, False), (1.1 * half, True)):
-        candidates = [Measured(np.array([value]), row / 300, "g") for value, row in zip((gap, 0), values, strict=True)]
+        candidates = [Candidate(np.array([value]), row / 300, "g") for value, row in zip((gap, 0), values, strict=True)]
         found = ranks(candidates, (300,), 4000, seed=0)
         assert found.low.tolist() == ([1, 2] if told else [1, 1])
         assert found.high.tolist() == ([1, 2] if told else [2, 2])
@@ -79,5 +79,5 @@ def test_two_sets_of_images_are_drawn_each_from_itself():
     influence = np.concatenate([np.zeros(500), values / 20])
     still = np.zeros(520)
     for gap, told in ((0.36, False), (0.52, True)):  # 1.96 / sqrt(20) = .44
-        pair = [Measured(np.array([gap]), influence, 0), Measured(np.array([0.0]), still, 1)]
+        pair = [Candidate(np.array([gap]), influence, 0), Candidate(np.array([0.0]), still, 1)]
         assert (ranks(pair, (500, 20), 4000, seed=0).low[1] == 2) == told

@@ -7,8 +7,8 @@ from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.inference import saved
 from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import saved
 from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.transforms.views import Views

@@ -15,7 +15,7 @@ from helpers.processes import in_processes, initialised_with_halved_norms
 from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import saved
+from vi_simsiam.models import saved
 from vi_simsiam.training import launch, trainer
 from vi_simsiam.transforms.views import Views
 

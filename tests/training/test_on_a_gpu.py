@@ -18,9 +18,9 @@ from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
+from vi_simsiam.evaluation import knn
 from vi_simsiam.methods import Method
 from vi_simsiam.methods.simsiam import SimSiam
-from vi_simsiam.probing import knn
 from vi_simsiam.training import batches, devices, graphed, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import Means

@@ -20,8 +20,8 @@ from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import METHODS, AugmentationParams
 from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.inference import reference, saved
 from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import reference, saved
 from vi_simsiam.training import devices, launch, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint

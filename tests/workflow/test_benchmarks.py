@@ -12,7 +12,7 @@ import pytest
 from helpers.project import ROOT
 from vi_simsiam.core import processor
 from vi_simsiam.core.record import RunRecord
-from vi_simsiam.probing.features import best_device
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.training.devices import has_bf16
 
 

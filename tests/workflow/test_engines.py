@@ -66,7 +66,7 @@ def test_code_of_a_job_is_what_it_imports(finished, step):
             methods = {name for name in code if name.startswith("vi_simsiam/methods/")}
             if step == "pretrain":
                 assert methods.isdisjoint({"vi_simsiam/methods/vae.py", "vi_simsiam/methods/dino.py"})
-                assert "vi_simsiam/uncertainty/scores.py" not in code
+                assert "vi_simsiam/evaluation/scores.py" not in code
 
 
 # A change of one entry of params.yaml, and the jobs that it affects in the tiny run, all others being of no concern.

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from vi_simsiam.config import encoders
 from vi_simsiam.config.schema import METHOD_MODULES, METHOD_PARAMS, STEPS, Params, sentences
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief, nearest
+from vi_simsiam.core.text import nearest, shorten
 
 AXES = ("datasets", "methods", "seeds")
 
@@ -66,7 +66,7 @@ def load(
         changes.append(("--config", {key: _parsed(text, f"--config {key}")}))
     for source, change in changes:
         if not isinstance(change, Mapping):
-            raise Problem(f"{source}: must hold keys and values, not {brief(change)}")
+            raise Problem(f"{source}: must hold keys and values, not {shorten(change)}")
         params = merged(params, change)
     if changes:
         check(params, f"{path} with --config or --configfile")
@@ -109,7 +109,7 @@ def _faults(params: Any) -> Iterator[str]:
                 f"METHOD_PARAMS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
             )
     if not isinstance(params, Mapping):
-        yield f"the file must hold keys and values, not {brief(params)}"
+        yield f"the file must hold keys and values, not {shorten(params)}"
         return
     recipes = params.get("recipes")
     whole, context, sound = dict(params), None, True
@@ -152,7 +152,7 @@ def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
     """A recipe and those it is `like`, the root first. Raises: Problem when one is missing or they go in a circle."""
     line = [name]
     while isinstance(recipe := recipes.get(line[0]), Mapping) and (other := recipe.get("like")) is not None:
-        where = f"recipes.{line[0]}.like = {brief(other)}"
+        where = f"recipes.{line[0]}.like = {shorten(other)}"
         if not isinstance(other, str) or other not in recipes:
             names = [str(name) for name in recipes]
             raise Problem(f"{where}: no such recipe{nearest(str(other), names)}; there are {', '.join(names)}")

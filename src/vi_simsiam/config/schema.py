@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief, nearest
+from vi_simsiam.core.text import nearest, shorten
 
 STEPS = ("download", "cache_views", "pretrain", "probe", "uncertainty", "plot")
 METHOD_MODULES = Path(__file__).parents[1] / "methods"
@@ -38,7 +38,7 @@ LITE = "efficientnet_lite0"  # whose weights are a package
 TIMM = "timm/"  # begins the name of any of timm's encoders
 PRETRAINED = "pretrained"  # as `weights`: those that were published with the encoder
 
-# As vi_simsiam.uncertainty.corruptions makes them, after CIFAR-10-C.
+# As vi_simsiam.evaluation.corruptions makes them, after CIFAR-10-C.
 Corruption = Literal[
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
     "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
@@ -516,10 +516,10 @@ def _said(fault: Any, key: str, fields: list[str]) -> str:
     if kind == "value_error" and isinstance(value, Mapping | Section):  # rule of a section
         return f": {fault['ctx']['error']}"
     if kind in ("model_type", "dict_type"):
-        return f" = {brief(value)}: must hold keys and values"
+        return f" = {shorten(value)}: must hold keys and values"
     if kind == "value_error":
-        return f" = {brief(value)}: {fault['ctx']['error']}"
-    return f" = {brief(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(kind, value, fault.get('ctx', {}))}"
+        return f" = {shorten(value)}: {fault['ctx']['error']}"
+    return f" = {shorten(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_hint(kind, value, fault.get('ctx', {}))}"
 
 
 def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:

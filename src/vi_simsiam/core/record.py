@@ -17,7 +17,7 @@ from typing import Any
 from vi_simsiam.core import git, processor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
-from vi_simsiam.core.text import brief
+from vi_simsiam.core.text import shorten
 
 NAME = "run.json"
 IDENTITY = ("dataset", "method", "seed")
@@ -196,7 +196,7 @@ def _changes(old: Any, new: Any, key: str) -> Iterator[str]:
         for name in dict.fromkeys([*old, *new]):
             yield from _changes(old.get(name), new.get(name), f"{key}.{name}")
     elif old != new:
-        yield f"{key}: {brief(old)} -> {brief(new)}"
+        yield f"{key}: {shorten(old)} -> {shorten(new)}"
 
 
 def _several(names: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
 
 
-def brief(value: Any) -> str:
+def shorten(value: Any) -> str:
     """A value for a message: not longer than a line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -27,7 +27,7 @@ from vi_simsiam.core.files import read_json, sha256
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
-FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `forget`
+FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `release_pages`
 READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
 # Bytes of a map that stays, CIFAR's 150 MB among them: to map pages anew for each batch takes longer than to read them.
 _KEPT = 160 << 20
@@ -57,7 +57,7 @@ class TrainingImages(Protocol):
     def views(self, split: SplitName) -> Any: ...
 
 
-class Rows:
+class RowView:
     """Some rows of an array, read when they are asked for: of a memory map no copy, and its memory is given back.
 
     Args:
@@ -79,7 +79,7 @@ class Rows:
         found = self.base[(rows, *rest)]
         self._read += found.nbytes + READ_AROUND * np.size(rows)
         if self._read >= FORGET_AFTER:
-            forget(self.base, least=0)
+            release_pages(self.base, least=0)
             self._read = 0
         return found
 
@@ -189,7 +189,7 @@ class Store:
                     raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
 
 
-def forget(array: Any, least: int = _KEPT) -> None:
+def release_pages(array: Any, least: int = _KEPT) -> None:
     """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
 
     Read pages count as this process's memory until the system runs short, so that a pass over a large store would look

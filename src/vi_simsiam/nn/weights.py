@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import brief
+from vi_simsiam.core.text import shorten
 
 Tensors = Mapping[str, Tensor]
 
@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # whatever a damaged file makes of its reader
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise Problem(
-            f"the weights {path} ({len(data)} bytes) are damaged, or no file of tensors alone: {brief(reason)}. "
+            f"the weights {path} ({len(data)} bytes) are damaged, or no file of tensors alone: {shorten(reason)}. "
             "Copy the file anew, or save the network's state_dict() by itself."
         ) from None
     tensors = _tensors(content)

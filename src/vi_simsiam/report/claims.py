@@ -8,6 +8,7 @@ import pandas as pd
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
+from vi_simsiam.evaluation.measures import outcomes, why_unknown
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
@@ -15,7 +16,6 @@ from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
 from vi_simsiam.training.alarms import DEAD_COSINE
-from vi_simsiam.uncertainty.measures import outcomes, why_unknown
 
 # What a quantity can be, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
@@ -51,7 +51,7 @@ class Claim(NamedTuple):
         return "inconclusive"
 
 
-class Finding(NamedTuple):
+class ClaimResult(NamedTuple):
     """What the runs of a method on a data set say about a claim: each seed's estimate, and that over the seeds."""
 
     claim: Claim
@@ -109,7 +109,7 @@ def check_claims() -> None:
         raise Problem(f"the claim {claim.name!r} in src/vi_simsiam/report/claims.py: {fault}. Correct its row.")
 
 
-def findings(runs: list[Run], margin: float) -> list[Finding]:
+def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
     """Every claim that the runs can speak about, by data set. A claim whose inputs are absent does not appear.
 
     Args:
@@ -124,11 +124,11 @@ def findings(runs: list[Run], margin: float) -> list[Finding]:
                 if np.isfinite(estimate).all():
                     low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
                     estimate = estimate._replace(ci_low=float(low), ci_high=float(high))
-                    out.append(Finding(claim, dataset, method, seeds, estimate))
+                    out.append(ClaimResult(claim, dataset, method, seeds, estimate))
     return out
 
 
-def adjusted(results: list[Finding]) -> list[float]:
+def adjusted(results: list[ClaimResult]) -> list[float]:
     """Holm's adjusted p-value of each finding, among those on its data set."""
     out = [np.nan] * len(results)
     for dataset in dict.fromkeys(finding.dataset for finding in results):
@@ -138,7 +138,7 @@ def adjusted(results: list[Finding]) -> list[float]:
     return out
 
 
-def claims_table(results: list[Finding]) -> pd.DataFrame:
+def claims_table(results: list[ClaimResult]) -> pd.DataFrame:
     """A row per finding: the columns `COLUMNS`, which docs/reading.md explains."""
     rows = []
     for finding, value in zip(results, adjusted(results), strict=True):

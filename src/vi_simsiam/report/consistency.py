@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from vi_simsiam.evaluation.measures import measured_scores, of_images
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.neighbours import neighbour_consistency
-from vi_simsiam.uncertainty.measures import measured_scores, of_images
 
 SCORE = "neighbour_consistency"
 _RESAMPLES = 1000

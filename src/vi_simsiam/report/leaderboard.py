@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core import record
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.measures import measured_scores, outcomes
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats import influence
-from vi_simsiam.stats.comparison import Measured, ranks
+from vi_simsiam.stats.comparison import Candidate, ranks
 from vi_simsiam.stats.decisions import Errors
 from vi_simsiam.stats.influence import Linear
 from vi_simsiam.stats.intervals import Estimate, over_seeds
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
 COLUMNS = (
     "dataset", "task", "measure", "method", "score", "needs", "estimate", "ci_low", "ci_high", "seeds",
@@ -155,7 +155,7 @@ def seconds(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def _rows(task: Task, methods: dict[str, list[Run]]):
-    """What is known of each score of each method: the columns from `task` to `seeds`, and its `Measured` for ranks."""
+    """What is known of each score of each method: the columns from `task` to `seeds`, and its `Candidate` for ranks."""
     for method, runs in methods.items():
         for score in measured_scores(runs[0].images):
             made = _agreement(runs, score) if task.name == SEEDS else _measured(task, runs, score)
@@ -165,7 +165,7 @@ def _rows(task: Task, methods: dict[str, list[Run]]):
                 yield (task.name, task.measure, method, score, needs, *estimate[:3], seeds, measured)
 
 
-def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, Measured | None] | None:
+def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, Candidate | None] | None:
     found = [estimate_of(run, f"{task.measure}/{score}") for run in runs]
     found = [estimate for estimate in found if np.isfinite(estimate).all()]
     if not found:
@@ -178,10 +178,10 @@ def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, M
         return estimate, len(found), None
     sign = 1 if task.larger else -1
     values, by_image = np.array([one.value for one in linear]), np.mean([one.influence for one in linear], axis=0)
-    return estimate, len(found), Measured(sign * values, sign * by_image, runs[0].method)
+    return estimate, len(found), Candidate(sign * values, sign * by_image, runs[0].method)
 
 
-def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Measured] | None:
+def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] | None:
     """Mean rank correlation of a score over pairs of seeds, with the pseudo-values of the jackknife for the seeds.
 
     A seed's pseudo-value is S times the mean over all pairs, less S - 1 times that over the pairs without it: their
@@ -202,7 +202,7 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Measured] | 
     half = Errors(float(np.sqrt(by_image @ by_image)), float(pseudo.std(ddof=1)), n).half_width()
     low, high = np.clip([mean - half, mean + half], -1, 1)
     estimate = Estimate(float(mean), float(low), float(high), len(by_image))
-    return estimate, n, Measured(pseudo, by_image, runs[0].method)
+    return estimate, n, Candidate(pseudo, by_image, runs[0].method)
 
 
 def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
@@ -236,5 +236,5 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
 
 def _content(row: pd.Series) -> tuple[str, bytes, bytes]:
     """What a score said of the images, by which one that several methods have is known as one."""
-    measured: Measured = row["measured"]
+    measured: Candidate = row["measured"]
     return row["score"], measured.values.tobytes(), measured.influence.tobytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vi_simsiam.uncertainty import scores
+from vi_simsiam.evaluation import scores
 
 _ACCURACIES = ("knn_top1", "probe_top1", "crop_knn_top1")
 _OF_SCORE = {"spearman_crop_area": "crop area", "auroc_crop_correct": "crop errors"}
@@ -17,7 +17,7 @@ _LEGEND = (
 _NONE = pd.Series(dtype=float)
 
 
-def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[str], folder: Path) -> str:
+def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, reliability_warnings: Iterable[str], folder: Path) -> str:
     """A table of methods and a table of claims for each data set, what not to rely on, and where to read on.
 
     No line has more than 100 characters, as long as names of methods and claims are no longer than today's.
@@ -25,7 +25,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
     Args:
         summary: a row per run, see `tables.summary_table`.
         claims: a row per claim, see `claims.claims_table`; may have none.
-        doubts: sentences, see `doubts.doubts`.
+        reliability_warnings: sentences, see `reliability.reliability_warnings`.
         folder: where the tables, the figures and the gallery lie.
     """
     lines = []
@@ -38,7 +38,7 @@ def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, doubts: Iterable[s
             lines += [*aligned(_claims(of_dataset)), _decided(of_dataset), ""]
         if rows["knn_top1"].isna().all():
             lines.append(f"{dataset} has no labels: no accuracies. Its images by certainty: {folder / 'ranking.csv'}")
-    lines += doubts
+    lines += reliability_warnings
     lines.append(f"Images by certainty, in a browser: {folder / 'gallery.html'}; everything in one page: make report")
     lines.append(f"All measures: {folder / 'summary.csv'}; claims: docs/reading.md; figures: {folder / 'figures'}")
     return "\n".join(lines) + "\n"

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.measures import measured_scores, outcomes
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.stats.intervals import Estimate, wilson
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
 RANKING_COLUMNS = ("dataset", "method", "rank", "path", "split", "index", "class", "score", "certainty", "spread")
 _SCORED = ("auroc_correct", "auroc_crop_correct", "spearman_crop_area")

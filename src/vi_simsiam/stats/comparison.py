@@ -21,7 +21,7 @@ _LEVEL = 0.95
 _TINY = 1e-12  # candidates that differ by rounding alone are equal
 
 
-class Measured(NamedTuple):
+class Candidate(NamedTuple):
     """A candidate's quantity, larger is better.
 
     Args:
@@ -48,7 +48,7 @@ class Ranks(NamedTuple):
     high: NDArray[np.int64]
 
 
-def ranks(candidates: Sequence[Measured], sizes: Sequence[int], resamples: int, seed: int) -> Ranks:
+def ranks(candidates: Sequence[Candidate], sizes: Sequence[int], resamples: int, seed: int) -> Ranks:
     """Ranks of candidates with the same seeds and images.
 
     Args:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages, forget
+from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages
+from vi_simsiam.data.store import release_pages as forget
 from vi_simsiam.transforms.views import ViewNumbers, ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from vi_simsiam.data.store import TrainingImages
+from vi_simsiam.evaluation import knn
+from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.methods import Method
-from vi_simsiam.probing import knn
-from vi_simsiam.probing.features import batches, extract
 from vi_simsiam.stats.ranks import auroc
 from vi_simsiam.transforms.noise import SEEDS, with_noise
 

@@ -13,11 +13,11 @@ from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import TrainingImages
+from vi_simsiam.evaluation import feature_cache
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import ImageSpec, Losses, Method, build, encoders
 from vi_simsiam.nn.optimisers import Sgd
 from vi_simsiam.nn.precision import exact_float32
-from vi_simsiam.probing import feature_cache
-from vi_simsiam.probing.features import best_device
 from vi_simsiam.training import alarms, launch
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint

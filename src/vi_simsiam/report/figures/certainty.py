@@ -9,6 +9,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.measures import measured_scores, outcomes
 from vi_simsiam.report.figures.style import (
     block_title,
     blocks,
@@ -24,8 +26,6 @@ from vi_simsiam.report.tables import (
     shown_score,
 )
 from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
-from vi_simsiam.uncertainty import scores
-from vi_simsiam.uncertainty.measures import measured_scores, outcomes
 
 _COLUMNS = 3  # methods beside each other
 _POINTS, _FEWEST = 100, 20  # points of a risk-coverage curve, and inputs at its first one

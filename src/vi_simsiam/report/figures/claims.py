@@ -8,7 +8,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from vi_simsiam.report.claims import RANGES, Finding, adjusted, findings
+from vi_simsiam.report.claims import RANGES, ClaimResult, adjusted, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.intervals import mean_over_seeds
@@ -32,7 +32,7 @@ _CLAIMED = "#e9f2e9"  # ground of the claimed side
 
 def claims(runs: list[Run], margin: float) -> Figure:
     """A row per claim: estimate, interval over images and seeds, the images' part of it, seeds, verdict."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
+    groups: dict[tuple[str, str], list[ClaimResult]] = {}
     results = findings(runs, margin)
     # Findings are told apart by what they are about; a mark says that the verdict does not stand the correction.
     marks = {
@@ -57,7 +57,7 @@ def claims(runs: list[Run], margin: float) -> Figure:
     return figure
 
 
-def _titles(runs: list[Run], groups: dict[tuple[str, str], list[Finding]]) -> list[str]:
+def _titles(runs: list[Run], groups: dict[tuple[str, str], list[ClaimResult]]) -> list[str]:
     titles = []
     for dataset, method in groups:
         members = [run for run in runs if (run.dataset, run.method) == (dataset, method)]
@@ -66,7 +66,7 @@ def _titles(runs: list[Run], groups: dict[tuple[str, str], list[Finding]]) -> li
     return titles
 
 
-def _forest(axes: Axes, panel: Sequence[Finding], marks: Mapping[tuple[str, str, str], str]) -> None:
+def _forest(axes: Axes, panel: Sequence[ClaimResult], marks: Mapping[tuple[str, str, str], str]) -> None:
     scale = panel[0].claim.scale
     limits = _limits(panel) if scale == "difference" else RANGES[scale]
     for place, finding in enumerate(panel):
@@ -97,7 +97,7 @@ def _forest(axes: Axes, panel: Sequence[Finding], marks: Mapping[tuple[str, str,
     axes.grid(visible=False, axis="y")
 
 
-def _limits(panel: Sequence[Finding]) -> tuple[float, float]:
+def _limits(panel: Sequence[ClaimResult]) -> tuple[float, float]:
     """Of differences: all intervals and seeds, the threshold and 0."""
     values = [value for f in panel for value in (*f.estimate[:3], *(s.estimate for s in f.seeds), f.claim.threshold)]
     low, high = min([*values, 0.0]), max([*values, 0.0])

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vi_simsiam.evaluation.measures import outcomes
 from vi_simsiam.report.figures.kappa import NO_KAPPA, kappa_groups, kappa_title
 from vi_simsiam.report.figures.style import (
     block_title,
@@ -22,7 +23,6 @@ from vi_simsiam.report.figures.style import (
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of, sphere_dimension
 from vi_simsiam.stats.intervals import mean_over_seeds, over_seeds, wilson
-from vi_simsiam.uncertainty.measures import outcomes
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
 # What the strength of each augmentation of uncertainty.graded counts.

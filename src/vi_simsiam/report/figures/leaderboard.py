@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.figures.style import block_title, blocks, legend_columns, legend_height, message, method_style
 from vi_simsiam.report.leaderboard import leaderboard_table, tasks
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.uncertainty import scores
 
 _STEP = 0.105  # inches between two methods' estimates
 _YARDSTICK = "#bbbbbb"

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vi_simsiam.evaluation.measures import outcomes
+from vi_simsiam.evaluation.scores import IN_FIGURES, SCORES
 from vi_simsiam.report.figures.style import (
     block_title,
     blocks,
@@ -16,8 +18,6 @@ from vi_simsiam.report.figures.style import (
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import wilson
-from vi_simsiam.uncertainty.measures import outcomes
-from vi_simsiam.uncertainty.scores import IN_FIGURES, SCORES
 
 _STEP = 0.12  # inches between two methods' estimates
 _PANELS = {

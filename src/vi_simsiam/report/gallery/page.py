@@ -18,12 +18,12 @@ import pandas as pd
 from PIL import Image
 
 from vi_simsiam.core.files import replacing
-from vi_simsiam.report.doubts import doubts
+from vi_simsiam.evaluation import scores
 from vi_simsiam.report.figures.style import method_style
+from vi_simsiam.report.reliability import reliability_warnings
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.resizing import resize
-from vi_simsiam.uncertainty import scores
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
 _TILE = 48  # pixels of a thumbnail's side, at most
@@ -66,11 +66,11 @@ def _dataset(runs: Sequence[Run]) -> dict[str, Any]:
     # VI-SimSiam before the others: the page opens with it.
     with_score.sort(key=lambda run: not run.has_kappa)
     rows = _rows(with_score[0].images[shown_score(with_score[0].images)].to_numpy())
-    doubted = doubts(list(runs))
+    warnings = reliability_warnings(list(runs))
     images, paths = with_score[0].test_images(), with_score[0].sources().to_numpy()
     label = with_score[0].images["label"].to_numpy()
     return of_images(runs[0].dataset, images, paths, rows, runs[0].store["classes"], label) | {
-        "runs": [_run(run, rows) | {"doubt": doubted.get((run.dataset, run.method), "")} for run in with_score],
+        "runs": [_run(run, rows) | {"warning": warnings.get((run.dataset, run.method), "")} for run in with_score],
     }
 
 
@@ -108,13 +108,13 @@ def of_images(
     }
 
 
-def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], doubt: str = "") -> dict[str, Any]:
+def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], warning: str = "") -> dict[str, Any]:
     """What the page holds of a model's scores of these images.
 
     Args:
         name: of the model.
         columns: label, explanation and values of the images in the page; the page opens with the first.
-        doubt: a sentence where the first one's order means nothing.
+        warning: a sentence where the first one's order means nothing.
     """
     labels, explained, values = zip(*columns, strict=True)
     return {
@@ -125,7 +125,7 @@ def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], doubt: s
         "predicted": None,
         "correct": None,
         "crops": None,
-        "doubt": doubt,
+        "warning": warning,
     }
 
 

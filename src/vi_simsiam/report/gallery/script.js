@@ -42,7 +42,7 @@ function choose() {
   }
   run = set.runs[j];
   at("score").replaceChildren(...run.labels.map((name, i) => element("option", {value: String(i)}, name)));
-  at("doubt").textContent = run.doubt;
+  at("warning").textContent = run.warning;
   at("judged").disabled = run.correct === null || run.correct.every(value => value === null);
   if (at("judged").disabled) at("judged").value = "";
   filter();

@@ -1,0 +1,184 @@
+"""`vi-simsiam rank`: photographs by how certain a model is of them, without labels and without a parameter file."""
+
+import argparse
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import torch
+
+from vi_simsiam.cli.rank import heads, results, tiles
+from vi_simsiam.cli.rank.encoding import Encoder
+from vi_simsiam.cli.rank.photographs import Photographs
+from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
+from vi_simsiam.config.encoders import LITE
+from vi_simsiam.core import processes
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import check_writable, lock, read_json, write_json
+from vi_simsiam.core.text import duration, writable
+from vi_simsiam.data.names import is_hidden
+from vi_simsiam.evaluation.features import best_device
+from vi_simsiam.models.model import Model
+
+_MARK = "rank.json"  # says that a folder is the command's own
+_FORMAT = 1
+_FEW = 100  # photographs, of which heads learn little
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "photographs", nargs="+", metavar="PHOTOS", help="image files, folders, .zip, .tar, .tar.gz ..."
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="new, or of an earlier ranking")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--encoder", metavar="NAME", help=f"timm/<model>, or a trained model's folder ({LITE})", default=LITE
+    )
+    either.add_argument("--run", type=Path, metavar="MODEL", help="a trained model, instead of training heads here")
+    parser.add_argument(
+        "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
+    )
+    parser.add_argument(
+        "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
+    parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
+
+
+def rank(args: argparse.Namespace) -> int:
+    """Rank `args.photographs`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
+    started = time.monotonic()
+    if args.run is not None and args.size is not None:
+        raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
+    if args.tiles is not None and args.tiles < tiles.LEAST:
+        raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
+    threads = args.threads or processes.cores()
+    if args.tiles is None:
+        stream = Photographs(args.photographs, 1, 1, threads)
+    else:
+        stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
+    with _own(args.out):
+        return _rank(args, stream, started)
+
+
+def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
+    device = _device(args.device)
+    model: Model | None = None
+    if args.run is None:
+        backbone = heads.backbone(args.encoder, args.size)
+        network = heads.encoder(backbone, args.seed, device)
+    else:
+        model = opened(args.run, args.device)
+        model.columns  # noqa: B018 - raises for a method without a score, before work
+        network = model.network
+    encoder = Encoder(network, args.seed, args.out / "features")
+    kept = encoder.kept
+    images = network.images
+    stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
+    stream.there = kept.rows
+    there, unread = kept.count, []
+
+    def report(path: str, problem: str) -> None:
+        unread.append(f"{path}: {problem}")
+        say(f"not read: {path}: {problem}")
+
+    files, rows = encoder.encode(stream, report)
+    encoded = time.monotonic()
+    if files.empty:
+        raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
+    contents = _first(rows)
+    things, count = "files", len(files)
+    if args.tiles is not None:
+        things, count = "tiles", int((files["tile"] == 1).sum())
+    lines = [
+        f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {things}, "
+        f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
+    ]
+    if model is None:
+        if len(contents) == 1:
+            what = "one photograph" if len(files) == 1 else f"{len(files)} copies of one photograph"
+            raise Problem(
+                f"{what} cannot be ranked: heads are trained on what differs between photographs. Name more, or a "
+                "trained model with --run."
+            )
+        results.require_different(kept, rows)
+        photographs = heads.Images(images.size, images.channels, kept, contents)
+        folder = args.out / "model"
+        done = heads.train(backbone, photographs, args.seed, device, folder)
+        lines.append(
+            f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']} "
+            f"({duration(time.monotonic() - encoded)})."
+        )
+        if len(contents) < _FEW:
+            lines.append(f"Note: {len(contents)} {things} are few to train on; --run takes a trained model.")
+        model = opened(folder, args.device)
+    else:
+        lines.append(f"Model: {writable(args.run)}.")
+    table = results.table(files, rows, kept, model)
+    results.write_gallery(table, rows, kept, model, args.out, writable(Path(args.photographs[0]).name or "photographs"))
+    tables = results.write_tables(table, model.training.name, args.out)
+    groups = table["duplicates"].dropna()
+    lines.append(f"Near-duplicates: {len(groups)} {things} in {groups.nunique()} groups.")
+    lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
+    results.write_report(args.out, lines, tables, model, unread)
+    for line in lines:
+        say(line)
+    if model.training.reliability_warning:
+        say(f"warning: {model.training.reliability_warning}")
+    say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
+    return SOME_UNREAD if unread else 0
+
+
+def _first(rows: np.ndarray) -> np.ndarray:
+    """Each row once, in the order in which it is met first: so a training does not depend on what was kept when."""
+    _, places = np.unique(rows, return_index=True)
+    return rows[np.sort(places)]
+
+
+@contextmanager
+def _own(out: Path) -> Iterator[None]:
+    """The folder, made or taken up again, for this process alone.
+
+    Raises: Problem where it holds other things, cannot be written, or another process ranks into it.
+    """
+    mark = out / _MARK
+    if out.exists() and not out.is_dir():
+        raise Problem(f"--out {out}: it is a file; name a folder.")
+    try:
+        foreign = out.is_dir() and not mark.is_file() and not all(map(is_hidden, os.listdir(out)))
+    except OSError as error:
+        raise Problem(f"--out {out} cannot be read: {error.strerror}.") from None
+    if foreign:
+        raise Problem(f"--out {out}: it is not empty, and no earlier ranking. Name a new folder.")
+    check_writable(mark)
+    if mark.is_file():
+        content = read_json(mark)
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise Problem(f"--out {out}: its ranking was made by another version. Name a new folder.")
+    else:
+        write_json(mark, {"format": _FORMAT, "made by": "vi-simsiam rank"})
+    with open(mark) as file:
+        _lock(file, out)
+        yield
+
+
+def _lock(file: TextIO, out: Path) -> None:
+    try:
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Problem(f"--out {out}: another process ranks into it now. Wait for it, or name another folder.") from None
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        device = best_device() if name is None else torch.device(name)
+        torch.empty(0, device=device)
+        return device
+    except (RuntimeError, AssertionError) as error:
+        raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None

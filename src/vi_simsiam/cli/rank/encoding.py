@@ -1,0 +1,147 @@
+"""Each photograph through the encoder once: its pixels, features of views of it and of the whole, and its facts."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
+from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core.randomness import Generators
+from vi_simsiam.core.record import versions
+from vi_simsiam.data.append_store import AppendStore, Field
+from vi_simsiam.evaluation import feature_cache
+from vi_simsiam.methods import Method
+from vi_simsiam.transforms.spatial import to_uint8
+from vi_simsiam.transforms.views import ViewParameters, Views
+
+VIEWS = 6
+AUGMENTATION = AugmentationParams(
+    crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
+    saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],
+)  # fmt: skip
+_PIECE = 256  # photographs that are written at once
+_AT_ONCE = 32  # whose views are in memory at once
+_FORMAT = 2
+
+
+class Encoder:
+    """A frozen encoder, the views that it is shown, and the place where its features are kept.
+
+    Args:
+        model: in evaluation mode, on its device; its features are kept, what follows them is not used.
+        seed: of the views.
+        top: folder of all that is kept.
+
+    Attributes:
+        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 4), `hash` (N,).
+    """
+
+    def __init__(self, model: Method, seed: int, top: Path):
+        self.model, self.seed = model.eval(), seed
+        images = model.images
+        self.device = next(model.parameters()).device
+        self.views = Views(AUGMENTATION, images.size, images.channels)
+        made_with = {
+            "format": _FORMAT,
+            "encoder": feature_cache.digest(model),
+            "images": asdict(images),
+            "views": VIEWS,
+            "augmentation": AUGMENTATION.model_dump(exclude_defaults=True),  # what came later changes nothing here
+            "seed": seed,
+            "versions": versions(),
+        }
+        key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
+        self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim))
+
+    def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Encode what is new, and say where everything is.
+
+        Args:
+            stream: with `there` set to `kept.rows`.
+            report: called with path and reason of what cannot be read.
+
+        Returns: a table in the order of the stream, with `path` and of tiles the fields of `Tile`, and of each its row
+            in `kept`; equal files have the same.
+        """
+        waiting: dict[bytes, Photograph] = {}
+        paths: list[str] = []
+        tiles: list[Tile] = []
+        keys: list[bytes] = []
+        total = stream.count()
+        unit = " images" if total is not None else " tiles"
+        for image in tqdm(stream, total=total, unit=unit, disable=not sys.stderr.isatty(), smoothing=0.05):
+            if image.problem is not None:
+                report(image.path, image.problem)
+                continue
+            photograph: Photograph = image.content
+            paths.append(image.path)
+            keys.append(photograph.key)
+            if photograph.tile is not None:
+                tiles.append(photograph.tile)
+            if photograph.key not in self.kept.rows and photograph.pixels is not None:
+                waiting.setdefault(photograph.key, photograph)
+            if len(waiting) == _PIECE:
+                self._keep(list(waiting.values()))
+                waiting.clear()
+        if waiting:
+            self._keep(list(waiting.values()))
+        table = pd.DataFrame({"path": paths} | _columns(tiles))
+        return table, np.array([self.kept.rows[key] for key in keys], np.int64)
+
+    def _keep(self, photographs: list[Photograph]) -> None:
+        parts = [
+            self._features(photographs[start : start + _AT_ONCE]) for start in range(0, len(photographs), _AT_ONCE)
+        ]
+        views, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
+        columns = {
+            "key": np.stack([np.frombuffer(photograph.key, np.uint8) for photograph in photographs]),
+            "pixels": np.stack([photograph.pixels for photograph in photographs]),
+            "views": views,
+            "whole": whole,
+            "facts": np.stack([photograph.facts for photograph in photographs]),
+            "hash": np.array([photograph.hash for photograph in photographs], np.uint64),
+        }
+        with self.kept.alone():
+            self.kept.add(columns)
+
+    def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the views, (n, V, dim), and of the whole, (n, dim)."""
+        pixels = torch.from_numpy(np.stack([photograph.pixels for photograph in photographs])).to(self.device)
+        size = pixels.shape[1]
+        # A generator for each image, of its contents: its views do not depend on what lies beside it.
+        drawn = [
+            self.views.draw(VIEWS, size, size, Generators(self.seed, photograph.key.hex(), "views"))
+            for photograph in photographs
+        ]
+        views = to_uint8(self.views.apply(pixels.repeat_interleave(VIEWS, 0), ViewParameters.joined(drawn)))
+        features = self._encoded(torch.cat([views, pixels]))
+        return features[: len(views)].reshape(len(pixels), VIEWS, -1), features[len(views) :]
+
+    def _encoded(self, pixels: Tensor) -> np.ndarray:
+        """uint8 (n, size, size, C) to features (n, dim)."""
+        return self.model.encode(pixels.permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+
+
+def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:
+    return dict(zip(Tile._fields, np.array(tiles).T, strict=True)) if tiles else {}
+
+
+def _fields(size: int, channels: int, dim: int) -> dict[str, Field]:
+    return {
+        "key": ("u1", (32,)),
+        "pixels": ("u1", (size, size, channels)),
+        "views": ("<f2", (VIEWS, dim)),
+        "whole": ("<f2", (dim,)),
+        "facts": ("<f4", (len(FACTS),)),
+        "hash": ("<u8", ()),
+    }

@@ -1,0 +1,171 @@
+"""VI-SimSiam's heads on a frozen encoder, trained without labels on the photographs themselves."""
+
+import io
+import shutil
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import ValidationError
+
+from vi_simsiam.config import loading
+from vi_simsiam.config.encoders import MODEL_FILES, weights_checksum
+from vi_simsiam.config.schema import (
+    LITE,
+    PRETRAINED,
+    RESNETS,
+    TIMM,
+    BackboneParams,
+    UntrainedParams,
+    parse,
+    sentences,
+)
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json, replacing
+from vi_simsiam.core.record import NAME, RunRecord
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import RowView, SplitName
+from vi_simsiam.methods import Method, encoders
+from vi_simsiam.models import reference, saved
+from vi_simsiam.training import trainer
+from vi_simsiam.training.alarms import TrainingAlarm
+from vi_simsiam.training.history import HISTORY
+
+METHOD = "vi_simsiam"
+LITE_SIZE = 96  # pixels: a fifth of the work of 224
+# At least: with fewer steps kappa has not yet learnt which images are hard (docs/choosing_parameters.md).
+_STEPS, _EPOCHS = 1500, 16
+_BATCH = 64  # photographs, at most
+_RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a training reads, of photographs that are kept: a `data.store.TrainingImages`.
+
+    Attributes: as of a Store. mean and std are not used: an encoder with weights has its own.
+    """
+
+    size: int
+    channels: int
+    kept: AppendStore | None = None
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+    depth: int = 16
+
+    def images(self, split: SplitName) -> RowView:
+        return RowView(self.kept.array("pixels"), self.rows)
+
+    def views(self, split: SplitName) -> RowView:
+        """Features of the views: float16 (N, V, dim)."""
+        return RowView(self.kept.array("views"), self.rows)
+
+    def labels(self, split: SplitName) -> np.ndarray:
+        return np.full(len(self.rows), -1)
+
+
+def backbone(name: str, size: int | None) -> BackboneParams:
+    """Parameters of the frozen encoder that `--encoder` names.
+
+    Args:
+        name: efficientnet_lite0, timm/<model>, or the folder of a trained model.
+        size: pixels that it sees; None: LITE_SIZE for efficientnet_lite0, its own for others.
+
+    Raises: Problem with the nearest names for an unknown one; where a package is missing.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        missing = [file for file in (*MODEL_FILES, NAME) if not (folder / file).is_file()]
+        if missing:
+            raise Problem(f"--encoder {name}: no folder of a trained model, {missing[0]} is missing.")
+        theirs = read_json(folder / "model.json")["params"]["backbone"]
+        params = {key: theirs[key] for key in ("name", "width", "stem") if key in theirs} | {"weights": str(folder)}
+    elif name == LITE or name.startswith(TIMM):
+        params = {"name": name, "weights": PRETRAINED}
+        size = LITE_SIZE if size is None and name == LITE else size
+    else:
+        near = get_close_matches(name, (LITE, *(TIMM + model for model in RESNETS)), n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Problem(
+            f"--encoder {name}: there is no such encoder, and no such folder.{hint} It is {LITE}, timm/<model>, or the "
+            "folder of a trained model."
+        )
+    try:
+        return BackboneParams(**params, size=size, frozen=True)
+    except ValidationError as error:
+        raise Problem(f"--encoder {name}: {'; '.join(sentences(error, BackboneParams, 'it'))}.") from None
+
+
+def encoder(params: BackboneParams, seed: int, device: torch.device) -> Method:
+    """The encoder with its weights, on the device, in evaluation mode.
+
+    Raises: Problem for an unknown model of timm, weights that are not installed, cannot be fetched or do not fit.
+    """
+    try:
+        weights_checksum(params.name, params.weights)  # a package that is missing is told before work
+        own = encoders.preprocessing(params)
+        images = Images(own["input_size"], len(own["mean"]))
+        model, _ = trainer.pretrain("untrained", UntrainedParams(backbone=params), images, None, seed, device=device)
+    except Problem as problem:
+        key = f"pretrain.backbone.name = {params.name}: "
+        raise Problem(f"--encoder {params.name}: {str(problem).replace(key, '')}") from None
+    return model.to(device, memory_format=torch.channels_last)
+
+
+def train(params: BackboneParams, images: Images, seed: int, device: torch.device, folder: Path) -> dict[str, Any]:
+    """Train the heads on the photographs' features and leave the model in a folder, as the step `pretrain` does.
+
+    Args:
+        params: of the encoder. images: at least two. seed: of the heads' weights and of the order.
+        folder: what is there of an earlier model is replaced.
+
+    Returns: epochs, steps and batch size. Raises: Problem when the training died.
+    """
+    count = len(images.rows)
+    batch = min(_BATCH, 1 << max(1, (count // 2).bit_length() - 1))
+    steps = count // batch
+    epochs = max(_EPOCHS, -(-_STEPS // steps))
+    job = {
+        **loading.read(_RECIPE)["pretrain"],
+        "backbone": params.model_dump(exclude_defaults=True),
+        "epochs": epochs,
+        "batch_size": batch,
+        "warmup_epochs": epochs // 10,
+    }
+    made = RunRecord("rank", job, seed=seed)
+    before = torch.get_num_threads()
+    try:
+        with redirect_stdout(io.StringIO()):  # a line for each epoch, which history.csv keeps
+            parsed = parse("pretrain", job, METHOD)
+            model, history = trainer.pretrain(METHOD, parsed, images, None, seed, device=device)
+    except TrainingAlarm as alarm:
+        reason = str(alarm).partition(". ")[0]
+        raise Problem(
+            f"the heads cannot be trained on these photographs: {reason}. "
+            "Name more photographs, or a trained model with --run."
+        ) from None
+    finally:
+        torch.set_num_threads(before)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+    description = saved.describe(
+        METHOD,
+        job,
+        model.images,
+        seed=seed,
+        classes=(),
+        weights=weights_checksum(params.name, params.weights),
+        software=encoders.software(params),
+    )
+    saved.save(folder, model, description)
+    reference.write(folder, model, images, RowView(images.kept.array("whole"), images.rows), device)
+    with replacing(folder / "history.csv") as temporary:
+        pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
+    made.write(folder, str(device))
+    return {"epochs": epochs, "steps": epochs * steps, "batch": batch}

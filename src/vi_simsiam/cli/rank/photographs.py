@@ -1,0 +1,51 @@
+"""Photographs of files, folders and archives, each known by the SHA-256 of its file and decoded only if it is new."""
+
+import hashlib
+from collections.abc import Container
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from vi_simsiam.cli.rank import facts
+from vi_simsiam.data import decode
+from vi_simsiam.data.reader import ImageReader
+
+
+class Tile(NamedTuple):
+    """Place of a tile: its number within the image, from 1, row by row; pixels of the upright image."""
+
+    tile: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Photograph(NamedTuple):
+    """One file's contents, or one tile's.
+
+    key: SHA-256 of its bytes; of a tile, of the file's SHA-256 and the tile's place. pixels: uint8 (size, size,
+    channels); facts, hash: of `facts.of_luma`; all three None for contents that are there already. tile: its place;
+    None for a file.
+    """
+
+    key: bytes
+    pixels: np.ndarray | None = None
+    facts: np.ndarray | None = None
+    hash: np.uint64 | None = None
+    tile: Tile | None = None
+
+
+@dataclass
+class Photographs(ImageReader):
+    """A reader of `Photograph`s. there: keys of the contents that need not be decoded."""
+
+    there: Container[bytes] = field(default_factory=set)
+
+    def prepared(self, data: bytes) -> Photograph:
+        key = hashlib.sha256(data).digest()
+        if key in self.there:
+            return Photograph(key)
+        image = decode.load(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
+        return Photograph(key, decode.square(image, self.size), *facts.of_luma(decode.square_luma(image, facts.SIDE)))

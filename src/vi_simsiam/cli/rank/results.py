@@ -1,0 +1,195 @@
+"""What a ranking leaves: the table of all photographs, the gallery, and the report."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vi_simsiam.cli.rank import neighbourhood, tiles
+from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.score import one_line, table_writer
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import replacing
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import RowView
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.scorer import agreement
+from vi_simsiam.models.model import Model
+from vi_simsiam.report.gallery import page
+
+TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
+_AT_ONCE = 1024  # photographs whose features are in memory at once
+_EXTREMES = 40  # of each column that the gallery holds, at each end
+_PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
+_GROUP = (
+    f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
+    f"{neighbourhood.COSINE} and perceptual hashes that differ in at most {neighbourhood.BITS} of 64 bits. Mirrored "
+    "ones are not found."
+)
+_OF_TILES = {
+    "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
+    "left": ("left", "Pixels of the image to the left of the tile."),
+    "top": ("top", "Pixels of the image above the tile."),
+    "width": ("width", "Pixels of the tile from left to right."),
+    "height": ("height", "Pixels of the tile from top to bottom."),
+    "tiles": ("tiles", "Number of the image's tiles."),
+    "lowest_tile": ("least certain tile", "Number of the tile of the image that is least certain, as in tiles.csv."),
+}
+_QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
+
+
+def table(files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model) -> pd.DataFrame:
+    """A row per file, or per tile.
+
+    Args:
+        files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
+
+    Returns: what `files` has, the model's own scores and the percentile of the first, knn_density, view_agreement, the
+        facts, and `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
+    """
+    names = model.columns[1:-1]
+    chosen, place = np.unique(rows, return_inverse=True)  # each content once
+    columns = _of_model(model, names, kept, chosen)
+    columns["percentile"] = model.training.percentile(columns[model.training.name])
+    device = next(model.network.parameters()).device
+    density, group = neighbourhood.neighbourhood(
+        RowView(kept.array("whole"), chosen), kept.array("hash")[chosen], device
+    )
+    order = [*names, "percentile", "knn_density", "view_agreement"]
+    columns["knn_density"] = density
+    result = files.assign(**{name: columns[name][place] for name in order})
+    for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
+        result[fact.name] = values
+    result["duplicates"] = _numbered(group[place])
+    return result
+
+
+def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+    network, parts = model.network, []
+    device = next(network.parameters()).device
+    whole, views = RowView(kept.array("whole"), rows), RowView(kept.array("views"), rows)
+    with torch.no_grad():
+        for start in range(0, len(rows), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            own = network.certainty(_tensor(whole[part], device))
+            some = _tensor(views[part], device)
+            z = network.embedding(some.flatten(0, 1)).unflatten(0, some.shape[:2])
+            parts.append({name: own[name].double() for name in names} | {"view_agreement": agreement(z)})
+    return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+
+def _tensor(features: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(features.astype(np.float32)).to(device)
+
+
+def _numbered(group: np.ndarray) -> pd.Series:
+    """Groups of two files or more, numbered from 1 by their first file; the others have none."""
+    series = pd.Series(group)
+    several = series[series.map(series.value_counts()) > 1]
+    numbers = {name: number for number, name in enumerate(several.drop_duplicates(), 1)}
+    return series.map(numbers).astype("Int64")
+
+
+def write_tables(result: pd.DataFrame, score: str, out: Path) -> dict[str, pd.DataFrame]:
+    """Write the table, most uncertain first, as .csv and .parquet; of tiles another with a row per image.
+
+    Args:
+        result: of `table`. score: its column by which it is ranked.
+
+    Returns: the tables by the names of their .csv, that of the images first.
+    """
+    tables = {TABLE: result}
+    if "tile" in result:
+        names = [name for name in result.columns if name in scores.SCORES or name == "percentile"]
+        tables = {TABLE: tiles.summary(result, score, names), TILES: result}
+    for name in (TABLE, TILES):
+        for path in (out / name, (out / name).with_suffix(".parquet")):
+            if name not in tables:
+                path.unlink(missing_ok=True)  # of an earlier ranking
+                continue
+            by = score if score in tables[name] else score + tiles.SUFFIX
+            with table_writer(path) as write:
+                write(tables[name].sort_values([by, "path"], kind="stable"))
+    return tables
+
+
+def write_gallery(
+    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model, out: Path, name: str
+) -> None:
+    """Write the page: the extremes of each column, near-duplicates, and even steps between.
+
+    Args:
+        result: of `table`, for these rows. name: of the photographs.
+    """
+    score = model.training.name
+    texts = {column: (label, text) for column, label, text in explained(result)}
+    unshown = ("duplicates", "percentile", *_OF_TILES)
+    columns = [column for column in result.columns if column in texts and column not in unshown]
+    columns.sort(key=lambda column: column != score)
+    group = result["duplicates"].fillna(0).to_numpy(np.int64)
+    shown = _chosen(result[columns], group)
+    paths = result["path"]
+    if "tile" in result:
+        paths = paths + " [tile " + result["tile"].astype(str) + "]"
+    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
+    values = [(*texts[column], result[column].iloc[shown]) for column in columns]
+    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.reliability_warning or "")]
+    page.write_page([entry], out / GALLERY, "photographs by certainty")
+
+
+def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+    if len(columns) <= page.MOST_IMAGES:
+        return np.arange(len(columns))
+    order = [np.argsort(columns[name].to_numpy(), kind="stable") for name in columns]
+    ends = [part for rows in order for part in (rows[:_EXTREMES], rows[-_EXTREMES:])]
+    grouped = np.flatnonzero(group)
+    some = np.unique(np.concatenate([*ends, grouped[np.argsort(group[grouped], kind="stable")][:500]]))
+    steps = np.linspace(0, len(columns) - 1, page.MOST_IMAGES - len(some)).round().astype(int)
+    return np.unique(np.concatenate([some, order[0][steps]]))
+
+
+def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Column, label and explaining sentence of each of the table's columns but the path."""
+    facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
+    own = {"percentile": ("percentile", _PERCENTILE), "duplicates": ("near-duplicates", _GROUP)}
+    of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
+    texts = of_score | facts | own
+    quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
+    return [(name, *(texts | quantiles | _OF_TILES)[name]) for name in result.columns if name != "path"]
+
+
+def write_report(
+    out: Path, lines: Sequence[str], tables: Mapping[str, pd.DataFrame], model: Model, unread: Sequence[str]
+) -> None:
+    """Write what a person should know of the ranking.
+
+    Args:
+        lines: counts and times. tables: by the names of their files. unread: a line for each file that could not be
+            read.
+    """
+    parts = [*lines]
+    if model.training.reliability_warning:
+        parts.append(f"Warning: {model.training.reliability_warning}")
+    for file, result in tables.items():
+        parts += ["", f"Columns of {file}, most uncertain first:"]
+        parts += [f"  {name}: {text}" for name, _, text in explained(result)]
+    if unread:
+        parts += ["", "Not read:", *(f"  {line}" for line in unread)]
+    with replacing(out / REPORT) as temporary:
+        temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
+
+
+def require_different(kept: AppendStore, rows: np.ndarray) -> None:
+    """Raise Problem where the encoder gives the same features to all of several photographs."""
+    whole = RowView(kept.array("whole"), np.unique(rows))
+    first = whole[0]
+    if len(whole) > 1 and all(
+        (whole[start : start + _AT_ONCE] == first).all() for start in range(0, len(whole), _AT_ONCE)
+    ):
+        raise Problem(
+            f"the encoder gives the same features to all {len(whole)} different photographs: it says nothing of them. "
+            "Name another --encoder, or look whether all photographs are of one colour."
+        )

@@ -1,0 +1,102 @@
+"""Large images cut into tiles, each of which is ranked as a photograph of its own, and what they say of the image."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+from PIL import Image
+
+from vi_simsiam.cli.rank import facts
+from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
+from vi_simsiam.data import decode
+from vi_simsiam.data.archives import Unreadable
+from vi_simsiam.data.reader import ImageFile, Work
+from vi_simsiam.data.remarks import remark, remarks
+
+LEAST = 8  # pixels of a tile's side
+MOST = 16_384  # tiles of an image: their features take 750 MB with EfficientNet-Lite0
+SHARE = 0.05  # of an image's tiles that may be lower than its score
+SUFFIX = "_q05"
+
+
+def grid(width: int, height: int, side: int) -> list[Tile]:
+    """Squares that cover an image, as few as can, spread evenly: where they do not fit, neighbours overlap.
+
+    Args:
+        side: pixels of a tile's side; of an image with a shorter side, that.
+    """
+    side = min(side, width, height)
+    places = [(left, top) for top in _starts(height, side) for left in _starts(width, side)]
+    return [Tile(number, left, top, side, side) for number, (left, top) in enumerate(places, 1)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    last = -(-length // side) - 1
+    return [0] + [i * (length - side) // last for i in range(1, last + 1)]
+
+
+@dataclass
+class Tiles(Photographs):
+    """A reader of `Photograph`s that are tiles. side: of a tile, in pixels.
+
+    Images are decoded one at a time, and their tiles cut when they are wanted.
+    """
+
+    side: int = LEAST
+
+    def count(self) -> None:
+        """How many tiles there are shows only when all images have been read."""
+
+    def _works(self) -> Iterator[Work]:
+        for file in self.files():
+            try:
+                for work in self._tiles(file):
+                    yield file.path, work
+            except Unreadable as error:
+                yield file.path, partial(_refuse, str(error))
+
+    def _tiles(self, file: ImageFile) -> Iterator[Callable[[], Photograph]]:
+        with remarks() as said:
+            data = file.read()
+            tiles = grid(*decode.upright_size(data), self.side)
+            if len(tiles) > MOST:
+                raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: give --tiles more")
+            digest = hashlib.sha256(data).digest()
+            keys = [hashlib.sha256(digest + repr(tuple(tile)).encode()).digest() for tile in tiles]
+            if new := any(key not in self.there for key in keys):
+                image = decode.whole(data, self.channels, self.depth)
+        for tile, key in zip(tiles, keys, strict=True):
+            if new and key not in self.there:
+                yield partial(self._cut, image, tile, key, said)
+            else:
+                yield partial(Photograph, key, tile=tile)
+
+    def _cut(self, image: Image.Image, tile: Tile, key: bytes, said: Sequence[str]) -> Photograph:
+        for text in said:
+            remark(text)
+        square = image.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
+        pixels = decode.square(square, self.size)
+        return Photograph(key, pixels, *facts.of_luma(decode.square_luma(square, facts.SIDE)), tile)
+
+
+def _refuse(problem: str) -> Photograph:
+    raise Unreadable(problem)
+
+
+def summary(tiles: pd.DataFrame, score: str, names: Sequence[str]) -> pd.DataFrame:
+    """A row per image, from a row per tile.
+
+    Args:
+        tiles: an image's rows follow each other by their numbers. score: the column that tells its least certain tile.
+        names: of columns.
+
+    Returns: path, tiles (their number), of each column the quantile `SHARE`, and lowest_tile.
+    """
+    images = tiles.groupby((tiles["tile"] == 1).cumsum())
+    result = images.agg(path=("path", "first"), tiles=("tile", "size"))
+    quantiles = images[list(names)].quantile(SHARE).add_suffix(SUFFIX)
+    result = pd.concat([result, quantiles], axis=1).reset_index(drop=True)
+    result["lowest_tile"] = tiles["tile"].to_numpy()[images[score].idxmin()]
+    return result

@@ -1,0 +1,149 @@
+"""Features that a frozen encoder gave, kept by the contents of images, so that none is encoded twice.
+
+Trainings, probes and scores of all methods and seeds share them. A cache outside any engine's outputs, which can be
+deleted at any time: a folder for each encoder, with source.json, which says what the features depend on.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.core import processes
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import write_json
+from vi_simsiam.core.record import versions
+from vi_simsiam.core.text import duration
+from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.store import FORGET_AFTER, release_pages
+from vi_simsiam.methods import Method
+
+_PIECE = 256  # images that are encoded and written at once
+_EVERY = 10  # s between lines of progress
+
+
+class FeatureCache:
+    """The features of a frozen encoder, on disk as float16.
+
+    Processes may use it at once: each image is encoded by the first that asks for it, and others wait.
+
+    Args:
+        model: whose encoder it is, on its device.
+        top: folder of all such caches.
+
+    Raises: Problem when it cannot be read or written.
+    """
+
+    def __init__(self, model: Method, top: Path):
+        self.model, self.dim = model, model.backbone.dim
+        source = {"encoder": digest(model), "images": asdict(model.images), "versions": versions()}
+        folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
+        self._kept = AppendStore(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
+        write_json(folder / "source.json", source)
+        self._features = self._kept.array("features")
+        self._read = 0  # bytes since memory was given back
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1] to (B, dim) features, float32, on the images' device."""
+        return torch.from_numpy(self.at(self.rows(images)).astype(np.float32)).to(images.device)
+
+    def rows(self, images: Tensor) -> np.ndarray:
+        """(B,) where the features of images (B, C, H, W) in [0, 1] are; those that are not there are computed."""
+        keys = [hashlib.sha256(image).digest() for image in images.detach().cpu().contiguous().numpy()]
+        rows = self._kept.rows
+        if any(key not in rows for key in keys):
+            with self._kept.alone():
+                self._kept.refresh()  # another process may have been here
+                new = {key: i for i, key in enumerate(keys) if key not in rows}
+                for start in range(0, len(new), _PIECE):
+                    piece = list(new)[start : start + _PIECE]
+                    features = self._encoded(images[[new[key] for key in piece]])
+                    self._kept.add(
+                        {"key": np.stack([np.frombuffer(key, np.uint8) for key in piece]), "features": features}
+                    )
+            self._features = self._kept.array("features")
+        return np.array([rows[key] for key in keys], np.int64)
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """(..., dim) float16 features at rows (...)."""
+        features = self._features[rows]
+        self._read += features.nbytes
+        if self._read >= FORGET_AFTER:
+            release_pages(self._features)
+            self._read = 0
+        return features
+
+    def of_views(self, views: np.ndarray) -> "ViewFeatures":
+        """The features of uint8 views (N, V, H, W, C), with progress where they must be computed."""
+        flat = views.reshape(-1, *views.shape[2:])
+        rows = np.empty(len(flat), np.int64)
+        started = told = time.monotonic()
+        read = 0
+        for start in range(0, len(flat), _PIECE):
+            pixels = torch.from_numpy(np.array(flat[start : start + _PIECE]))
+            rows[start : start + _PIECE] = self.rows(pixels.permute(0, 3, 1, 2).float() / 255)
+            if (read := read + pixels.numel()) >= FORGET_AFTER:
+                release_pages(views)
+                read = 0
+            done, now = min(start + _PIECE, len(flat)), time.monotonic()
+            if now - told > _EVERY:
+                left = (now - started) / done * (len(flat) - done)
+                print(f"features of views: {done} of {len(flat)}, {duration(left)} left", flush=True)
+                told = now
+        self._check(rows.reshape(views.shape[:2])[:1000, 0])
+        return ViewFeatures(self, rows.reshape(views.shape[:2]))
+
+    def _check(self, rows: np.ndarray) -> None:
+        some = self.at(np.unique(rows))
+        if len(some) > 1 and (some == some[0]).all():
+            raise Problem(
+                "the frozen encoder gives the same features for all images: it says nothing of them. Name other "
+                "weights in pretrain.backbone.weights, or look whether all images are the same."
+            )
+
+    def _encoded(self, images: Tensor) -> np.ndarray:
+        device, threads = next(self.model.parameters()).device, torch.get_num_threads()
+        # Other jobs wait for these features, so their cores are free. Features do not depend on the number of threads.
+        torch.set_num_threads(processes.cores())
+        try:
+            return self.model.encode(images.to(device)).cpu().numpy().astype("<f2")
+        finally:
+            torch.set_num_threads(threads)
+
+
+class ViewFeatures:
+    """Features of views as an array (N, V, dim), of which some are read at a time."""
+
+    def __init__(self, cache: FeatureCache, rows: np.ndarray):
+        self._cache, self._rows = cache, rows
+        self.shape, self.dtype = (*rows.shape, cache.dim), np.dtype("<f2")
+        self.base = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key) -> np.ndarray:
+        return self._cache.at(self._rows[key])
+
+
+def use(model: Method, top: Path | None) -> FeatureCache | None:
+    """Have a model keep the features of its encoder, if that is frozen and there is a folder for them."""
+    if top is None or not model.frozen:
+        return None
+    cache = FeatureCache(model, top)
+    model.kept = cache.features
+    return cache
+
+
+def digest(model: Method) -> str:
+    """SHA-256 of the encoder: its network and its weights."""
+    total = hashlib.sha256(str(model.backbone).encode())
+    for name, tensor in model.backbone.state_dict().items():
+        total.update(name.encode())
+        total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()

@@ -1,0 +1,75 @@
+"""Running a frozen model over many images."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.data.store import FORGET_AFTER, release_pages
+from vi_simsiam.methods import Method
+from vi_simsiam.nn.precision import exact_float32
+
+CPU = torch.device("cpu")
+_HELD = 64 << 20  # bytes of results that stay on a GPU until they are read off it together
+
+
+def best_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device. To a GPU it goes from pinned memory, so that neither waits for the other."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def batches(images: np.ndarray, batch_size: int, device: torch.device = CPU) -> Iterator[Tensor]:
+    """uint8 images (N, H, W, C), in memory or memory-mapped, as float tensors (B, C, H, W) in [0, 1] on the device."""
+    read = 0
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(np.array(images[start : start + batch_size]))
+        if (read := read + batch.nbytes) >= FORGET_AFTER:
+            release_pages(images)
+            read = 0
+        yield to_device(batch, device).permute(0, 3, 1, 2).float() / 255
+
+
+@torch.no_grad()
+@exact_float32()
+def extract(
+    model: Method, images: Iterable[Tensor], read: Callable[[Tensor], dict[str, Tensor]] | None = None
+) -> dict[str, Tensor]:
+    """Apply a frozen model to many images.
+
+    Args:
+        model: on any device; it is put into evaluation mode.
+        images: at least one batch (B, C, H, W) in [0, 1], for instance from `batches`.
+        read: from a batch's features (B, dim) on the model's device to named tensors (B, ...). By default the features
+            themselves under the name "features".
+
+    Returns: the named tensors of all images, float32, on the CPU.
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    parts: list[dict[str, Tensor]] = []
+    there: list[dict[str, Tensor]] = []  # on the model's device still
+    held = 0
+    for batch in images:
+        features = model.features(batch.to(device))
+        named = {"features": features} if read is None else read(features)
+        there.append({name: tensor.float() for name, tensor in named.items()})
+        held += sum(tensor.nbytes for tensor in there[-1].values())
+        if held > _HELD:
+            parts.append(_read_off(there))
+            there, held = [], 0
+    return _joined([*parts, _read_off(there)] if there else parts)
+
+
+def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _read_off(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The parts as one, on the CPU: a GPU is waited for once for each name, not for each part."""
+    return {name: tensor.cpu() for name, tensor in _joined(parts).items()}

@@ -1,0 +1,199 @@
+"""The measures of a run: which score is compared with what. docs/reading.md defines each."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.config.schema import GradedParams
+from vi_simsiam.core.text import nearest
+from vi_simsiam.evaluation import scores
+from vi_simsiam.stats.bootstrap import Bootstrap, Mean, Statistic
+from vi_simsiam.stats.intervals import Estimate
+from vi_simsiam.stats.ranks import Ranked, auroc, spearman
+from vi_simsiam.stats.risk_coverage import Aurc, ExcessAurc
+
+# What is drawn for an augmented view. Those that do not vary in the data give no measure.
+AUGMENTATIONS = (
+    "crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
+)  # fmt: skip
+# Properties of a whole image that its score is ranked against, where they are known.
+PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
+
+# Names of a score's measures, before the slash. Those of a data set or a corruption end on its name.
+_OF_SCORES = {
+    "auroc_correct", "r_auroc", "aurc", "e_aurc",
+    "auroc_crop_correct", "aurc_crop", "e_aurc_crop", "spearman_crop_area", "crop_below_whole",
+    "spearman_severity", "corrupted_below_clean", "auroc_corrupted_correct", "spearman_view_agreement",
+    *(f"spearman_{name}" for name in (*PROPERTIES, *GradedParams.model_fields)),
+    *(f"spearman_view_{name}" for name in AUGMENTATIONS),
+}  # fmt: skip
+_OF_A_NAME = ("ood_auroc_", "ood_fpr95_", "spearman_corruption_")
+_OF_RUNS = ("expected_cosine_mean", "crop_knn_top1", "crop_probe_top1", "auroc_crop_correct/crop_area")
+
+
+def why_unknown(name: str) -> str | None:
+    """Say which part of a measure's name no run can have; None for a name that is known."""
+    measured, slash, score = name.partition("/")
+    if name in _OF_RUNS:
+        return None
+    if not slash or not (measured in _OF_SCORES or measured.startswith(_OF_A_NAME)):
+        return f"no measure is called {measured!r}{nearest(measured, [*_OF_SCORES, *_OF_RUNS])}"
+    if score not in scores.MEASURED:
+        return f"{score!r} is no score that is measured{nearest(score, scores.MEASURED)}"
+    return None
+
+
+class Tables(NamedTuple):
+    """The tables of the step `uncertainty`: a row per test image, per graded crop, per graded augmentation of an image,
+    per cached view, per test image of another data set, and per corruption of an image. docs/reading.md lists their
+    columns.
+    """
+
+    images: pd.DataFrame
+    crops: pd.DataFrame
+    graded: pd.DataFrame
+    views: pd.DataFrame
+    ood: pd.DataFrame
+    corrupted: pd.DataFrame
+
+
+def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
+    """Every measure that the tables of one run allow, with its interval.
+
+    Args:
+        resamples, seed: of the bootstrap over images.
+
+    Returns: estimates by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
+        predictions right, a constant score, no labels) are left out.
+    """
+    images, ood = tables.images, tables.ood
+    statistics = {**of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
+    if "kappa" in images:
+        statistics |= _of_views(images, tables.views)
+    out = Bootstrap(len(images), resamples, seed).estimates(statistics)
+    for dataset, others in ood.groupby("dataset", sort=True):
+        boot = Bootstrap((len(images), len(others)), resamples, seed)
+        out |= boot.estimates(_of_other_images(str(dataset), images, others))
+    if len(tables.corrupted):
+        boot = Bootstrap(tables.corrupted["index"].nunique(), resamples, seed)
+        out |= boot.estimates(_of_corrupted(images, tables.corrupted))
+    return out
+
+
+def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
+
+    None without the column, and only those whose label is known: -1 stands for no label.
+    """
+    return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
+
+
+def measured_scores(table: pd.DataFrame) -> list[str]:
+    """The certainty scores among the columns of a table, without those that are not measured."""
+    return [name for name in scores.MEASURED if name in table]
+
+
+def of_images(images: pd.DataFrame) -> dict[str, Statistic | None]:
+    """The measures of a table of test images, of each certainty score in it; None where one is undefined."""
+    out: dict[str, Statistic | None] = {}
+    properties = {name: Ranked(images[name]) for name in PROPERTIES if name in images}
+    judged = outcomes(images, "correct")
+    for score in measured_scores(images):
+        ranked = Ranked(images[score])
+        if len(judged):
+            of_judged = ranked if len(judged) == len(images) else Ranked(judged[score], judged["index"])
+            aurc = Aurc(of_judged, judged["correct"])
+            out[f"auroc_correct/{score}"] = auroc(of_judged, judged["correct"])
+            out[f"r_auroc/{score}"] = auroc(of_judged, judged["neighbour_correct"])
+            out[f"aurc/{score}"], out[f"e_aurc/{score}"] = aurc, ExcessAurc(aurc)
+        for name, values in properties.items():
+            out[f"spearman_{name}/{score}"] = spearman(ranked, values)
+    if "kappa" in images:
+        out["expected_cosine_mean"] = Mean(images["expected_cosine"])
+    return out
+
+
+def _of_crops(images: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Statistic | None]:
+    image, area = crops["index"].to_numpy(), Ranked(crops["area"], crops["index"])
+    judged = outcomes(crops, "correct")
+    complete = len(judged) == len(crops)
+    out: dict[str, Statistic | None] = {}
+    if len(judged):
+        area_of_judged = area if complete else Ranked(judged["area"], judged["index"])
+        out = {
+            "crop_knn_top1": Mean(judged["knn_correct"], judged["index"]),
+            "crop_probe_top1": Mean(judged["correct"], judged["index"]),
+            "auroc_crop_correct/crop_area": auroc(area_of_judged, judged["correct"]),
+        }
+    parts = crops[crops["area"] < 1]
+    for score in measured_scores(crops):
+        ranked = Ranked(crops[score], image)
+        if len(judged):
+            of_judged = ranked if complete else Ranked(judged[score], judged["index"])
+            aurc = Aurc(of_judged, judged["correct"])
+            out[f"auroc_crop_correct/{score}"] = auroc(of_judged, judged["correct"])
+            out[f"aurc_crop/{score}"], out[f"e_aurc_crop/{score}"] = aurc, ExcessAurc(aurc)
+        out[f"spearman_crop_area/{score}"] = spearman(ranked, area)
+        if len(parts):
+            lead = images[score].to_numpy()[parts["index"]] - parts[score]
+            out[f"crop_below_whole/{score}"] = Mean((np.sign(lead) + 1) / 2, parts["index"])
+    return out
+
+
+def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
+    out: dict[str, Statistic | None] = {}
+    for augmentation, rows in graded.groupby("augmentation", sort=False):
+        strength = Ranked(rows["strength"], rows["index"])
+        for score in measured_scores(rows):
+            out[f"spearman_{augmentation}/{score}"] = spearman(Ranked(rows[score], rows["index"]), strength)
+    return out
+
+
+def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, Statistic | None]:
+    """What is asked of graded augmentations and crops, of corruptions; images are numbered among the corrupted ones."""
+    image = np.unique(corrupted["index"], return_inverse=True)[1]
+    whole = images.set_index("index").loc[corrupted["index"]]
+    changed = corrupted["severity"].to_numpy() > 0
+    out: dict[str, Statistic | None] = {}
+    for corruption in corrupted["corruption"].unique():
+        own = (corrupted["corruption"] == corruption).to_numpy()
+        severity = Ranked(corrupted["severity"][own], image[own])
+        for score in measured_scores(corrupted):
+            values = Ranked(corrupted[score][own], image[own])
+            out[f"spearman_corruption_{corruption}/{score}"] = spearman(values, severity)
+    severity = Ranked(corrupted["severity"], image)
+    rows = corrupted.assign(index=image)[changed]
+    judged = outcomes(rows, "correct")
+    for score in measured_scores(corrupted):
+        out[f"spearman_severity/{score}"] = spearman(Ranked(corrupted[score], image), severity)
+        lead = whole[score].to_numpy()[changed] - rows[score]
+        out[f"corrupted_below_clean/{score}"] = Mean((np.sign(lead) + 1) / 2, rows["index"])
+        if len(judged):
+            ranked = Ranked(judged[score], judged["index"])
+            out[f"auroc_corrupted_correct/{score}"] = auroc(ranked, judged["correct"])
+    return out
+
+
+def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic | None]:
+    """What kappa should be by the theory: how well another view's embedding can be predicted."""
+    mean_over_views = views.groupby("index")["kappa"].mean()
+    kappa = Ranked(views["kappa"], views["index"])
+    out: dict[str, Statistic | None] = {
+        "spearman_view_agreement/kappa": spearman(mean_over_views, images["view_agreement"])
+    }
+    for name in AUGMENTATIONS:
+        if name in views:
+            out[f"spearman_view_{name}/kappa"] = spearman(kappa, Ranked(views[name], views["index"]))
+    return out
+
+
+def _of_other_images(dataset: str, images: pd.DataFrame, others: pd.DataFrame) -> dict[str, Statistic | None]:
+    """Telling the test images, the positives, from those of another data set."""
+    inside = np.arange(len(images) + len(others)) < len(images)
+    out: dict[str, Statistic | None] = {}
+    for score in measured_scores(others):
+        ranked = Ranked(np.concatenate([images[score], others[score]]))
+        out[f"ood_auroc_{dataset}/{score}"] = auroc(ranked, inside)
+        out[f"ood_fpr95_{dataset}/{score}"] = auroc(ranked, inside, fpr95=True)
+    return out

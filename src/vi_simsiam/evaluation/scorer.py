@@ -1,0 +1,135 @@
+"""Certainty scores of any images: larger always means more certain."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vi_simsiam.evaluation import knn
+from vi_simsiam.evaluation.features import CPU, batches, extract
+from vi_simsiam.evaluation.linear import LinearProbe
+from vi_simsiam.methods import Method
+from vi_simsiam.nn.precision import exact_float32
+
+
+class Scorer:
+    """Everything that is said about an image by a frozen model, its probe and its training features.
+
+    Args:
+        model: on any device.
+        probe: linear probe of the model's features; None, or one of no classes, where there are no labels.
+        train_features: (N, dim) features of the training images.
+        labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
+        k, temperature: of the k-NN.
+        losses: (N,) of the training images, of probes that were fitted without them; read where there is a label. None:
+            no loss is predicted.
+    """
+
+    def __init__(
+        self,
+        model: Method,
+        probe: LinearProbe | None,
+        train_features: Tensor,
+        labels: Tensor | None,
+        k: int,
+        temperature: float,
+        losses: Tensor | None = None,
+    ):
+        self.model, self.k, self.temperature = model, k, temperature
+        self.probe = probe if probe is not None and len(probe.weight) else None
+        self.device = next(model.parameters()).device
+        # Where images are prepared. Kept features are found by an image's bits on the CPU: a GPU may round another way.
+        self.input_device = self.device if model.kept is None else CPU
+        self.train_features = train_features.to(self.device)
+        labelled = None if labels is None else (labels >= 0).to(self.device)
+        self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
+        self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
+        known = losses is not None and self.labels is not None
+        self.log_losses = losses.to(self.device)[labelled].log() if known else None
+        # The images that vote; None: all of them do.
+        self.directions = knn.directions(self.train_features)
+        some = self.labels is not None and len(self.labels) < len(train_features)
+        self.voters = self.directions[labelled] if some else None
+
+    def score(self, images: Iterable[Tensor]) -> dict[str, np.ndarray]:
+        """Score batches (B, C, H, W) of images in [0, 1], best on the device `input_device`.
+
+        Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
+            `predicted`, `knn_predicted`, `probe_confidence` and `loss_prediction`; of a method that projects,
+            `embedding_norm`.
+            `scores.SCORES` says what each score is.
+
+        Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
+        """
+        return _columns(extract(self.model, images, self._read))
+
+    @torch.no_grad()
+    @exact_float32()
+    def score_features(self, features: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+        """Score images by their features (N, dim), `rows` at a time. Returns: as `score`."""
+        self.model.eval()
+        named = [self._read(part.to(self.device)) for part in torch.from_numpy(features).split(rows)]
+        return _columns({name: torch.cat([part[name] for part in named]).float().cpu() for name in named[0]})
+
+    def score_views(self, views: np.ndarray, batch_size: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Score the views of N images.
+
+        Args:
+            views: uint8 (N, V, H, W, C), V >= 2.
+
+        Returns: as `score`, columns of N V values, and how well the views of an image agree: the mean cosine between
+            their embeddings, over all pairs, (N,) in [-1/(V-1), 1].
+        """
+        n, count = views.shape[:2]
+        flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size, self.input_device)
+        named = extract(self.model, flat, lambda f: self._read(f) | {"embedding": self.model.embedding(f)})
+        z = named.pop("embedding").view(n, count, -1)
+        return _columns(named), agreement(z).numpy()
+
+    def _read(self, features: Tensor) -> dict[str, Tensor]:
+        features = features.float()
+        cosines, indices = knn.neighbours(features, self.directions, self.k)
+        own = self.model.certainty(features)
+        if set(own) != set(self.model.certainty_scores):
+            raise ValueError(
+                f"{type(self.model).__name__}.certainty gives {sorted(own)}, but its certainty_scores name "
+                f"{sorted(self.model.certainty_scores)}"
+            )
+        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
+        if self.model.projects:
+            out["embedding_norm"] = self.model.projection(features).float().norm(dim=-1)
+        if self.labels is not None:
+            if self.voters is not None:
+                cosines, indices = knn.neighbours(features, self.voters, self.k)
+            out["knn_predicted"] = knn.vote(cosines, self.labels[indices], self.classes, self.temperature)
+            if self.log_losses is not None:
+                out["loss_prediction"] = -self.log_losses[indices].mean(-1)
+        if self.probe is not None:
+            out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
+        return out
+
+
+def agreement(z: Tensor) -> Tensor:
+    """Mean cosine over all pairs of views, of embeddings (N, V, d) of length 1: (N,) float64."""
+    z, count = z.double(), z.shape[1]
+    # |sum of z|^2 = V + the sum over ordered pairs of different views
+    return (z.sum(1).square().sum(-1) - count) / (count * (count - 1))
+
+
+def _columns(named: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    return {
+        name: tensor.numpy().astype(np.int64 if name in ("predicted", "knn_predicted") else np.float64)
+        for name, tensor in named.items()
+    }
+
+
+def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Geometric mean of kappa over the views of each image: (N,).
+
+    kappa is a scale, so a single view with a huge value must not decide.
+
+    Args:
+        kappa: (M,) > 0. index: (M,) the image of each view, in [0, N).
+    """
+    return np.exp(np.bincount(index, np.log(kappa)) / np.bincount(index))

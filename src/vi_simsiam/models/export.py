@@ -1,0 +1,67 @@
+"""Encoder and certainty of a trained model as ONNX, for programs without PyTorch."""
+
+import io
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import replacing
+from vi_simsiam.models.model import Model
+
+_INSTALL = "install it: pip install 'vi-simsiam[onnx]'"
+
+
+class _Outputs(nn.Module):
+    """What the file computes: features (N, dim) and the method's own scores (N,), float32."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.network = model.network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features = self.network.backbone(self.network.standardised(images))
+        scores = self.network.certainty(features)
+        return features, *(scores[name].float() for name in self.network.certainty_scores)
+
+
+def write(model: Model, path: Path) -> tuple[str, ...]:
+    """Write a model as ONNX, for any number of images. Returns: names of the outputs.
+
+    Raises: Problem where the packages are missing, or the exporter has no such operation.
+    """
+    require("onnx", "onnxscript")
+    images = model.description["images"]
+    names = ("features", *model.network.certainty_scores)
+    example = torch.rand(2, images["channels"], images["size"], images["size"])
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                _Outputs(model).eval(), (example,), input_names=["images"], output_names=list(names),
+                dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, verbose=False,
+            )  # fmt: skip
+    except Exception as error:  # of the exporter, whatever it cannot do
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise Problem(f"{path}: the model cannot be written as ONNX: {reason}") from None
+    with replacing(path) as temporary:
+        program.save(temporary)
+    return names
+
+
+def require(*packages: str) -> None:
+    """Raise Problem where an optional package is missing."""
+    missing = [name for name in packages if not _there(name)]
+    if missing:
+        raise Problem(f"export needs {' and '.join(missing)}. Please {_INSTALL}")
+
+
+def _there(package: str) -> bool:
+    try:
+        __import__(package)
+    except ImportError:
+        return False
+    return True

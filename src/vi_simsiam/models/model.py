@@ -1,0 +1,143 @@
+"""Certainty scores and representations of new images, from nothing but the folder of a trained model.
+
+>>> import vi_simsiam
+>>> model = vi_simsiam.load("results/pretrain/digits/vi_simsiam/seed0")  # doctest: +SKIP
+>>> table = model.score(["photos", "more.zip"])  # doctest: +SKIP
+>>> features = model.embed(["photos", "more.zip"])  # doctest: +SKIP
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vi_simsiam.core import processes, record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data.reader import ImageReader, LoadedImage
+from vi_simsiam.evaluation.features import batches, best_device, extract
+from vi_simsiam.evaluation.scores import SCORES
+from vi_simsiam.methods import Method
+from vi_simsiam.models import reference, saved
+from vi_simsiam.models.reference import TrainingScores
+
+Inputs = Iterable[str | os.PathLike]
+OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read
+
+
+def load(folder: str | os.PathLike, device: torch.device | str | None = None) -> "Model":
+    """Read a trained model, in results/pretrain/<dataset>/<method>/seed<k> or wherever that folder was copied to.
+
+    Args:
+        folder: with model.safetensors, model.json, scoring.json, and run.json, which has their checksums. No code in
+            them is executed.
+        device: the GPU if there is one unless named.
+
+    Raises: Problem when a file is missing, damaged or of an older version.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Problem(
+            f"{folder} is no folder of a model. Name one that a run has left, "
+            "results/pretrain/<dataset>/<method>/seed<k>, or a copy of it."
+        )
+    scores = reference.read(folder)
+    record.verify(folder, *saved.FILES, reference.FILE)
+    network, description = saved.load(folder, best_device() if device is None else device)
+    return Model(network, description, scores)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A frozen model and what its training images got; `load` is the way to get one.
+
+    Attributes:
+        network: in evaluation mode, on its device.
+        description: of the model: `method`, `dataset`, `images` (size, channels, mean, std), `params`.
+        training: the own certainty scores of the training images.
+    """
+
+    network: Method
+    description: dict[str, Any]
+    training: TrainingScores
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
+        if self.training.name is None:
+            others = dict.fromkeys(row.method for row in SCORES.values() if row.method)
+            raise Problem(
+                f"method {self.description['method']} has no certainty score of its own. Those of {', '.join(others)} "
+                "have: name such a model's folder."
+            )
+        return "path", *self.network.certainty_scores, "percentile"
+
+    def stream(self, inputs: Inputs, threads: int | None = None) -> ImageReader:
+        """The images of files, folders and archives, prepared as the training images were."""
+        images = self.description["images"]
+        depth = images.get("depth", 16)
+        return ImageReader(inputs, images["size"], images["channels"], threads or processes.cores(), depth)
+
+    def scored(
+        self, images: Iterable[LoadedImage], report: OnUnreadable | None = None, batch_size: int = 256
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+        """Score a stream batch by batch, in memory that does not grow with it.
+
+        Args:
+            images: from `stream`.
+            report: called with path and reason of each image that cannot be read. None: the first raises.
+            batch_size: images that are on the device at once.
+
+        Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
+            own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1) of VI-SimSiam; for
+            others see `vi_simsiam.evaluation.scores`), and `percentile`: percent of the training images that are less
+            certain.
+        Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
+        """
+        names = self.columns[1:-1]
+        for paths, pixels in _readable(images, report, batch_size):
+            scores = extract(self.network, batches(pixels, batch_size), self.network.certainty)
+            table = pd.DataFrame({"path": paths} | {name: scores[name].double().numpy() for name in names})
+            table["percentile"] = self.training.percentile(scores[self.training.name].numpy())
+            yield table, pixels
+
+    def score(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> pd.DataFrame:
+        """The scores of all images of files, folders and archives, a row per image; columns as of `scored`."""
+        tables = [table for table, _ in self.scored(self.stream(inputs, threads), report)]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(self.columns))
+
+    def embed(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> np.ndarray:
+        """(n, dim) float32 representations, those that probes and k-NN read, in the order of `score`'s rows."""
+        images = self.stream(inputs, threads)
+        parts = [_features(self.network, pixels) for _, pixels in _readable(images, report, 256)]
+        return np.concatenate(parts) if parts else np.empty((0, self.network.backbone.dim), np.float32)
+
+
+def _features(network: Method, pixels: np.ndarray) -> np.ndarray:
+    features: Tensor = extract(network, batches(pixels, len(pixels)))["features"]
+    return features.numpy()
+
+
+def _readable(
+    images: Iterable[LoadedImage], report: OnUnreadable | None, batch_size: int
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Paths and pixels of the images that could be read, in batches; the others are reported."""
+
+    def readable() -> Iterator[LoadedImage]:
+        for image in images:
+            if image.problem is None:
+                yield image
+            elif report is None:
+                raise Problem(f"{image.path}: {image.problem}. Remove it, or give `report` to go on without it.")
+            else:
+                report(image.path, image.problem)
+
+    images_read = readable()
+    while batch := list(islice(images_read, batch_size)):
+        yield [image.path for image in batch], np.stack([image.content for image in batch])

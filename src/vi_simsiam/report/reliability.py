@@ -1,0 +1,38 @@
+"""Which certainty scores are not to be relied on, by what needs no labels; a run says so wherever it shows them."""
+
+import numpy as np
+
+from vi_simsiam.evaluation import scores
+from vi_simsiam.report.runs import Run, grouped
+from vi_simsiam.report.tables import estimate_of, own_score
+
+# A score that means something falls from an image to its crops, and from an image whose views agree to one whose views
+# do not. (measure, the value that it has by chance, what is wrong where it is no larger than that)
+_SIGNS = (
+    ("crop_below_whole", 0.5, "is no higher on whole images than on crops of them"),
+    ("spearman_view_agreement", 0.0, "does not follow the agreement of an image's views"),
+)
+ADVICE = "Do not rank images by it: train longer or on more images, and look again (docs/troubleshooting.md)."
+
+
+def reliability_warnings(runs: list[Run]) -> dict[tuple[str, str], str]:
+    """A sentence for each data set and method whose own certainty score shows no sign of meaning something.
+
+    A sign is missing where the lower end of its 95 % interval over test images, as a mean over the seeds, is not above
+    chance.
+
+    Returns: by (data set, method), in the order of `runs`; no entry for a score with all signs that were measured.
+    """
+    sentences = {}
+    for (dataset, method), members in grouped(runs, "dataset", "method").items():
+        if (score := own_score(members[0].images)) is None:
+            continue
+        missing = []
+        for measure, chance, wrong in _SIGNS:
+            lows = [estimate_of(run, f"{measure}/{score}").ci_low for run in members]
+            if np.isfinite(lows).all() and np.mean(lows) <= chance:
+                missing.append(wrong)
+        if missing:
+            what = f"{scores.score(score).label} of {method} on {dataset} {' and '.join(missing)}."
+            sentences[dataset, method] = f"{what} {ADVICE}"
+    return sentences

