@@ -9,7 +9,7 @@ from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.models import saved
-from vi_simsiam.training import devices, trainer
+from vi_simsiam.training import trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.transforms.views import Views
 
@@ -100,7 +100,7 @@ def test_the_encoder_learns_at_its_own_rate(method, store, weights):
         model = trainer._initialised(method, params, store, seed=0)
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         views = ViewBatches(store, views_of(store), 96, 0, CPU)  # one step an epoch
-        run = trainer.Training(devices.launched(params, CPU), model, views, params, seed=0)
+        run = trainer.Training(CPU, model, views, params, seed=0)
         run.epoch(1)
         moved[factor] = {name: (p - before[name]).detach() for name, p in model.named_parameters() if p.requires_grad}
     prefix = "student_backbone." if method == "dino" else "backbone."

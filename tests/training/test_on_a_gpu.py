@@ -43,7 +43,8 @@ def recorded_soon(monkeypatch):
 
 def made(folder, **changes):
     """64 training images of 16 px in colour, of 4 classes."""
-    build(folder / "store", "pictures", pictures(n=64, test=8), params(**changes))
+    images = pictures(n=64, test=8, size=changes.get("size"))
+    build(folder / "store", "pictures", images, params(**changes))
     return Store.open(folder / "store")
 
 

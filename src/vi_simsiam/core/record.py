@@ -24,6 +24,7 @@ IDENTITY = ("dataset", "method", "seed")
 _HERE = Path(__file__).parent
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SRC = _PACKAGE.parent
+_OWN = (_PACKAGE.name, "__main__")  # names of modules that may lie there
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
 # Modules that say what parameters may be: the parameters of a job are compared themselves.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
@@ -169,8 +170,8 @@ def _source_files() -> Iterator[str]:
 
 def _used_files() -> set[str]:
     """Those of them that this process has imported, and the data files beside these."""
-    modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    paths = {Path(file).resolve() for file in modules if file}
+    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in _OWN]
+    paths = {Path(file).resolve() for module in modules if (file := getattr(module, "__file__", None))}
     used = {path.relative_to(_SRC) for path in paths if path.parent == _SRC or path.is_relative_to(_PACKAGE)}
     folders = {path.parent for path in used} - {Path()}
     return {name.as_posix() for name in used} | {
