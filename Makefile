@@ -73,7 +73,7 @@ benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchm
 	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
-	rm -rf logs benchmarks/jobs scratch site report.html dvc_plots .mypy_cache .pytest_cache .ruff_cache
+	rm -rf logs scratch site report.html dvc_plots .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16

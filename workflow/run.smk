@@ -32,7 +32,9 @@ onstart:
         # A limit of jobs a second is for clusters. Here it wakes the scheduler once a second for every job that has ended
         # until then: a tenth of a core after fifty.
         workflow.scheduler.job_rate_limiter = None
-        torch_jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in ("pretrain", "probe", "uncertainty")]
+        torch_jobs = [
+            job for job in workflow.dag.needrun_jobs() if job.rule.name in ("pretrain", "probe", "uncertainty")
+        ]
         preload.start(len(torch_jobs))
     import progress  # only here: it takes a tenth of a second
 

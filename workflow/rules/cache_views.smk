@@ -18,8 +18,6 @@ rule cache_views:
         multiext("data/cache_views/{dataset}/", "report.csv", "run.json"),
     log:
         "logs/cache_views/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/cache_views/{dataset}.tsv"
     threads: 4  # at most; fewer where there are fewer
     resources:
         mem_mb=4000,

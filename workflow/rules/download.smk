@@ -4,8 +4,6 @@ rule download:
         multiext("data/download/{dataset}/", "manifest.json", "run.json"),
     log:
         "logs/download/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/download/{dataset}.tsv"
     resources:
         mem_mb=2000,
         runtime=120,

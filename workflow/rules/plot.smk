@@ -73,8 +73,6 @@ rule plot:
         ],
     log:
         "logs/plot.log",
-    benchmark:
-        "benchmarks/jobs/plot.tsv"
     resources:
         mem_mb=4000,
         runtime=30,

@@ -13,8 +13,6 @@ rule pretrain:
         ),
     log:
         f"logs/pretrain/{RUN}.log",
-    benchmark:
-        f"benchmarks/jobs/pretrain/{RUN}.tsv"
     threads: lambda w: jobs.threads(config, w.dataset, w.method)
     resources:
         gpu=lambda w: pipeline.GPU * jobs.devices(config, w.dataset, w.method),

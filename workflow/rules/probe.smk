@@ -14,8 +14,6 @@ rule probe:
         multiext(f"results/probe/{RUN}/features_", "train.npy", "test.npy"),
     log:
         f"logs/probe/{RUN}.log",
-    benchmark:
-        f"benchmarks/jobs/probe/{RUN}.tsv"
     resources:
         gpu=pipeline.GPU,
         mem_mb=8000,

@@ -20,8 +20,6 @@ rule uncertainty:
         multiext(f"results/uncertainty/{RUN}/", "neighbours.npy", "metrics.json", "run.json"),
     log:
         f"logs/uncertainty/{RUN}.log",
-    benchmark:
-        f"benchmarks/jobs/uncertainty/{RUN}.tsv"
     resources:
         gpu=pipeline.GPU,
         mem_mb=8000,

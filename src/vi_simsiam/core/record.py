@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,6 +89,7 @@ class RunRecord:
                 "seconds": round(time.time() - self.started, 2),
                 # Of all the process and of those it started, its imports included.
                 "cpu_seconds": round(sum(os.times()[:4]), 2),
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
                 "outputs": outputs,
                 "inputs": dict(sorted(self.inputs.items())),
             },
