@@ -224,7 +224,7 @@ def test_unusual_runs_are_drawn_without_a_warning(tmp_path, kwargs):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_measures_and_features_that_are_undefined_are_left_out(tmp_path):
-    names = write_results(tmp_path, methods=("vi_simsiam", "dino"))
+    names = write_results(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
     undefined = {"estimate": None, "ci_low": None, "ci_high": None, "n": 0}
     for name in names:
         path = tmp_path / "results/uncertainty" / name / "metrics.json"

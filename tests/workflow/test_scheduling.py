@@ -93,5 +93,5 @@ def test_second_run_in_the_same_folder(quick):
     first.kill()
     first.wait(60)
     quick(*command)  # nothing to clear; the first run's job ends with it
-    assert quick.ran() == {"pretrain": 1} and len((quick.path / "trace.csv").read_text().splitlines()) == 1
+    assert quick.ran() == {"pretrain": 2} and len((quick.path / "trace.csv").read_text().splitlines()) == 2
     assert "Nothing to be done" in quick.snakemake("-n", "--", "step_pretrain")
