@@ -40,7 +40,11 @@ def start(jobs: int, packages: Sequence[str] = PACKAGES) -> None:
         jobs: number of jobs that will import torch. One job alone starts as fast without a server.
         packages: modules that the server imports.
     """
-    if jobs < 2 or not hasattr(os, "pidfd_open") or os.environ.get(_SOCKET) == "":
+    if jobs < 2 or os.environ.get(_SOCKET) == "":
+        return
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # another system than Linux, or a container that forbids it
         return
     _FOLDER.mkdir(parents=True, exist_ok=True)
     client = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -IS {shlex.quote(__file__)} "$@"\n'

@@ -126,3 +126,14 @@ def read(path):
             return file.read()
     except OSError:
         return ""
+
+
+def test_where_processes_cannot_be_watched_each_job_is_a_python_of_its_own(monkeypatch, tmp_path):
+    def forbidden(process):
+        raise PermissionError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKFLOW_PRELOAD", raising=False)
+    monkeypatch.setattr(os, "pidfd_open", forbidden, raising=False)
+    preload.start(2, [])
+    assert "WORKFLOW_PRELOAD" not in os.environ and not list(tmp_path.iterdir())
