@@ -81,7 +81,7 @@ class Repo:
 
     def commit(self, message: str = "x") -> None:
         self("git", "add", "-A")
-        self("git", "commit", "-qm", message)
+        self("git", "commit", "-q", "--allow-empty", "-m", message)
 
     def read(self, path: str) -> Any:
         return yaml.safe_load((self.path / path).read_text())
