@@ -30,7 +30,7 @@ _FOLDER = Path(".snakemake/preload")
 _SOCKET = "WORKFLOW_PRELOAD"  # environment of the jobs: the server's socket; empty: none is wanted
 _PYTHON = "WORKFLOW_PYTHON"  # the interpreter that the client stands for
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.special", "safetensors.torch", "pydantic")
-_STARTED, _END = b"+", b"-"  # what the server says to a client, and a client to the server
+_STARTED, _END = b"+", b"-"  # from the server to a client, and from a client to the server
 
 
 def start(jobs: int, packages: Sequence[str] = PACKAGES) -> None:
@@ -64,7 +64,7 @@ def start(jobs: int, packages: Sequence[str] = PACKAGES) -> None:
 
 
 def client() -> None:
-    """What `python` does in a job: have the server run it, end with its exit status or by its signal."""
+    """Be `python` in a job: let the server run it, and end with its exit status or by its signal."""
     python = os.environ[_PYTHON]
     status = None
     if len(sys.argv) > 1 and sys.argv[1].endswith(".py"):

@@ -16,8 +16,6 @@ from vi_simsiam.config.schema import METHOD_MODULES, METHOD_PARAMS, STEPS, Param
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest, shorten
 
-AXES = ("datasets", "methods", "seeds")
-
 
 def read(path: str | Path) -> Any:
     """Read a YAML file as DVC does: by ruamel.yaml, which is YAML 1.2. Raises: Problem naming the file."""

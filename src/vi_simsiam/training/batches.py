@@ -12,8 +12,7 @@ from torch import Tensor
 
 from vi_simsiam.core import randomness
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages
-from vi_simsiam.data.store import release_pages as forget
+from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages, release_pages
 from vi_simsiam.transforms.views import ViewNumbers, ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
@@ -106,7 +105,7 @@ class ViewBatches:
         for step in range(len(self)):
             yield gather(order[step * self.batch_size : (step + 1) * self.batch_size], generators)
             if step % between == between - 1:
-                forget(array)
+                release_pages(array)
 
     def _fresh(self, rows: Tensor, generators: randomness.Generators) -> Gathered:
         _, height, width, _ = self.images.shape
