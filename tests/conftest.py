@@ -102,7 +102,9 @@ def repo(finished: Repo, tmp_path: Path) -> Repo:
 @pytest.fixture
 def quick(finished_with_stand_ins: Repo, tmp_path: Path) -> Repo:
     """A copy of the tiny run with stand-ins, to change: for what the engines do, whatever the jobs compute."""
-    return finished_with_stand_ins.copy(tmp_path / "quick")
+    quick = finished_with_stand_ins.copy(tmp_path / "quick")
+    quick.env["WORKFLOW_PRELOAD"] = ""  # stand-ins do not import torch
+    return quick
 
 
 @pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])

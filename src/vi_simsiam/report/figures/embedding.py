@@ -16,6 +16,8 @@ from vi_simsiam.report.runs import Run
 
 _MOST = 2000  # images on a map
 _NAMED = 20  # classes that a legend can name
+# On digits a map of 500 iterations keeps 61.0 % of the five nearest neighbours, one of 1,000 keeps 61.5 %.
+_ITERATIONS = 500
 
 
 def embedding_map(runs: list[Run]) -> Figure:
@@ -91,4 +93,5 @@ def tsne(features: NDArray) -> NDArray[np.float64] | None:
         return None
     perplexity = min(30.0, (len(unit) - 1) / 3)
     with threadpool_limits(1):  # sums in another order would give another map
-        return TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit).astype(float)
+        embedding = TSNE(init="pca", perplexity=perplexity, max_iter=_ITERATIONS, random_state=0)
+        return embedding.fit_transform(unit).astype(float)

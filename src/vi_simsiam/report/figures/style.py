@@ -99,7 +99,7 @@ def _settle(figure: Figure) -> None:
     The layout's solver orders its equations by memory address, so that places differ by rounding from run to run.
     """
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # with any engine, the one that does nothing too, each file is drawn twice
     parts = list(figure.subfigs)
     for part in parts:
         parts += part.subfigs  # the list grows while it is read: parts of parts
