@@ -107,7 +107,8 @@ endef
 
 .venv/docs/bin/mkdocs: requirements-docs.lock | .venv/bin/python
 	$(PYTHON) -m venv .venv/docs
-	.venv/docs/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-docs.lock
+	($(PIP) --quiet $(UV) && $(VENV) -m uv pip install --quiet --python .venv/docs/bin/python -r $<) || \
+		.venv/docs/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	touch $@
 
 # The other packages come without their dependencies, which the run lock holds.
