@@ -17,15 +17,20 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import writable
 
-_COMPRESSED = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
+_COMPRESSED: dict[str, Callable[..., Any]] = {
+    ".tar.gz": gzip.open,
+    ".tgz": gzip.open,
+    ".tar.bz2": bz2.open,
+    ".tar.xz": lzma.open,
+}
 SUFFIXES = (".zip", ".tar", *_COMPRESSED)
 
 MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
@@ -75,11 +80,14 @@ def machine_problem(name: object, error: BaseException) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A plain file in an archive. problem: why it is refused; None: it may be read."""
+    """A plain file in an archive.
+
+    where: zipfile's entry, or the place in a tar. problem: why it is refused; None: it may be read.
+    """
 
     name: str
     bytes: int
-    where: zipfile.ZipInfo | int
+    where: Any
     problem: str | None
 
 
@@ -206,7 +214,7 @@ class _Tar:
             self._file.seek(start)
             with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
                 while (info := tar.next()) is not None:
-                    tar.members.clear()  # it would keep them all
+                    tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                     if not info.isdir():
                         special = not info.isreg() or info.issparse()
                         problem = "a link or special file, not a plain one" if special else None
@@ -241,12 +249,12 @@ class _Tar:
 
 def _plain_tar(path: Path) -> BinaryIO:
     """The tar file, unpacked into a file without a name where it is compressed: it is read in any order."""
-    compressed = _COMPRESSED.get(suffix(path))
-    if compressed is None:
+    ending = suffix(path)
+    if ending not in _COMPRESSED:
         return open(path, "rb")
     plain = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (stays open as long as the archive)
     packed = path.stat().st_size
-    with compressed(path) as file:
+    with _COMPRESSED[ending](path) as file:
         while block := file.read(_BLOCK):
             plain.write(block)
             if _is_bomb(packed, plain.tell()):

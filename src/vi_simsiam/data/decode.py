@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -74,7 +75,8 @@ class Decoded:
             image = _turned(_eight_bit(self.image, depth), self.image)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
-                if self.image.format == "TIFF" and image.getchannel("A").getextrema()[0] < 255:
+                least: Any = image.getchannel("A").getextrema()[0]
+                if self.image.format == "TIFF" and least < 255:
                     remark("its last channel is read as transparency, over white")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
             return _converted(image, "L" if channels == 1 else "RGB")
@@ -203,7 +205,7 @@ def _skip_previews(image: Image.Image) -> None:
     """Go to the first page of a TIFF that is not marked as a smaller copy of another; where all are, to the largest."""
     largest = page = 0
     try:
-        while image.tag_v2.get(_SUBFILE, 0) & 1:
+        while _tags(image).get(_SUBFILE, 0) & 1:
             if image.width * image.height > largest:
                 largest, page = image.width * image.height, image.tell()
             image.seek(image.tell() + 1)
@@ -213,7 +215,7 @@ def _skip_previews(image: Image.Image) -> None:
 
 def _misread(image: Image.Image) -> str | None:
     """The kind of a TIFF that Pillow 13 decodes to other pixels without an error; None of all others."""
-    tags = image.tag_v2
+    tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if 2 in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 16:
         return "signed numbers, whose black is not 0"
@@ -264,7 +266,7 @@ def _turned(image: Image.Image, original: Image.Image) -> Image.Image:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """The turn that makes an image upright, as the notes in its file say."""
     try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     except Exception as error:  # damaged notes beside sound pixels: as if there were none
         if is_of_the_machine(error):
             raise
@@ -276,21 +278,27 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
 
 
+def _tags(image: Any) -> Any:
+    """The tags of a TIFF, by number; Pillow's class of other formats has none."""
+    return image.tag_v2
+
+
 def _own_depth(image: Image.Image) -> int:
     """Bits of a pixel as the file itself says: TIFF has images of 12."""
-    return image.tag_v2.get(_BITS_PER_SAMPLE, (FULL_DEPTH,))[0] if image.format == "TIFF" else FULL_DEPTH
+    return _tags(image).get(_BITS_PER_SAMPLE, (FULL_DEPTH,))[0] if image.format == "TIFF" else FULL_DEPTH
 
 
 def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
     if _is_deep(image):
         return False
     bits = data[24] if image.format == "PNG" else 8
-    return bits == 16 or (image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) == 16)
+    return bits == 16 or (image.format == "TIFF" and max(_tags(image).get(_BITS_PER_SAMPLE, (8,))) == 16)
 
 
 def _largest(image: Image.Image) -> int:
     """The largest number of a colour, transparency left out."""
-    return max(image.getchannel(band).getextrema()[1] for band in image.getbands() if band not in "Aa")
+    extrema: list[Any] = [image.getchannel(band).getextrema() for band in image.getbands() if band not in "Aa"]
+    return int(max(largest for _, largest in extrema))
 
 
 def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
@@ -299,7 +307,7 @@ def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
         return image
     white = 2 ** min(depth, _own_depth(image)) - 1
     levels = (np.minimum(np.asarray(image).astype(np.uint32), white) * 255 + white // 2) // white
-    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0:  # WhiteIsZero, which Pillow turns with 8 bits
+    if image.format == "TIFF" and _tags(image).get(_PHOTOMETRIC) == 0:  # WhiteIsZero, which Pillow turns with 8 bits
         levels = 255 - levels
     return Image.fromarray(levels.astype(np.uint8))
 

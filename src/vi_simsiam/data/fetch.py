@@ -168,7 +168,7 @@ def _opened(address: str, have: int, timeout: float) -> Iterator[tuple[BinaryIO,
         try:
             stream = open(path, "rb")  # noqa: SIM115 - closed below; opening has its own message
         except OSError as error:
-            raise _Failed(error.strerror, passing=False) from None
+            raise _Failed(error.strerror or str(error), passing=False) from None
         with stream:
             yield stream, 0, None
         return

@@ -22,7 +22,7 @@ def write_manifest(folder: Path, dataset: str, source: str, paths: list[str]) ->
     """Write manifest.json for raw files of `folder` (paths relative to it), which are whole; returns their SHA-256."""
     files = [{"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)} for path in paths]
     write_json(folder / FILE, {"dataset": dataset, "source": source, "files": files})
-    return {file["path"]: file["sha256"] for file in files}
+    return {path: str(file["sha256"]) for path, file in zip(paths, files, strict=True)}
 
 
 def verified_manifest(folder: Path) -> Manifest:

@@ -7,7 +7,7 @@ where writing through a memory map would kill the process.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
 from vi_simsiam.data.decode import FULL_DEPTH, used_depth
-from vi_simsiam.data.image_sets import Images, Split
+from vi_simsiam.data.image_sets import Depth, Images, Split
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.transforms.spatial import to_uint8
@@ -50,8 +50,8 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     labels_test = None if images.test is None else images.test.labels
     subset = params.test_fraction, params.train_images, params.test_images
     chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on)
-    own_test = images.test is not None and params.evaluate_on == "test"
-    sources = images.train, images.test if own_test else images.train
+    own_test = images.test if params.evaluate_on == "test" else None
+    sources = images.train, images.train if own_test is None else own_test
     per_image = params.per_image, params.test_per_image
     depth = _depth(images, params.depth)
     _note_unseen_classes(images, sources, chosen)
@@ -61,7 +61,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
             _write_split(folder, split, source, rows, views, params, pixels[split])
         mean, std = pixels["train"].mean_and_std()
-        description = {
+        description: dict[str, Any] = {
             "dataset": dataset,
             "classes": list(images.classes),
             "size": params.size,
@@ -95,7 +95,7 @@ def _require_most(images: Images, most: float) -> None:
         )
 
 
-def _depth(images: Images, asked: int | str) -> int | None:
+def _depth(images: Images, asked: Depth) -> int | None:
     """The depth with which images of 16 bits are decoded; None where there are none. It is said where it matters."""
     if images.brightest is None:
         return None
@@ -188,7 +188,8 @@ class _Table:
     """Gathers rows until there are enough for a row group of reasonable size."""
 
     def __init__(self, writer: pq.ParquetWriter):
-        self.writer, self.parts, self.rows = writer, [], 0
+        self.writer, self.rows = writer, 0
+        self.parts: list[pa.Table] = []
 
     def add(self, columns: dict[str, np.ndarray]) -> None:
         self.parts.append(pa.table(columns))

@@ -103,7 +103,8 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
             f"warning: the linear probe stopped at a gradient of {gradient:.1e} (wanted {_CONVERGED:.0e})", flush=True
         )
     weight = whitened @ unwhiten
-    return LinearProbe(*(t.detach().float() for t in (weight, bias, mean, std)), gradient=gradient)
+    weight, bias, mean, std = (tensor.detach().float() for tensor in (weight, bias, mean, std))
+    return LinearProbe(weight, bias, mean, std, gradient)
 
 
 def cross_fitted_losses(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Tensor:

@@ -43,10 +43,10 @@ class Scorer:
         self.input_device = self.device if model.kept is None else CPU
         self.train_features = train_features.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
-        self.labels = labels.to(self.device)[labelled] if labelled is not None and labelled.any() else None
+        has_labels = labels is not None and labelled is not None and bool(labelled.any())
+        self.labels = labels.to(self.device)[labelled] if labels is not None and has_labels else None
         self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
-        known = losses is not None and self.labels is not None
-        self.log_losses = losses.to(self.device)[labelled].log() if known else None
+        self.log_losses = losses.to(self.device)[labelled].log() if losses is not None and has_labels else None
         # The images that vote; None: all of them do.
         self.directions = knn.directions(self.train_features)
         some = self.labels is not None and len(self.labels) < len(train_features)

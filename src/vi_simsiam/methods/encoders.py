@@ -29,6 +29,7 @@ def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
         channels: of standardised images. size: their height and width.
     """
     if backbone.name in RESNETS:
+        assert backbone.width is not None and backbone.stem is not None  # BackboneParams refuses a ResNet without
         return ResNet(backbone.name, backbone.width, backbone.stem, channels)
     return TimmEncoder(_model(backbone), size)
 

@@ -102,7 +102,8 @@ class Bottleneck(nn.Module):
         return self.relu(out)
 
 
-_LAYOUTS: dict[str, tuple[type, tuple[int, ...]]] = {
+_Block = type[BasicBlock] | type[Bottleneck]
+_LAYOUTS: dict[str, tuple[_Block, tuple[int, ...]]] = {
     "resnet10": (BasicBlock, (1, 1, 1, 1)),
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
@@ -148,7 +149,7 @@ class ResNet(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-def _stage(block: type, inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
+def _stage(block: _Block, inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
     outputs = planes * block.expansion
     downsample = None
     if stride != 1 or inputs != outputs:

@@ -1,6 +1,7 @@
 """The paper's claims, decided by a rule: a quantity, a threshold and a side of it. docs/reading.md explains each."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -102,11 +103,11 @@ _COMPETITIVE = (
 def check_claims() -> None:
     """Check the rows above, before any work. Raises: Problem for a scale or a measure that does not exist."""
     for claim, measure in (*_INFORMATION, *_OUTCOMES):
+        fault = why_unknown(measure)
         if claim.scale not in RANGES:
             fault = f"{claim.scale!r} is no scale{nearest(claim.scale, RANGES)}"
-        elif (fault := why_unknown(measure)) is None:
-            continue
-        raise Problem(f"the claim {claim.name!r} in src/vi_simsiam/report/claims.py: {fault}. Correct its row.")
+        if fault is not None:
+            raise Problem(f"the claim {claim.name!r} in src/vi_simsiam/report/claims.py: {fault}. Correct its row.")
 
 
 def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
@@ -158,7 +159,7 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
     for name, table, column in _COMPETITIVE:
         yield (
             Claim(name, "difference", -margin),
-            _paired(ours, others.get("simsiam", []), lambda a, b, t=table, c=column: difference(a, b, t, c)),
+            _paired(ours, others.get("simsiam", []), partial(difference, table=table, column=column)),
         )
     for claim, measure in _INFORMATION:
         yield claim, _measured(ours, measure)

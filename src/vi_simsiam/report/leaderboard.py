@@ -173,8 +173,8 @@ def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, C
     low, high = (-1.0, 1.0) if task.measure.startswith("spearman") else (0.0, 1.0)
     estimate = over_seeds(found)
     estimate = estimate._replace(ci_low=max(low, estimate.ci_low), ci_high=min(high, estimate.ci_high))
-    linear = [task.images(run, score) if task.images else None for run in runs]
-    if any(one is None for one in linear):
+    linear = [one for run in runs if task.images and (one := task.images(run, score)) is not None]
+    if len(linear) < len(runs):
         return estimate, len(found), None
     sign = 1 if task.larger else -1
     values, by_image = np.array([one.value for one in linear]), np.mean([one.influence for one in linear], axis=0)
@@ -190,10 +190,13 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] |
     n = len(runs)
     if n < 3:
         return None
+    both = [(i, j) for j in range(n) for i in range(j)]
     pairs = {
-        (i, j): influence.spearman(runs[i].images[score], runs[j].images[score]) for j in range(n) for i in range(j)
+        (i, j): pair
+        for i, j in both
+        if (pair := influence.spearman(runs[i].images[score], runs[j].images[score])) is not None
     }
-    if any(pair is None for pair in pairs.values()):
+    if len(pairs) < len(both):
         return None
     mean = np.mean([pair.value for pair in pairs.values()])
     without = [np.mean([pair.value for which, pair in pairs.items() if k not in which]) for k in range(n)]

@@ -132,7 +132,8 @@ def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
 def estimate_of(run: Run, measure: str) -> Estimate:
     """A measure of a run by its name in metrics.json; NaN where the run lacks it."""
     fields = run.measures.get(measure, {})
-    return Estimate(*(math.nan if fields.get(name) is None else fields[name] for name in Estimate._fields))
+    values = {name: math.nan if (value := fields.get(name)) is None else value for name in Estimate._fields}
+    return Estimate(**values)
 
 
 def own_score(images: pd.DataFrame) -> str | None:

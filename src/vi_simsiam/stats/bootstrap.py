@@ -143,7 +143,7 @@ class Bootstrap:
 
     def mean(self, values: ArrayLike, image: ArrayLike | None = None) -> Estimate:
         """Estimate of `Mean`, see there."""
-        return self.one(Mean(values, image))
+        return self.estimates({"": Mean(values, image)})[""]
 
 
 class Mean:

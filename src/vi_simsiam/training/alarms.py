@@ -25,12 +25,12 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
         grace: epochs at the start in which only NaN counts: kappa and the spread start low while views disagree.
         method: class of the trained model; its `certainty_bounds` and `collapse_way_out` count.
     """
-    epoch = row["epoch"]
+    epoch, loss = row["epoch"] or 0, row["loss"]
     bounds = method.certainty_bounds
-    if not math.isfinite(row["loss"]):
+    if loss is None or not math.isfinite(loss):
         way_out = f" {bounds.way_out}" if bounds and math.isfinite(bounds.high) else ""
         raise TrainingAlarm(
-            f"the loss is {row['loss']} in epoch {epoch}: the training diverged. Lower pretrain.lr, or raise "
+            f"the loss is {loss} in epoch {epoch}: the training diverged. Lower pretrain.lr, or raise "
             f"pretrain.warmup_epochs.{way_out}"
         )
     if epoch <= grace:

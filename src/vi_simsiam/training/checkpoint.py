@@ -46,8 +46,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD | N
         print(f"warning: the checkpoint {path} cannot be used ({error}); training starts anew", flush=True)
         return None
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
-    for i, parameter in enumerate(model.parameters() if optimizer is not None else ()):
-        if (momentum := tensors.get(f"momentum.{i}")) is not None:
+    for i, parameter in enumerate(model.parameters()):
+        if optimizer is not None and (momentum := tensors.get(f"momentum.{i}")) is not None:
             # The layout (channels_last) of the parameter, so that the update adds up in the same order as before.
             optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
     return progress

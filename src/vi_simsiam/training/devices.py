@@ -15,7 +15,7 @@ from vi_simsiam.training import launch
 def check_devices(params: PretrainParams, device: torch.device) -> None:
     """Raise Problem where this machine cannot train with that many processes, or where another number was started."""
     n, gpu = params.devices, device.type == "cuda"
-    there = torch.cuda.device_count() if gpu else os.cpu_count()
+    there = torch.cuda.device_count() if gpu else os.cpu_count() or 1
     kind = "GPU" if gpu else "CPU core"
     if n > there:
         raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")

@@ -219,8 +219,9 @@ class Training:
                 group["lr"] = rate * group["factor"]
             progress = step / self.steps
             # What a frozen encoder gives is looked at on the CPU, which cannot be recorded.
-            recorded = self.graphed is not None and not (self.model.frozen and views[0].ndim > 2)
-            measures = (self.graphed if recorded else self.differentiate)(views, self.model.phase(progress))
+            on_cpu = self.model.frozen and views[0].ndim > 2
+            differentiate = self.differentiate if self.graphed is None or on_cpu else self.graphed
+            measures = differentiate(views, self.model.phase(progress))
             self.optimizer.step()
             self.model.after_step(progress)
             step += 1

@@ -136,6 +136,7 @@ class Views:
         blur, blur_sigma = uniform("blur", 2).unbind(1)
         noise, noise_sigma, noise_seed = uniform("noise", 3).unbind(1)
 
+        blurs, noises = (a.blur_sigma[0], a.blur_sigma[1]), (a.noise_sigma[0], a.noise_sigma[1])
         return ViewParameters(
             crop_top=top, crop_left=left, crop_height=h, crop_width=w,
             crop_area=(h * w / (height * width)).to(torch.float32),
@@ -146,8 +147,8 @@ class Views:
             saturation=factor("saturation", a.saturation if colour else 0.0),
             hue=torch.where(jitter, _uniform(-a.hue, a.hue, uniform("hue")), 0.0).to(torch.float32) * colour,
             grey=(uniform("grey") < a.grey) & colour,
-            blur_sigma=torch.where(blur < a.blur, _uniform(*a.blur_sigma, blur_sigma), 0.0).to(torch.float32),
-            noise_sigma=torch.where(noise < a.noise, _uniform(*a.noise_sigma, noise_sigma), 0.0).to(torch.float32),
+            blur_sigma=torch.where(blur < a.blur, _uniform(*blurs, blur_sigma), 0.0).to(torch.float32),
+            noise_sigma=torch.where(noise < a.noise, _uniform(*noises, noise_sigma), 0.0).to(torch.float32),
             noise_seed=(noise_seed * SEEDS).long(),
             order=uniform("order", 4).argsort(1),
         )  # fmt: skip

@@ -95,7 +95,7 @@ def _against(axes: Axes, pairs: Sequence[tuple[Run, Run]]) -> None:
         )
     else:
         axes.scatter(kappa, certainty, s=6, color=colour, alpha=0.5, linewidth=0)
-    per_seed = [(ours.seed, dino_correlation(ours, dino)) for ours, dino in pairs]
+    per_seed = [(ours.seed, rho) for ours, dino in pairs if (rho := dino_correlation(ours, dino)) is not None]
     seeds = ", ".join(f"{rho.estimate:+.2f} (seed {seed})" for seed, rho in per_seed).replace("-", "−")
     total = interval_text(over_seeds(rho for _, rho in per_seed))
     axes.set_title(f"Spearman's ρ = {total}" + (f"; {seeds}" if len(per_seed) > 1 else ""))
