@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.core import git, processor
+from vi_simsiam.core import environment, git, processor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, sha256, write_json
 from vi_simsiam.core.text import shorten
@@ -88,6 +88,7 @@ class RunRecord:
                 "platform": platform.platform(),
                 "processor": processor.name(),
                 "versions": versions(),
+                "environment": environment.recorded(),
                 "device": device,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
