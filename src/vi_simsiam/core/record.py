@@ -118,7 +118,7 @@ def new_result(folder: Path) -> Iterator[Path]:
         earlier = read(folder)["outputs"]
     names = read(unfinished)["outputs"]
     (folder / NAME).unlink(missing_ok=True)
-    for name in set(earlier) - set(names):
+    for name in set(_outputs(folder)).intersection(earlier) - set(names):
         (folder / name).unlink(missing_ok=True)
     for name in [*names, NAME]:
         (folder / name).parent.mkdir(exist_ok=True)
