@@ -40,8 +40,11 @@ def store(tmp_path_factory):
 
 def test_a_shell_that_srun_has_started_is_no_training(monkeypatch):
     monkeypatch.setenv(SRUN, "4")
-    monkeypatch.setenv(processes.STARTED_BY, "1")
-    assert launch.started() == 1  # a job of a run
+    for name in (processes.STARTED_BY, "SLURM_PTY_PORT"):  # a job of a run, and a command such as `vi-simsiam rank`
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "1")
+            assert launch.started() == 1
+    monkeypatch.delenv(SRUN)
     monkeypatch.setenv("WORLD_SIZE", "")
     assert launch.started() == 1
 

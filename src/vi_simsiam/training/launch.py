@@ -29,11 +29,12 @@ def started() -> int:
     """Count the processes that torchrun or srun has started to train together, this one among them; else 1.
 
     A `WORLD_SIZE` that neither of them has set, as some clusters leave it in a shell, does not count. Nor does srun
-    where a run has started this process: then srun has started the shell that the run was typed into.
+    where it has started the shell (`srun --pty bash`) in which a run or a command was typed.
     """
     if distributed.is_torchelastic_launched():
         return int(os.environ.get("WORLD_SIZE") or 1)
-    if processes.STARTED_BY not in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1:
+    typed = processes.STARTED_BY in os.environ or any(name.startswith("SLURM_PTY_") for name in os.environ)
+    if not typed and int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1:
         _set_variables_of_torchrun()
         return int(os.environ["WORLD_SIZE"])
     return 1
