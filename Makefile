@@ -76,6 +76,7 @@ benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchm
 	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
+	find data results -name .unfinished -prune -exec rm -rf {} +
 	rm -rf logs scratch site report.html dvc_plots .mypy_cache .pytest_cache .ruff_cache
 
 help:

@@ -114,6 +114,18 @@ def test_an_earlier_result_stays_until_the_new_one_is_whole(results):
         RunRecord("pretrain", PARAMS, ["store"], **SEED_0).write(out)
 
 
+def test_a_place_that_cannot_be_written_is_a_sentence(results):
+    (results / "file").touch()
+    with (
+        pytest.raises(Problem, match=r"file/.*run\.json cannot be written: Not a directory"),
+        new_result(results / "file"),
+    ):
+        pytest.fail("the job began")
+    (results / "seed0/figures/b.bin").mkdir(parents=True)
+    with pytest.raises(Problem, match=r"seed0/figures/b\.bin cannot be written: Is a directory"):
+        made_again(results / "seed0")
+
+
 def test_a_result_that_is_half_replaced_has_no_record(results, monkeypatch):
     replace = os.replace
 

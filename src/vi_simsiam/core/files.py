@@ -78,6 +78,13 @@ def _tried(path: Path) -> tuple[Path, int]:
     return temporary, mode
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a whole file another name, on the same disk. The parent folder is made. Raises: Problem as `replacing`."""
+    with _written(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+
+
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
     """An error of the system, of what is done to write `path`, as a Problem."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from vi_simsiam.core import environment, git, processor
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import read_json, sha256, write_json
+from vi_simsiam.core.files import check_writable, move, read_json, sha256, write_json
 from vi_simsiam.core.text import shorten
 
 NAME = "run.json"
@@ -111,7 +111,7 @@ def new_result(folder: Path) -> Iterator[Path]:
     """
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True, exist_ok=True)
+    check_writable(unfinished / NAME)
     yield unfinished
     earlier: Iterable[str] = ()
     with suppress(Problem):
@@ -121,8 +121,7 @@ def new_result(folder: Path) -> Iterator[Path]:
     for name in set(_outputs(folder)).intersection(earlier) - set(names):
         (folder / name).unlink(missing_ok=True)
     for name in [*names, NAME]:
-        (folder / name).parent.mkdir(exist_ok=True)
-        os.replace(unfinished / name, folder / name)
+        move(unfinished / name, folder / name)
     shutil.rmtree(unfinished)
 
 
