@@ -1,9 +1,12 @@
 # Aliases; `make help` lists them. Everything runs in .venv, made from the locks.
 PYTHON ?= python3
 VENV := .venv/bin/python
+# pip installs into .venv, and scripts find the modules beside them, whatever a shell says of this.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONSAFEPATH PYTHONHOME
 
 .PHONY: run paper record test test-slow test-nightly lint format lock docs audit report benchmark gpu-check \
-	gpu-day clean help
+	gpu-day clean help usable
 
 run: .venv/run.stamp  ## the whole pipeline: everything that is not up to date
 	$(VENV) -m snakemake --cores all
@@ -73,6 +76,7 @@ benchmark: .venv/benchmark.stamp  ## speed beside that of other packages: benchm
 	$(VENV) benchmarks/compare.py
 
 clean:  ## remove logs and unfinished trainings; results and .venv stay
+	find data results -name .unfinished -prune -exec rm -rf {} +
 	rm -rf logs scratch site report.html dvc_plots .mypy_cache .pytest_cache .ruff_cache
 
 help:
@@ -86,6 +90,14 @@ LOCK = $(VENV) -m uv pip compile --universal --python-version 3.11 --generate-ha
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 
+# A copied environment runs the code of the first checkout. `pyvenv.cfg` has the folder for which it was made.
+usable: | .venv/bin/python
+	@$(VENV) -c 'import pip' 2>/dev/null || { echo "error: .venv has no pip (on Debian it comes with the package \
+	python3-venv). Install it, remove .venv (rm -r .venv), and run make again." >&2; exit 1; }
+	@made=$$(sed -n 's/^command = .* -m venv \(--[a-z-]* \)*//p' .venv/pyvenv.cfg); \
+	test -z "$$made" || test "$$made" -ef .venv || { echo "error: .venv was made for $$made, and copied or moved here. \
+	Remove it (rm -r .venv), and run make again." >&2; exit 1; }
+
 # uv is seven times as fast as pip with these gigabytes; pip is for indexes that only it has been told of. Both compile
 # what they install: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each job would compile torch again. The
 # project itself comes last, so that `vi-simsiam` is a command of the environment.
@@ -96,12 +108,12 @@ define install
 	$(VENV) -m compileall -q src workflow
 endef
 
-.venv/run.stamp: requirements.lock | .venv/bin/python
+.venv/run.stamp: requirements.lock | usable
 	$(install)
 	touch $@
 
 # The test lock holds all of the run lock, so this serves `make run` too.
-.venv/test.stamp: requirements-test.lock | .venv/bin/python
+.venv/test.stamp: requirements-test.lock | usable
 	$(install)
 	touch .venv/run.stamp $@
 

@@ -4,7 +4,7 @@ import torch
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
-from vi_simsiam.core.record import RunRecord, verify
+from vi_simsiam.core.record import RunRecord, new_result, verify
 from vi_simsiam.data import manifest
 from vi_simsiam.data.left_out import write_report
 from vi_simsiam.data.published import find_source
@@ -22,9 +22,10 @@ def main() -> None:
     verify(args.download, manifest.FILE)
     source = manifest.verified_manifest(args.download).source
     images = find_source(source).read(args.download, params.size, params.depth, args.threads)
-    write_report(args.out / "report.csv", images.report)  # first: it names all that may stop the step
-    build(args.out, args.dataset, images, params)
-    made.write(args.out, checksums=Store.open(args.out).sha256)
+    with new_result(args.out) as out:
+        write_report(out / "report.csv", images.report)  # first: it names all that may stop the step
+        build(out, args.dataset, images, params)
+        made.write(out, checksums=Store.open(out).sha256)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
-from vi_simsiam.core.record import RunRecord
+from vi_simsiam.core.record import RunRecord, new_result
 from vi_simsiam.report.claims import check_claims, claims_table, findings
 from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
@@ -37,17 +37,18 @@ def main() -> None:
         "leaderboard": leaderboard_table(runs),
         "ranking": ranking_table(runs),
     }
-    for name, table in tables.items():
-        with replacing(args.out / f"{name}.csv") as temporary:
-            # Six digits: more than any interval here can tell apart, and the same on every machine.
-            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.out / "summary.txt") as temporary:
-        text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)
-        temporary.write_text(text, encoding="utf-8")
-    write_json(args.out / "metrics.json", headline(runs))
-    draw_figures(figures, runs, params, args.out / "figures")
-    write_gallery(runs, args.out / "gallery.html")
-    made.write(args.out, runs=sorted(args.runs), seconds_of=seconds(runs))
+    with new_result(args.out) as out:
+        for name, table in tables.items():
+            with replacing(out / f"{name}.csv") as temporary:
+                # Six digits: more than any interval here can tell apart, and the same on every machine.
+                table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        with replacing(out / "summary.txt") as temporary:
+            text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)
+            temporary.write_text(text, encoding="utf-8")
+        write_json(out / "metrics.json", headline(runs))
+        draw_figures(figures, runs, params, out / "figures")
+        write_gallery(runs, out / "gallery.html")
+        made.write(out, runs=sorted(args.runs), seconds_of=seconds(runs))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from vi_simsiam.config.schema import AugmentationParams, PretrainParams, Untrain
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import remove_unfinished, replacing, sha256
-from vi_simsiam.core.record import IDENTITY, RunRecord
+from vi_simsiam.core.record import IDENTITY, RunRecord, new_result
 from vi_simsiam.data.store import Store
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import encoders
@@ -59,13 +59,14 @@ def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: boo
         classes=store.classes,
         **{name: value for name, value in more.items() if value},
     )
-    saved.save(args.out, model, description)
-    reference.write(args.out, model, store)
-    with replacing(args.out / "history.csv") as temporary:
-        pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
     device = str(best_device()) if history else "cpu"
     begun: dict[str, Any] = {} if weights is None else {"weights": weights}
-    made.write(args.out, device, **begun)
+    with new_result(args.out) as out:
+        saved.save(out, model, description)
+        reference.write(out, model, store)
+        with replacing(out / "history.csv") as temporary:
+            pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
+        made.write(out, device, **begun)
     checkpoint.unlink(missing_ok=True)
     remove_unfinished(checkpoint)
 

@@ -24,25 +24,28 @@ def main() -> None:
     device = best_device()
     model, _ = saved.load(args.model, device)
     input_device = device if feature_cache.use(model, args.scratch / "features") is None else CPU
-    features, labels = {}, {}
-    for split in ("train", "test"):
-        extracted = extract(model, batches(store.images(split), params.batch_size, input_device))["features"]
-        with replacing(args.out / f"features_{split}.npy") as temporary:
-            np.save(temporary, extracted.numpy())
-        features[split] = extracted.to(device)
-        labels[split] = torch.from_numpy(np.array(store.labels(split))).to(device)
-    probe, results, losses = classify(features, labels, len(store.classes), params)
-    with replacing(args.out / "losses_train.npy") as temporary:
-        np.save(temporary, losses.numpy())
-    probe.save(args.out / "classifier.safetensors")
-    write_json(args.out / "probe.json", results)
-    for split in ("train", "test"):
-        if results[f"n_{split}_labelled"] < results[f"n_{split}"]:
-            counts = f"{results[f'n_{split}_labelled']} of {results[f'n_{split}']} {split} images of {args.dataset}"
-            print(f"only {counts} have labels; accuracies and what is fitted are of those", flush=True)
-    named = [f"{name} {value:.4f}" for name, value in results.items() if name.endswith("top1") and value is not None]
-    print("  ".join(named) or "no labels, so no accuracies: features alone", flush=True)
-    made.write(args.out, str(device))
+    with record.new_result(args.out) as out:
+        features, labels = {}, {}
+        for split in ("train", "test"):
+            extracted = extract(model, batches(store.images(split), params.batch_size, input_device))["features"]
+            with replacing(out / f"features_{split}.npy") as temporary:
+                np.save(temporary, extracted.numpy())
+            features[split] = extracted.to(device)
+            labels[split] = torch.from_numpy(np.array(store.labels(split))).to(device)
+        probe, results, losses = classify(features, labels, len(store.classes), params)
+        with replacing(out / "losses_train.npy") as temporary:
+            np.save(temporary, losses.numpy())
+        probe.save(out / "classifier.safetensors")
+        write_json(out / "probe.json", results)
+        for split in ("train", "test"):
+            if results[f"n_{split}_labelled"] < results[f"n_{split}"]:
+                counts = f"{results[f'n_{split}_labelled']} of {results[f'n_{split}']} {split} images of {args.dataset}"
+                print(f"only {counts} have labels; accuracies and what is fitted are of those", flush=True)
+        named = [
+            f"{name} {value:.4f}" for name, value in results.items() if name.endswith("top1") and value is not None
+        ]
+        print("  ".join(named) or "no labels, so no accuracies: features alone", flush=True)
+        made.write(out, str(device))
 
 
 if __name__ == "__main__":

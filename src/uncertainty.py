@@ -55,15 +55,16 @@ def main() -> None:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
     features = np.load(args.probe / "features_test.npy")
     tables = evaluate(scorer, store, features, others, params)
-    for name, table in (tables._asdict() | {"train_images": own_scores(scorer)}).items():
-        with replacing(args.out / f"{name}.parquet") as temporary:
-            table.to_parquet(temporary, index=False)
-    with replacing(args.out / "neighbours.npy") as temporary:
-        np.save(temporary, neighbours(scorer, features))
-    measures = measure(tables, params.bootstrap, params.seed)
-    write_json(args.out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
-    labels = None if params.soft_labels is None else sha256(Path(params.soft_labels))
-    made.write(args.out, str(device), soft_labels=labels)
+    with record.new_result(args.out) as out:
+        for name, table in (tables._asdict() | {"train_images": own_scores(scorer)}).items():
+            with replacing(out / f"{name}.parquet") as temporary:
+                table.to_parquet(temporary, index=False)
+        with replacing(out / "neighbours.npy") as temporary:
+            np.save(temporary, neighbours(scorer, features))
+        measures = measure(tables, params.bootstrap, params.seed)
+        write_json(out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
+        labels = None if params.soft_labels is None else sha256(Path(params.soft_labels))
+        made.write(out, str(device), soft_labels=labels)
 
 
 if __name__ == "__main__":

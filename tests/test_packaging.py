@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -78,3 +80,33 @@ def test_the_installation_compiles_what_jobs_import(package):
     """Where PYTHONDONTWRITEBYTECODE is set, as in most containers, nothing else would: each job would compile torch."""
     source = importlib.util.find_spec(package).origin
     assert Path(importlib.util.cache_from_source(source)).exists(), f"{package}: see `install` in the Makefile"
+
+
+def made(folder, *arguments):
+    """What `make ARGUMENTS` prints in a folder with a copy of the Makefile."""
+    shutil.copy(ROOT / "Makefile", folder)
+    done = subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_an_environment_that_cannot_be_used_is_named(tmp_path):
+    first, second = tmp_path / "a project", tmp_path / "a copy"
+    first.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", first / ".venv"], check=True)
+    assert "error: .venv has no pip" in made(first, "usable")
+    (pip,) = (first / ".venv/lib").glob("python3*/site-packages")
+    (pip / "pip").mkdir()
+    assert made(first, "usable") == ""
+    shutil.copytree(first, second, symlinks=True)
+    assert f"error: .venv was made for {first}/.venv, and copied or moved here. Remove it" in made(second, "usable")
+
+
+def test_text_has_one_kind_of_line_ends_whatever_git_is_set_to(tmp_path):
+    """Digests of source files and results in git would differ in a checkout with others."""
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    (tmp_path / "a.py").write_bytes(b"x = 1\n")
+    for command in (["init", "-q"], ["config", "core.autocrlf", "true"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    (tmp_path / "a.py").unlink()
+    subprocess.run(["git", "checkout", "-q", "a.py"], cwd=tmp_path, check=True)
+    assert (tmp_path / "a.py").read_bytes() == b"x = 1\n"

@@ -18,7 +18,7 @@ sys.path.insert(0, str(SRC))
 import external_inputs  # noqa: E402
 import run_lock  # noqa: E402
 from vi_simsiam.config import jobs, loading  # noqa: E402
-from vi_simsiam.core import command, files, processes  # noqa: E402
+from vi_simsiam.core import command, environment, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.evaluation import scores  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
@@ -64,6 +64,7 @@ def begin(workflow: Any) -> dict[str, Any]:
             f"results lie beside the Snakefile: run snakemake in {ROOT}, without --directory. To have them elsewhere,"
             " put the project there (`git worktree add PATH`)."
         )
+    remarks = environment.begin_run()
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
@@ -79,6 +80,8 @@ def begin(workflow: Any) -> dict[str, Any]:
     if begins and not os.access(ROOT, os.W_OK):
         raise Problem(f"{ROOT} cannot be written, so results cannot lie here. `snakemake -n` says what would run.")
     given = workflow.config_settings
+    for sentence in remarks:
+        print(f"warning: {sentence}", file=sys.stderr)
     config = planned(given.configfiles, given.config_args or (), given.replace_workflow_config)
     jobs.check_gpus(config, gpu_limit(workflow))
     if begins:

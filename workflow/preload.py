@@ -90,9 +90,16 @@ def _run_by_server() -> int | None:
         if connection.recv(1) != _STARTED:
             return None
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the job too
-        signal.signal(signal.SIGTERM, lambda number, frame: connection.sendall(_END))
-        ended = connection.recv(16)
+        signal.signal(signal.SIGTERM, lambda number, frame: _end(connection))
+        ended = b""
+        with contextlib.suppress(OSError):  # from here on the job has begun: it must not begin once more
+            ended = connection.recv(16)
         return int(ended) if ended else signal.SIGKILL  # the server was killed, and its jobs with it
+
+
+def _end(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the server has got the signal too, as all processes of a cluster's job do
+        connection.sendall(_END)
 
 
 def serve(listener: socket.socket, packages: Sequence[str]) -> None:

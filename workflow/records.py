@@ -12,6 +12,7 @@ from typing import Any
 
 import snakemake.api  # the first of these, which import each other
 import snakemake.dag
+import snakemake.jobs
 import snakemake.workflow
 from snakemake.jobs import Reason
 from snakemake.persistence.file import FilePersistence
@@ -32,10 +33,7 @@ class Records(FilePersistence):
         if dag.workflow.output_settings.dryrun:
             # Snakemake makes its folders even then; elsewhere, a project that may only be read can be looked at.
             self._nowhere = tempfile.TemporaryDirectory()
-            folder = Path(self._nowhere.name)
-            if (there := Path(".snakemake/incomplete")).is_dir():
-                (folder / "incomplete").symlink_to(there.absolute())
-            arguments["path"] = folder
+            arguments["path"] = Path(self._nowhere.name)
         super().__init__(dag=dag, nolock=nolock, warn_only=warn_only, **arguments)
         runs_jobs = dag.workflow.execution_settings is not None
         with sentences():
@@ -45,6 +43,9 @@ class Records(FilePersistence):
     def lock(self) -> Iterator[None]:
         with contextlib.nullcontext() if self._locked else super().lock():
             yield
+
+    async def incomplete(self, job: Any) -> list[Any]:
+        return []  # what a killed job leaves under final names is an earlier result or has no record
 
     def has_metadata(self, job: Any) -> bool:
         return True
@@ -90,10 +91,22 @@ class _PlainReason(Reason):
             yield str(self.params_changed) if name == "params have changed since last execution" else name
 
 
+async def _remove_logs_alone(job: Any) -> None:
+    """Keep an earlier result until the job has replaced it (`core.record.new_result`)."""
+    for file in job.log:
+        await file.remove()
+
+
+async def _keep_outputs(job: Any, skip_outputs: Any) -> None:
+    """Keep an earlier result when the job has failed; it has left nothing under final names."""
+
+
 def install() -> None:
     """Let Snakemake use these classes. To be called while the Snakefile is read, before Snakemake makes its own."""
     snakemake.workflow.FilePersistence = Records
     snakemake.dag.Reason = _PlainReason
+    snakemake.jobs.Job.remove_existing_output = _remove_logs_alone
+    snakemake.jobs.Job.cleanup = _keep_outputs
 
 
 def _folder(job: Any) -> Path | None:

@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))  # which PYTHONSAFEPATH leaves out
+
 if importlib.util.find_spec("snakemake") is None:
     # DVC's shell found a python3 that is not the project's: nothing is activated. Continue with the nearest .venv
     # (`dvc exp run --temp` works in a copy below the repository).

@@ -35,3 +35,14 @@ def test_outside_a_checkout_and_without_git(tmp_path, checkout, monkeypatch):
     assert git.commit(os.path.realpath("/"), tmp_path) is None
     monkeypatch.setenv("PATH", "")
     assert git.commit(checkout, checkout) is None
+
+
+def test_in_a_hook_and_below_another_project(tmp_path, checkout, monkeypatch):
+    """git in a hook answers for the hook's repository, and below a checkout for that."""
+    here = git.commit(checkout, checkout)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert git.commit(checkout, checkout) == here
+    installed = checkout / ".venv/lib/vi_simsiam"
+    installed.mkdir(parents=True)
+    (installed / "record.py").touch()
+    assert git.commit(installed, installed) is None

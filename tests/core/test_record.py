@@ -1,14 +1,16 @@
 """A record tells why its result is not the one that a job would make now, and refuses damaged files."""
 
 import json
+import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.record import RunRecord, verify, why_stale
+from vi_simsiam.core.record import RunRecord, new_result, verify, why_stale
 
 PARAMS = {"lr": 0.1, "backbone": {"name": "resnet10", "width": 4}}
 SEED_0 = {"dataset": "digits", "method": "simsiam", "seed": 0}
@@ -74,6 +76,73 @@ def test_code_is_what_was_imported_as_it_was_when_the_job_began(results, monkeyp
     __import__(module)
     made.write(results / "seed0")
     assert record.read(results / "seed0")["code"][file] == before
+
+
+def test_another_decoder_makes_other_stores(results, monkeypatch):
+    monkeypatch.setattr(record, "_version", lambda name: "99")
+    wanted = {"step": "cache_views", "params": {}, **SEED_0}
+    before = record.read("store")["versions"]["pillow"]
+    assert why_stale("store", [], **wanted) == f"other version of pillow: {before} -> 99"
+    assert reason() is None  # a training reads the store, no files of images
+
+
+def made_again(folder):
+    with new_result(folder) as out:
+        (out / "figures").mkdir()
+        (out / "figures/b.bin").write_text("new")
+        RunRecord("pretrain", PARAMS, ["store"], **SEED_0).write(out)
+
+
+def test_a_new_result_takes_the_place_of_the_earlier_one(results):
+    (results / "seed0/notes.txt").write_text("mine")
+    made_again(results / "seed0")
+    names = {path.relative_to(results).as_posix() for path in (results / "seed0").rglob("*") if path.is_file()}
+    assert names == {f"seed0/{name}" for name in ("figures/b.bin", "run.json", "notes.txt")}  # a.bin is made no more
+    verify(results / "seed0", "figures/b.bin")
+    made_again(results / "first/of/all")
+    assert reason("first/of/all") is None
+
+
+def test_an_earlier_result_stays_until_the_new_one_is_whole(results):
+    before = contents(results / "seed0")
+    with pytest.raises(OSError, match="no memory"), new_result(results / "seed0") as out:
+        (out / "a.bin").write_text("half")
+        raise OSError("no memory")
+    assert contents(results / "seed0") == before
+    with new_result(results / "seed0") as out:  # nothing is left of the attempt
+        assert not list(out.iterdir())
+        RunRecord("pretrain", PARAMS, ["store"], **SEED_0).write(out)
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(results):
+    (results / "file").touch()
+    with (
+        pytest.raises(Problem, match=r"file/.*run\.json cannot be written: Not a directory"),
+        new_result(results / "file"),
+    ):
+        pytest.fail("the job began")
+    (results / "seed0/figures/b.bin").mkdir(parents=True)
+    with pytest.raises(Problem, match=r"seed0/figures/b\.bin cannot be written: Is a directory"):
+        made_again(results / "seed0")
+
+
+def test_a_result_that_is_half_replaced_has_no_record(results, monkeypatch):
+    replace = os.replace
+
+    def killed(source, target):
+        if Path(target).name == "run.json" and record.UNFINISHED not in Path(target).parts:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        made_again(results / "seed0")
+    assert "seed0/run.json does not exist" in reason()
+
+
+def contents(folder):
+    """The files that are no unfinished ones."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_other_inputs_and_entries(results):

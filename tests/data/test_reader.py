@@ -5,13 +5,14 @@ import io
 import os
 import shutil
 import struct
+import time
 import zipfile
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile, TiffImagePlugin
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from helpers.tiff import SIGNED, tiff
 from vi_simsiam.core.errors import Problem
@@ -230,3 +231,25 @@ def test_an_archive_that_the_disk_does_not_give_is_not_a_damaged_one(tmp_path, m
     monkeypatch.setattr(archives.zipfile, "ZipFile", fail)
     with pytest.raises(Problem, match="Repair the disk"):
         read(tmp_path / "x.zip")
+
+
+def test_threads_decode_no_more_pixels_at_once_than_memory_allows(tmp_path, monkeypatch):
+    """Images of 81 pixels where 200 are allowed: two at a time. One that is larger than allowed is decoded alone."""
+    for i in range(12):
+        write(tmp_path / "photos", f"{i}.png")
+    write(tmp_path / "photos", "large.png", data=picture(side=30))
+    now, most = [], []
+    read = PngImageFile.load
+
+    def counted(image):
+        now.append(image.width * image.height)
+        most.append(sum(now))
+        time.sleep(0.01)
+        now.remove(image.width * image.height)
+        return read(image)
+
+    monkeypatch.setattr("vi_simsiam.data.decode._AT_ONCE", 200)
+    monkeypatch.setattr(PngImageFile, "load", counted)
+    images = list(ImageReader([tmp_path / "photos"], 8, 3, threads=8))
+    assert [image.problem for image in images] == [None] * 13
+    assert max(number for number in most if number < 900) == 162 and max(most) == 900

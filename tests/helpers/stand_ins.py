@@ -10,7 +10,7 @@ import hashlib, json, sys
 from pathlib import Path
 from vi_simsiam.config import encoders
 from vi_simsiam.core.files import sha256
-from vi_simsiam.core.record import RunRecord
+from vi_simsiam.core.record import RunRecord, new_result
 from vi_simsiam.data import own_images
 from vi_simsiam.report.figures.registry import FIGURES
 
@@ -50,21 +50,20 @@ files = {
     + [f"{name}.csv" for name in ("summary", "measures", "claims", "quantiles", "ranking")],
 }
 content = hashlib.sha256(repr((step, sys.argv[1:], sorted(made.inputs.items()), more)).encode()).hexdigest()
-out = Path(given("out"))
-for name in files[step]:
-    (out / name).parent.mkdir(parents=True, exist_ok=True)
-    (out / name).write_text(content)
-def write(name, text):
-    (out / name).write_text(text)
+texts = dict.fromkeys(files[step], content)
 if step == "probe":
-    write("probe.json", '{"knn_top1": 0.5, "probe_top1": 0.5}')
+    texts["probe.json"] = '{"knn_top1": 0.5, "probe_top1": 0.5}'
 if step == "uncertainty":
-    write("metrics.json", "{}")
+    texts["metrics.json"] = "{}"
 if step == "plot":
-    write("metrics.json", json.dumps({run: {"knn_top1": int(content[:4], 16)} for run in runs}))
-    write("summary.csv", "dataset,method,seed,knn_top1\\ndigits,vi_simsiam,0,0.5\\n")
-    write("claims.csv", "claim,dataset,method,estimate,ci_low,ci_high,verdict\\n")
-made.write(out, **more)
+    texts["metrics.json"] = json.dumps({run: {"knn_top1": int(content[:4], 16)} for run in runs})
+    texts["summary.csv"] = "dataset,method,seed,knn_top1\\ndigits,vi_simsiam,0,0.5\\n"
+    texts["claims.csv"] = "claim,dataset,method,estimate,ci_low,ci_high,verdict\\n"
+with new_result(Path(given("out"))) as out:
+    for name, text in texts.items():
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text(text)
+    made.write(out, **more)
 """
 
 

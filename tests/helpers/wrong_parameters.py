@@ -70,6 +70,7 @@ FAULTS = [
     ("seeds", [0, 0], ["seeds = [0, 0]", "duplicate entry 0"]),
     ("sedes", [0], ["sedes", "did you mean seeds"]),
     ("recipes", [], ["recipes = []"]),
+    ("recipes.Digits", {}, ["recipes digits and Digits differ only in case", "rename one"]),
     ("recipes.digits", "x", ["recipes.digits = 'x'"]),
     ("recipes.digits.pretrian", {}, ["recipes.digits.pretrian", "did you mean pretrain"]),
     ("recipes.digits.pretrain.lr", -1.0, ["recipes.digits.pretrain.lr = -1.0", "greater than 0"]),

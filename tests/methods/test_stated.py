@@ -4,7 +4,8 @@ import pytest
 
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS
-from vi_simsiam.methods import Method, method_class
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.methods import Method, method_class, simsiam
 
 
 def test_the_page_has_the_table_that_the_classes_state():
@@ -19,3 +20,9 @@ def test_the_page_has_the_table_that_the_classes_state():
 def test_a_method_that_states_too_little_is_named_with_what_is_missing():
     with pytest.raises(TypeError, match="method Half does not state prior, certainty_scores"):
         type("Half", (Method,), {"latent": None, "target": None})
+
+
+def test_a_module_that_does_not_name_its_class_is_named(monkeypatch):
+    monkeypatch.delattr(simsiam, "METHOD")
+    with pytest.raises(Problem, match=r"methods/simsiam\.py has no METHOD: end it with"):
+        method_class("simsiam")

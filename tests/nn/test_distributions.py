@@ -239,3 +239,11 @@ def test_a_distribution_of_constant_kappa_is_made_without_waiting_for_the_gpu(gp
         found = torch.distributions.kl_divergence(p, uniform)
         assert p.concentration.device == found.device == GPU and not seen.waits
         gpu.assert_same(found.cpu(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [0, 0.5, 1, 5, 31, 59, 59.5, 60, 63, 1023])
+def test_bessel_functions_of_the_smallest_and_the_largest_arguments(order):
+    mpmath.mp.dps = 50
+    for x in [3e-4, *(10.0**exponent for exponent in range(-300, 9, 7))]:
+        exact = mpmath.log(mpmath.besseli(order, mpmath.mpf(x)))
+        assert abs(D._log_bessel(order, x) - exact) < max(1e-9, 1e-15 * abs(exact)), x

@@ -14,6 +14,7 @@ import torch
 from helpers.processes import in_processes, initialised_with_halved_norms
 from helpers.small import digits_store, pretrain_params, training_command
 from vi_simsiam.config.schema import AugmentationParams
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.models import saved
 from vi_simsiam.training import launch, trainer
@@ -35,6 +36,17 @@ def no_launcher(monkeypatch):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return digits_store(tmp_path_factory.mktemp("store"))
+
+
+def test_a_shell_that_srun_has_started_is_no_training(monkeypatch):
+    monkeypatch.setenv(SRUN, "4")
+    for name in (processes.STARTED_BY, "SLURM_PTY_PORT"):  # a job of a run, and a command such as `vi-simsiam rank`
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "1")
+            assert launch.started() == 1
+    monkeypatch.delenv(SRUN)
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert launch.started() == 1
 
 
 def in_one_process(store, checkpoint=None, **changes):

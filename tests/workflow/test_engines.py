@@ -200,6 +200,33 @@ def test_code_change(quick):
     quick.agree()
 
 
+@pytest.mark.parametrize(("engine", "end"), [("snakemake", signal.SIGTERM), ("dvc", signal.SIGKILL)])
+def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
+    """A changed comment asks for another training; the model of the earlier one is there until that has ended."""
+    folder = quick.path / "results/pretrain/digits/vi_simsiam/seed0"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    script = quick.path / "src/pretrain.py"
+    text = script.read_text()
+    wait = "    Path('written').touch(); __import__('time').sleep(60)\n"
+    script.write_text(text.replace("    made.write(", f"{wait}    made.write("))
+    command = {"snakemake": ["snakemake", "--cores", "2"], "dvc": ["dvc", "repro"]}[engine]
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=quick.path, env=quick.env, start_new_session=True, **streams)
+    limit = time.monotonic() + 60
+    while not (quick.path / "written").exists():
+        assert time.monotonic() < limit and process.poll() is None, "no job began"
+        time.sleep(0.05)
+    os.killpg(process.pid, end)
+    process.wait(60)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    script.write_text(text)
+    quick.agree()  # the code is that of the result again, so nothing is to do
+    quick.append("src/pretrain.py", "\n# a comment\n")
+    run(quick, engine)
+    assert quick.ran()["pretrain"] == 2
+    assert not (folder / ".unfinished").exists()
+
+
 def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
     """`git pull` brings other code, `dvc pull` dates the results after it."""
     repo.append("src/probe.py", "\n# a comment\n")

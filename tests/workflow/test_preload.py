@@ -82,6 +82,17 @@ def test_a_signal_to_the_client_ends_the_job(job, tmp_path, number):
     assert (tmp_path / "ended").exists() and process != client
 
 
+def test_a_signal_to_all_processes_starts_no_job_once_more(job, tmp_path):
+    """As a cluster and a service manager send it: the server ends before the client."""
+    run = job("open('begun', 'a').write('x')\n" + WAITS)
+    run.stdout.readline()
+    server, client = sorted(children(run.pid), key=lambda pid: "--serve" not in command(pid))
+    for process, number in ((client, "STOP"), (server, "KILL"), (client, "TERM"), (client, "CONT")):
+        os.kill(process, getattr(signal, f"SIG{number}"))
+    assert run.wait(60) != 0
+    assert (tmp_path / "begun").read_text() == "x"
+
+
 def test_the_server_ends_with_the_run(job):
     run = job("import os; print(os.getppid())")
     server = int(run.communicate(timeout=60)[0])

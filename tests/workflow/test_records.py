@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 import snakemake.api  # the first of these, which import each other
 import snakemake.dag
+import snakemake.jobs
 import snakemake.workflow
 from snakemake.persistence.file import FilePersistence
 
@@ -17,6 +18,9 @@ def test_the_classes_that_are_replaced_are_where_snakemake_takes_them_from():
     assert "FilePersistence" in used, MOVED.format("snakemake.workflow.FilePersistence")
     used = snakemake.dag.DAG.__init__.__code__.co_names
     assert "Reason" in used, MOVED.format("snakemake.dag.Reason")
+    for name, caller in (("remove_existing_output", "prepare"), ("cleanup", "postprocess")):
+        used = getattr(snakemake.jobs.Job, caller).__code__.co_names
+        assert hasattr(snakemake.jobs.Job, name) and name in used, MOVED.format(f"Job.{name}")
 
 
 def test_the_methods_that_are_replaced_are_those_that_snakemake_asks():

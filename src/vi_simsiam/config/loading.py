@@ -113,6 +113,10 @@ def _faults(params: Any) -> Iterator[str]:
     whole, context, sound = dict(params), None, True
     if isinstance(recipes, Mapping):
         whole["recipes"], context = {}, {"recipes": list(recipes)}
+        spellings: dict[str, str] = {}
+        for name in map(str, recipes):
+            if (other := spellings.setdefault(name.casefold(), name)) != name:
+                yield f"recipes {other} and {name} differ only in case, and some disks give both one folder: rename one"
         for name, recipe in recipes.items():
             try:
                 line = lineage(recipes, name)

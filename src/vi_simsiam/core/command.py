@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from vi_simsiam.core import processes
+from vi_simsiam.core import environment, processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import printable
 
@@ -42,6 +42,7 @@ def _params(text: str) -> dict:
 
 
 _NOTE = "note: "
+_NO_KERNELS = "no kernel image is available"  # in torch's error
 
 
 def note(sentence: str) -> None:
@@ -84,9 +85,19 @@ def run(main: Callable[[], None]) -> None:
     show_missing_letters()
     processes.join_run()
     try:
+        environment.check()
         main()
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
+        sys.exit(1)
+    except RuntimeError as error:
+        if _NO_KERNELS not in str(error):
+            raise
+        print(
+            "error: the installed torch does not support this GPU. Install a torch that does (https://pytorch.org), or "
+            "use the CPU: set CUDA_VISIBLE_DEVICES to nothing (`CUDA_VISIBLE_DEVICES= ...`).",
+            file=sys.stderr,
+        )
         sys.exit(1)
     finally:
         gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6

@@ -32,13 +32,17 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     The parent folder is made. The temporary name keeps the suffix of `path`, because writers such as
     numpy and matplotlib choose the format by it. What killed processes left of earlier attempts is removed.
+    Permissions are those of any new file there (0666 less the umask), also where a writer, as that of safetensors, lets
+    only the owner read.
 
     Raises: Problem naming `path` when it cannot be written there, or the disk is full.
     """
     path = Path(path)
-    temporary = check_writable(path)
+    temporary, mode = _tried(path)
     try:
         yield temporary
+        if stat.S_IMODE(temporary.stat().st_mode) != mode:
+            temporary.chmod(mode)
         with open(temporary, "rb") as file:  # the data must be on disk before the name is
             os.fsync(file.fileno())
         with _written(path):
@@ -51,12 +55,16 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: str | os.PathLike) -> Path:
+def check_writable(path: str | os.PathLike) -> None:
     """Raise Problem where `replacing(path)` would: before long work whose result is to lie there.
 
-    The parent folder is made. Returns: a path that the result can have before it is whole.
+    The parent folder is made.
     """
-    path = Path(path)
+    _tried(Path(path))
+
+
+def _tried(path: Path) -> tuple[Path, int]:
+    """Make a file beside `path` and remove it. Returns: its path, and the permissions that a new file has there."""
     with _written(path):
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):
@@ -65,8 +73,16 @@ def check_writable(path: str | os.PathLike) -> Path:
         remove_unfinished(path)
         temporary = path.with_name(f".{_stem(path)}.{os.getpid()}-{_place()}.tmp{path.suffix}")
         temporary.touch()
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         temporary.unlink()
-    return temporary
+    return temporary, mode
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a whole file another name, on the same disk. The parent folder is made. Raises: Problem as `replacing`."""
+    with _written(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
 
 
 @contextmanager

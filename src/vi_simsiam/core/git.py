@@ -1,7 +1,10 @@
 """What git says of the code that runs."""
 
+import os
 import subprocess
 from pathlib import Path
+
+from vi_simsiam.core.environment import OF_HOOKS
 
 # A checkout of somebody else is asked as well (a shared project, a container): git would say nothing of it. What its
 # owner set git to run, git does not run for this.
@@ -10,16 +13,23 @@ ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
 
 def answer(folder: Path, *arguments: str) -> str | None:
     """What `git ARGUMENTS` prints in a folder; None outside a checkout, without git, and where git refuses."""
+    environment = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
+    command = ["git", *ANY_OWNER, *arguments]
     try:
-        done = subprocess.run(["git", *ANY_OWNER, *arguments], cwd=folder, capture_output=True, check=True)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.decode("utf-8", "replace")
 
 
 def commit(folder: Path, *parts: Path) -> str | None:
-    """The commit that is checked out at `folder`, with `-dirty` when `parts` of the tree differ from it; else None."""
+    """The commit that is checked out at `folder`, with `-dirty` when `parts` of the tree differ from it.
+
+    Returns: None where git does not have `parts`: they are installed below a checkout of something else, or nowhere.
+    """
     head = answer(folder, "rev-parse", "HEAD")
+    if not answer(folder, "ls-files", "--", *map(str, parts)):
+        return None
     changes = answer(folder, "status", "--porcelain", "--untracked-files=no", "--", *map(str, parts))
     if head is None or changes is None:
         return None

@@ -8,19 +8,22 @@ import hashlib
 import os
 import platform
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.core import git, processor
+from vi_simsiam.core import environment, git, processor
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import read_json, sha256, write_json
+from vi_simsiam.core.files import check_writable, move, read_json, sha256, write_json
 from vi_simsiam.core.text import shorten
 
 NAME = "run.json"
+UNFINISHED = ".unfinished"  # in a result's folder: the next result, until it is whole
 IDENTITY = ("dataset", "method", "seed")
 _HERE = Path(__file__).parent
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -29,7 +32,8 @@ _OWN = (_PACKAGE.name, "__main__")  # names of modules that may lie there
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
 # Modules that say what parameters may be: the parameters of a job are compared themselves.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
-_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
+DECODERS = ("pillow", "pillow-heif")  # packages whose versions decide the pixels of an image
+_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", *DECODERS)
 _WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data sets, methods or seeds"}
 _NAMED = 3  # changes that a sentence names, at most
 
@@ -84,6 +88,7 @@ class RunRecord:
                 "platform": platform.platform(),
                 "processor": processor.name(),
                 "versions": versions(),
+                "environment": environment.recorded(),
                 "device": device,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
@@ -94,6 +99,30 @@ class RunRecord:
                 "inputs": dict(sorted(self.inputs.items())),
             },
         )
+
+
+@contextmanager
+def new_result(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder for a job's files and its record; when all are there, they replace the result in `folder`.
+
+    So the earlier result stays until the new one is whole, whatever ends the job. Files are then renamed in a few
+    milliseconds. In this time `folder` has no record, so that after kill -9 it does not pass for a result. An error
+    leaves the unfinished files, which the next attempt removes.
+    """
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    check_writable(unfinished / NAME)
+    yield unfinished
+    earlier: Iterable[str] = ()
+    with suppress(Problem):
+        earlier = read(folder)["outputs"]
+    names = read(unfinished)["outputs"]
+    (folder / NAME).unlink(missing_ok=True)
+    for name in set(_outputs(folder)).intersection(earlier) - set(names):
+        (folder / name).unlink(missing_ok=True)
+    for name in [*names, NAME]:
+        move(unfinished / name, folder / name)
+    shutil.rmtree(unfinished)
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -148,15 +177,19 @@ def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
             return f"other {'parameter' if len(changes) == 1 else 'parameters'} {_several(changes)}"
         if done.get(name) != value:
             return f"other {_WORDS.get(name, name)}"
+    if done["step"] == "cache_views":
+        for name, version in versions(*DECODERS).items():
+            if (before := done.get("versions", {}).get(name)) != version:
+                return f"other version of {name}: {before} -> {version}"
     for path in map(Path, inputs):
         if done["inputs"].get(path.as_posix()) != outputs[path.parent].get(path.name):
             return f"other contents of {path}"
     return None
 
 
-def versions() -> dict[str, str | None]:
-    """Versions of the packages that numbers depend on; None for one that is not installed."""
-    return {name: _version(name) for name in _PACKAGES}
+def versions(*names: str) -> dict[str, str | None]:
+    """Versions of packages, by default those that numbers depend on; None for one that is not installed."""
+    return {name: _version(name) for name in names or _PACKAGES}
 
 
 def _source_files() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,47 @@ _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")  # parts of a PNG
 FULL_DEPTH = 16  # bits
+_AT_ONCE = 1 << 27  # pixels of images in decoding threads, each of which takes up to 8 bytes while it is decoded
+
+
+class _Room:
+    """Memory for the images that threads decode: a thread waits where `_AT_ONCE` would be exceeded, unless it is alone.
+
+    So memory does not grow with threads times the size of images; small images never wait.
+    """
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._pixels = 0
+        self._thread = threading.local()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Give the room of the images that this thread decodes in the block back at its end."""
+        self._thread.pixels = 0
+        try:
+            yield
+        finally:
+            self._take(0)
+            del self._thread.pixels
+
+    def wait_for(self, pixels: int) -> None:
+        """Wait until there is room for this thread's next image; outside `used` nothing is counted."""
+        if hasattr(self._thread, "pixels"):
+            self._take(pixels)
+
+    def _take(self, pixels: int) -> None:
+        with self._changed:
+            self._pixels -= self._thread.pixels
+            self._thread.pixels = 0
+            self._changed.notify_all()
+            if pixels:
+                self._changed.wait_for(lambda: not self._pixels or self._pixels + pixels <= _AT_ONCE)
+            self._pixels += pixels
+            self._thread.pixels = pixels
+
+
+room = _Room()
 
 
 @dataclass(frozen=True)
@@ -102,6 +144,7 @@ def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decod
         with _errors_of_decoders(data):
             if side is not None:
                 image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
+            room.wait_for(image.width * image.height)
             image.load()
         if image.mode in ("I", "F") and not _is_deep(image):
             raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")

@@ -53,6 +53,6 @@ def write_report(path: Path, report: Report) -> None:
         parts.append(f"{len({name for name, _ in report.remarks})} images used though their decoder warns (the first: "
                      f"{': '.join(report.remarks[0])})")  # fmt: skip
     if parts:
-        note(f"{'; '.join(parts)}. All are in {path}.")
+        note(f"{'; '.join(parts)}. All are in {path.name}.")
     for sentence in report.notes:
         note(sentence)

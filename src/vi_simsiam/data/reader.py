@@ -29,7 +29,7 @@ from vi_simsiam.data.archives import (
     open_archive,
     suffix,
 )
-from vi_simsiam.data.decode import FULL_DEPTH, decode
+from vi_simsiam.data.decode import FULL_DEPTH, decode, room
 from vi_simsiam.data.left_out import Ignored, count
 from vi_simsiam.data.names import HEAD, HIDDEN, ignored_kind, is_hidden, refusal
 from vi_simsiam.data.remarks import listen, remarks
@@ -285,7 +285,7 @@ def _load_all(works: list[Work]) -> list[LoadedImage]:
 
 def _load(work: Work) -> LoadedImage:
     path, prepare = work
-    with remarks() as texts:
+    with remarks() as texts, room.used():
         try:
             return LoadedImage(path, prepare(), remarks=tuple(texts))
         except Unreadable as error:

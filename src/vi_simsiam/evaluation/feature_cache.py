@@ -9,19 +9,20 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vi_simsiam.core import processes
+from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import write_json
-from vi_simsiam.core.record import versions
 from vi_simsiam.core.text import duration
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.store import FORGET_AFTER, release_pages
 from vi_simsiam.methods import Method
+from vi_simsiam.nn.timm_encoders import TimmEncoder
 
 _PIECE = 256  # images that are encoded and written at once
 _EVERY = 10  # s between lines of progress
@@ -41,7 +42,7 @@ class FeatureCache:
 
     def __init__(self, model: Method, top: Path):
         self.model, self.dim = model, model.backbone.dim
-        source = {"encoder": digest(model), "images": asdict(model.images), "versions": versions()}
+        source = depends_on(model)
         folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
         self._kept = AppendStore(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
         write_json(folder / "source.json", source)
@@ -138,6 +139,17 @@ def use(model: Method, top: Path | None) -> FeatureCache | None:
     cache = FeatureCache(model, top)
     model.kept = cache.features
     return cache
+
+
+def depends_on(model: Method, *packages: str) -> dict[str, Any]:
+    """All that the features of an encoder depend on, beside the images: they are kept under its digest.
+
+    Args:
+        model: whose encoder it is.
+        packages: that decide them, beside torch and timm.
+    """
+    names = ("torch", *packages, *["timm"] * isinstance(model.backbone, TimmEncoder))
+    return {"encoder": digest(model), "images": asdict(model.images), "versions": record.versions(*names)}
 
 
 def digest(model: Method) -> str:

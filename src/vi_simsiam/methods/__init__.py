@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from vi_simsiam.config.schema import METHODS, PretrainParams, UntrainedParams
+from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
 __all__ = ["ImageSpec", "Losses", "Method", "build", "method_class"]
@@ -17,5 +18,13 @@ def build(name: str, params: PretrainParams | UntrainedParams, images: ImageSpec
 
 
 def method_class(name: str) -> Any:
-    """The class of a method, a `Method` whose arguments are the parameters and the images."""
-    return import_module(f"vi_simsiam.methods.{name}").METHOD
+    """The class of a method, a `Method` whose arguments are the parameters and the images.
+
+    Raises: Problem where the method's module does not name its class.
+    """
+    module = import_module(f"vi_simsiam.methods.{name}")
+    if not hasattr(module, "METHOD"):
+        raise Problem(
+            f"src/vi_simsiam/methods/{name}.py has no METHOD: end it with `METHOD = ` and the method's class."
+        )
+    return module.METHOD

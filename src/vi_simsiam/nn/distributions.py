@@ -17,6 +17,8 @@ from torch import Tensor
 # The smallest 1 + cos that the logarithm sees. At the antipode (cos = -1) log(1 + cos) is -inf and its gradient
 # infinite; here they are about -13.8 and, by the clamp, 0.
 _ANTIPODE = 1e-6
+# Below this number scipy's I has fewer digits, or none.
+_UNDERFLOW = 1e-290
 
 
 def log_sphere_area(d: int) -> float:
@@ -100,9 +102,13 @@ def von_mises_fisher_kl_uniform(kappa: float, d: int) -> float:
 
 
 def _log_bessel(order: float, x: float) -> float:
-    """log I_order(x), order >= 0, x > 0, relative error of I below 1e-9."""
+    """log I_order(x), order >= 0, x > 0; its error is below 1e-9, or some 1e-15 of it where that is more."""
     if order < 60:
-        return math.log(ive(order, x)) + x
+        scaled = ive(order, x)
+        if scaled > _UNDERFLOW:
+            return math.log(scaled) + x
+        # The first two terms of the series (Abramowitz and Stegun 9.6.10): x is so small that they are all.
+        return order * math.log(x / 2) - math.lgamma(order + 1) + math.log1p((x / 2) ** 2 / (order + 1))
     # The uniform expansion for large orders (Abramowitz and Stegun 9.7.7), where scipy's I would underflow.
     z = x / order
     root = math.hypot(1.0, z)

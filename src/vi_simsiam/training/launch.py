@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 
 # Seconds in which the first process reports an error of all, before another does.
@@ -27,11 +28,13 @@ _FIRST_SPEAKS = 3
 def started() -> int:
     """Count the processes that torchrun or srun has started to train together, this one among them; else 1.
 
-    A `WORLD_SIZE` that neither of them has set, as some clusters leave it in a shell, does not count.
+    A `WORLD_SIZE` that neither of them has set, as some clusters leave it in a shell, does not count. Nor does srun
+    where it has started the shell (`srun --pty bash`) in which a run or a command was typed.
     """
     if distributed.is_torchelastic_launched():
         return int(os.environ.get("WORLD_SIZE") or 1)
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1:
+    typed = processes.STARTED_BY in os.environ or any(name.startswith("SLURM_PTY_") for name in os.environ)
+    if not typed and int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1:
         _set_variables_of_torchrun()
         return int(os.environ["WORLD_SIZE"])
     return 1

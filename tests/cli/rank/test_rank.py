@@ -25,6 +25,7 @@ from vi_simsiam import __main__
 from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
+from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import append_store, own_images
 from vi_simsiam.data.published import find_source
@@ -155,6 +156,21 @@ def test_what_is_there_is_not_encoded_again(tiny, tmp_path, encoded, monkeypatch
     fresh = pd.read_csv(tmp_path / "fresh/ranking.csv")
     assert fresh["path"].tolist() == second["path"].tolist()
     np.testing.assert_allclose(fresh["kappa"], second["kappa"], rtol=1e-3)
+
+
+def test_only_packages_that_decide_features_throw_them_away(tiny, tmp_path, encoded, monkeypatch):
+    folder = photographs(tmp_path / "photos", range(3))
+
+    def again(**other):
+        monkeypatch.setattr(record, "_version", lambda name: other.get(name.replace("-", "_"), "1.0"))
+        encoded.clear()
+        assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+        return sum(encoded)
+
+    images = 3 * (encoding.VIEWS + 1)
+    assert again() == images
+    assert again(matplotlib="2.0", pandas="2.0", scikit_learn="2.0", timm="2.0") == 0  # the encoder is no timm model
+    assert [again(**{name: "2.0"}) for name in ("pillow", "pillow_heif", "torch", "scipy")] == [images] * 4
 
 
 def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):

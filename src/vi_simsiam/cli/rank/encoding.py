@@ -4,7 +4,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators
-from vi_simsiam.core.record import versions
+from vi_simsiam.core.record import DECODERS
 from vi_simsiam.data.append_store import AppendStore, Field
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
@@ -53,12 +52,10 @@ class Encoder:
         self.views = Views(AUGMENTATION, images.size, images.channels)
         made_with = {
             "format": _FORMAT,
-            "encoder": feature_cache.digest(model),
-            "images": asdict(images),
+            **feature_cache.depends_on(model, *DECODERS, "scipy"),  # which computes the facts
             "views": VIEWS,
             "augmentation": AUGMENTATION.model_dump(exclude_defaults=True),  # what came later changes nothing here
             "seed": seed,
-            "versions": versions(),
         }
         key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
         self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim))

@@ -1,0 +1,68 @@
+"""The variables of the environment that a run obeys: named here, checked when it starts, recorded in run.json.
+
+Those that a run sets for its own jobs (WORKFLOW_...) are named where they are set.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from vi_simsiam.core.errors import Problem
+
+# Of torch, its libraries, launchers and Python: they choose devices, modules, or the order and rounding of sums.
+RECORDED = (
+    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_NUM_THREADS", "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS",
+    "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "PYTHONPATH",
+    "SLURM_JOB_ID", "SLURM_STEP_NUM_TASKS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "WORLD_SIZE",
+)  # fmt: skip
+# What rounds float32 where no setting of torch prevents it, and the value that does not.
+_EXACT = {
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "DNNL_DEFAULT_FPMATH_MODE": "STRICT",
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+}
+# A shell reads these files before each job, and they may put another Python in front.
+_OF_SHELLS = ("BASH_ENV", "ENV")
+# git sets these in its hooks, and would answer for the repository that they name.
+OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_MODULES = ("torch", "torchvision", "numpy", "scipy", "sklearn", "pandas", "PIL", "matplotlib")
+
+
+def recorded() -> dict[str, str]:
+    """The variables of `RECORDED` that are set, with their values."""
+    return {name: os.environ[name] for name in RECORDED if os.environ.get(name)}
+
+
+def check() -> None:
+    """Raise Problem where a variable would round float32, which is promised to be exact."""
+    for name, exact in _EXACT.items():
+        if os.environ.get(name, exact).upper() not in ("", exact):
+            raise Problem(f"{name}={os.environ[name]} rounds float32 in every product: unset it (`unset {name}`).")
+
+
+def begin_run() -> list[str]:
+    """Check the environment of a run, and take out of it what must not reach its jobs.
+
+    Returns: a sentence for each package that PYTHONPATH puts in front of the environment's.
+    Raises: Problem as `check`.
+    """
+    check()
+    for name in _OF_SHELLS:
+        os.environ.pop(name, None)
+    entries = {Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    sentences = []
+    for name in _MODULES:
+        spec = find_spec(name)
+        folders = Path(spec.origin).resolve().parents if spec and spec.origin else ()
+        if (folder := next((folder for folder in folders if folder in entries), None)) and not _is_installed(folder):
+            sentences.append(
+                f"{name} is taken from {folder}, which PYTHONPATH names, and not from {sys.prefix}: unset PYTHONPATH "
+                "unless you want that. run.json records the version."
+            )
+    return sentences
+
+
+def _is_installed(folder: Path) -> bool:
+    return folder.is_relative_to(Path(sys.prefix).resolve())
