@@ -48,12 +48,17 @@ class TrainingScores:
     above: int = 0
 
     @property
-    def reliability_warning(self) -> str | None:
-        """A sentence where the score is no higher on whole images than on their central quarters; else None.
+    def reliable(self) -> bool:
+        """Whether the score is higher on whole images than on their central quarters more often than by chance.
 
-        It is not where the 95 % Wilson interval of the share of such pairs does not lie above one half.
+        It is where the 95 % Wilson interval of the share of such pairs lies above one half.
         """
-        if self.central == 0 or wilson(np.arange(self.central) < self.above).ci_low > 0.5:
+        return self.central > 0 and wilson(np.arange(self.central) < self.above).ci_low > 0.5
+
+    @property
+    def reliability_warning(self) -> str | None:
+        """A sentence where the pairs were compared and the score is not `reliable`; else None."""
+        if self.central == 0 or self.reliable:
             return None
         return (
             f"{self.name} of this model is higher on a whole image than on its central quarter for {self.above} of "

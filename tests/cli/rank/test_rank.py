@@ -22,7 +22,7 @@ from helpers.pages import blocks, section
 from helpers.photographs import encoder, photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
-from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
+from vi_simsiam.cli.rank import answer, encoding, heads, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
@@ -60,10 +60,11 @@ def test_every_file_has_a_row(ranked):
     table = pd.read_csv(top / "out/ranking.csv")
     assert status == 3 and len(table) == 40 and table["path"].is_unique
     assert table.columns.tolist() == [
-        "path", "kappa", "expected_cosine", "percentile", "knn_density", "view_agreement",
-        "sharpness", "mean_luma", "dark_share", "bright_share", "duplicates",
+        "path", "knn_density", "sharpness", "mean_luma", "dark_share", "bright_share", "duplicates",
+        "view_agreement", "expected_cosine", "percentile", "kappa",
     ]  # fmt: skip
-    assert table["kappa"].is_monotonic_increasing and table.drop(columns="duplicates").notna().all(axis=None)
+    by = "kappa" if vi_simsiam.load(top / "out/model", "cpu").training.reliable else "knn_density"
+    assert table[by].is_monotonic_increasing and table.drop(columns="duplicates").notna().all(axis=None)
     assert table["view_agreement"].between(-0.2, 1).all() and table["knn_density"].between(-1, 1).all()
     assert f"{top}/more.zip/in/100.png" in set(table["path"])
     columns = pd.read_parquet(top / "out/ranking.parquet").astype({"duplicates": float})
@@ -94,13 +95,17 @@ def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     top, _ = ranked
     text = (top / "out/report.txt").read_text(encoding="utf-8")
     assert "40 images scored, 1 could not be read; ignored: 1 files that are no images." in text
-    assert re.search(r"damaged\.jpg: not readable", text) and "Near-duplicates: 4 files in 2 groups." in text
+    assert re.search(r"Not read: 1\n.*\n  - \S*damaged\.jpg: not readable", text)
+    training = vi_simsiam.load(top / "out/model", "cpu").training
+    by = "kappa" if training.reliable else "knn_density"
+    assert text.startswith(answer.order_sentence(by, training, trained_here=True) + "\n\nLook at first: 10\n")
+    assert f"is higher on a whole image than on its central quarter for {training.above} of 39 images" in text
     page = (top / "out/gallery.html").read_text(encoding="utf-8")
     for name in ("kappa", "knn_density", "view_agreement"):
         assert scores.SCORES[name].explained in text
     (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
     (run,) = entry["runs"]
-    assert run["labels"][0] == "κ" and run["explained"][0] == scores.SCORES["kappa"].explained
+    assert run["labels"][0] == scores.SCORES[by].label and run["explained"][0] == scores.SCORES[by].explained
     assert all(run["explained"]) and sorted(filter(None, entry["group"])) == [1, 1, 2, 2] and entry["label"] is None
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 import torch
 
-from vi_simsiam.cli.rank import heads, results, tiles
+from vi_simsiam.cli.rank import answer, heads, results, tiles
 from vi_simsiam.cli.rank.encoding import Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
@@ -120,17 +120,23 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         model = opened(folder, args.device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
-    table = results.table(files, rows, kept, model)
-    results.write_gallery(table, rows, kept, model, args.out, writable(Path(args.photographs[0]).name or "photographs"))
-    tables = results.write_tables(table, model.training.name, args.out)
-    groups = table["duplicates"].dropna()
-    lines.append(f"Near-duplicates: {len(groups)} {things} in {groups.nunique()} groups.")
+    training = None if model is None else model.training
+    table = results.table(files, rows, kept, model, device)
+    by = answer.ordered_by(table, training)
+    sentence = answer.order_sentence(by, training, args.run is None)
+    sections = answer.sections(table, by, unread)
+    results.write_gallery(
+        table, rows, kept, model, by, args.out, writable(Path(args.photographs[0]).name or "photographs")
+    )
+    tables = results.write_tables(table, by, args.out)
+    if training is not None and training.name is not None:
+        lines.append(answer.check_sentence(training))
     lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
-    results.write_report(args.out, lines, tables, model, unread)
+    results.write_report(args.out, sentence, sections, lines, tables, by)
+    for line in (sentence, *answer.lines(sections, table, answer.ON_TERMINAL), ""):
+        say(line)
     for line in lines:
         say(line)
-    if model.training.reliability_warning:
-        say(f"warning: {model.training.reliability_warning}")
     say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
     return SOME_UNREAD if unread else 0
 

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.cli.rank import neighbourhood, tiles
+from vi_simsiam.cli.rank import answer, neighbourhood, tiles
+from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
@@ -41,29 +42,32 @@ _OF_TILES = {
 _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
 
-def table(files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model) -> pd.DataFrame:
+def table(
+    files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model | None, device: torch.device
+) -> pd.DataFrame:
     """A row per file, or per tile.
 
     Args:
         files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
+        model: None: no score of a model. device: that compares features.
 
-    Returns: what `files` has, the model's own scores and the percentile of the first, knn_density, view_agreement, the
-        facts, and `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
+    Returns: what `files` has, knn_density, the facts, and `duplicates`, the number of the group of near-duplicates from
+        1 (missing: in none); then view_agreement and the model's own scores, the first of them last.
     """
-    names = model.columns[1:-1]
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
-    columns = _of_model(model, names, kept, chosen)
-    columns["percentile"] = model.training.percentile(columns[model.training.name])
-    device = next(model.network.parameters()).device
     density, group = neighbourhood.neighbourhood(
         RowView(kept.array("whole"), chosen), kept.array("hash")[chosen], device
     )
-    order = [*names, "percentile", "knn_density", "view_agreement"]
-    columns["knn_density"] = density
-    result = files.assign(**{name: columns[name][place] for name in order})
+    result = files.assign(knn_density=density[place])
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
         result[fact.name] = values
     result["duplicates"] = _numbered(group[place])
+    if model is not None:
+        own = model.columns[1:-1]
+        columns = _of_model(model, own, kept, chosen)
+        columns["percentile"] = model.training.percentile(columns[own[0]])
+        for name in ("view_agreement", *own[1:], "percentile", own[0]):
+            result[name] = columns[name][place]
     return result
 
 
@@ -93,51 +97,49 @@ def _numbered(group: np.ndarray) -> pd.Series:
     return series.map(numbers).astype("Int64")
 
 
-def write_tables(result: pd.DataFrame, score: str, out: Path) -> dict[str, pd.DataFrame]:
-    """Write the table, most uncertain first, as .csv and .parquet; of tiles another with a row per image.
+def write_tables(result: pd.DataFrame, by: str, out: Path) -> dict[str, pd.DataFrame]:
+    """Write the table, lowest `by` first, as .csv and .parquet; of tiles another with a row per image.
 
     Args:
-        result: of `table`. score: its column by which it is ranked.
+        result: of `table`. by: of `answer.ordered_by`.
 
     Returns: the tables by the names of their .csv, that of the images first.
     """
     tables = {TABLE: result}
     if "tile" in result:
         names = [name for name in result.columns if name in scores.SCORES or name == "percentile"]
-        tables = {TABLE: tiles.summary(result, score, names), TILES: result}
+        tables = {TABLE: tiles.summary(result, by if by in names else "tile", names), TILES: result}
     for name in (TABLE, TILES):
         for path in (out / name, (out / name).with_suffix(".parquet")):
             if name not in tables:
                 path.unlink(missing_ok=True)  # of an earlier ranking
                 continue
-            by = score if score in tables[name] else score + tiles.SUFFIX
+            column = by if by in tables[name] else by + tiles.SUFFIX
             with table_writer(path) as write:
-                write(tables[name].sort_values([by, "path"], kind="stable"))
+                write(tables[name].sort_values([column, "path"], kind="stable"))
     return tables
 
 
 def write_gallery(
-    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model, out: Path, name: str
+    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model | None, by: str, out: Path, name: str
 ) -> None:
     """Write the page: the extremes of each column, near-duplicates, and even steps between.
 
     Args:
-        result: of `table`, for these rows. name: of the photographs.
+        result: of `table`, for these rows. by: of `answer.ordered_by`. name: of the photographs.
     """
-    score = model.training.name
     texts = {column: (label, text) for column, label, text in explained(result)}
     unshown = ("duplicates", "percentile", *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
-    columns.sort(key=lambda column: column != score)
+    columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
     shown = _chosen(result[columns], group)
-    paths = result["path"]
-    if "tile" in result:
-        paths = paths + " [tile " + result["tile"].astype(str) + "]"
-    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
+    paths = answer.names(result).tolist()
+    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths, shown, group=group)
     values = [(*texts[column], result[column].iloc[shown]) for column in columns]
-    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.reliability_warning or "")]
-    page.write_page([entry], out / GALLERY, "photographs by certainty")
+    warning = "" if model is None else model.training.reliability_warning or ""
+    entry["runs"] = [page.of_scores("features" if model is None else model.description["method"], values, warning)]
+    page.write_page([entry], out / GALLERY, "photographs")
 
 
 def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
@@ -162,22 +164,27 @@ def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def write_report(
-    out: Path, lines: Sequence[str], tables: Mapping[str, pd.DataFrame], model: Model, unread: Sequence[str]
+    out: Path,
+    sentence: str,
+    sections: Sequence[Section],
+    lines: Sequence[str],
+    tables: Mapping[str, pd.DataFrame],
+    by: str,
 ) -> None:
-    """Write what a person should know of the ranking.
+    """Write the answer, then counts, times and the meaning of the columns.
 
     Args:
-        lines: counts and times. tables: by the names of their files. unread: a line for each file that could not be
-            read.
+        sentence: of `answer.order_sentence`. sections: of `answer.sections`. lines: counts and times.
+        tables: by the names of their files. by: of `answer.ordered_by`.
     """
-    parts = [*lines]
-    if model.training.reliability_warning:
-        parts.append(f"Warning: {model.training.reliability_warning}")
+    result = list(tables.values())[-1]  # of tiles if there are any: sections are of its rows
+    parts = [sentence, *answer.lines(sections, result), "", "The ranking", *(f"  {line}" for line in lines)]
     for file, result in tables.items():
-        parts += ["", f"Columns of {file}, most uncertain first:"]
+        parts += ["", f"Columns of {file}, sorted by {by if by in result else by + tiles.SUFFIX}, lowest first:"]
         parts += [f"  {name}: {text}" for name, _, text in explained(result)]
-    if unread:
-        parts += ["", "Not read:", *(f"  {line}" for line in unread)]
+    for section in sections:
+        if section.lines:
+            parts += ["", section.heading, *(f"  {line}" for line in section.lines)]
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 
