@@ -15,7 +15,8 @@ def scores_of(above, central=500, name="kappa"):
 
 def table(**columns):
     count = len(next(iter(columns.values())))
-    return pd.DataFrame({"path": [f"in/{i}.png" for i in range(count)]} | columns)
+    plain = {"path": [f"in/{i}.png" for i in range(count)], "issues": "", "duplicates": None, "copy_of": None}
+    return pd.DataFrame(plain | columns)
 
 
 SOME = table(knn_density=[0.5, 0.1, 0.9], kappa=[3.0, 2.0, 1.0])
@@ -38,7 +39,7 @@ SOME = table(knn_density=[0.5, 0.1, 0.9], kappa=[3.0, 2.0, 1.0])
 def test_the_order_is_one_that_can_be_relied_on(training, by, sentence):
     assert answer.ordered_by(SOME, training) == by
     assert answer.order_sentence(by, training, trained_here=True) == sentence
-    (first,) = answer.sections(SOME, by)[:1]
+    (first,) = answer.sections(SOME, by, {}, {})[:1]
     assert first.rows == ([2, 1, 0] if by == "kappa" else [1, 0, 2])
 
 
@@ -62,3 +63,25 @@ def test_lists_as_text():
     ]  # fmt: skip
     tiles = SOME.assign(tile=[1, 2, 3])
     assert list(answer.lines(found[:1], tiles))[3:] == ["  - in/2.png [tile 3] (very)", "  - in/0.png [tile 1]"]
+
+
+def test_lists_name_the_copy_to_keep_and_question_what_is_frequent():
+    count = 300
+    large = table(
+        knn_density=np.arange(count) / count, duplicates=pd.array([1] * 20 + [2, 2] + [None] * 278, "Int64"),
+        copy_of=[None] + ["in/0.png"] * 19 + [None, "in/20.png"] + [None] * 278,
+    )  # fmt: skip
+    large.loc[3, "issues"] = "dark;near_duplicate"
+    large.loc[22, "issues"] = "odd_size"
+    found = {"outlier": [5], "dark": list(range(100)), "near_duplicate": [*range(1, 20)], "exact_duplicate": [21]}
+    sections = answer.sections(large, "knn_density", found, {"outlier": 3, "dark": 0.3})
+    by_title = {section.title: section for section in sections}
+    assert list(by_title) == ["Look at first", "Unlike all others", "Exact copies", "Near copies", "Dark", "Not read"]
+    assert by_title["Look at first"].rows == [0, 20, *range(22, 30)]  # one of each group of copies
+    assert by_title["Look at first"].notes[:4] == ["", "", "odd size", ""]
+    assert by_title["Exact copies"].notes == ["keep in/20.png"] and by_title["Near copies"].count == 19
+    assert "Group 1 holds 20 of the 300 images: are these really copies?" in by_title["Near copies"].sentence
+    assert "Group 2" not in by_title["Near copies"].sentence
+    assert "darker than 0.3 " in by_title["Dark"].sentence and "33% of the images" in by_title["Dark"].sentence
+    assert "--threshold dark=VALUE" in by_title["Dark"].sentence
+    assert "--threshold" not in by_title["Unlike all others"].sentence

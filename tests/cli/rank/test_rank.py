@@ -22,7 +22,7 @@ from helpers.pages import blocks, section
 from helpers.photographs import encoder, photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
-from vi_simsiam.cli.rank import answer, encoding, heads, neighbourhood, results
+from vi_simsiam.cli.rank import answer, encoding, heads, issues, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core.errors import Problem
@@ -60,15 +60,18 @@ def test_every_file_has_a_row(ranked):
     table = pd.read_csv(top / "out/ranking.csv")
     assert status == 3 and len(table) == 40 and table["path"].is_unique
     assert table.columns.tolist() == [
-        "path", "knn_density", "sharpness", "mean_luma", "dark_share", "bright_share", "duplicates",
-        "view_agreement", "expected_cosine", "percentile", "kappa",
+        "path", "issues", "knn_density", "sharpness", "mean_luma", "dark_share", "bright_share", "highlight", "width",
+        "height", "duplicates", "copy_of", "view_agreement", "expected_cosine", "percentile", "kappa",
     ]  # fmt: skip
     by = "kappa" if vi_simsiam.load(top / "out/model", "cpu").training.reliable else "knn_density"
-    assert table[by].is_monotonic_increasing and table.drop(columns="duplicates").notna().all(axis=None)
+    seldom = ["issues", "duplicates", "copy_of"]
+    assert table[by].is_monotonic_increasing and table.drop(columns=seldom).notna().all(axis=None)
     assert table["view_agreement"].between(-0.2, 1).all() and table["knn_density"].between(-1, 1).all()
     assert f"{top}/more.zip/in/100.png" in set(table["path"])
     columns = pd.read_parquet(top / "out/ranking.parquet").astype({"duplicates": float})
-    pd.testing.assert_frame_equal(columns, table, check_dtype=False, rtol=1e-6)
+    texts = ["issues", "copy_of"]
+    assert columns[texts].fillna("").values.tolist() == table[texts].fillna("").values.tolist()
+    pd.testing.assert_frame_equal(columns.drop(columns=texts), table.drop(columns=texts), check_dtype=False, rtol=1e-6)
 
 
 def test_score_with_the_model_gives_the_same(ranked):
@@ -89,6 +92,11 @@ def test_near_duplicates_are_groups(ranked):
     table["name"] = table["path"].str.split("/").str[-1]
     groups = table.dropna(subset="duplicates").groupby("duplicates")["name"].apply(sorted).tolist()
     assert sorted(groups) == [["003.png", "copy.png"], ["005.png", "edited.jpg"]]
+    # Of the same bytes the shorter name is kept; of edits the larger image.
+    same, edited = (table.set_index("name").loc[name] for name in (["003.png", "copy.png"], ["edited.jpg", "005.png"]))
+    assert same["copy_of"].tolist()[1].endswith("/003.png") if pd.isna(same["copy_of"].iloc[0]) else False
+    assert edited["copy_of"].iloc[1].endswith("/edited.jpg") and pd.isna(edited["copy_of"].iloc[0])
+    assert "exact_duplicate" in same["issues"].iloc[1] and "near_duplicate" in edited["issues"].iloc[1]
 
 
 def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
@@ -99,7 +107,7 @@ def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     training = vi_simsiam.load(top / "out/model", "cpu").training
     by = "kappa" if training.reliable else "knn_density"
     assert text.startswith(answer.order_sentence(by, training, trained_here=True) + "\n\nLook at first: 10\n")
-    assert f"is higher on a whole image than on its central quarter for {training.above} of 39 images" in text
+    assert f"is higher on a whole image than on its central quarter for {training.above} of 39 training images" in text
     page = (top / "out/gallery.html").read_text(encoding="utf-8")
     for name in ("kappa", "knn_density", "view_agreement"):
         assert scores.SCORES[name].explained in text
@@ -109,36 +117,16 @@ def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     assert all(run["explained"]) and sorted(filter(None, entry["group"])) == [1, 1, 2, 2] and entry["label"] is None
 
 
-def test_density_is_that_of_an_independent_library():
+def test_density_is_that_of_an_independent_library(monkeypatch):
     draw = np.random.default_rng(0)
     features = draw.normal(size=(60, 12)).astype(np.float16)
-    hashes = draw.integers(0, 2**63, 60).astype(np.uint64)
-    chosen = np.arange(50)
-    found, group = neighbourhood.neighbourhood(
-        neighbourhood.RowView(features, chosen), hashes[chosen], torch.device("cpu")
-    )
+    rows = neighbourhood.RowView(features, np.arange(50))
+    found = neighbourhood.density(rows, torch.device("cpu"))
     distances, _ = NearestNeighbors(n_neighbors=neighbourhood.K, metric="cosine").fit(features[:50]).kneighbors()
     np.testing.assert_allclose(found, 1 - distances.mean(1), atol=1e-4)
-    assert len(set(group)) == 50
-
-
-def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
-    draw = np.random.default_rng(1)
-    features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
-    rows = neighbourhood.RowView(features, draw.permutation(90))
-    hashes = np.zeros(90, np.uint64)
-    density, group = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
     monkeypatch.setattr(neighbourhood, "_QUERIES", 7)
     monkeypatch.setattr(neighbourhood, "_BANK", 11)
-    again, groups = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
-    np.testing.assert_allclose(density, again, atol=1e-5)
-    for numbers in (group, groups):
-        assert pd.Series(numbers).value_counts().eq(3).all()
-        assert pd.Series(rows._rows // 3).groupby(numbers).nunique().eq(1).all()
-    assert len(set(neighbourhood.neighbourhood(rows, np.arange(90, dtype=np.uint64) * 0x1F3F5F7F9F, CPU)[1])) > 30
-
-
-CPU = torch.device("cpu")
+    np.testing.assert_allclose(neighbourhood.density(rows, torch.device("cpu")), found, atol=1e-5)
 
 
 def test_what_is_there_is_not_encoded_again(tiny, tmp_path, encoded, monkeypatch):
@@ -368,8 +356,12 @@ def test_the_page_explains_every_column():
         *(f.name for f in results.FACTS),
         *results._OF_TILES,
     ]
-    for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"])):
-        assert f"`{name}`" in page and text in page, name
+    files = [name for name in names if name not in results._OF_TILES]
+    for columns in ([*files, "issues", "duplicates", "copy_of", *(f.name for f in results.FACTS)], names):
+        for name, _, text in results.explained(pd.DataFrame(columns=["path", *columns])):
+            assert f"`{name}`" in page and text in page, name
+    for issue in issues.ISSUES:
+        assert f"| `{issue.name}` | {issue.title} | {issue.explained.format(f'{issue.threshold:g}')} |" in page
 
 
 def test_a_ranking_trains_as_the_recipe_for_photographs_does():

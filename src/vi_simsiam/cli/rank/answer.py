@@ -3,17 +3,20 @@
 A list is a `Section`. A new one is a function of the table that returns one, and its line in `sections`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.cli.rank.issues import EXACT, ISSUES, NEAR, Issue
 from vi_simsiam.evaluation import scores
 from vi_simsiam.models.reference import TrainingScores
 
 SHOWN = 10  # lines of a section in the report and on the first screen of the gallery
 ON_TERMINAL = 3  # of them on the terminal
+_MANY = 0.2  # of the images: more with one fault are questioned
+_LARGE, _FEW = 0.05, 10  # a group of copies that holds more than this share of the images, and so many, is questioned
 _DENSITY = "knn_density"
 
 
@@ -78,7 +81,7 @@ def check_sentence(training: TrainingScores) -> str:
     outcome = "which shows that it follows" if training.reliable else "no more than by chance, so it does not follow"
     return (
         f"Check of {_name(training)}: it is higher on a whole image than on its central quarter for {training.above} "
-        f"of {training.central} images, {outcome} how much an image shows."
+        f"of {training.central} training images, {outcome} how much an image shows."
     )
 
 
@@ -91,17 +94,22 @@ def names(table: pd.DataFrame) -> pd.Series:
     return table["path"] + " [tile " + table["tile"].astype(str) + "]" if "tile" in table else table["path"]
 
 
-def sections(table: pd.DataFrame, by: str, unread: Sequence[str] = ()) -> list[Section]:
+def sections(
+    table: pd.DataFrame,
+    by: str,
+    found: Mapping[str, Sequence[int]],
+    limits: Mapping[str, float],
+    unread: Sequence[str] = (),
+) -> list[Section]:
     """Lists of the answer, in the order in which they are shown.
 
     Args:
-        table: of `results.table`. by: of `ordered_by`. unread: path and reason of each file that could not be read.
+        table: of `results.table`. by: of `ordered_by`. found: rows with each issue. limits: of `issues.thresholds`.
+        unread: path and reason of each file that could not be read.
     """
-    found = []
-    if by != "path":
-        found.append(_first(table, by))
-    found.append(_unread(unread))
-    return found
+    sections = [_first(table, by)] if by != "path" else []
+    rows = [_issue(issue, found[issue.name], limits[issue.name], len(table)) for issue in ISSUES if issue.name in found]
+    return [*sections, *rows[:1], *_copies(table, found), *rows[1:], _unread(unread)]
 
 
 def lines(found: Sequence[Section], table: pd.DataFrame, most: int = SHOWN) -> Iterator[str]:
@@ -126,8 +134,37 @@ def lines(found: Sequence[Section], table: pd.DataFrame, most: int = SHOWN) -> I
 
 def _first(table: pd.DataFrame, by: str) -> Section:
     order = np.lexsort((table["path"], table[by]))
-    words = "unlike the others" if by == _DENSITY else "hard to predict"
-    return Section("Look at first", f"The most {words}.", order[:SHOWN].tolist())
+    order = order[table["copy_of"].isna().to_numpy()[order]][:SHOWN]  # one of each group of copies
+    words = "least like the others" if by == _DENSITY else "hardest to predict"
+    notes = table["issues"].iloc[order].str.replace(";", ", ").str.replace("_", " ")
+    return Section("Look at first", f"The images that are {words}.", order.tolist(), notes=notes.tolist())
+
+
+def _issue(issue: Issue, rows: Sequence[int], limit: float, count: int) -> Section:
+    sentence = issue.explained.format(f"{limit:g}")
+    if len(rows) > _MANY * count:
+        sentence += (
+            f" These are {len(rows) / count:.0%} of the images, so it may be how they are meant to be: change the "
+            f"limit with --threshold {issue.name}=VALUE."
+        )
+    return Section(issue.title, sentence, rows)
+
+
+def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator[Section]:
+    keep = table["copy_of"].to_numpy()
+    sizes = table["duplicates"].value_counts()
+    large = sizes[(sizes > _FEW) & (sizes > _LARGE * len(table))]
+    for name, title, sentence in (
+        (EXACT, "Exact copies", "Files with the same bytes as another; the one to keep is named after each."),
+        (NEAR, "Near copies",
+         "Probably edits of one picture (resized, compressed, cropped, turned, mirrored), or one thing taken twice. "
+         "The one to keep, the largest and then the sharpest, is named after each. Look before you delete."),
+    ):  # fmt: skip
+        if name == NEAR:
+            for number, size in large.items():
+                sentence += f" Group {number} holds {size} of the {len(table)} images: are these really copies?"
+        rows = found.get(name, ())
+        yield Section(title, sentence, rows, notes=[f"keep {keep[row]}" for row in rows])
 
 
 def _unread(unread: Sequence[str]) -> Section:

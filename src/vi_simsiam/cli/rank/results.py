@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.cli.rank import answer, neighbourhood, tiles
+from vi_simsiam.cli.rank import answer, copies, issues, neighbourhood, tiles
 from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.score import one_line, table_writer
@@ -26,10 +26,11 @@ _AT_ONCE = 1024  # photographs whose features are in memory at once
 _EXTREMES = 40  # of each column that the gallery holds, at each end
 _PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
 _GROUP = (
-    f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
-    f"{neighbourhood.COSINE} and perceptual hashes that differ in at most {neighbourhood.BITS} of 64 bits. Mirrored "
-    "ones are not found."
+    "Files with the same number are copies: equal bytes, or one picture resized, compressed, cropped at its centre, "
+    "turned or mirrored; all others are much less like them."
 )
+_COPY_OF = "The file to keep of its group, the largest and of these the sharpest; empty for that file and in no group."
+_ISSUES = f"Reasons to look at the image, with ; between them: {', '.join(issues.NAMES)}."
 _OF_TILES = {
     "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
     "left": ("left", "Pixels of the image to the left of the tile."),
@@ -43,32 +44,39 @@ _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv ove
 
 
 def table(
-    files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model | None, device: torch.device
-) -> pd.DataFrame:
-    """A row per file, or per tile.
+    files: pd.DataFrame,
+    rows: np.ndarray,
+    kept: AppendStore,
+    model: Model | None,
+    device: torch.device,
+    limits: Mapping[str, float],
+) -> tuple[pd.DataFrame, dict[str, list[int]]]:
+    """A row per file, or per tile, and the rows with each issue.
 
     Args:
         files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
-        model: None: no score of a model. device: that compares features.
+        model: None: no score of a model. device: that compares features. limits: of `issues.thresholds`.
 
-    Returns: what `files` has, knn_density, the facts, and `duplicates`, the number of the group of near-duplicates from
-        1 (missing: in none); then view_agreement and the model's own scores, the first of them last.
+    Returns: what `files` has and `issues`, knn_density, the facts, `duplicates`, the number of the group of copies from
+        1 (missing: in none), `copy_of`, the name of the one of its group to keep (missing for itself and in none); then
+        view_agreement and the model's own scores, the first of them last.
     """
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
-    density, group = neighbourhood.neighbourhood(
-        RowView(kept.array("whole"), chosen), kept.array("hash")[chosen], device
-    )
-    result = files.assign(knn_density=density[place])
+    result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
-        result[fact.name] = values
-    result["duplicates"] = _numbered(group[place])
+        result[fact.name] = values.astype(int) if fact.range == "pixels" else values
+    result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
+    keep, found = issues.copies(result, rows)
+    result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype(object)
+    found |= issues.find(result, limits)
+    result.insert(1, "issues", issues.column(found, len(result)))
     if model is not None:
         own = model.columns[1:-1]
         columns = _of_model(model, own, kept, chosen)
         columns["percentile"] = model.training.percentile(columns[own[0]])
         for name in ("view_agreement", *own[1:], "percentile", own[0]):
             result[name] = columns[name][place]
-    return result
+    return result, found
 
 
 def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -129,7 +137,7 @@ def write_gallery(
         result: of `table`, for these rows. by: of `answer.ordered_by`. name: of the photographs.
     """
     texts = {column: (label, text) for column, label, text in explained(result)}
-    unshown = ("duplicates", "percentile", *_OF_TILES)
+    unshown = ("issues", "duplicates", "copy_of", "percentile", *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
@@ -156,11 +164,17 @@ def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
 def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Column, label and explaining sentence of each of the table's columns but the path."""
     facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
-    own = {"percentile": ("percentile", _PERCENTILE), "duplicates": ("near-duplicates", _GROUP)}
+    own = {
+        "percentile": ("percentile", _PERCENTILE),
+        "issues": ("issues", _ISSUES),
+        "duplicates": ("copies", _GROUP),
+        "copy_of": ("copy of", _COPY_OF),
+    }
     of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
     texts = of_score | facts | own
     quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
-    return [(name, *(texts | quantiles | _OF_TILES)[name]) for name in result.columns if name != "path"]
+    of_tiles = _OF_TILES if {"tile", "tiles"} & set(result.columns) else {}
+    return [(name, *(texts | quantiles | of_tiles)[name]) for name in result.columns if name != "path"]
 
 
 def write_report(
@@ -178,7 +192,7 @@ def write_report(
         tables: by the names of their files. by: of `answer.ordered_by`.
     """
     result = list(tables.values())[-1]  # of tiles if there are any: sections are of its rows
-    parts = [sentence, *answer.lines(sections, result), "", "The ranking", *(f"  {line}" for line in lines)]
+    parts = [sentence, *answer.lines(sections, result), "", *lines]
     for file, result in tables.items():
         parts += ["", f"Columns of {file}, sorted by {by if by in result else by + tiles.SUFFIX}, lowest first:"]
         parts += [f"  {name}: {text}" for name, _, text in explained(result)]
