@@ -1,6 +1,8 @@
 """`vi-simsiam rank`: one row for each file whatever happens, nothing encoded twice, and a sentence for bad input."""
 
+import base64
 import errno
+import io
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
@@ -264,7 +267,7 @@ def test_efficientnet_lite0(tmp_path):
 
 
 def test_the_gallery_holds_extremes_and_groups(monkeypatch):
-    monkeypatch.setattr(results.page, "MOST_IMAGES", 300)
+    monkeypatch.setattr(results, "MOST_IMAGES", 300)
     draw = np.random.default_rng(0)
     columns = pd.DataFrame({"kappa": draw.random(5000), "sharpness": draw.random(5000)})
     group = np.zeros(5000, np.int64)
@@ -374,3 +377,34 @@ def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     assert {name: value for name, value in job.items() if name not in varied} == {
         name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
     }
+
+
+def test_thumbnails_are_read_again_and_files_that_are_gone_have_small_ones(tiny, tmp_path, monkeypatch):
+    folder = photographs(tmp_path / "photos", range(5))
+    picture(20, 300).save(folder / "large #1.png")
+    picture(21, 300).point(lambda level: level * 0.1).save(folder / "dark.png")
+    chosen = results._chosen
+
+    def vanish(*arguments):
+        (folder / "003.png").unlink()
+        return chosen(*arguments)
+
+    monkeypatch.setattr(results, "_chosen", vanish)
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    page = (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
+    (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
+    names = [Path(path).name for path in entry["path"]]
+    assert entry["tile"] == 192 and entry["images"] == 7
+    assert entry["link"][names.index("large #1.png")] == "../photos/large%20%231.png"
+    assert entry["link"][names.index("003.png")] is None
+    assert [name for name, gain in zip(names, entry["gain"], strict=True) if gain] == ["dark.png"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(entry["sprite"].split(",")[1]))).convert("RGB")).astype(
+        int
+    )
+    for name, number in (("large #1.png", 20), ("003.png", 3)):
+        row, column = divmod(names.index(name), entry["columns"])
+        found = sheet[row * 192 : row * 192 + 192, column * 192 : column * 192 + 192]
+        assert np.abs(found - np.asarray(picture(number).resize((192, 192)))).mean() < 20
+    assert entry["lists"][0]["title"] == "Look at first" and len(entry["lists"][0]["items"]) == 7
+    dark = next(each for each in entry["lists"] if each["title"] == "Dark")
+    assert [names[item] for item in dark["items"]] == ["dark.png"]

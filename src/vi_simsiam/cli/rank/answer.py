@@ -26,6 +26,7 @@ class Section:
 
     title: a few words. sentence: the reason, with the thresholds that were used. rows: numbers of rows of the table,
     most important first. lines: instead of rows, texts for files that are not in the table. notes: a word on each row.
+    grouped: whether the gallery shows each of them beside the others of its group of copies.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Section:
     rows: Sequence[int] = ()
     lines: Sequence[str] = ()
     notes: Sequence[str] = ()
+    grouped: bool = False
 
     @property
     def count(self) -> int:
@@ -164,7 +166,7 @@ def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator
             for number, size in large.items():
                 sentence += f" Group {number} holds {size} of the {len(table)} images: are these really copies?"
         rows = found.get(name, ())
-        yield Section(title, sentence, rows, notes=[f"keep {keep[row]}" for row in rows])
+        yield Section(title, sentence, rows, notes=[f"keep {keep[row]}" for row in rows], grouped=True)
 
 
 def _unread(unread: Sequence[str]) -> Section:

@@ -129,9 +129,8 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
     by = answer.ordered_by(table, training)
     sentence = answer.order_sentence(by, training, args.run is None)
     sections = answer.sections(table, by, found, limits, unread)
-    results.write_gallery(
-        table, rows, kept, model, by, args.out, writable(Path(args.photographs[0]).name or "photographs")
-    )
+    name = writable(Path(args.photographs[0]).name or "photographs")
+    results.write_gallery(table, rows, kept, model, by, sentence, sections, stream, args.out, name)
     tables = results.write_tables(table, by, args.out)
     if training is not None and training.name is not None:
         lines.append(answer.check_sentence(training))

@@ -43,6 +43,10 @@ class Photographs(ImageReader):
 
     there: Container[bytes] = field(default_factory=set)
 
+    def only(self, paths: Container[str]) -> None:
+        """Read nothing but the files with these paths."""
+        self._listed = [file for file in self._files() if file.path in paths]
+
     def prepared(self, data: bytes) -> Photograph:
         key = hashlib.sha256(data).digest()
         if key in self.there:

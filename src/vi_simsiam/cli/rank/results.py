@@ -1,7 +1,10 @@
 """What a ranking leaves: the table of all photographs, the gallery, and the report."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from torch import Tensor
 from vi_simsiam.cli.rank import answer, copies, issues, neighbourhood, tiles
 from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
@@ -20,10 +24,13 @@ from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
 from vi_simsiam.models.model import Model
 from vi_simsiam.report.gallery import page
+from vi_simsiam.transforms.resizing import resize
 
 TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once
-_EXTREMES = 40  # of each column that the gallery holds, at each end
+MOST_IMAGES = 600  # in the gallery, of more than so many about: at 192 pixels it has up to 11 MB
+_EXTREMES, _LISTED = 20, 40  # of each column that the gallery holds, at each end, and of each list
+_DARK = 0.32  # highlight below which the gallery shows an image brighter
 _PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
 _GROUP = (
     "Files with the same number are copies: equal bytes, or one picture resized, compressed, cropped at its centre, "
@@ -129,35 +136,124 @@ def write_tables(result: pd.DataFrame, by: str, out: Path) -> dict[str, pd.DataF
 
 
 def write_gallery(
-    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model | None, by: str, out: Path, name: str
+    result: pd.DataFrame,
+    rows: np.ndarray,
+    kept: AppendStore,
+    model: Model | None,
+    by: str,
+    sentence: str,
+    sections: Sequence[Section],
+    stream: Photographs,
+    out: Path,
+    name: str,
 ) -> None:
-    """Write the page: the extremes of each column, near-duplicates, and even steps between.
+    """Write the page: the images of the lists, the extremes of each column, copies, and even steps between.
 
     Args:
-        result: of `table`, for these rows. by: of `answer.ordered_by`. name: of the photographs.
+        result: of `table`, for these rows. by: of `answer.ordered_by`. sentence, sections: the answer.
+        stream: of the images, which are read again for their thumbnails. name: of the photographs.
     """
     texts = {column: (label, text) for column, label, text in explained(result)}
     unshown = ("issues", "duplicates", "copy_of", "percentile", *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
-    shown = _chosen(result[columns], group)
-    paths = answer.names(result).tolist()
-    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths, shown, group=group)
+    shown = _chosen(result[columns], group, [section.rows for section in sections])
+    paths = answer.names(result)
+    highlight = result["highlight"].iloc[shown]
+    gains = [round(min(0.9 / max(each, 0.01), 20), 1) if each < _DARK else None for each in highlight]
+    tiled = "tile" in result
+    number = pd.factorize(result["path"])[0]
+    ends = result[["left", "top"]].to_numpy() + result[["width", "height"]].to_numpy() if tiled else np.zeros((0, 2))
+    entry = page.of_images(
+        name,
+        _Thumbnails(result, rows, kept, shown, stream),
+        [paths.iloc[row] for row in shown],
+        np.arange(len(shown)),
+        group=group[shown],
+        links=[_link(path, out) for path in result["path"].iloc[shown]],
+        gains=gains,
+        places=[
+            [int(number[row]), *map(int, result[["left", "top", "width", "height"]].iloc[row])] for row in shown
+        ] if tiled else None,
+        extents={
+            str(image): ends[number == image].max(0).tolist() for image in np.unique(number[shown])
+        } if tiled else None,
+    )  # fmt: skip
+    entry["images"] = len(result)
+    place = {int(row): i for i, row in enumerate(shown)}
+    entry["sentence"] = sentence
+    entry["lists"] = [
+        page.of_list(section.title, section.sentence, section.count, _items(section, group, place), section.lines)
+        for section in sections
+    ]
     values = [(*texts[column], result[column].iloc[shown]) for column in columns]
-    warning = "" if model is None else model.training.reliability_warning or ""
-    entry["runs"] = [page.of_scores("features" if model is None else model.description["method"], values, warning)]
+    warning, warned = "", 0
+    if model is not None and not model.training.reliable:
+        warning, warned = answer.check_sentence(model.training), columns.index(model.training.name)
+    method = "features" if model is None else model.description["method"]
+    entry["runs"] = [page.of_scores(method, values, warning, warned)]
     page.write_page([entry], out / GALLERY, "photographs")
 
 
-def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
-    if len(columns) <= page.MOST_IMAGES:
+def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> list[int]:
+    """Places in the page of a section's images; of copies also of those to keep, group by group."""
+    rows = list(section.rows)
+    if section.grouped:
+        groups = list(dict.fromkeys(group[rows].tolist()))
+        rows = [row for number in groups for row in np.flatnonzero(group == number)]
+    return [place[row] for row in rows if row in place]
+
+
+class _Thumbnails:
+    """Pixels of the images in the page, (n, side, side, channels), read again from their files.
+
+    Those of a file that can no longer be read are the smaller ones that the encoder saw.
+    """
+
+    def __init__(
+        self, result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, shown: np.ndarray, stream: Photographs
+    ):
+        small = RowView(kept.array("pixels"), rows[shown])
+        least = result[["width", "height"]].iloc[shown].min(axis=1).max()
+        side = int(min(page.TILE, max(least, small.shape[1])))
+        self.shape = (len(shown), side, side, small.shape[3])
+        self._pixels = np.zeros(self.shape, np.uint8)
+        names = answer.names(result).iloc[shown]
+        waiting = {name: i for i, name in enumerate(names)}
+        reader = replace(stream, size=side, there=frozenset(), ignored={})
+        reader.only(set(result["path"].iloc[shown]))
+        for image in reader:
+            if image.problem is not None:
+                continue
+            tile = image.content.tile
+            name = image.path if tile is None else f"{image.path} [tile {tile.tile}]"
+            if (i := waiting.pop(name, None)) is not None:
+                self._pixels[i] = image.content.pixels
+        for i in waiting.values():
+            self._pixels[i] = resize(small[i : i + 1], side)[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self._pixels[rows]
+
+
+def _link(path: str, out: Path) -> str | None:
+    """URL of a file, relative to the page, so that both can be moved together. None of a file in an archive."""
+    if not os.path.isfile(path):
+        return None
+    return quote(os.path.relpath(os.path.abspath(path), out.resolve()))
+
+
+def _chosen(columns: pd.DataFrame, group: np.ndarray, lists: Sequence[Sequence[int]] = ()) -> np.ndarray:
+    if len(columns) <= MOST_IMAGES:
         return np.arange(len(columns))
     order = [np.argsort(columns[name].to_numpy(), kind="stable") for name in columns]
     ends = [part for rows in order for part in (rows[:_EXTREMES], rows[-_EXTREMES:])]
     grouped = np.flatnonzero(group)
-    some = np.unique(np.concatenate([*ends, grouped[np.argsort(group[grouped], kind="stable")][:500]]))
-    steps = np.linspace(0, len(columns) - 1, page.MOST_IMAGES - len(some)).round().astype(int)
+    first = [np.asarray(rows[:_LISTED], dtype=np.int64) for rows in lists]
+    copied = grouped[np.argsort(group[grouped], kind="stable")][:_LISTED]
+    some = np.unique(np.concatenate([*first, *ends, copied]))
+    steps = np.linspace(0, len(columns) - 1, max(0, MOST_IMAGES - len(some))).round().astype(int)
     return np.unique(np.concatenate([some, order[0][steps]]))
 
 
