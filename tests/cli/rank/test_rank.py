@@ -408,3 +408,34 @@ def test_thumbnails_are_read_again_and_files_that_are_gone_have_small_ones(tiny,
     assert entry["lists"][0]["title"] == "Look at first" and len(entry["lists"][0]["items"]) == 7
     dark = next(each for each in entry["lists"] if each["title"] == "Dark")
     assert [names[item] for item in dark["items"]] == ["dark.png"]
+
+
+def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
+    """With a trained model, which needs no photographs to learn from, each has an answer."""
+    model = ranked[0] / "out/model"
+    report = tmp_path / "out/report.txt"
+
+    def answered(*inputs):
+        assert rank(*inputs, "--out", tmp_path / "out", "--run", model) == 0
+        return report.read_text(encoding="utf-8")
+
+    assert "a single image has nothing else to be compared with" in answered(photographs(tmp_path / "one", [0]))
+    assert "Look at first: 2" in answered(photographs(tmp_path / "two", [0, 1]))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for i in range(500):
+        shutil.copy(tmp_path / "one/000.png", copies / f"{i}.png")
+    text = answered(copies)
+    assert "Exact copies: 499" in text and "Near copies" not in text.split("None: ")[0]
+    (tmp_path / "black").mkdir()
+    for side in (20, 30, 40):
+        Image.new("RGB", (side, side)).save(tmp_path / f"black/{side}.png")
+    text = answered(tmp_path / "black")
+    assert "Dark: 3" in text and "so it may be how they are meant to be" in text
+    (tmp_path / "damaged").mkdir()
+    for i in range(3):
+        (tmp_path / f"damaged/{i}.jpg").write_bytes(b"\xff\xd8\xff no image")
+    before = report.read_bytes()
+    said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model)
+    assert "0 images scored, 3 could not be read" in said and said.count("not readable as an image") == 3
+    assert report.read_bytes() == before  # an earlier answer is not lost

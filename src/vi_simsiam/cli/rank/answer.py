@@ -157,10 +157,10 @@ def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator
     sizes = table["duplicates"].value_counts()
     large = sizes[(sizes > _FEW) & (sizes > _LARGE * len(table))]
     for name, title, sentence in (
-        (EXACT, "Exact copies", "Files with the same bytes as another; the one to keep is named after each."),
+        (EXACT, "Exact copies", "Files with the same bytes as another."),
         (NEAR, "Near copies",
          "Probably edits of one picture (resized, compressed, cropped, turned, mirrored), or one thing taken twice. "
-         "The one to keep, the largest and then the sharpest, is named after each. Look before you delete."),
+         "The one to keep is the largest, of equal ones the sharpest. Look before you delete."),
     ):  # fmt: skip
         if name == NEAR:
             for number, size in large.items():

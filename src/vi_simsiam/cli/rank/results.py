@@ -171,6 +171,7 @@ def write_gallery(
         [paths.iloc[row] for row in shown],
         np.arange(len(shown)),
         group=group[shown],
+        keep=(group > 0)[shown] & result["copy_of"].isna().to_numpy()[shown],
         links=[_link(path, out) for path in result["path"].iloc[shown]],
         gains=gains,
         places=[
@@ -201,7 +202,7 @@ def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> lis
     rows = list(section.rows)
     if section.grouped:
         groups = list(dict.fromkeys(group[rows].tolist()))
-        rows = [row for number in groups for row in np.flatnonzero(group == number)]
+        rows = [int(row) for number in groups for row in np.flatnonzero(group == number)]
     return [place[row] for row in rows if row in place]
 
 

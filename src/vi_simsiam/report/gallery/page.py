@@ -83,6 +83,7 @@ def of_images(
     classes: Sequence[str] = (),
     label: np.ndarray | None = None,
     group: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
     links: Sequence[str | None] | None = None,
     gains: Sequence[float | None] | None = None,
     places: Sequence[Sequence[int]] | None = None,
@@ -97,6 +98,7 @@ def of_images(
         rows: which of them are in the page, rising.
         classes, label: names of classes, and (N,) which of them; -1: no label. None: there are no classes.
         group: (N,) number of the group of copies, from 1; 0: in none. None: groups were not looked for.
+        keep: (N,) whether it is the one of its group to keep. None: as of `group`.
         links: of each image in the page, in the order of `rows`, the URL of its file. None: it has none.
         gains: likewise, how many times brighter it is shown. None: as it is.
         places: likewise, of tiles: number of the image that they are of, left, top, width, height.
@@ -115,6 +117,7 @@ def of_images(
         "path": [str(paths[row]) for row in rows],
         "label": None if label is None else label[rows].tolist(),
         "group": None if group is None else [int(group[row]) or None for row in rows],
+        "keep": None if keep is None else [bool(keep[row]) for row in rows],
         "link": links and list(links),
         "gain": gains and list(gains),
         "place": places and [list(place) for place in places],

@@ -128,8 +128,9 @@ function filter() {
   // Without a score comes last, in either order.
   if (!list || groups) visible.sort((a, b) => (groups && set.group[a] - set.group[b]) || (score[a] === null) - (score[b] === null) || turn * (score[a] - score[b]) || a - b);
   const part = set.index.length < set.images ? ` (${set.index.length} of ${set.images} are in this page)` : "";
-  const those = list ? list.count : set.index.length, order = list ? "in the order of the list" : `by ${run.labels[chosen]}`;
-  at("count").textContent = `${visible.length} of ${those} images${list ? "" : part}, ${order}`;
+  const rest = list && list.items.length < list.count ? ` (${list.count} in all: the rest is in the table)` : "";
+  at("count").textContent = list ? `${visible.length} images, in the order of the list${rest}`
+    : `${visible.length} of ${set.index.length} images${part}, by ${run.labels[chosen]}`;
   at("explained").textContent = list ? list.sentence : run.explained[chosen];
   at("warning").textContent = !list && chosen === run.warned ? run.warning : "";
   at("grid").replaceChildren();
@@ -154,7 +155,7 @@ function card(place) {
     element("span", {className: "value"}, number(run.scores[chosen][item])));
   if (gain(item)) made.append(element("span", {className: "gain"}, `shown ${number(gain(item))} times brighter`));
   if (set.group && set.group[item] !== null && (list || at("group").value !== ""))
-    made.prepend(element("span", {className: "group"}, `group ${set.group[item]}`));
+    made.prepend(element("span", {className: "group"}, `group ${set.group[item]}${set.keep && set.keep[item] ? ": keep" : ""}`));
   made.prepend(element("span", {className: "mark", title: "select"}, "\u2610"));
   made.setAttribute("role", "option");
   made.setAttribute("aria-selected", "false");
