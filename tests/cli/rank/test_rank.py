@@ -439,3 +439,13 @@ def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
     said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model)
     assert "0 images scored, 3 could not be read" in said and said.count("not readable as an image") == 3
     assert report.read_bytes() == before  # an earlier answer is not lost
+
+
+def test_images_of_one_colour_do_not_count_in_the_check(tiny, tmp_path):
+    """Their central quarter looks the same, so a score that is equal on both is right."""
+    folder = photographs(tmp_path / "photos", range(12))
+    for level in range(0, 250, 10):
+        Image.new("RGB", (40, 40), (level, 255 - level, 90)).save(folder / f"flat{level}.png")
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    training = vi_simsiam.load(tmp_path / "out/model", "cpu").training
+    assert training.images == 37 and training.central == 12

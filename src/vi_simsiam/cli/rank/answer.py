@@ -79,7 +79,7 @@ def order_sentence(by: str, training: TrainingScores | None, trained_here: bool)
 def check_sentence(training: TrainingScores) -> str:
     """Result of the check of reliability, for the report."""
     if training.central == 0:
-        return f"{_name(training)} was not checked on training images: this model holds no result of that check."
+        return f"{_name(training)} was not checked: the training images have one colour each, or the model is older."
     outcome = "which shows that it follows" if training.reliable else "no more than by chance, so it does not follow"
     return (
         f"Check of {_name(training)}: it is higher on a whole image than on its central quarter for {training.above} "
