@@ -1,5 +1,6 @@
 """The gallery page: what is in the file, and what a real browser makes of it."""
 
+import base64
 import json
 import os
 import re
@@ -7,10 +8,12 @@ import shutil
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from helpers.plot_inputs import write_results
 from helpers.project import ROOT
@@ -267,9 +270,89 @@ def test_plain_arrays_in_a_browser(browser, tmp_path):
     assert shown.js("return document.getElementById('class').offsetParent === null")
     shown.choose("score", "1")
     assert shown.texts(".card .name")[0] == "8.jpg" and shown.texts("#explained") == ["says another"]
+    assert shown.texts("#warning") == [""]  # it is about the other score
+    assert shown.texts("#keys") == ["Keys: arrows, Home, End move; x selects; s turns the order; / search."]
     shown.choose("group", "groups")
     assert shown.texts(".card .group") == ["group 1", "group 1", "group 2", "group 2"]
     assert shown.texts(".card .name") == ["4.jpg", "1.jpg", "6.jpg", "3.jpg"]
-    assert "near-duplicates" in shown.texts("#detail td")
+    assert "copies" in shown.texts("#detail td")
     shown.photograph("photographs")
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_an_answer_in_a_browser(browser, tmp_path):
+    """Lists first, links to files with odd names, a selection that is saved, dark images and tiles."""
+    names = ["a b#?.png", "50%25.png", NASTY.replace("/", ""), "d.png", "e.png"]
+    for name in names:
+        Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / name, "png")
+    images = np.random.default_rng(0).integers(0, 50, (5, 64, 64, 3)).astype(np.uint8)
+    entry = gallery_page.of_images(
+        "photos", images, names, np.arange(5), group=np.array([1, 0, 1, 0, 0]), links=[quote(name) for name in names],
+        gains=[4.5, None, None, None, None], places=[[0, i * 64, 0, 64, 64] for i in range(4)] + [[1, 0, 0, 64, 64]],
+        extents={"0": [256, 64], "1": [64, 64]},
+    )  # fmt: skip
+    entry["sentence"] = "Sorted by that."
+    entry["lists"] = [
+        gallery_page.of_list("Look at first", "The oddest.", 2, [3, 0]),
+        gallery_page.of_list("Dark", "None of these.", 0, []),
+        gallery_page.of_list("Not read", "Damaged.", 1, [], [f"x.png: {NASTY}"]),
+    ]
+    columns = [
+        ("k-NN density", "says one", pd.Series(np.arange(5.0))),
+        ("κ", "says another", pd.Series(np.arange(5.0))),
+    ]
+    entry["runs"] = [gallery_page.of_scores("vi_simsiam", columns, "Doubt.", 1)]
+    gallery_page.write_page([entry], tmp_path / "page.html", "photographs")
+    shown = Page(browser, tmp_path / "page.html")
+    assert shown.texts("#sentence") == ["Sorted by that."] and shown.texts("#explained") == ["The oddest."]
+    assert shown.texts("#lists button") == ["Look at first: 2", "Not read: 1", "All images: 5"]
+    assert shown.texts(".card .name") == ["d.png", "a b#?.png"] and shown.texts("#count") == [
+        "2 images, in the order of the list"
+    ]
+    assert shown.texts(".card .gain") == ["shown 4.5 times brighter"]
+    assert shown.js("return document.querySelectorAll('.card canvas')[1].style.filter") == "brightness(4.5)"
+    assert shown.js("return document.getElementById('marking').hidden")
+
+    shown.js("document.querySelectorAll('.card .mark')[1].click()")  # the second of the list is selected
+    assert shown.texts("#marked") == ["1 selected"] and shown.selected() == 1
+    assert shown.js("return [...document.querySelectorAll('.card')].map(c => c.classList.contains('marked'))") == [0, 1]
+    shown.js("[...document.querySelectorAll('#lists button')].at(-1).click()")
+    assert shown.texts(".card .name") == [file.split("/")[-1] for file in names] and shown.texts("#warning") == [""]
+    shown.press("\ue014", "x")  # arrow to the right
+    assert shown.texts("#marked") == ["2 selected"]
+    shown.choose("score", "1")
+    assert shown.texts("#warning") == ["Doubt."]
+    shown.js("window.saved = []; URL.createObjectURL = blob => { blob.text().then(t => saved.push(t)); return '#'; }")
+    shown.js("document.getElementById('save').click()")
+    shown.driver.execute_async_script("setTimeout(arguments[0], 200)")
+    assert shown.js("return saved") == ["".join(f"{name}\n" for name in names[:2])]
+    for place, name in enumerate(names):  # each link leads to its file
+        shown.js("select(arguments[0], false)", place)
+        href = shown.js("return document.querySelector('#detail .path a').href")
+        assert Path(unquote(urlsplit(href).path)) == tmp_path / name and not urlsplit(href).fragment
+    shown.js("select(2, false)")
+    box = shown.driver.execute_async_script(
+        "sprite.then(() => setTimeout(() => { const e = document.getElementById('scan');"
+        "arguments[0]([e.width, e.height, e.getContext('2d').getImageData(145, 10, 1, 1).data[0]]); }, 0))"
+    )
+    assert box[:2] == [290, 73] and box[2] > 200  # the left edge of the third of four tiles is drawn
+    shown.js("document.getElementById('clear').click()")
+    assert shown.js("return document.getElementById('marking').hidden")
+    shown.js("[...document.querySelectorAll('#lists button')][1].click()")
+    assert shown.texts("#lines li") == [f"x.png: {NASTY}"] and shown.texts(".card") == []
+    shown.photograph("answer")
+    assert browser.get_log("browser") == []
+
+
+def test_many_thumbnails_keep_their_limit(monkeypatch):
+    monkeypatch.setattr(gallery_page, "_MOST_PNG", 1000)
+    images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3)).astype(np.uint8)
+    sizes = []
+    for most in (1 << 20, 120_000, 30_000):
+        monkeypatch.setattr(gallery_page, "_MOST_JPEG", most)
+        entry = gallery_page.of_images("photos", images, ["x"] * 40, np.arange(40))
+        data = base64.b64decode(entry["sprite"].split(",")[1])
+        assert len(data) <= most and entry["sprite"].startswith("data:image/jpeg")
+        sizes.append(entry["tile"])
+    assert sizes[0] == 64 and sizes[-1] < 64

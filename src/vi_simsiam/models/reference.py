@@ -26,6 +26,7 @@ FORMAT = 2
 RESIZE = "central square, bilinear, antialiased"  # what transforms.resizing.resize does, the only rule there is
 _MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
 _CENTRAL = 500  # training images, at most, that are compared with their central quarter
+_SAME = 1  # grey levels
 _BATCH = 500
 
 
@@ -37,7 +38,8 @@ class TrainingScores:
         name: of the score, e.g. "kappa"; None: the method has none.
         images: number of training images.
         values: (n,) float32, rising: the scores, or `_MOST` quantiles of them; empty where there is no score.
-        central: pairs of a training image and its central quarter that were compared; 0: none, or an older model.
+        central: pairs of a training image and its central quarter that were compared, without those that look the same,
+            as images of one colour do; 0: none, or an older model.
         above: how many of these images were more certain than their quarter.
     """
 
@@ -48,12 +50,17 @@ class TrainingScores:
     above: int = 0
 
     @property
-    def reliability_warning(self) -> str | None:
-        """A sentence where the score is no higher on whole images than on their central quarters; else None.
+    def reliable(self) -> bool:
+        """Whether the score is higher on whole images than on their central quarters more often than by chance.
 
-        It is not where the 95 % Wilson interval of the share of such pairs does not lie above one half.
+        It is where the 95 % Wilson interval of the share of such pairs lies above one half.
         """
-        if self.central == 0 or wilson(np.arange(self.central) < self.above).ci_low > 0.5:
+        return self.central > 0 and wilson(np.arange(self.central) < self.above).ci_low > 0.5
+
+    @property
+    def reliability_warning(self) -> str | None:
+        """A sentence where the pairs were compared and the score is not `reliable`; else None."""
+        if self.central == 0 or self.reliable:
             return None
         return (
             f"{self.name} of this model is higher on a whole image than on its central quarter for {self.above} of "
@@ -95,7 +102,9 @@ def write(
         encoded = batches(images, _BATCH) if features is None else _pieces(features)
         whole = _scores(model, name, encoded)
         rows = np.arange(0, len(images), -(-len(images) // _CENTRAL))
-        quarter = _scores(model, name, batches(_central(images[rows]), _BATCH))
+        quarters = _central(images[rows])
+        rows, quarters = (each[_differ(images[rows], quarters)] for each in (rows, quarters))
+        quarter = _scores(model, name, batches(quarters, _BATCH)) if len(rows) else np.empty(0, np.float32)
         central, above = len(rows), int((quarter < whole[rows]).sum())
         values = np.sort(whole)
         if len(values) > _MOST:
@@ -131,6 +140,14 @@ def _central(images: np.ndarray) -> np.ndarray:
     half = max(1, side // 2)
     start = (side - half) // 2
     return resize(images[:, start : start + half, start : start + half], side)
+
+
+def _differ(images: np.ndarray, quarters: np.ndarray) -> np.ndarray:
+    """Whether an image differs from its quarter by more than `_SAME` levels on average: (n,).
+
+    One of a single level does not, and says nothing about the score.
+    """
+    return np.abs(images.astype(np.int16) - quarters).mean((1, 2, 3)) > _SAME
 
 
 def read(folder: Path) -> TrainingScores:

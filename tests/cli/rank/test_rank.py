@@ -1,6 +1,8 @@
 """`vi-simsiam rank`: one row for each file whatever happens, nothing encoded twice, and a sentence for bad input."""
 
+import base64
 import errno
+import io
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
@@ -22,7 +25,7 @@ from helpers.pages import blocks, section
 from helpers.photographs import encoder, photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
-from vi_simsiam.cli.rank import encoding, heads, neighbourhood, results
+from vi_simsiam.cli.rank import answer, encoding, heads, issues, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core import record
@@ -61,14 +64,18 @@ def test_every_file_has_a_row(ranked):
     table = pd.read_csv(top / "out/ranking.csv")
     assert status == 3 and len(table) == 40 and table["path"].is_unique
     assert table.columns.tolist() == [
-        "path", "kappa", "expected_cosine", "percentile", "knn_density", "view_agreement",
-        "sharpness", "mean_luma", "dark_share", "bright_share", "duplicates",
+        "path", "issues", "knn_density", "sharpness", "mean_luma", "dark_share", "bright_share", "highlight", "width",
+        "height", "duplicates", "copy_of", "view_agreement", "expected_cosine", "percentile", "kappa",
     ]  # fmt: skip
-    assert table["kappa"].is_monotonic_increasing and table.drop(columns="duplicates").notna().all(axis=None)
+    by = "kappa" if vi_simsiam.load(top / "out/model", "cpu").training.reliable else "knn_density"
+    seldom = ["issues", "duplicates", "copy_of"]
+    assert table[by].is_monotonic_increasing and table.drop(columns=seldom).notna().all(axis=None)
     assert table["view_agreement"].between(-0.2, 1).all() and table["knn_density"].between(-1, 1).all()
     assert f"{top}/more.zip/in/100.png" in set(table["path"])
     columns = pd.read_parquet(top / "out/ranking.parquet").astype({"duplicates": float})
-    pd.testing.assert_frame_equal(columns, table, check_dtype=False, rtol=1e-6)
+    texts = ["issues", "copy_of"]
+    assert columns[texts].fillna("").values.tolist() == table[texts].fillna("").values.tolist()
+    pd.testing.assert_frame_equal(columns.drop(columns=texts), table.drop(columns=texts), check_dtype=False, rtol=1e-6)
 
 
 def test_score_with_the_model_gives_the_same(ranked):
@@ -89,52 +96,41 @@ def test_near_duplicates_are_groups(ranked):
     table["name"] = table["path"].str.split("/").str[-1]
     groups = table.dropna(subset="duplicates").groupby("duplicates")["name"].apply(sorted).tolist()
     assert sorted(groups) == [["003.png", "copy.png"], ["005.png", "edited.jpg"]]
+    # Of the same bytes the shorter name is kept; of edits the larger image.
+    same, edited = (table.set_index("name").loc[name] for name in (["003.png", "copy.png"], ["edited.jpg", "005.png"]))
+    assert same["copy_of"].tolist()[1].endswith("/003.png") if pd.isna(same["copy_of"].iloc[0]) else False
+    assert edited["copy_of"].iloc[1].endswith("/edited.jpg") and pd.isna(edited["copy_of"].iloc[0])
+    assert "exact_duplicate" in same["issues"].iloc[1] and "near_duplicate" in edited["issues"].iloc[1]
 
 
 def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     top, _ = ranked
     text = (top / "out/report.txt").read_text(encoding="utf-8")
     assert "40 images scored, 1 could not be read; ignored: 1 files that are no images." in text
-    assert re.search(r"damaged\.jpg: not readable", text) and "Near-duplicates: 4 files in 2 groups." in text
+    assert re.search(r"Not read: 1\n.*\n  - \S*damaged\.jpg: not readable", text)
+    training = vi_simsiam.load(top / "out/model", "cpu").training
+    by = "kappa" if training.reliable else "knn_density"
+    assert text.startswith(answer.order_sentence(by, training, trained_here=True) + "\n\nLook at first: 10\n")
+    assert f"is higher on a whole image than on its central quarter for {training.above} of 39 training images" in text
     page = (top / "out/gallery.html").read_text(encoding="utf-8")
     for name in ("kappa", "knn_density", "view_agreement"):
         assert scores.SCORES[name].explained in text
     (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
     (run,) = entry["runs"]
-    assert run["labels"][0] == "κ" and run["explained"][0] == scores.SCORES["kappa"].explained
+    assert run["labels"][0] == scores.SCORES[by].label and run["explained"][0] == scores.SCORES[by].explained
     assert all(run["explained"]) and sorted(filter(None, entry["group"])) == [1, 1, 2, 2] and entry["label"] is None
 
 
-def test_density_is_that_of_an_independent_library():
+def test_density_is_that_of_an_independent_library(monkeypatch):
     draw = np.random.default_rng(0)
     features = draw.normal(size=(60, 12)).astype(np.float16)
-    hashes = draw.integers(0, 2**63, 60).astype(np.uint64)
-    chosen = np.arange(50)
-    found, group = neighbourhood.neighbourhood(
-        neighbourhood.RowView(features, chosen), hashes[chosen], torch.device("cpu")
-    )
+    rows = neighbourhood.RowView(features, np.arange(50))
+    found = neighbourhood.density(rows, torch.device("cpu"))
     distances, _ = NearestNeighbors(n_neighbors=neighbourhood.K, metric="cosine").fit(features[:50]).kneighbors()
     np.testing.assert_allclose(found, 1 - distances.mean(1), atol=1e-4)
-    assert len(set(group)) == 50
-
-
-def test_neighbours_and_groups_do_not_depend_on_blocks(monkeypatch):
-    draw = np.random.default_rng(1)
-    features = np.repeat(draw.normal(size=(30, 200)), 3, axis=0).astype(np.float16)  # groups of three
-    rows = neighbourhood.RowView(features, draw.permutation(90))
-    hashes = np.zeros(90, np.uint64)
-    density, group = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
     monkeypatch.setattr(neighbourhood, "_QUERIES", 7)
     monkeypatch.setattr(neighbourhood, "_BANK", 11)
-    again, groups = neighbourhood.neighbourhood(rows, hashes, torch.device("cpu"))
-    np.testing.assert_allclose(density, again, atol=1e-5)
-    for numbers in (group, groups):
-        assert pd.Series(numbers).value_counts().eq(3).all()
-        assert pd.Series(rows._rows // 3).groupby(numbers).nunique().eq(1).all()
-    assert len(set(neighbourhood.neighbourhood(rows, np.arange(90, dtype=np.uint64) * 0x1F3F5F7F9F, CPU)[1])) > 30
-
-
-CPU = torch.device("cpu")
+    np.testing.assert_allclose(neighbourhood.density(rows, torch.device("cpu")), found, atol=1e-5)
 
 
 def test_what_is_there_is_not_encoded_again(tiny, tmp_path, encoded, monkeypatch):
@@ -287,7 +283,7 @@ def test_efficientnet_lite0(tmp_path):
 
 
 def test_the_gallery_holds_extremes_and_groups(monkeypatch):
-    monkeypatch.setattr(results.page, "MOST_IMAGES", 300)
+    monkeypatch.setattr(results, "MOST_IMAGES", 300)
     draw = np.random.default_rng(0)
     columns = pd.DataFrame({"kappa": draw.random(5000), "sharpness": draw.random(5000)})
     group = np.zeros(5000, np.int64)
@@ -379,8 +375,12 @@ def test_the_page_explains_every_column():
         *(f.name for f in results.FACTS),
         *results._OF_TILES,
     ]
-    for name, _, text in results.explained(pd.DataFrame(columns=["path", *names, "duplicates"])):
-        assert f"`{name}`" in page and text in page, name
+    files = [name for name in names if name not in results._OF_TILES]
+    for columns in ([*files, "issues", "duplicates", "copy_of", *(f.name for f in results.FACTS)], names):
+        for name, _, text in results.explained(pd.DataFrame(columns=["path", *columns])):
+            assert f"`{name}`" in page and text in page, name
+    for issue in issues.ISSUES:
+        assert f"| `{issue.name}` | {issue.title} | {issue.explained.format(f'{issue.threshold:g}')} |" in page
 
 
 def test_a_ranking_trains_as_the_recipe_for_photographs_does():
@@ -393,3 +393,75 @@ def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     assert {name: value for name, value in job.items() if name not in varied} == {
         name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
     }
+
+
+def test_thumbnails_are_read_again_and_files_that_are_gone_have_small_ones(tiny, tmp_path, monkeypatch):
+    folder = photographs(tmp_path / "photos", range(5))
+    picture(20, 300).save(folder / "large #1.png")
+    picture(21, 300).point(lambda level: level * 0.1).save(folder / "dark.png")
+    chosen = results._chosen
+
+    def vanish(*arguments):
+        (folder / "003.png").unlink()
+        return chosen(*arguments)
+
+    monkeypatch.setattr(results, "_chosen", vanish)
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    page = (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
+    (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
+    names = [Path(path).name for path in entry["path"]]
+    assert entry["tile"] == 192 and entry["images"] == 7
+    assert entry["link"][names.index("large #1.png")] == "../photos/large%20%231.png"
+    assert entry["link"][names.index("003.png")] is None
+    assert [name for name, gain in zip(names, entry["gain"], strict=True) if gain] == ["dark.png"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(entry["sprite"].split(",")[1]))).convert("RGB")).astype(
+        int
+    )
+    for name, number in (("large #1.png", 20), ("003.png", 3)):
+        row, column = divmod(names.index(name), entry["columns"])
+        found = sheet[row * 192 : row * 192 + 192, column * 192 : column * 192 + 192]
+        assert np.abs(found - np.asarray(picture(number).resize((192, 192)))).mean() < 20
+    assert entry["lists"][0]["title"] == "Look at first" and len(entry["lists"][0]["items"]) == 7
+    dark = next(each for each in entry["lists"] if each["title"] == "Dark")
+    assert [names[item] for item in dark["items"]] == ["dark.png"]
+
+
+def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
+    """With a trained model, which needs no photographs to learn from, each has an answer."""
+    model = ranked[0] / "out/model"
+    report = tmp_path / "out/report.txt"
+
+    def answered(*inputs):
+        assert rank(*inputs, "--out", tmp_path / "out", "--run", model) == 0
+        return report.read_text(encoding="utf-8")
+
+    assert "a single image has nothing else to be compared with" in answered(photographs(tmp_path / "one", [0]))
+    assert "Look at first: 2" in answered(photographs(tmp_path / "two", [0, 1]))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for i in range(500):
+        shutil.copy(tmp_path / "one/000.png", copies / f"{i}.png")
+    text = answered(copies)
+    assert "Exact copies: 499" in text and "Near copies" not in text.split("None: ")[0]
+    (tmp_path / "black").mkdir()
+    for side in (20, 30, 40):
+        Image.new("RGB", (side, side)).save(tmp_path / f"black/{side}.png")
+    text = answered(tmp_path / "black")
+    assert "Dark: 3" in text and "so it may be how they are meant to be" in text
+    (tmp_path / "damaged").mkdir()
+    for i in range(3):
+        (tmp_path / f"damaged/{i}.jpg").write_bytes(b"\xff\xd8\xff no image")
+    before = report.read_bytes()
+    said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model)
+    assert "0 images scored, 3 could not be read" in said and said.count("not readable as an image") == 3
+    assert report.read_bytes() == before  # an earlier answer is not lost
+
+
+def test_images_of_one_colour_do_not_count_in_the_check(tiny, tmp_path):
+    """Their central quarter looks the same, so a score that is equal on both is right."""
+    folder = photographs(tmp_path / "photos", range(12))
+    for level in range(0, 250, 10):
+        Image.new("RGB", (40, 40), (level, 255 - level, 90)).save(folder / f"flat{level}.png")
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    training = vi_simsiam.load(tmp_path / "out/model", "cpu").training
+    assert training.images == 37 and training.central == 12

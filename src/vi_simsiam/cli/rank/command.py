@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 import torch
 
-from vi_simsiam.cli.rank import heads, results, tiles
+from vi_simsiam.cli.rank import answer, heads, issues, results, tiles
 from vi_simsiam.cli.rank.encoding import Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
@@ -46,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
     )
+    parser.add_argument(
+        "--threshold", action="append", default=[], metavar="NAME=VALUE",
+        help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
@@ -68,7 +72,7 @@ def rank(args: argparse.Namespace) -> int:
 
 
 def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
-    device = _device(args.device)
+    device, limits = _device(args.device), issues.thresholds(args.threshold)
     model: Model | None = None
     if args.run is None:
         backbone = heads.backbone(args.encoder, args.size)
@@ -120,17 +124,24 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         model = opened(folder, args.device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
-    table = results.table(files, rows, kept, model)
-    results.write_gallery(table, rows, kept, model, args.out, writable(Path(args.photographs[0]).name or "photographs"))
-    tables = results.write_tables(table, model.training.name, args.out)
-    groups = table["duplicates"].dropna()
-    lines.append(f"Near-duplicates: {len(groups)} {things} in {groups.nunique()} groups.")
+    training = None if model is None else model.training
+    table, found = results.table(files, rows, kept, model, device, limits)
+    by = answer.ordered_by(table, training)
+    sentence = answer.order_sentence(by, training, args.run is None)
+    sections = answer.sections(table, by, found, limits, unread)
+    name = writable(Path(args.photographs[0]).name or "photographs")
+    results.write_gallery(table, rows, kept, model, by, sentence, sections, stream, args.out, name)
+    tables = results.write_tables(table, by, args.out)
+    if training is not None and training.name is not None:
+        lines.append(answer.check_sentence(training))
+    used = ", ".join(f"{name}={limit:g}" for name, limit in limits.items())
+    lines.append(f"Limits of the issues: {used}. Change one with --threshold NAME=VALUE.")
     lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
-    results.write_report(args.out, lines, tables, model, unread)
+    results.write_report(args.out, sentence, sections, lines, tables, by)
+    for line in (sentence, *answer.lines(sections, table, answer.ON_TERMINAL), ""):
+        say(line)
     for line in lines:
         say(line)
-    if model.training.reliability_warning:
-        say(f"warning: {model.training.reliability_warning}")
     say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
     return SOME_UNREAD if unread else 0
 

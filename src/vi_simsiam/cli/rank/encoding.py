@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.rank.facts import FACTS, LOOK
 from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators
@@ -30,7 +30,7 @@ AUGMENTATION = AugmentationParams(
 )  # fmt: skip
 _PIECE = 256  # photographs that are written at once
 _AT_ONCE = 32  # whose views are in memory at once
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Encoder:
@@ -42,7 +42,7 @@ class Encoder:
         top: folder of all that is kept.
 
     Attributes:
-        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 4), `hash` (N,).
+        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 7), `look` (N, 32, 32).
     """
 
     def __init__(self, model: Method, seed: int, top: Path):
@@ -106,7 +106,7 @@ class Encoder:
             "views": views,
             "whole": whole,
             "facts": np.stack([photograph.facts for photograph in photographs]),
-            "hash": np.array([photograph.hash for photograph in photographs], np.uint64),
+            "look": np.stack([photograph.look for photograph in photographs]),
         }
         with self.kept.alone():
             self.kept.add(columns)
@@ -140,5 +140,5 @@ def _fields(size: int, channels: int, dim: int) -> dict[str, Field]:
         "views": ("<f2", (VIEWS, dim)),
         "whole": ("<f2", (dim,)),
         "facts": ("<f4", (len(FACTS),)),
-        "hash": ("<u8", ()),
+        "look": ("u1", (LOOK, LOOK)),
     }

@@ -1,15 +1,13 @@
-"""Plain facts of a photograph's pixels, which no model has a part in: sharpness, exposure, and what it looks like."""
+"""Facts of an image that no model has a part in: sharpness, exposure, size, and its look at few pixels."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import dctn
 from scipy.ndimage import laplace
 
 SIDE = 256  # pixels of the central square that facts are taken of: sharpness depends on it
 _DARK, _BRIGHT = 5, 250  # of 255: levels up to which, and from which on, nothing is to be seen
-_HASHED = 32  # pixels of the square whose hash is taken
-_LOW = 8  # frequencies of it, in each direction
+LOOK = 32  # pixels of the small square by which copies are found
 
 
 @dataclass(frozen=True)
@@ -25,49 +23,42 @@ class Fact:
 FACTS = (
     Fact(
         "sharpness", "sharpness", "[0, inf) squared grey levels",
-        f"Variance of the Laplacian of the luma of the central square at {SIDE} x {SIDE} pixels: low for blurred "
-        "images, and as low for sharp ones of smooth things; a smaller file looks blurred.",
+        f"How much neighbouring pixels differ, in the central square at {SIDE} x {SIDE} pixels (variance of the "
+        "Laplacian): low for blurred images, and as low for sharp ones of smooth things; a smaller file looks blurred.",
     ),
     Fact(
-        "mean_luma", "mean luma", "[0, 1]",
-        "How bright the image is, 0 black and 1 white; not whether it should be.",
+        "mean_luma", "mean brightness", "[0, 1]",
+        "Mean brightness of the pixels, 0 black and 1 white; not whether it is the right one.",
     ),
     Fact(
-        "dark_share", "clipped dark", "[0, 1]",
-        f"Share of the pixels with a luma of at most {_DARK} of 255: underexposed, or a black ground.",
+        "dark_share", "black pixels", "[0, 1]",
+        f"Share of the pixels that are almost black (at most {_DARK} of 255): underexposed, or a black ground.",
     ),
     Fact(
-        "bright_share", "clipped bright", "[0, 1]",
-        f"Share of the pixels with a luma of at least {_BRIGHT} of 255: overexposed, or a white ground.",
+        "bright_share", "white pixels", "[0, 1]",
+        f"Share of the pixels that are almost white (at least {_BRIGHT} of 255): overexposed, or a white ground.",
     ),
+    Fact(
+        "highlight", "highlights", "[0, 1]",
+        "Brightness that 1 % of the pixels exceed: low for an image in which nothing is bright.",
+    ),
+    Fact("width", "width", "pixels", "Pixels of the upright image from left to right."),
+    Fact("height", "height", "pixels", "Pixels of the upright image from top to bottom."),
 )  # fmt: skip
 
 
-def of_luma(pixels: np.ndarray) -> tuple[np.ndarray, np.uint64]:
-    """Facts, (4,) float32 in the order of FACTS, and perceptual hash, of the luma of an image's central square.
+def measure(pixels: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Facts of an image, (7,) float32 in the order of FACTS, and its look, by which copies are found.
 
     Args:
-        pixels: (SIDE, SIDE) uint8.
+        pixels: (SIDE, SIDE) uint8, the luma of its central square. width, height: of the image.
+
+    Returns: facts, and uint8 (LOOK, LOOK), the same square at fewer pixels.
     """
     luma = pixels.astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
-    return np.array([laplace(luma).var(), luma.mean() / 255, *shares], np.float32), perceptual_hash(luma)
-
-
-def perceptual_hash(luma: np.ndarray) -> np.uint64:
-    """64 bits that edits of an image leave nearly the same: which low frequencies of it are above their median.
-
-    Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), sec. 3.2.1 (pHash).
-
-    Args:
-        luma: (SIDE, SIDE).
-    """
-    step = SIDE // _HASHED
-    small = luma.reshape(_HASHED, step, _HASHED, step).mean((1, 3))
-    low = dctn(small)[:_LOW, :_LOW]
-    return np.packbits(low > np.median(low)).view(np.uint64)[0]
-
-
-def bits_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Number of bits, 0 to 64, in which hashes differ."""
-    return np.bitwise_count(first ^ second)
+    highlight = np.searchsorted(np.bincount(pixels.ravel(), minlength=256).cumsum(), 0.99 * pixels.size)
+    facts = [laplace(luma).var(), luma.mean() / 255, *shares, highlight / 255, width, height]
+    step = SIDE // LOOK
+    look = luma.reshape(LOOK, step, LOOK, step).mean((1, 3))
+    return np.array(facts, np.float32), look.round().astype(np.uint8)

@@ -26,14 +26,14 @@ class Photograph(NamedTuple):
     """One file's contents, or one tile's.
 
     key: SHA-256 of its bytes; of a tile, of the file's SHA-256 and the tile's place. pixels: uint8 (size, size,
-    channels); facts, hash: of `facts.of_luma`; all three None for contents that are there already. tile: its place;
+    channels); facts, look: of `facts.measure`; all three None for contents that are there already. tile: its place;
     None for a file.
     """
 
     key: bytes
     pixels: np.ndarray | None = None
     facts: np.ndarray | None = None
-    hash: np.uint64 | None = None
+    look: np.ndarray | None = None
     tile: Tile | None = None
 
 
@@ -43,9 +43,14 @@ class Photographs(ImageReader):
 
     there: Container[bytes] = field(default_factory=set)
 
+    def only(self, paths: Container[str]) -> None:
+        """Read nothing but the files with these paths."""
+        self._listed = [file for file in self._files() if file.path in paths]
+
     def prepared(self, data: bytes) -> Photograph:
         key = hashlib.sha256(data).digest()
         if key in self.there:
             return Photograph(key)
         image = decode.load(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
-        return Photograph(key, decode.square(image, self.size), *facts.of_luma(decode.square_luma(image, facts.SIDE)))
+        luma = decode.square_luma(image, facts.SIDE)
+        return Photograph(key, decode.square(image, self.size), *facts.measure(luma, *decode.upright_size(data)))

@@ -1,15 +1,20 @@
 """What a ranking leaves: the table of all photographs, the gallery, and the report."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.cli.rank import neighbourhood, tiles
+from vi_simsiam.cli.rank import answer, copies, issues, neighbourhood, tiles
+from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
+from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
@@ -19,16 +24,20 @@ from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
 from vi_simsiam.models.model import Model
 from vi_simsiam.report.gallery import page
+from vi_simsiam.transforms.resizing import resize
 
 TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once
-_EXTREMES = 40  # of each column that the gallery holds, at each end
+MOST_IMAGES = 600  # in the gallery, of more than so many about: at 192 pixels it has up to 11 MB
+_EXTREMES, _LISTED = 20, 40  # of each column that the gallery holds, at each end, and of each list
+_DARK = 0.32  # highlight below which the gallery shows an image brighter
 _PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
 _GROUP = (
-    f"Files with the same number are near-duplicates: equal bytes, or features with a cosine of at least "
-    f"{neighbourhood.COSINE} and perceptual hashes that differ in at most {neighbourhood.BITS} of 64 bits. Mirrored "
-    "ones are not found."
+    "Files with the same number are copies: equal bytes, or one picture resized, compressed, cropped at its centre, "
+    "turned or mirrored; all others are much less like them."
 )
+_COPY_OF = "The file to keep of its group, the largest and of these the sharpest; empty for that file and in no group."
+_ISSUES = f"Reasons to look at the image, with ; between them: {', '.join(issues.NAMES)}."
 _OF_TILES = {
     "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
     "left": ("left", "Pixels of the image to the left of the tile."),
@@ -41,30 +50,40 @@ _OF_TILES = {
 _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
 
-def table(files: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model) -> pd.DataFrame:
-    """A row per file, or per tile.
+def table(
+    files: pd.DataFrame,
+    rows: np.ndarray,
+    kept: AppendStore,
+    model: Model | None,
+    device: torch.device,
+    limits: Mapping[str, float],
+) -> tuple[pd.DataFrame, dict[str, list[int]]]:
+    """A row per file, or per tile, and the rows with each issue.
 
     Args:
         files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
+        model: None: no score of a model. device: that compares features. limits: of `issues.thresholds`.
 
-    Returns: what `files` has, the model's own scores and the percentile of the first, knn_density, view_agreement, the
-        facts, and `duplicates`, the number of the group of near-duplicates from 1 (missing: in none).
+    Returns: what `files` has and `issues`, knn_density, the facts, `duplicates`, the number of the group of copies from
+        1 (missing: in none), `copy_of`, the name of the one of its group to keep (missing for itself and in none); then
+        view_agreement and the model's own scores, the first of them last.
     """
-    names = model.columns[1:-1]
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
-    columns = _of_model(model, names, kept, chosen)
-    columns["percentile"] = model.training.percentile(columns[model.training.name])
-    device = next(model.network.parameters()).device
-    density, group = neighbourhood.neighbourhood(
-        RowView(kept.array("whole"), chosen), kept.array("hash")[chosen], device
-    )
-    order = [*names, "percentile", "knn_density", "view_agreement"]
-    columns["knn_density"] = density
-    result = files.assign(**{name: columns[name][place] for name in order})
+    result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
-        result[fact.name] = values
-    result["duplicates"] = _numbered(group[place])
-    return result
+        result[fact.name] = values.astype(int) if fact.range == "pixels" else values
+    result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
+    keep, found = issues.copies(result, rows)
+    result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype(object)
+    found |= issues.find(result, limits)
+    result.insert(1, "issues", issues.column(found, len(result)))
+    if model is not None:
+        own = model.columns[1:-1]
+        columns = _of_model(model, own, kept, chosen)
+        columns["percentile"] = model.training.percentile(columns[own[0]])
+        for name in ("view_agreement", *own[1:], "percentile", own[0]):
+            result[name] = columns[name][place]
+    return result, found
 
 
 def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -93,91 +112,190 @@ def _numbered(group: np.ndarray) -> pd.Series:
     return series.map(numbers).astype("Int64")
 
 
-def write_tables(result: pd.DataFrame, score: str, out: Path) -> dict[str, pd.DataFrame]:
-    """Write the table, most uncertain first, as .csv and .parquet; of tiles another with a row per image.
+def write_tables(result: pd.DataFrame, by: str, out: Path) -> dict[str, pd.DataFrame]:
+    """Write the table, lowest `by` first, as .csv and .parquet; of tiles another with a row per image.
 
     Args:
-        result: of `table`. score: its column by which it is ranked.
+        result: of `table`. by: of `answer.ordered_by`.
 
     Returns: the tables by the names of their .csv, that of the images first.
     """
     tables = {TABLE: result}
     if "tile" in result:
         names = [name for name in result.columns if name in scores.SCORES or name == "percentile"]
-        tables = {TABLE: tiles.summary(result, score, names), TILES: result}
+        tables = {TABLE: tiles.summary(result, by if by in names else "tile", names), TILES: result}
     for name in (TABLE, TILES):
         for path in (out / name, (out / name).with_suffix(".parquet")):
             if name not in tables:
                 path.unlink(missing_ok=True)  # of an earlier ranking
                 continue
-            by = score if score in tables[name] else score + tiles.SUFFIX
+            column = by if by in tables[name] else by + tiles.SUFFIX
             with table_writer(path) as write:
-                write(tables[name].sort_values([by, "path"], kind="stable"))
+                write(tables[name].sort_values([column, "path"], kind="stable"))
     return tables
 
 
 def write_gallery(
-    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, model: Model, out: Path, name: str
+    result: pd.DataFrame,
+    rows: np.ndarray,
+    kept: AppendStore,
+    model: Model | None,
+    by: str,
+    sentence: str,
+    sections: Sequence[Section],
+    stream: Photographs,
+    out: Path,
+    name: str,
 ) -> None:
-    """Write the page: the extremes of each column, near-duplicates, and even steps between.
+    """Write the page: the images of the lists, the extremes of each column, copies, and even steps between.
 
     Args:
-        result: of `table`, for these rows. name: of the photographs.
+        result: of `table`, for these rows. by: of `answer.ordered_by`. sentence, sections: the answer.
+        stream: of the images, which are read again for their thumbnails. name: of the photographs.
     """
-    score = model.training.name
     texts = {column: (label, text) for column, label, text in explained(result)}
-    unshown = ("duplicates", "percentile", *_OF_TILES)
+    unshown = ("issues", "duplicates", "copy_of", "percentile", *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
-    columns.sort(key=lambda column: column != score)
+    columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
-    shown = _chosen(result[columns], group)
-    paths = result["path"]
-    if "tile" in result:
-        paths = paths + " [tile " + result["tile"].astype(str) + "]"
-    entry = page.of_images(name, RowView(kept.array("pixels"), rows), paths.tolist(), shown, group=group)
+    shown = _chosen(result[columns], group, [section.rows for section in sections])
+    paths = answer.names(result)
+    highlight = result["highlight"].iloc[shown]
+    gains = [round(min(0.9 / max(each, 0.01), 20), 1) if each < _DARK else None for each in highlight]
+    tiled = "tile" in result
+    number = pd.factorize(result["path"])[0]
+    ends = result[["left", "top"]].to_numpy() + result[["width", "height"]].to_numpy() if tiled else np.zeros((0, 2))
+    entry = page.of_images(
+        name,
+        _Thumbnails(result, rows, kept, shown, stream),
+        [paths.iloc[row] for row in shown],
+        np.arange(len(shown)),
+        group=group[shown],
+        keep=(group > 0)[shown] & result["copy_of"].isna().to_numpy()[shown],
+        links=[_link(path, out) for path in result["path"].iloc[shown]],
+        gains=gains,
+        places=[
+            [int(number[row]), *map(int, result[["left", "top", "width", "height"]].iloc[row])] for row in shown
+        ] if tiled else None,
+        extents={
+            str(image): ends[number == image].max(0).tolist() for image in np.unique(number[shown])
+        } if tiled else None,
+    )  # fmt: skip
+    entry["images"] = len(result)
+    place = {int(row): i for i, row in enumerate(shown)}
+    entry["sentence"] = sentence
+    entry["lists"] = [
+        page.of_list(section.title, section.sentence, section.count, _items(section, group, place), section.lines)
+        for section in sections
+    ]
     values = [(*texts[column], result[column].iloc[shown]) for column in columns]
-    entry["runs"] = [page.of_scores(model.description["method"], values, model.training.reliability_warning or "")]
-    page.write_page([entry], out / GALLERY, "photographs by certainty")
+    warning, warned = "", 0
+    if model is not None and not model.training.reliable:
+        warning, warned = answer.check_sentence(model.training), columns.index(model.training.name)
+    method = "features" if model is None else model.description["method"]
+    entry["runs"] = [page.of_scores(method, values, warning, warned)]
+    page.write_page([entry], out / GALLERY, "photographs")
 
 
-def _chosen(columns: pd.DataFrame, group: np.ndarray) -> np.ndarray:
-    if len(columns) <= page.MOST_IMAGES:
+def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> list[int]:
+    """Places in the page of a section's images; of copies also of those to keep, group by group."""
+    rows = list(section.rows)
+    if section.grouped:
+        groups = list(dict.fromkeys(group[rows].tolist()))
+        rows = [int(row) for number in groups for row in np.flatnonzero(group == number)]
+    return [place[row] for row in rows if row in place]
+
+
+class _Thumbnails:
+    """Pixels of the images in the page, (n, side, side, channels), read again from their files.
+
+    Those of a file that can no longer be read are the smaller ones that the encoder saw.
+    """
+
+    def __init__(
+        self, result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, shown: np.ndarray, stream: Photographs
+    ):
+        small = RowView(kept.array("pixels"), rows[shown])
+        least = result[["width", "height"]].iloc[shown].min(axis=1).max()
+        side = int(min(page.TILE, max(least, small.shape[1])))
+        self.shape = (len(shown), side, side, small.shape[3])
+        self._pixels = np.zeros(self.shape, np.uint8)
+        names = answer.names(result).iloc[shown]
+        waiting = {name: i for i, name in enumerate(names)}
+        reader = replace(stream, size=side, there=frozenset(), ignored={})
+        reader.only(set(result["path"].iloc[shown]))
+        for image in reader:
+            if image.problem is not None:
+                continue
+            tile = image.content.tile
+            name = image.path if tile is None else f"{image.path} [tile {tile.tile}]"
+            if (i := waiting.pop(name, None)) is not None:
+                self._pixels[i] = image.content.pixels
+        for i in waiting.values():
+            self._pixels[i] = resize(small[i : i + 1], side)[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self._pixels[rows]
+
+
+def _link(path: str, out: Path) -> str | None:
+    """URL of a file, relative to the page, so that both can be moved together. None of a file in an archive."""
+    if not os.path.isfile(path):
+        return None
+    return quote(os.path.relpath(os.path.abspath(path), out.resolve()))
+
+
+def _chosen(columns: pd.DataFrame, group: np.ndarray, lists: Sequence[Sequence[int]] = ()) -> np.ndarray:
+    if len(columns) <= MOST_IMAGES:
         return np.arange(len(columns))
     order = [np.argsort(columns[name].to_numpy(), kind="stable") for name in columns]
     ends = [part for rows in order for part in (rows[:_EXTREMES], rows[-_EXTREMES:])]
     grouped = np.flatnonzero(group)
-    some = np.unique(np.concatenate([*ends, grouped[np.argsort(group[grouped], kind="stable")][:500]]))
-    steps = np.linspace(0, len(columns) - 1, page.MOST_IMAGES - len(some)).round().astype(int)
+    first = [np.asarray(rows[:_LISTED], dtype=np.int64) for rows in lists]
+    copied = grouped[np.argsort(group[grouped], kind="stable")][:_LISTED]
+    some = np.unique(np.concatenate([*first, *ends, copied]))
+    steps = np.linspace(0, len(columns) - 1, max(0, MOST_IMAGES - len(some))).round().astype(int)
     return np.unique(np.concatenate([some, order[0][steps]]))
 
 
 def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Column, label and explaining sentence of each of the table's columns but the path."""
     facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
-    own = {"percentile": ("percentile", _PERCENTILE), "duplicates": ("near-duplicates", _GROUP)}
+    own = {
+        "percentile": ("percentile", _PERCENTILE),
+        "issues": ("issues", _ISSUES),
+        "duplicates": ("copies", _GROUP),
+        "copy_of": ("copy of", _COPY_OF),
+    }
     of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
     texts = of_score | facts | own
     quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
-    return [(name, *(texts | quantiles | _OF_TILES)[name]) for name in result.columns if name != "path"]
+    of_tiles = _OF_TILES if {"tile", "tiles"} & set(result.columns) else {}
+    return [(name, *(texts | quantiles | of_tiles)[name]) for name in result.columns if name != "path"]
 
 
 def write_report(
-    out: Path, lines: Sequence[str], tables: Mapping[str, pd.DataFrame], model: Model, unread: Sequence[str]
+    out: Path,
+    sentence: str,
+    sections: Sequence[Section],
+    lines: Sequence[str],
+    tables: Mapping[str, pd.DataFrame],
+    by: str,
 ) -> None:
-    """Write what a person should know of the ranking.
+    """Write the answer, then counts, times and the meaning of the columns.
 
     Args:
-        lines: counts and times. tables: by the names of their files. unread: a line for each file that could not be
-            read.
+        sentence: of `answer.order_sentence`. sections: of `answer.sections`. lines: counts and times.
+        tables: by the names of their files. by: of `answer.ordered_by`.
     """
-    parts = [*lines]
-    if model.training.reliability_warning:
-        parts.append(f"Warning: {model.training.reliability_warning}")
+    result = list(tables.values())[-1]  # of tiles if there are any: sections are of its rows
+    parts = [sentence, *answer.lines(sections, result), "", *lines]
     for file, result in tables.items():
-        parts += ["", f"Columns of {file}, most uncertain first:"]
+        parts += ["", f"Columns of {file}, sorted by {by if by in result else by + tiles.SUFFIX}, lowest first:"]
         parts += [f"  {name}: {text}" for name, _, text in explained(result)]
-    if unread:
-        parts += ["", "Not read:", *(f"  {line}" for line in unread)]
+    for section in sections:
+        if section.lines:
+            parts += ["", section.heading, *(f"  {line}" for line in section.lines)]
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 

@@ -78,7 +78,8 @@ class Tiles(Photographs):
             remark(text)
         square = image.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
         pixels = decode.square(square, self.size)
-        return Photograph(key, pixels, *facts.of_luma(decode.square_luma(square, facts.SIDE)), tile)
+        luma = decode.square_luma(square, facts.SIDE)
+        return Photograph(key, pixels, *facts.measure(luma, tile.width, tile.height), tile)
 
 
 def _refuse(problem: str) -> Photograph:

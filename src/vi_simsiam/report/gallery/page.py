@@ -9,7 +9,7 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ from vi_simsiam.report.tables import own_score, shown_score
 from vi_simsiam.transforms.resizing import resize
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
-_TILE = 48  # pixels of a thumbnail's side, at most
-_MOST_PNG = 1 << 20  # bytes of all thumbnails up to which they are stored without loss
+TILE = 192  # pixels of a thumbnail's side, at most
+_MOST_PNG = 1 << 20  # pixels and bytes of all thumbnails up to which they are stored without loss
+_MOST_JPEG = 8 << 20  # bytes of all thumbnails: above, their quality is lowered, then their side halved
 _BOX = ("top", "left", "height", "width")
 
 
@@ -82,6 +83,11 @@ def of_images(
     classes: Sequence[str] = (),
     label: np.ndarray | None = None,
     group: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
+    links: Sequence[str | None] | None = None,
+    gains: Sequence[float | None] | None = None,
+    places: Sequence[Sequence[int]] | None = None,
+    extents: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Any]:
     """What the page holds of a set of images.
 
@@ -91,30 +97,55 @@ def of_images(
         paths: N names.
         rows: which of them are in the page, rising.
         classes, label: names of classes, and (N,) which of them; -1: no label. None: there are no classes.
-        group: (N,) number of the group of near-duplicates, from 1; 0: in none. None: groups were not looked for.
+        group: (N,) number of the group of copies, from 1; 0: in none. None: groups were not looked for.
+        keep: (N,) whether it is the one of its group to keep. None: as of `group`.
+        links: of each image in the page, in the order of `rows`, the URL of its file. None: it has none.
+        gains: likewise, how many times brighter it is shown. None: as it is.
+        places: likewise, of tiles: number of the image that they are of, left, top, width, height.
+        extents: by that number, width and height of the image.
     """
-    tile = min(_TILE, images.shape[1])
+    tile = min(TILE, images.shape[1])
+    sprite, tile = _sprite(images, rows, tile)
     return {
         "name": name,
         "classes": list(classes),
         "images": len(paths),
         "tile": tile,
-        "sprite": _sprite(images, rows, tile),
+        "sprite": sprite,
         "columns": _columns(len(rows)),
         "index": rows.tolist(),
         "path": [str(paths[row]) for row in rows],
         "label": None if label is None else label[rows].tolist(),
         "group": None if group is None else [int(group[row]) or None for row in rows],
+        "keep": None if keep is None else [bool(keep[row]) for row in rows],
+        "link": links and list(links),
+        "gain": gains and list(gains),
+        "place": places and [list(place) for place in places],
+        "extent": extents or {},
+        "sentence": "",
+        "lists": [],
     }
 
 
-def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], warning: str = "") -> dict[str, Any]:
+def of_list(title: str, sentence: str, count: int, items: Sequence[int], lines: Sequence[str] = ()) -> dict[str, Any]:
+    """What the page holds of a list of images to look at. It opens with the first list that has any.
+
+    Args:
+        title: a few words. sentence: the reason to look at them. count: of images in it, also those not in the page.
+        items: those in the page, as places among its images, in their order. lines: texts for files without an image.
+    """
+    return {"title": title, "sentence": sentence, "count": count, "items": list(items), "lines": list(lines)}
+
+
+def of_scores(
+    name: str, columns: Sequence[tuple[str, str, pd.Series]], warning: str = "", warned: int = 0
+) -> dict[str, Any]:
     """What the page holds of a model's scores of these images.
 
     Args:
         name: of the model.
         columns: label, explanation and values of the images in the page; the page opens with the first.
-        warning: a sentence where the first one's order means nothing.
+        warning: a sentence where the order by one of them means nothing. warned: the number of that column.
     """
     labels, explained, values = zip(*columns, strict=True)
     return {
@@ -126,6 +157,7 @@ def of_scores(name: str, columns: Sequence[tuple[str, str, pd.Series]], warning:
         "correct": None,
         "crops": None,
         "warning": warning,
+        "warned": warned,
     }
 
 
@@ -183,8 +215,28 @@ def _columns(count: int) -> int:
     return max(1, round(count**0.5))
 
 
-def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> str:
-    """All thumbnails in one sheet, as a data URL. Each stands in a field of whole 8 x 8 blocks, which JPEG needs."""
+def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> tuple[str, int]:
+    """All thumbnails in one sheet, as a data URL, and their side: `tile`, or less where they would take too many bytes.
+
+    Each stands in a field of whole 8 x 8 blocks, which JPEG needs.
+    """
+    sheet = _sheet(images, rows, tile)
+    for kind, options in (
+        ("png", {"optimize": True}),
+        ("jpeg", {"quality": 85}),
+        ("jpeg", {"quality": 70}),
+        ("jpeg", {"quality": 50}),
+    ):
+        if kind == "png" and sheet.width * sheet.height > _MOST_PNG:  # it would take long
+            continue
+        file = io.BytesIO()
+        sheet.save(file, kind, **options)
+        if file.tell() <= (_MOST_PNG if kind == "png" else _MOST_JPEG):
+            return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}", tile
+    return _sprite(images, rows, tile // 2)
+
+
+def _sheet(images: np.ndarray, rows: np.ndarray, tile: int) -> Image.Image:
     columns, field = _columns(len(rows)), -(-tile // 8) * 8
     channels = images.shape[3]
     sheet = np.zeros((-(-len(rows) // columns) * field, columns * field, channels), np.uint8)
@@ -194,10 +246,4 @@ def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> str:
         # The border repeats the edge, so that it does not bleed into the thumbnail.
         wide = ((0, field - tile), (0, field - tile), (0, 0))
         sheet[top : top + field, left : left + field] = np.pad(small, wide, "edge")
-    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
-    for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 85})):
-        file = io.BytesIO()
-        picture.save(file, kind, **options)
-        if file.tell() <= _MOST_PNG:
-            break
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)

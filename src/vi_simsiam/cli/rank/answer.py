@@ -1,0 +1,173 @@
+"""The answer of a ranking: its order, and lists of the images to look at. Report, terminal and gallery begin with it.
+
+A list is a `Section`. A new one is a function of the table that returns one, and its line in `sections`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vi_simsiam.cli.rank.issues import EXACT, ISSUES, NEAR, Issue
+from vi_simsiam.evaluation import scores
+from vi_simsiam.models.reference import TrainingScores
+
+SHOWN = 10  # lines of a section in the report and on the first screen of the gallery
+ON_TERMINAL = 3  # of them on the terminal
+_MANY = 0.2  # of the images: more with one fault are questioned
+_LARGE, _FEW = 0.05, 10  # a group of copies that holds more than this share of the images, and so many, is questioned
+_DENSITY = "knn_density"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A list of images with a reason to look at them.
+
+    title: a few words. sentence: the reason, with the thresholds that were used. rows: numbers of rows of the table,
+    most important first. lines: instead of rows, texts for files that are not in the table. notes: a word on each row.
+    grouped: whether the gallery shows each of them beside the others of its group of copies.
+    """
+
+    title: str
+    sentence: str
+    rows: Sequence[int] = ()
+    lines: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    grouped: bool = False
+
+    @property
+    def count(self) -> int:
+        return len(self.rows) + len(self.lines)
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title}: {self.count}"
+
+
+def ordered_by(table: pd.DataFrame, training: TrainingScores | None) -> str:
+    """Column by which the table is ordered, lowest first: the model's own score if it passes its check of reliability.
+
+    Otherwise `knn_density`; but of one image, which has none, the score, and without a score `path`.
+    """
+    alone = table[_DENSITY].isna().all()
+    if training is not None and training.name is not None and (training.reliable or alone):
+        return training.name
+    return "path" if alone else _DENSITY
+
+
+def order_sentence(by: str, training: TrainingScores | None, trained_here: bool) -> str:
+    """Explanation of the order for a person.
+
+    Args:
+        by: of `ordered_by`. trained_here: whether the model was trained on these very images.
+    """
+    if by == "path":
+        return "A single image has nothing to be compared with, so there is no order."
+    if by != _DENSITY:
+        label = scores.score(by).label
+        if training.reliable:
+            return f"Sorted by {label}, how well the model predicts an image: the least predictable come first."
+        return f"Sorted by {label}: a single image has nothing else to be compared with."
+    sorted_so = "Sorted by how unlike the others each image is."
+    if training is None or training.name is None:
+        return sorted_so
+    where = "on these images" if trained_here else "with this model"
+    return f"{_name(training)} is not reliable {where}. {sorted_so}"
+
+
+def check_sentence(training: TrainingScores) -> str:
+    """Result of the check of reliability, for the report."""
+    if training.central == 0:
+        return f"{_name(training)} was not checked: the training images have one colour each, or the model is older."
+    outcome = "which shows that it follows" if training.reliable else "no more than by chance, so it does not follow"
+    return (
+        f"Check of {_name(training)}: it is higher on a whole image than on its central quarter for {training.above} "
+        f"of {training.central} training images, {outcome} how much an image shows."
+    )
+
+
+def _name(training: TrainingScores) -> str:
+    return "Kappa" if training.name == "kappa" else scores.score(training.name).label
+
+
+def names(table: pd.DataFrame) -> pd.Series:
+    """Path of each row; of a tile also its number."""
+    return table["path"] + " [tile " + table["tile"].astype(str) + "]" if "tile" in table else table["path"]
+
+
+def sections(
+    table: pd.DataFrame,
+    by: str,
+    found: Mapping[str, Sequence[int]],
+    limits: Mapping[str, float],
+    unread: Sequence[str] = (),
+) -> list[Section]:
+    """Lists of the answer, in the order in which they are shown.
+
+    Args:
+        table: of `results.table`. by: of `ordered_by`. found: rows with each issue. limits: of `issues.thresholds`.
+        unread: path and reason of each file that could not be read.
+    """
+    sections = [_first(table, by)] if by != "path" else []
+    rows = [_issue(issue, found[issue.name], limits[issue.name], len(table)) for issue in ISSUES if issue.name in found]
+    return [*sections, *rows[:1], *_copies(table, found), *rows[1:], _unread(unread)]
+
+
+def lines(found: Sequence[Section], table: pd.DataFrame, most: int = SHOWN) -> Iterator[str]:
+    """The sections as lines of text, each with up to `most` of its images; empty ones are named in the last line."""
+    paths = names(table).to_numpy()
+    for section in found:
+        if section.count == 0:
+            continue
+        yield ""
+        yield section.heading
+        yield f"  {section.sentence}"
+        shown = list(section.lines) or [paths[row] for row in section.rows]
+        notes = [*section.notes, *[""] * (len(shown) - len(section.notes))]
+        for line, note in list(zip(shown, notes, strict=True))[:most]:
+            yield f"  - {line}" + (f" ({note})" if note else "")
+        if len(shown) > most:
+            yield f"  ... and {len(shown) - most} more"
+    if empty := [section.title.lower() for section in found if section.count == 0]:
+        yield ""
+        yield f"None: {', '.join(empty)}."
+
+
+def _first(table: pd.DataFrame, by: str) -> Section:
+    order = np.lexsort((table["path"], table[by]))
+    order = order[table["copy_of"].isna().to_numpy()[order]][:SHOWN]  # one of each group of copies
+    words = "least like the others" if by == _DENSITY else "hardest to predict"
+    notes = table["issues"].iloc[order].str.replace(";", ", ").str.replace("_", " ")
+    return Section("Look at first", f"The images that are {words}.", order.tolist(), notes=notes.tolist())
+
+
+def _issue(issue: Issue, rows: Sequence[int], limit: float, count: int) -> Section:
+    sentence = issue.explained.format(f"{limit:g}")
+    if len(rows) > _MANY * count:
+        sentence += (
+            f" These are {len(rows) / count:.0%} of the images, so it may be how they are meant to be: change the "
+            f"limit with --threshold {issue.name}=VALUE."
+        )
+    return Section(issue.title, sentence, rows)
+
+
+def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator[Section]:
+    keep = table["copy_of"].to_numpy()
+    sizes = table["duplicates"].value_counts()
+    large = sizes[(sizes > _FEW) & (sizes > _LARGE * len(table))]
+    for name, title, sentence in (
+        (EXACT, "Exact copies", "Files with the same bytes as another."),
+        (NEAR, "Near copies",
+         "Probably edits of one picture (resized, compressed, cropped, turned, mirrored), or one thing taken twice. "
+         "The one to keep is the largest, of equal ones the sharpest. Look before you delete."),
+    ):  # fmt: skip
+        if name == NEAR:
+            for number, size in large.items():
+                sentence += f" Group {number} holds {size} of the {len(table)} images: are these really copies?"
+        rows = found.get(name, ())
+        yield Section(title, sentence, rows, notes=[f"keep {keep[row]}" for row in rows], grouped=True)
+
+
+def _unread(unread: Sequence[str]) -> Section:
+    return Section("Not read", "These files could not be read.", lines=tuple(unread))
