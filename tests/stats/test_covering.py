@@ -1,0 +1,57 @@
+"""Choosing images to label: the greedy choice of the definition, nested, in bounded memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from vi_simsiam.stats import covering as module
+from vi_simsiam.stats.covering import covering
+
+
+def by_definition(features, count, labelled=()):
+    """Each choice by the mean coverage of all images, computed afresh in double precision."""
+    unit = features.astype(float) / np.linalg.norm(features.astype(float), axis=1, keepdims=True)
+    kernel = np.exp(-((unit[:, None] - unit[None]) ** 2).sum(-1))
+    chosen = list(labelled)
+    while len(chosen) < min(len(labelled) + count, len(features)):
+        rest = [row for row in range(len(features)) if row not in chosen]
+        chosen.append(max(rest, key=lambda row: kernel[[*chosen, row]].max(0).mean()))
+    return chosen[len(labelled) :]
+
+
+@pytest.mark.parametrize("labelled", [(), (3, 77, 5)])
+@pytest.mark.parametrize("rows, again", [(1024, 32), (13, 1)])
+def test_the_choice_is_that_of_the_definition(monkeypatch, labelled, rows, again):
+    monkeypatch.setattr(module, "_ROWS", rows)
+    monkeypatch.setattr(module, "_AGAIN", again)
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(150, 6)) + 3 * draw.normal(size=(5, 6))[draw.integers(5, size=150)]
+    found = covering(features, 25, labelled)
+    assert found.tolist() == by_definition(features, 25, labelled)
+    assert covering(features, 9, labelled).tolist() == found[:9].tolist()
+
+
+def test_a_closed_example():
+    """Three directions at right angles with 5, 3 and 2 images each: the largest group first, then the next."""
+    features = np.repeat(np.eye(3)[[2, 0, 1]], (5, 3, 2), axis=0) * np.arange(1, 11)[:, None]
+    assert covering(features, 3).tolist() == [0, 5, 8]
+    assert covering(features, 2, labelled=[4]).tolist() == [5, 8]
+    assert sorted(covering(features, 99).tolist()) == list(range(10))
+    assert covering(features, 5, labelled=range(10)).tolist() == []
+    # exp(-2) of an image at a right angle is covered: 5 + 5 / e^2 by the first, 3 (1 - 1 / e^2) more by the second.
+    gains = module._gains(np.zeros(10, np.float32), features, np.array([0, 5]))
+    np.testing.assert_allclose(gains, [5 + 5 * np.exp(-2), 3 + 7 * np.exp(-2)], rtol=1e-6)
+
+
+def test_memory_is_blocks_and_not_pairs():
+    """All pairs of 6,000 images would take 144 MB."""
+    features = np.random.default_rng(0).normal(size=(6_000, 8)).astype(np.float16)
+    tracemalloc.start()
+    try:
+        chosen = covering(features, 5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(set(chosen.tolist())) == 5
+    assert peak < 40 * len(features) + 4 * module._ROWS**2 + 3 * 4 * 8 * module._ROWS, peak
