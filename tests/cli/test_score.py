@@ -1,5 +1,6 @@
 """Scores of new images from a model's folder alone: the same numbers as in training, and nothing dropped silently."""
 
+import errno
 import io
 import json
 import os
@@ -224,6 +225,95 @@ def test_wrong_arguments(folder, pictures, arguments, says, capsys, tmp_path, mo
     assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def many(pictures, tmp_path, monkeypatch):
+    """A folder `photos` of 600 images, one of them damaged; a function that makes the command stop at an image."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for i, file in enumerate(sorted(pictures.iterdir()) * 15):
+        shutil.copy(file, tmp_path / f"photos/{i:03}.png")
+    (tmp_path / "photos/100.png").write_bytes(b"")
+    prepared = ImageReader.prepared
+
+    def stop_at(number):
+        read = Counter()
+
+        def interrupted(reader, data):
+            read["images"] += 1
+            if read["images"] == number:
+                raise KeyboardInterrupt
+            return prepared(reader, data)
+
+        monkeypatch.setattr(ImageReader, "prepared", interrupted)
+        return read
+
+    return stop_at
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_interrupted_table_goes_on_and_is_that_of_an_undisturbed_run(folder, many, suffix, capsys):
+    arguments = ("photos", "--run", folder, "--threads", 1, "--device", "cpu", "--top", 5, "--out")
+    assert command(*arguments, f"whole{suffix}") == 3
+    whole = capsys.readouterr()
+    many(580)
+    assert command(*arguments, f"s{suffix}") == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert Path(f"s{suffix}.partial").exists() and not Path(f"s{suffix}").exists()
+    with open(f"s{suffix}.partial", "a") as file:
+        file.write('{"rows": {"path": ["cut')  # as kill -9 leaves it
+    read = many(0)
+    assert command(*arguments, f"s{suffix}") == 3
+    again = capsys.readouterr()
+    assert read["images"] == 599 - 512 and "512 images were scored before" in again.err
+    assert Path(f"s{suffix}").read_bytes() == Path(f"whole{suffix}").read_bytes()
+    assert again.out == whole.out and not Path(f"s{suffix}.partial").exists()
+    for said in (whole.err, again.err):
+        assert said.count("not scored: photos/100.png") == 1 and "599 images scored, 1 could not be read" in said
+
+
+def test_rows_of_an_interrupted_command_are_not_mixed_with_others(folder, many, tmp_path, capsys):
+    arguments = ("--run", folder, "--threads", 1, "--out", "s.csv")
+    many(580)
+    assert command("photos", *arguments) == 130
+    many(0)
+    shutil.copytree("photos", "others")
+    shutil.copytree(folder, "model")
+    changed(Path("model"), above=10)
+    RunRecord("pretrain", {}).write(Path("model"))
+    for wrong in (("others", *arguments), ("photos", "--run", "model", *arguments[2:])):
+        assert command(*wrong) == 1
+        assert "an interrupted command with other images or another model" in capsys.readouterr().err
+    (tmp_path / "photos/000.png").unlink()
+    assert command("photos", *arguments) == 1
+    assert "some came or went" in capsys.readouterr().err
+    assert command("others", *arguments, "--overwrite") == 3
+    assert pd.read_csv("s.csv")["path"].str.startswith("others/").sum() == 599
+
+
+def test_a_full_disk_is_a_sentence(folder, pictures, tmp_path, capsys, monkeypatch):
+    def full(file, *_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("vi_simsiam.cli.journal.json.dumps", full)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "s.csv.partial cannot be written: No space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_earlier_table_is_replaced_only_by_request(folder, pictures, tmp_path, capsys):
+    out, grid = tmp_path / "s.csv", tmp_path / "g.png"
+    assert command(pictures / "000.png", "--run", folder, "--out", out) == 0
+    before = out.read_bytes()
+    assert command(pictures / "001.png", "--run", folder, "--out", out) == 1
+    assert "s.csv exists: name another --out, or add --overwrite" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    assert command(pictures / "001.png", "--run", folder, "--out", out, "--overwrite") == 0
+    assert pd.read_csv(out)["path"].tolist() == [str(pictures / "001.png")]
+    grid.write_text("mine")
+    assert command(pictures, "--run", folder, "--out", tmp_path / "t.csv", "--grid", grid) == 1
+    assert "g.png exists: name another --grid" in capsys.readouterr().err and grid.read_text() == "mine"
+
+
 def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
     assert command(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
@@ -298,13 +388,13 @@ def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, cou
     table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, different, images)})
     extremes = Extremes("kappa", count)
     for start in range(0, images, 6):
-        extremes.add(table[start : start + 6], np.arange(images)[start : start + 6])
+        extremes.add(table[start : start + 6])
     rows = table.sort_values("kappa", kind="stable")
     half = images // 2
     sides = (extremes.lowest(), rows[: images - half]), (extremes.highest(), rows[::-1][:half])
-    for (side, pixels), expected_rows in sides:
+    for side, expected_rows in sides:
         assert side["path"].tolist() == expected_rows["path"].tolist()[:count]
-        assert pixels.tolist() == expected_rows.index.tolist()[:count]
+        assert side.index.tolist() == expected_rows.index.tolist()[:count]
 
 
 def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):
