@@ -25,7 +25,9 @@ from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
 from vi_simsiam.data.reader import ImageReader
-from vi_simsiam.models.model import Model, load
+from vi_simsiam.models.known import UNLIKE
+from vi_simsiam.models.model import DENSITY, Model, load
+from vi_simsiam.stats.intervals import wilson
 
 SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
 _TOP = 50
@@ -62,7 +64,7 @@ def score(args: argparse.Namespace) -> int:
         from vi_simsiam.cli import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
     model = opened(args.run, args.device)
-    extremes = Extremes(model.columns[1], args.top or _TOP)
+    extremes = Extremes(model.scores[0], args.top or _TOP)
     stream = model.stream(args.images, args.threads)
     if stream.channels == 1:
         say("the model was trained on grey images: colours are turned to grey")
@@ -76,16 +78,25 @@ def score(args: argparse.Namespace) -> int:
         if not scored:
             kept.begin({})
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
+        unlike = 0
         with table_writer(args.out) as write:
             for piece in kept.pieces():
                 if len(piece.rows):
                     write(piece.rows)
                     extremes.add(piece.rows)
+                    unlike += _unlike(model, piece.rows)
     undrawn = _draw(args, model, extremes) if args.grid else None
     if args.top:
         _list(extremes)
     if model.training.reliability_warning:
         say(f"warning: {model.training.reliability_warning}")
+    if model.known is None:
+        say("no column knn_density: this model, of an earlier version, has no features of its training images")
+    elif wilson(np.arange(scored) < unlike).ci_low > UNLIKE:  # more than of the training images
+        say(
+            f"{unlike} of {scored} images are unlike anything this model was trained on (knn_density below "
+            f"{model.known.threshold:.3f}, as of {UNLIKE:.0%} of its training images)"
+        )
     seconds = time.monotonic() - started
     say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
     if undrawn:
@@ -103,6 +114,10 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
         "device": next(model.network.parameters()).device.type,
         "versions": record.versions(),
     }
+
+
+def _unlike(model: Model, rows: pd.DataFrame) -> int:
+    return 0 if model.known is None else int((rows[DENSITY] < model.known.threshold).sum())
 
 
 def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
