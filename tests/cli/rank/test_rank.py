@@ -409,13 +409,17 @@ def test_the_page_explains_every_column():
         assert f"| `{issue.name}` | {issue.title} | {issue.explained.format(f'{issue.threshold:g}')} |" in page
 
 
+STEPS = heads._STEPS  # before trainings of few steps are asked for
+
+
 def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     """All but what depends on the number of photographs."""
     views, job = (resolve(SHIPPED, step, "photos_lite", heads.METHOD) for step in ("cache_views", "pretrain"))
     assert encoding.AUGMENTATION.model_dump() == views["augmentation"]
     assert (views["per_image"], views["size"]) == (encoding.VIEWS, heads.LITE_SIZE)
     assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
-    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm")
+    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm", "least_steps")
+    assert (job["batch_size"], job["least_steps"]) == (heads._BATCH, STEPS)
     assert {name: value for name, value in job.items() if name not in varied} == {
         name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
     }
