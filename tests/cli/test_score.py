@@ -1,5 +1,6 @@
 """Scores of new images from a model's folder alone: the same numbers as in training, and nothing dropped silently."""
 
+import errno
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 from scipy.stats import percentileofscore
+from sklearn.neighbors import NearestNeighbors
 from torch.nn.functional import interpolate
 from torchvision.transforms.functional import center_crop
 
@@ -35,7 +37,7 @@ from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.reader import ImageReader
 from vi_simsiam.evaluation.features import batches
 from vi_simsiam.methods import build
-from vi_simsiam.models import reference, saved
+from vi_simsiam.models import known, reference, saved
 from vi_simsiam.training.trainer import image_spec
 
 TINY = {"backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}
@@ -104,7 +106,7 @@ def test_files_folders_and_archives_give_the_scores_of_the_store(folder, picture
         ([tmp_path / "b.tar.gz"], [f"{tmp_path}/b.tar.gz/in/{file.name}" for file in files]),
     ):
         table = model.score(inputs, threads=3)
-        assert table.columns.tolist() == ["path", "kappa", "expected_cosine", "percentile"]
+        assert table.columns.tolist() == ["path", "kappa", "expected_cosine", "percentile", "knn_density"]
         assert table["path"].tolist() == names
         order = [int(name[-7:-4]) for name in names]
         np.testing.assert_allclose(table["kappa"], scores["kappa"][order], rtol=1e-5)
@@ -125,6 +127,51 @@ def test_percentiles_are_those_of_an_independent_library(folder, store, monkeypa
     fewer = reference.read(untaught(tmp_path, store))
     assert len(fewer.values) == 20 and fewer.images == 96
     assert np.abs(fewer.percentile(new) - known).max() <= 100 / 20
+
+
+def test_density_is_that_to_the_nearest_training_images(folder, store, pictures, monkeypatch, tmp_path):
+    ours, _ = expected(folder, store.images("train"))
+    new, _ = expected(folder, store.images("test"))
+    bank = NearestNeighbors(n_neighbors=20, metric="cosine").fit(ours)
+    model = vi_simsiam.load(folder, "cpu")
+    np.testing.assert_allclose(model.score(pictures)["knn_density"], 1 - bank.kneighbors(new)[0].mean(1), atol=1e-3)
+    alone = 1 - bank.kneighbors()[0].mean(1)
+    np.testing.assert_allclose(model.known.own, alone, atol=1e-3)
+    assert model.known.threshold == pytest.approx(np.quantile(alone, 0.01), abs=1e-3)
+    assert (folder / "known.safetensors").stat().st_size < 2 * ours.size + 4 * len(ours) + 1000
+    # Of more images than fit, those at even steps.
+    monkeypatch.setattr(known, "_BYTES", 2 * ours.shape[1] * 32)
+    rows = known.selection(96, ours.shape[1])
+    assert len(rows) == 32 and rows[0] == 0 and rows[-1] == 95 and set(np.diff(rows)) <= {3, 4}
+    part = vi_simsiam.load(untaught(tmp_path, store), "cpu")
+    theirs = NearestNeighbors(n_neighbors=20, metric="cosine").fit(ours[rows]).kneighbors(new)[0]
+    np.testing.assert_allclose(part.score(pictures)["knn_density"], 1 - theirs.mean(1), atol=1e-3)
+    monkeypatch.undo()
+    assert known.selection(60_000, 1280).size * 1280 * 2 <= 20_000_000 and known.selection(10**6, 32).size == 20_000
+    assert known.selection(1, 32).tolist() == [0]
+
+
+def test_images_unlike_the_training_images_are_counted(folder, pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(known.KnownImages, "threshold", 2.0)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 0
+    said = "40 of 40 images are unlike anything this model was trained on (knn_density below 2.000, as of 1% of its"
+    assert said in capsys.readouterr().err
+    # One of 40 may be a chance: the 95 % Wilson interval begins at .4 %.
+    lowest = pd.read_csv(tmp_path / "s.csv")["knn_density"].nsmallest(2).mean()
+    monkeypatch.setattr(known.KnownImages, "threshold", lowest)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "t.csv") == 0
+    assert "images are unlike" not in capsys.readouterr().err
+
+
+def test_a_model_of_an_earlier_version_has_no_density_and_says_so(folder, pictures, tmp_path, capsys):
+    old = shutil.copytree(folder, tmp_path / "old")
+    (old / "known.safetensors").unlink()
+    with pytest.raises(Problem, match=r"known\.safetensors is missing"):
+        vi_simsiam.load(old)
+    RunRecord("pretrain", {}).write(old)
+    assert command(pictures, "--run", old, "--out", tmp_path / "s.csv") == 0
+    assert "no column knn_density: this model" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "s.csv").columns.tolist() == ["path", "kappa", "expected_cosine", "percentile"]
 
 
 def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, tmp_path, capsys):
@@ -150,7 +197,7 @@ def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, 
 def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
     model = vi_simsiam.load(untaught(tmp_path, store, method), "cpu")
     table = model.score(pictures)
-    assert table.columns.tolist() == ["path", score, "percentile"]
+    assert table.columns.tolist() == ["path", score, "percentile", "knn_density"]
     np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
     assert (np.diff(table.sort_values(score)["percentile"]) >= 0).all() and table["percentile"].nunique() > 5
 
@@ -224,6 +271,95 @@ def test_wrong_arguments(folder, pictures, arguments, says, capsys, tmp_path, mo
     assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def many(pictures, tmp_path, monkeypatch):
+    """A folder `photos` of 600 images, one of them damaged; a function that makes the command stop at an image."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for i, file in enumerate(sorted(pictures.iterdir()) * 15):
+        shutil.copy(file, tmp_path / f"photos/{i:03}.png")
+    (tmp_path / "photos/100.png").write_bytes(b"")
+    prepared = ImageReader.prepared
+
+    def stop_at(number):
+        read = Counter()
+
+        def interrupted(reader, data):
+            read["images"] += 1
+            if read["images"] == number:
+                raise KeyboardInterrupt
+            return prepared(reader, data)
+
+        monkeypatch.setattr(ImageReader, "prepared", interrupted)
+        return read
+
+    return stop_at
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_interrupted_table_goes_on_and_is_that_of_an_undisturbed_run(folder, many, suffix, capsys):
+    arguments = ("photos", "--run", folder, "--threads", 1, "--device", "cpu", "--top", 5, "--out")
+    assert command(*arguments, f"whole{suffix}") == 3
+    whole = capsys.readouterr()
+    many(580)
+    assert command(*arguments, f"s{suffix}") == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert Path(f"s{suffix}.partial").exists() and not Path(f"s{suffix}").exists()
+    with open(f"s{suffix}.partial", "a") as file:
+        file.write('{"rows": {"path": ["cut')  # as kill -9 leaves it
+    read = many(0)
+    assert command(*arguments, f"s{suffix}") == 3
+    again = capsys.readouterr()
+    assert read["images"] == 599 - 512 and "512 images were scored before" in again.err
+    assert Path(f"s{suffix}").read_bytes() == Path(f"whole{suffix}").read_bytes()
+    assert again.out == whole.out and not Path(f"s{suffix}.partial").exists()
+    for said in (whole.err, again.err):
+        assert said.count("not scored: photos/100.png") == 1 and "599 images scored, 1 could not be read" in said
+
+
+def test_rows_of_an_interrupted_command_are_not_mixed_with_others(folder, many, tmp_path, capsys):
+    arguments = ("--run", folder, "--threads", 1, "--out", "s.csv")
+    many(580)
+    assert command("photos", *arguments) == 130
+    many(0)
+    shutil.copytree("photos", "others")
+    shutil.copytree(folder, "model")
+    changed(Path("model"), above=10)
+    RunRecord("pretrain", {}).write(Path("model"))
+    for wrong in (("others", *arguments), ("photos", "--run", "model", *arguments[2:])):
+        assert command(*wrong) == 1
+        assert "an interrupted command with other images or another model" in capsys.readouterr().err
+    (tmp_path / "photos/000.png").unlink()
+    assert command("photos", *arguments) == 1
+    assert "some came or went" in capsys.readouterr().err
+    assert command("others", *arguments, "--overwrite") == 3
+    assert pd.read_csv("s.csv")["path"].str.startswith("others/").sum() == 599
+
+
+def test_a_full_disk_is_a_sentence(folder, pictures, tmp_path, capsys, monkeypatch):
+    def full(file, *_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("vi_simsiam.cli.journal.json.dumps", full)
+    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "s.csv.partial cannot be written: No space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_earlier_table_is_replaced_only_by_request(folder, pictures, tmp_path, capsys):
+    out, grid = tmp_path / "s.csv", tmp_path / "g.png"
+    assert command(pictures / "000.png", "--run", folder, "--out", out) == 0
+    before = out.read_bytes()
+    assert command(pictures / "001.png", "--run", folder, "--out", out) == 1
+    assert "s.csv exists: name another --out, or add --overwrite" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    assert command(pictures / "001.png", "--run", folder, "--out", out, "--overwrite") == 0
+    assert pd.read_csv(out)["path"].tolist() == [str(pictures / "001.png")]
+    grid.write_text("mine")
+    assert command(pictures, "--run", folder, "--out", tmp_path / "t.csv", "--grid", grid) == 1
+    assert "g.png exists: name another --grid" in capsys.readouterr().err and grid.read_text() == "mine"
+
+
 def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
     assert command(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
@@ -242,6 +378,7 @@ def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pict
         (lambda f: (f / "run.json").unlink(), r"run\.json does not exist"),
         (lambda f: (f / "run.json").write_text("[]"), r"run\.json is damaged or of an older version"),
         (lambda f: flipped(f / "model.safetensors"), r"model\.safetensors is damaged: its SHA-256"),
+        (lambda f: flipped(f / "known.safetensors"), r"known\.safetensors is damaged: its SHA-256"),
         (lambda f: flipped(f / "model.json"), r"model\.json is damaged: its SHA-256"),
         (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
         (lambda f: shutil.rmtree(f), r"moved is no folder of a model\. Name one that a run has left"),
@@ -298,13 +435,13 @@ def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, cou
     table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, different, images)})
     extremes = Extremes("kappa", count)
     for start in range(0, images, 6):
-        extremes.add(table[start : start + 6], np.arange(images)[start : start + 6])
+        extremes.add(table[start : start + 6])
     rows = table.sort_values("kappa", kind="stable")
     half = images // 2
     sides = (extremes.lowest(), rows[: images - half]), (extremes.highest(), rows[::-1][:half])
-    for (side, pixels), expected_rows in sides:
+    for side, expected_rows in sides:
         assert side["path"].tolist() == expected_rows["path"].tolist()[:count]
-        assert pixels.tolist() == expected_rows.index.tolist()[:count]
+        assert side.index.tolist() == expected_rows.index.tolist()[:count]
 
 
 def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):

@@ -219,7 +219,7 @@ READER = {
     "uncertainty": "plot",
     "plot": None,
 }
-READ_BY_NONE = {"report.csv", "scoring.json", "views.parquet", "ood.parquet"}
+READ_BY_NONE = {"report.csv", "scoring.json", "known.safetensors", "views.parquet", "ood.parquet"}
 
 
 def reader(file: Path) -> str | None:

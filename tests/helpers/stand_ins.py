@@ -40,7 +40,7 @@ splits = ("images_{}.npy", "labels_{}.npy", "views_{}.npy", "views_{}.parquet", 
 files = {
     "download": ["manifest.json"],
     "cache_views": [name.format(s) for name in splits for s in ("train", "test")] + ["store.json", "report.csv"],
-    "pretrain": ["model.safetensors", "model.json", "scoring.json", "history.csv"],
+    "pretrain": ["model.safetensors", "model.json", "scoring.json", "known.safetensors", "history.csv"],
     "probe": ["probe.json", "classifier.safetensors", "features_train.npy", "features_test.npy",
               "losses_train.npy"],
     "uncertainty": ["metrics.json", "neighbours.npy"]

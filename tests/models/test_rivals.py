@@ -38,7 +38,10 @@ def test_a_folder_scores_images_and_becomes_onnx(method, tmp_path):
     for i, image in enumerate(pixels):
         Image.fromarray(image[..., 0]).save(tmp_path / f"photos/{i}.png")
     table = model.score([tmp_path / "photos"])
-    assert table.columns.tolist() == ["path", name, "percentile"] and table["percentile"].between(0, 100).all()
+    assert (
+        table.columns.tolist() == ["path", name, "percentile", "knn_density"]
+        and table["percentile"].between(0, 100).all()
+    )
     np.testing.assert_allclose(table[name], expected, rtol=1e-5)
 
     runtime = pytest.importorskip("onnxruntime")

@@ -106,6 +106,14 @@ def test_cached_views_are_two_different_ones_of_the_same_image(cached):
     assert pairs == {(a, b) for a in range(3) for b in range(3) if a != b}, "every pair occurs"
 
 
+def test_few_images_are_trained_for_at_least_so_many_steps(store):
+    """96 images are 3 steps of 32: 10 steps are 4 epochs, and the warm-up grows with them."""
+    _, history = pretrain("simsiam", store, epochs=2, warmup_epochs=1, least_steps=10)
+    _, known = pretrain("simsiam", store, epochs=4, warmup_epochs=2)
+    assert len(history) == 4 and [row["loss"] for row in history] == [row["loss"] for row in known]
+    assert len(pretrain("simsiam", store, epochs=2, least_steps=6)[1]) == 2
+
+
 def test_the_history(store):
     _, history = pretrain("vi_simsiam", store, epochs=3, knn_every=2)
     assert [tuple(row) for row in history] == [HISTORY] * 3

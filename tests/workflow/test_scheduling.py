@@ -27,7 +27,7 @@ identity = {{"dataset": given("dataset"), "method": given("method"), "seed": int
 Path("started").touch()
 made = RunRecord("pretrain", json.loads(given("params")), [Path(given("store"))], **identity)
 time.sleep({seconds})
-for name in ("model.safetensors", "model.json", "history.csv", "scoring.json"):
+for name in ("model.safetensors", "model.json", "history.csv", "scoring.json", "known.safetensors"):
     (out / name).write_text("x")
 made.write(out)
 with open("trace.csv", "a") as file:

@@ -8,6 +8,7 @@ rule pretrain:
             "model.safetensors",
             "model.json",
             "scoring.json",
+            "known.safetensors",
             "history.csv",
             "run.json",
         ),

@@ -1,5 +1,6 @@
 """The most uncertain and the most certain of any images, as a picture."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,16 @@ from vi_simsiam.report.figures.style import blocks, shortened
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # at run time after `report.figures`, which chooses its backend
 
+Side = tuple[pd.DataFrame, Sequence[np.ndarray]]
 _TEXT = 0.25  # space below an image for its name, as a share of its side
 
 
-def extremes(lowest: tuple[pd.DataFrame, np.ndarray], highest: tuple[pd.DataFrame, np.ndarray], score: str) -> "Figure":
+def extremes(lowest: Side, highest: Side, score: str) -> "Figure":
     """Two grids of images with their file names.
 
     Args:
-        lowest, highest: the table of each side, most extreme first, and its pixels, uint8 (n, size, size, channels).
+        lowest, highest: the table of each side, most extreme first, and the pixels of each row, uint8 (size, size,
+            channels).
         score: column that they are sorted by; the tables also have `path` and `percentile`.
     """
     label = scores.score(score).label

@@ -3,24 +3,31 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from vi_simsiam.cli.extremes import Extremes
+from vi_simsiam.cli.journal import Journal, journal
+from vi_simsiam.core import record
 from vi_simsiam.core.command import write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
-from vi_simsiam.models.model import Model, load
+from vi_simsiam.data.reader import ImageReader
+from vi_simsiam.models.known import UNLIKE
+from vi_simsiam.models.model import DENSITY, Model, load
+from vi_simsiam.stats.intervals import wilson
 
 SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
 _TOP = 50
@@ -34,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("scores.csv"), metavar="FILE", help="table: .csv or .parquet (%(default)s)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier table or picture")
     parser.add_argument("--top", type=positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
     parser.add_argument("--grid", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
@@ -46,45 +54,125 @@ def score(args: argparse.Namespace) -> int:
         raise Problem(f"--out {args.out}: name a file that ends in .csv or .parquet.")
     if args.grid is not None and args.grid.suffix not in (".png", ".svg", ".pdf"):
         raise Problem(f"--grid {args.grid}: name a file that ends in .png, .svg or .pdf.")
-    for path in filter(None, (args.out, args.grid)):
+    for option, path in (("--out", args.out), ("--grid", args.grid)):
+        if path is None:
+            continue
         check_writable(path)
+        if path.exists() and not args.overwrite:
+            raise Problem(f"{path} exists: name another {option}, or add --overwrite to replace it.")
     if args.grid is not None:
         from vi_simsiam.cli import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
     model = opened(args.run, args.device)
-    name = model.columns[1]
+    extremes = Extremes(model.scores[0], args.top or _TOP)
     stream = model.stream(args.images, args.threads)
     if stream.channels == 1:
         say("the model was trained on grey images: colours are turned to grey")
-    extremes = Extremes(name, args.top or _TOP)
-    unread = scored = 0
-
-    def report(path: str, problem: str) -> None:
-        nonlocal unread
-        unread += 1
-        say(f"not scored: {path}: {problem}")
-
-    with ExitStack() as stack:
-        write = stack.enter_context(table_writer(args.out))
-        bar = stack.enter_context(tqdm(unit=" images", disable=not sys.stderr.isatty()))
-        for table, pixels in model.scored(stream, report):
-            write(table)
-            scored += len(table)
-            if args.top or args.grid:
-                extremes.add(table, pixels)
-            bar.update(len(table))
+    with journal(args.out, _made_of(args, model), args.overwrite) as kept:
+        try:
+            _score(model, stream, kept)
+        except KeyboardInterrupt:
+            say(f"{kept.path} keeps what was scored; the same command goes on from there")
+            raise
+        scored, unread = _count(kept)
         if not scored:
+            kept.begin({})
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
-    undrawn = _draw(args.grid, extremes) if args.grid else None
+        unlike = 0
+        with table_writer(args.out) as write:
+            for piece in kept.pieces():
+                if len(piece.rows):
+                    write(piece.rows)
+                    extremes.add(piece.rows)
+                    unlike += _unlike(model, piece.rows)
+    undrawn = _draw(args, model, extremes) if args.grid else None
     if args.top:
         _list(extremes)
     if model.training.reliability_warning:
         say(f"warning: {model.training.reliability_warning}")
+    if model.known is None:
+        say("no column knn_density: this model, of an earlier version, has no features of its training images")
+    elif wilson(np.arange(scored) < unlike).ci_low > UNLIKE:  # more than of the training images
+        say(
+            f"{unlike} of {scored} images are unlike anything this model was trained on (knn_density below "
+            f"{model.known.threshold:.3f}, as of {UNLIKE:.0%} of its training images)"
+        )
     seconds = time.monotonic() - started
     say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
     if undrawn:
         raise Problem(f"--grid {args.grid} could not be drawn: {undrawn}. The table is written.")
     return SOME_UNREAD if unread else 0
+
+
+def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
+    """All that rows of the table depend on, but for the images themselves."""
+    return {
+        "model": record.read(args.run)["outputs"],
+        "images": [writable(path) for path in args.images],
+        "folder": writable(Path.cwd()),
+        "suffix": args.out.suffix,
+        "device": next(model.network.parameters()).device.type,
+        "versions": record.versions(),
+    }
+
+
+def _unlike(model: Model, rows: pd.DataFrame) -> int:
+    return 0 if model.known is None else int((rows[DENSITY] < model.known.threshold).sum())
+
+
+def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
+    """Add to the journal what it lacks."""
+    unread: list[tuple[str, str]] = []
+
+    def report(path: str, problem: str) -> None:
+        unread.append((path, problem))
+        _tell(path, problem)
+
+    with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
+        bar.update(_resume(stream, kept))
+        for table, _ in model.scored(stream, report):
+            kept.add(table, unread)
+            unread.clear()
+            bar.update(len(table))
+        if unread:
+            kept.add(pd.DataFrame(), unread)
+
+
+def _resume(stream: ImageReader, kept: Journal) -> int:
+    """Let the stream begin after the images that the journal has. Returns: how many of these were scored.
+
+    Raises: Problem where the images have changed meanwhile.
+    """
+    paths, unread, scored = [], [], 0
+    for piece in kept.pieces():
+        unread += piece.unread
+        paths += [path for path, _ in piece.unread]
+        if len(piece.rows):
+            paths += piece.rows["path"].tolist()
+            scored += len(piece.rows)
+    if not paths:
+        return 0
+    stream.count()  # lists the files, once
+    if sorted(file.path for file in islice(stream.files(), len(paths))) != sorted(paths):
+        raise Problem(
+            "the files are not those of the interrupted command: some came or went before the place where it was. "
+            "Add --overwrite to score all again."
+        )
+    stream.skipped = len(paths)
+    say(f"{scored} images were scored before the interruption")
+    for path, problem in unread:
+        _tell(path, problem)
+    return scored
+
+
+def _tell(path: str, problem: str) -> None:
+    say(f"not scored: {path}: {problem}")
+
+
+def _count(kept: Journal) -> tuple[int, int]:
+    """Images scored, and not read."""
+    sizes = [(len(piece.rows), len(piece.unread)) for piece in kept.pieces()]
+    return sum(rows for rows, _ in sizes), sum(unread for _, unread in sizes)
 
 
 def opened(run: Path, device: str | None) -> Model:
@@ -121,22 +209,32 @@ def table_writer(path: Path) -> Iterator[Write]:
         yield write
 
 
-def _draw(path: Path, extremes: Extremes) -> str | None:
+def _draw(args: argparse.Namespace, model: Model, extremes: Extremes) -> str | None:
     """Draw the picture. Returns: why there is none, whatever the reason: the table is worth more."""
     from vi_simsiam.cli import drawing  # slow to import, and seldom asked for
     from vi_simsiam.report.figures import style
 
     try:
+        sides = extremes.lowest(), extremes.highest()
+        pixels = _pixels(model.stream(args.images), pd.concat(sides)["path"])
+        lowest, highest = ((table, [pixels[path] for path in table["path"]]) for table in sides)
         with style.drawing_style():
-            style.save(drawing.extremes(extremes.lowest(), extremes.highest(), extremes.score), path)
+            figure = drawing.extremes(lowest, highest, extremes.score)
+            style.save(figure, args.grid)
     except Exception as error:
         return str(error) or type(error).__name__
     return None
 
 
+def _pixels(stream: ImageReader, paths: Iterable[str]) -> dict[str, np.ndarray]:
+    """Some images by their paths, read again."""
+    wanted = set(paths)
+    return {file.path: stream.prepared(file.read()) for file in stream.files() if file.path in wanted}
+
+
 def _list(extremes: Extremes) -> None:
     lines = []
-    for title, (table, _) in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
+    for title, table in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
         if table.empty:
             continue
         lines.append(f"{title}:\n{extremes.score:>20}  percentile  path")

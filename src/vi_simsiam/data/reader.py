@@ -195,6 +195,7 @@ class ImageReader:
         threads: that decode.
 
     Attributes:
+        skipped: files at the beginning that iterating leaves out.
         ignored: for each kind of file without use in folders and archives, how many were met so far, and the first.
 
     Raises: Problem for an input that does not exist; before anything is read.
@@ -206,6 +207,7 @@ class ImageReader:
     threads: int = 1
     depth: int = FULL_DEPTH
     ignored: Ignored = field(default_factory=dict)
+    skipped: int = field(default=0, init=False)
     _listed: list[ImageFile] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
@@ -229,7 +231,7 @@ class ImageReader:
         return len(self._listed)
 
     def __iter__(self) -> Iterator[LoadedImage]:
-        for image in load_images(self._works(), self.threads):
+        for image in load_images(islice(self._works(), self.skipped, None), self.threads):
             for text in image.remarks:
                 warnings.warn(f"{image.path}: {text}", stacklevel=2)
             yield image

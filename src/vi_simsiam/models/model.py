@@ -24,10 +24,12 @@ from vi_simsiam.data.reader import ImageReader, LoadedImage
 from vi_simsiam.evaluation.features import batches, best_device, extract
 from vi_simsiam.evaluation.scores import SCORES
 from vi_simsiam.methods import Method
-from vi_simsiam.models import reference, saved
+from vi_simsiam.models import known, reference, saved
+from vi_simsiam.models.known import KnownImages
 from vi_simsiam.models.reference import TrainingScores
 
 Inputs = Iterable[str | os.PathLike]
+DENSITY = "knn_density"
 OnUnreadable = Callable[[str, str], None]  # called with an image's path and why it cannot be read
 
 
@@ -35,7 +37,8 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     """Read a trained model, in results/pretrain/<dataset>/<method>/seed<k> or wherever that folder was copied to.
 
     Args:
-        folder: with model.safetensors, model.json, scoring.json, and run.json, which has their checksums. No code in
+        folder: with model.safetensors, model.json, scoring.json, known.safetensors (but for models of earlier
+            versions), and run.json, which has their checksums. No code in
             them is executed.
         device: the GPU if there is one unless named.
 
@@ -50,7 +53,11 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     scores = reference.read(folder)
     record.verify(folder, *saved.FILES, reference.FILE)
     network, description = saved.load(folder, best_device() if device is None else device)
-    return Model(network, description, scores)
+    images = None
+    if known.FILE in record.read(folder)["outputs"]:
+        record.verify(folder, known.FILE)
+        images = known.read(folder, next(network.parameters()).device)
+    return Model(network, description, scores, images)
 
 
 @dataclass(frozen=True)
@@ -61,22 +68,29 @@ class Model:
         network: in evaluation mode, on its device.
         description: of the model: `method`, `dataset`, `images` (size, channels, mean, std), `params`.
         training: the own certainty scores of the training images.
+        known: features of the training images; None: the model is of an earlier version, or has one training image.
     """
 
     network: Method
     description: dict[str, Any]
     training: TrainingScores
+    known: KnownImages | None = None
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
+    def scores(self) -> tuple[str, ...]:
+        """Columns of the method's own scores. Raises: Problem for a method without a score of its own."""
         if self.training.name is None:
             others = dict.fromkeys(row.method for row in SCORES.values() if row.method)
             raise Problem(
                 f"method {self.description['method']} has no certainty score of its own. Those of {', '.join(others)} "
                 "have: name such a model's folder."
             )
-        return "path", *self.network.certainty_scores, "percentile"
+        return self.network.certainty_scores
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
+        return "path", *self.scores, "percentile", *([] if self.known is None else [DENSITY])
 
     def stream(self, inputs: Inputs, threads: int | None = None) -> ImageReader:
         """The images of files, folders and archives, prepared as the training images were."""
@@ -96,16 +110,23 @@ class Model:
 
         Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
             own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1) of VI-SimSiam; for
-            others see `vi_simsiam.evaluation.scores`), and `percentile`: percent of the training images that are less
-            certain.
+            others see `vi_simsiam.evaluation.scores`), `percentile`: percent of the training images that are less
+            certain, and `knn_density`, unless the model is of an earlier version: mean cosine to the nearest training
+            images.
         Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
         """
-        names = self.columns[1:-1]
+        names = self.scores
         for paths, pixels in _readable(images, report, batch_size):
-            scores = extract(self.network, batches(pixels, batch_size), self.network.certainty)
+            scores = extract(self.network, batches(pixels, batch_size), self._read)
             table = pd.DataFrame({"path": paths} | {name: scores[name].double().numpy() for name in names})
             table["percentile"] = self.training.percentile(scores[self.training.name].numpy())
+            if self.known is not None:
+                table[DENSITY] = scores[DENSITY].double().numpy()
             yield table, pixels
+
+    def _read(self, features: Tensor) -> dict[str, Tensor]:
+        density = {} if self.known is None else {DENSITY: self.known.density(features)}
+        return self.network.certainty(features) | density
 
     def score(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> pd.DataFrame:
         """The scores of all images of files, folders and archives, a row per image; columns as of `scored`."""

@@ -1,6 +1,6 @@
 """How certain a model is of its training images: the scale on which its scores of new images are read.
 
-The scores lie in the model's folder as scoring.json. Beside them stand the rule by which images are resized and the
+The scores lie in the model's folder as scoring.json. Beside them are the rule by which images are resized and the
 versions of the packages, so that the folder can be used without the data.
 """
 
@@ -18,6 +18,7 @@ from vi_simsiam.core.record import versions
 from vi_simsiam.data.store import RowView, TrainingImages
 from vi_simsiam.evaluation.features import batches, best_device, extract
 from vi_simsiam.methods import Method
+from vi_simsiam.models import known
 from vi_simsiam.stats.intervals import wilson
 from vi_simsiam.transforms.resizing import resize
 
@@ -88,6 +89,8 @@ def write(
 ) -> None:
     """Score the training images, as they are, and write `folder`/scoring.json beside the saved model.
 
+    Features of them, of at most 20 MB, go to `folder`/known.safetensors.
+
     Args:
         folder: of the model.
         model: moved to the device.
@@ -97,8 +100,11 @@ def write(
     """
     name = model.certainty_scores[0] if model.certainty_scores else None
     images, values, central, above = store.images("train"), np.empty(0, np.float32), 0, 0
+    model.to(device or best_device())
+    some = known.selection(len(images), model.backbone.dim)
+    encoded = batches(images[some], _BATCH) if features is None else _pieces(features[some])
+    known.write(folder, extract(model, encoded)["features"])
     if name is not None:
-        model.to(device or best_device())
         encoded = batches(images, _BATCH) if features is None else _pieces(features)
         whole = _scores(model, name, encoded)
         rows = np.arange(0, len(images), -(-len(images) // _CENTRAL))

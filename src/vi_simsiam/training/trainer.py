@@ -109,6 +109,7 @@ def _train(
     device = join(params, device)
     rank = distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, device, rank, params.processes)
+    params = params.with_enough_steps(len(views))
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(device), features)
     if cache is not None and views.views.shape[1]:

@@ -210,6 +210,47 @@ def test_a_trained_model_instead_of_training(ranked, tmp_path):
     np.testing.assert_allclose(table["kappa"], before.loc[table["path"], "kappa"], rtol=1e-3)
 
 
+def test_without_kappa_each_image_is_encoded_once_and_nothing_is_trained(ranked, tiny, tmp_path, encoded, capsys):
+    top, _ = ranked
+    arguments = (top / "photos", top / "more.zip", "--out", tmp_path / "out", "--encoder", tiny)
+    assert rank(*arguments, "--no-kappa") == 3
+    assert sum(encoded) == 39 and not (tmp_path / "out/model").exists()
+    table = pd.read_csv(tmp_path / "out/ranking.csv").set_index("path")
+    assert {"kappa", "percentile", "view_agreement"}.isdisjoint(table.columns) and table[
+        "knn_density"
+    ].is_monotonic_increasing
+    known = pd.read_csv(top / "out/ranking.csv").set_index("path").loc[table.index]
+    np.testing.assert_allclose(table["knn_density"], known["knn_density"], atol=1e-3)
+    for name in (*(fact.name for fact in results.FACTS), "duplicates"):
+        pd.testing.assert_series_equal(table[name], known[name])
+    page = (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
+    assert "kappa" not in (tmp_path / "out/report.txt").read_text(encoding="utf-8").replace("no kappa", "") and page
+    assert rank(*arguments, "--no-kappa") == 3 and sum(encoded) == 39
+    assert "0 of them encoded now" in capsys.readouterr().err
+    assert rank(top / "photos/001.png", "--out", tmp_path / "one", "--encoder", tiny, "--no-kappa") == 0
+    assert "--no-kappa uses no model's score" in refused(capsys, top, "--out", tmp_path, "--run", tiny, "--no-kappa")
+
+
+def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, numbers in (("a", range(3)), ("b", range(10, 14))):
+        photographs(Path(name), numbers)
+    options = ("--out", "r", "--encoder", tiny, "--no-kappa")
+    assert rank("a", *options) == 0
+    before = Path("r/ranking.csv").read_bytes()
+    assert "r: it holds a ranking of other photographs. Name a new folder" in refused(capsys, "b", *options)
+    assert "a ranking of another --seed" in refused(capsys, "a", *options, "--seed", 1)
+    assert "a ranking of another --no-kappa" in refused(capsys, "a", *options[:-1])
+    assert Path("r/ranking.csv").read_bytes() == before
+    assert rank("a", *options) == 0 and Path("r/ranking.csv").read_bytes() == before
+    assert rank("b", tmp_path / "a", *options) == 0 and len(pd.read_csv("r/ranking.csv")) == 7  # it has grown
+    assert rank("b", *options, "--overwrite") == 0 and len(pd.read_csv("r/ranking.csv")) == 4
+    assert rank("b", *options[:-1], "--overwrite") == 0 and Path("r/model").exists()
+    assert rank("b", *options, "--overwrite") == 0 and not Path("r/model").exists()
+    Path("r/options.json").unlink()  # as earlier versions leave it
+    assert "other photographs" in refused(capsys, "b", *options)
+
+
 def test_grey_models_take_photographs(tmp_path):
     model = encoder(tmp_path / "encoder", channels=1)
     assert rank(photographs(tmp_path / "photos", range(8)), "--out", tmp_path / "out", "--encoder", model) == 0
@@ -309,7 +350,8 @@ def test_the_commands_of_the_page(tiny, tmp_path, monkeypatch):
         assert (program, command) == ("vi-simsiam", "rank")
         assert rank(*arguments, "--encoder", tiny) == 0
     files = {path.name for path in (tmp_path / "ranked").iterdir()}
-    assert files == {"features", "model", "rank.json", "gallery.html", "ranking.csv", "ranking.parquet", "report.txt"}
+    tables = {"ranking.csv", "ranking.parquet"}
+    assert files == tables | {"features", "model", "rank.json", "options.json", "gallery.html", "report.txt"}
     assert {path.name for path in (tmp_path / "ranked_tiles").iterdir()} == files | {"tiles.csv", "tiles.parquet"}
     assert all(f"`{name}`" in page for name in files - {"rank.json"})
 
@@ -383,13 +425,17 @@ def test_the_page_explains_every_column():
         assert f"| `{issue.name}` | {issue.title} | {issue.explained.format(f'{issue.threshold:g}')} |" in page
 
 
+STEPS = heads._STEPS  # before trainings of few steps are asked for
+
+
 def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     """All but what depends on the number of photographs."""
     views, job = (resolve(SHIPPED, step, "photos_lite", heads.METHOD) for step in ("cache_views", "pretrain"))
     assert encoding.AUGMENTATION.model_dump() == views["augmentation"]
     assert (views["per_image"], views["size"]) == (encoding.VIEWS, heads.LITE_SIZE)
     assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
-    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm")
+    varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm", "least_steps")
+    assert (job["batch_size"], job["least_steps"]) == (heads._BATCH, STEPS)
     assert {name: value for name, value in job.items() if name not in varied} == {
         name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
     }

@@ -103,7 +103,7 @@ def test_a_large_image_is_enough_to_train_on(tiny, tmp_path, encoded, monkeypatc
     both = (tmp_path / "scan.png", tmp_path / "other.png")
     assert rank(*both, "--out", tmp_path / "out", "--encoder", tiny, "--tiles", SIDE) == 0
     assert sum(encoded) == 4 * each
-    assert rank(*both, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert rank(*both, "--out", tmp_path / "out", "--encoder", tiny, "--overwrite") == 0
     assert not list((tmp_path / "out").glob("tiles.*")) and len(pd.read_csv(tmp_path / "out/ranking.csv")) == 2
 
 

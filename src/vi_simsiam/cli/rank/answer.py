@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from vi_simsiam.cli.rank import labels
 from vi_simsiam.cli.rank.issues import EXACT, ISSUES, NEAR, Issue
 from vi_simsiam.evaluation import scores
 from vi_simsiam.models.reference import TrainingScores
@@ -111,6 +112,10 @@ def sections(
     """
     sections = [_first(table, by)] if by != "path" else []
     rows = [_issue(issue, found[issue.name], limits[issue.name], len(table)) for issue in ISSUES if issue.name in found]
+    if labels.FIRST in table:
+        sections.append(_label_first(table))
+    if labels.QUALITY in table:
+        sections.append(_suspect_labels(table))
     return [*sections, *rows[:1], *_copies(table, found), *rows[1:], _unread(unread)]
 
 
@@ -167,6 +172,22 @@ def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator
                 sentence += f" Group {number} holds {size} of the {len(table)} images: are these really copies?"
         rows = found.get(name, ())
         yield Section(title, sentence, rows, notes=[f"keep {keep[row]}" for row in rows], grouped=True)
+
+
+def _label_first(table: pd.DataFrame) -> Section:
+    order = table[labels.FIRST].dropna().sort_values().index
+    return Section("Label first", "Together they cover all images best, in this order.", order.tolist())
+
+
+def _suspect_labels(table: pd.DataFrame) -> Section:
+    suspects = table[table[labels.SUGGESTED].notna()].sort_values(labels.QUALITY, kind="stable")
+    notes = tuple("looks like " + suspects[labels.SUGGESTED])
+    return Section(
+        "Perhaps in the wrong folder",
+        "They look more like images of another folder.",
+        suspects.index.tolist(),
+        notes=notes,
+    )
 
 
 def _unread(unread: Sequence[str]) -> Section:

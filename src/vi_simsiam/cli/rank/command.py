@@ -3,17 +3,18 @@
 import argparse
 import fcntl
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import torch
 
-from vi_simsiam.cli.rank import answer, heads, issues, results, tiles
-from vi_simsiam.cli.rank.encoding import Encoder
+from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
+from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
 from vi_simsiam.config.encoders import LITE
@@ -26,6 +27,7 @@ from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.model import Model
 
 _MARK = "rank.json"  # says that a folder is the command's own
+_EARLIER = "options.json"  # photographs and options of the ranking that is there
 _FORMAT = 1
 _FEW = 100  # photographs, of which heads learn little
 
@@ -50,6 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", action="append", default=[], metavar="NAME=VALUE",
         help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-kappa", action="store_true", help="encode each image once and train nothing: no kappa, but all the rest"
+    )
+    parser.add_argument(
+        "--label-first", type=positive, metavar="N", help="choose the N images to label first, in column label_first"
+    )
+    parser.add_argument(
+        "--labelled", type=Path, metavar="FILE", help="paths of images that have labels already, one a line"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a ranking of other photographs or options")
     parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
@@ -62,16 +74,24 @@ def rank(args: argparse.Namespace) -> int:
         raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
     if args.tiles is not None and args.tiles < tiles.LEAST:
         raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
+    if args.run is not None and args.no_kappa:
+        raise Problem("--no-kappa uses no model's score, and --run names one: leave one of them out.")
+    if args.label_first is not None and args.tiles is not None:
+        raise Problem("--label-first chooses images, and --tiles ranks parts of them: leave one of them out.")
+    if args.labelled is not None and args.label_first is None:
+        raise Problem("--labelled counts only for --label-first N: name how many images to choose.")
+    labelled = [] if args.labelled is None else labels.read_labelled(args.labelled)
     threads = args.threads or processes.cores()
     if args.tiles is None:
         stream = Photographs(args.photographs, 1, 1, threads)
     else:
         stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
     with _own(args.out):
-        return _rank(args, stream, started)
+        _check_earlier(args)
+        return _rank(args, stream, labelled, started)
 
 
-def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
+def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str], started: float) -> int:
     device, limits = _device(args.device), issues.thresholds(args.threshold)
     model: Model | None = None
     if args.run is None:
@@ -79,9 +99,9 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         network = heads.encoder(backbone, args.seed, device)
     else:
         model = opened(args.run, args.device)
-        model.columns  # noqa: B018 - raises for a method without a score, before work
+        model.scores  # noqa: B018 - raises for a method without a score, before work
         network = model.network
-    encoder = Encoder(network, args.seed, args.out / "features")
+    encoder = Encoder(network, args.seed, args.out / "features", 0 if args.no_kappa else VIEWS)
     kept = encoder.kept
     images = network.images
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
@@ -104,7 +124,11 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {things}, "
         f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
     ]
-    if model is None:
+    if args.no_kappa:
+        results.require_different(kept, rows)
+        shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
+        lines.append(f"Features of {args.encoder}; no kappa.")
+    elif model is None:
         if len(contents) == 1:
             what = "one photograph" if len(files) == 1 else f"{len(files)} copies of one photograph"
             raise Problem(
@@ -126,9 +150,15 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         lines.append(f"Model: {writable(args.run)}.")
     training = None if model is None else model.training
     table, found = results.table(files, rows, kept, model, device, limits)
+    if args.label_first is not None:
+        table[labels.FIRST] = labels.label_first(table["path"], rows, kept.array("whole"), args.label_first, labelled)
+    if args.tiles is None and (names := labels.classes(table["path"], args.photographs)) is not None:
+        quality = labels.label_quality(names, rows, kept.array("whole"), args.seed)
+        table = table if quality is None else table.join(quality)
     by = answer.ordered_by(table, training)
     sentence = answer.order_sentence(by, training, args.run is None)
     sections = answer.sections(table, by, found, limits, unread)
+    write_json(args.out / _EARLIER, _options(args))
     name = writable(Path(args.photographs[0]).name or "photographs")
     results.write_gallery(table, rows, kept, model, by, sentence, sections, stream, args.out, name)
     tables = results.write_tables(table, by, args.out)
@@ -144,6 +174,35 @@ def _rank(args: argparse.Namespace, stream: Photographs, started: float) -> int:
         say(line)
     say(f"{args.out / results.TABLE}, {args.out / results.GALLERY}, {args.out / results.REPORT}")
     return SOME_UNREAD if unread else 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Photographs and options that a ranking's results depend on."""
+    names = ("encoder", "run", "size", "tiles", "no_kappa", "seed")
+    options = {name: getattr(args, name) for name in names}
+    options["run"] = None if args.run is None else writable(args.run.absolute())
+    return {"photographs": sorted({writable(Path(name).absolute()) for name in args.photographs}), **options}
+
+
+def _check_earlier(args: argparse.Namespace) -> None:
+    """Raise Problem where another ranking would be replaced that nobody said should be.
+
+    A ranking grows: it may be replaced by one of the same photographs and further ones.
+    """
+    if args.overwrite or not (args.out / results.TABLE).exists():
+        return
+    now, path = _options(args), args.out / _EARLIER
+    earlier = read_json(path) if path.exists() else {}
+    if set(earlier.pop("photographs", [""])) - set(now.pop("photographs")):
+        other = "other photographs"
+    elif different := [name for name, value in now.items() if earlier.get(name) != value]:
+        other = f"another --{different[0].replace('_', '-')}"
+    else:
+        return
+    raise Problem(
+        f"--out {args.out}: it holds a ranking of {other}. Name a new folder, or add --overwrite to replace it; "
+        "features that are there are used again."
+    )
 
 
 def _first(rows: np.ndarray) -> np.ndarray:

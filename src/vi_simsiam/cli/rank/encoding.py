@@ -1,4 +1,4 @@
-"""Each photograph through the encoder once: its pixels, features of views of it and of the whole, and its facts."""
+"""Each photograph through the encoder: its pixels, features of the whole and of views of it, and its facts."""
 
 import hashlib
 import json
@@ -40,25 +40,27 @@ class Encoder:
         model: in evaluation mode, on its device; its features are kept, what follows them is not used.
         seed: of the views.
         top: folder of all that is kept.
+        views: of each image; 0: none, for a ranking without kappa.
 
     Attributes:
         kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 7), `look` (N, 32, 32).
     """
 
-    def __init__(self, model: Method, seed: int, top: Path):
-        self.model, self.seed = model.eval(), seed
+    def __init__(self, model: Method, seed: int, top: Path, views: int = VIEWS):
+        self.model, self.seed, self.count = model.eval(), seed, views
         images = model.images
         self.device = next(model.parameters()).device
         self.views = Views(AUGMENTATION, images.size, images.channels)
+        drawn = {"augmentation": AUGMENTATION.model_dump(exclude_defaults=True), "seed": seed}
         made_with = {
             "format": _FORMAT,
             **feature_cache.depends_on(model, *DECODERS, "scipy"),  # which computes the facts
-            "views": VIEWS,
-            "augmentation": AUGMENTATION.model_dump(exclude_defaults=True),  # what came later changes nothing here
-            "seed": seed,
+            "views": views,
+            **(drawn if views else {}),
         }
         key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
-        self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim))
+        self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim, views))
+        self._folded = False
 
     def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
         """Encode what is new, and say where everything is.
@@ -96,6 +98,9 @@ class Encoder:
         return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
     def _keep(self, photographs: list[Photograph]) -> None:
+        if not self._folded:  # not earlier, because a run with nothing new needs no encoder
+            self.model.fold_encoder()
+            self._folded = True
         parts = [
             self._features(photographs[start : start + _AT_ONCE]) for start in range(0, len(photographs), _AT_ONCE)
         ]
@@ -114,15 +119,18 @@ class Encoder:
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the views, (n, V, dim), and of the whole, (n, dim)."""
         pixels = torch.from_numpy(np.stack([photograph.pixels for photograph in photographs])).to(self.device)
+        if not self.count:
+            whole = self._encoded(pixels)
+            return np.empty((len(whole), 0, whole.shape[1]), whole.dtype), whole
         size = pixels.shape[1]
         # A generator for each image, of its contents: its views do not depend on what lies beside it.
         drawn = [
-            self.views.draw(VIEWS, size, size, Generators(self.seed, photograph.key.hex(), "views"))
+            self.views.draw(self.count, size, size, Generators(self.seed, photograph.key.hex(), "views"))
             for photograph in photographs
         ]
-        views = to_uint8(self.views.apply(pixels.repeat_interleave(VIEWS, 0), ViewParameters.joined(drawn)))
+        views = to_uint8(self.views.apply(pixels.repeat_interleave(self.count, 0), ViewParameters.joined(drawn)))
         features = self._encoded(torch.cat([views, pixels]))
-        return features[: len(views)].reshape(len(pixels), VIEWS, -1), features[len(views) :]
+        return features[: len(views)].reshape(len(pixels), self.count, -1), features[len(views) :]
 
     def _encoded(self, pixels: Tensor) -> np.ndarray:
         """uint8 (n, size, size, C) to features (n, dim)."""
@@ -133,12 +141,15 @@ def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:
     return dict(zip(Tile._fields, np.array(tiles).T, strict=True)) if tiles else {}
 
 
-def _fields(size: int, channels: int, dim: int) -> dict[str, Field]:
-    return {
+def _fields(size: int, channels: int, dim: int, views: int) -> dict[str, Field]:
+    fields: dict[str, Field] = {
         "key": ("u1", (32,)),
         "pixels": ("u1", (size, size, channels)),
-        "views": ("<f2", (VIEWS, dim)),
+        "views": ("<f2", (views, dim)),
         "whole": ("<f2", (dim,)),
         "facts": ("<f4", (len(FACTS),)),
         "look": ("u1", (LOOK, LOOK)),
     }
+    if not views:
+        del fields["views"]
+    return fields

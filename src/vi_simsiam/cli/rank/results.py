@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.cli.rank import answer, copies, issues, neighbourhood, tiles
+from vi_simsiam.cli.rank import answer, copies, issues, labels, neighbourhood, tiles
 from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.rank.photographs import Photographs
@@ -78,7 +78,7 @@ def table(
     found |= issues.find(result, limits)
     result.insert(1, "issues", issues.column(found, len(result)))
     if model is not None:
-        own = model.columns[1:-1]
+        own = model.scores
         columns = _of_model(model, own, kept, chosen)
         columns["percentile"] = model.training.percentile(columns[own[0]])
         for name in ("view_agreement", *own[1:], "percentile", own[0]):
@@ -154,7 +154,7 @@ def write_gallery(
         stream: of the images, which are read again for their thumbnails. name: of the photographs.
     """
     texts = {column: (label, text) for column, label, text in explained(result)}
-    unshown = ("issues", "duplicates", "copy_of", "percentile", *_OF_TILES)
+    unshown = ("issues", "duplicates", "copy_of", "percentile", labels.SUGGESTED, *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
@@ -188,7 +188,8 @@ def write_gallery(
         page.of_list(section.title, section.sentence, section.count, _items(section, group, place), section.lines)
         for section in sections
     ]
-    values = [(*texts[column], result[column].iloc[shown]) for column in columns]
+    numbers = result[columns].astype(float).iloc[shown]
+    values = [(*texts[column], numbers[column]) for column in columns]
     warning, warned = "", 0
     if model is not None and not model.training.reliable:
         warning, warned = answer.check_sentence(model.training), columns.index(model.training.name)
@@ -268,7 +269,7 @@ def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
         "copy_of": ("copy of", _COPY_OF),
     }
     of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
-    texts = of_score | facts | own
+    texts = of_score | facts | own | labels.EXPLAINED
     quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
     of_tiles = _OF_TILES if {"tile", "tiles"} & set(result.columns) else {}
     return [(name, *(texts | quantiles | of_tiles)[name]) for name in result.columns if name != "path"]

@@ -1,0 +1,155 @@
+"""Labels of a ranking's images: which to label first, and which folders may be wrong."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.text import writable
+from vi_simsiam.data.layout import Layout, without_masks
+from vi_simsiam.data.store import RowView
+from vi_simsiam.evaluation import linear
+from vi_simsiam.stats.covering import covering
+from vi_simsiam.stats.intervals import wilson
+
+FIRST, QUALITY, SUGGESTED = "label_first", "label_quality", "label_suggested"
+FOLDS = 5
+EXPLAINED = {
+    FIRST: (
+        "label first",
+        "Order in which to label images, from 1: together the first ones cover all images best (MaxHerding).",
+    ),
+    QUALITY: (
+        "label quality",
+        "Probability that the image belongs to its folder, by a linear classifier of features that was fitted without "
+        "it: low for images in a wrong folder, and for unusual ones in the right folder.",
+    ),
+    SUGGESTED: (
+        "suggested label",
+        "Another folder that the image fits as well as that folder's own images do on average; empty for most images.",
+    ),
+}
+# Of the classifier: with 256 principal components of 1,280 features it takes a twentieth of the time, and finds nearly
+# as many wrong labels (docs/your_images.md).
+_COMPONENTS, _C = 256, 0.003
+
+
+def read_labelled(file: Path) -> list[str]:
+    """Paths in a text file, one a line. Raises: Problem where it cannot be read."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(
+            f"--labelled {file}: it cannot be read as text ({error}). Name a file with a path a line."
+        ) from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def label_first(
+    paths: pd.Series, rows: np.ndarray, features: np.ndarray, count: int, labelled: Sequence[str]
+) -> pd.Series:
+    """Numbers 1 to `count` of the files to label, missing for all others. Of equal files only the first has a number.
+
+    Args:
+        paths: of the files. rows: of each file's contents in `features`, (N, dim). labelled: paths that have labels.
+
+    Raises: Problem for a labelled path that is not among the files.
+    """
+    _, first = np.unique(rows, return_index=True)
+    first = np.sort(first)  # files in their order, each content once
+    place = {row: number for number, row in enumerate(rows[first])}
+    known = dict(zip(paths, rows, strict=True)) | {
+        str(Path(path).absolute()): row for path, row in zip(paths, rows, strict=True)
+    }
+    covered = []
+    for path in labelled:
+        row = known.get(path, known.get(str(Path(path).absolute())))
+        if row is None:
+            raise Problem(
+                f"--labelled: {writable(path)} is not among the images of this ranking. Write paths as in the column "
+                "path of ranking.csv."
+            )
+        covered.append(place[row])
+    chosen = covering(RowView(features, rows[first]), count, covered)
+    numbers = pd.Series(pd.NA, index=paths.index, dtype="Int64")
+    numbers.iloc[first[chosen]] = np.arange(1, len(chosen) + 1)
+    return numbers
+
+
+def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
+    """Name of each file's class, (N,) strings, by the rules that recipes have for folders; None: no classes.
+
+    Args:
+        paths: of files. inputs: folders and archives that were named.
+    """
+    tops = sorted((writable(name).rstrip("/") + "/" for name in inputs), key=len, reverse=True)
+    inside = [next((path[len(top) :] for top in tops if path.startswith(top)), "") for path in paths]
+    placed = without_masks(inside)
+    names = [placed[path] for path in inside]
+    if not all(names):
+        return None
+    try:
+        layout = Layout.of(names, Path())
+    except Problem:
+        return None
+    used = [layout.split(name) is not None for name in names]
+    if not layout.labelled or not all(used):
+        return None
+    found = layout.classes({"train": names})
+    return np.array(found)[layout.labels(names, found)]
+
+
+def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, seed: int) -> pd.DataFrame | None:
+    """Columns `label_quality` and `label_suggested` of files in class folders.
+
+    Probabilities are those of linear classifiers, each fitted without a fifth of the files. A label is suspect where
+    another class has at least the probability that files of that class give it on average (confident learning:
+    Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", sec. 3.1).
+
+    Args:
+        names: (N,) class of each file. rows: of each file's contents in `features`, (N, dim); equal files are judged
+            by classifiers that have seen none of them. seed: of the shares.
+
+    Returns: None where fewer than two classes have `FOLDS` different files, or where the classifiers are not better
+        than the largest class by chance (95 % Wilson interval): then folders are no classes. Files of smaller classes
+        have missing values.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # slow to import
+
+    different = pd.Series(rows).groupby(names).nunique()
+    large = np.flatnonzero(np.isin(names, different.index[different >= FOLDS]))
+    classes, labels = np.unique(names[large], return_inverse=True)
+    if len(classes) < 2:
+        return None
+    x = _components(torch.from_numpy(RowView(features, rows)[large]).float())
+    y = torch.from_numpy(labels)
+    probabilities = torch.zeros(len(large), len(classes))
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
+    for fitted, judged in folds.split(x, labels, rows[large]):
+        probe = linear.fit(x[fitted], y[fitted], len(classes), _C)
+        probabilities[judged] = probe.probabilities(x[judged])
+    right = (probabilities.argmax(1) == y).numpy()
+    if wilson(right).ci_low <= np.bincount(labels).max() / len(labels):
+        return None
+    own = probabilities.gather(1, y[:, None])[:, 0]
+    average = torch.stack([own[y == label].mean() for label in range(len(classes))])
+    confident = torch.where(probabilities >= average, probabilities, 0)
+    best = confident.argmax(1)
+    suspect = ((confident.amax(1) > 0) & (best != y)).numpy()
+    result = pd.DataFrame(
+        {QUALITY: np.full(len(names), np.nan), SUGGESTED: pd.Series(pd.NA, range(len(names)), "string")}
+    )
+    result.loc[large, QUALITY] = own.double().numpy()
+    result.loc[large[suspect], SUGGESTED] = classes[best.numpy()[suspect]]
+    return result
+
+
+def _components(features: torch.Tensor) -> torch.Tensor:
+    """The first principal components of features (N, dim): (N, min(dim, `_COMPONENTS`))."""
+    if features.shape[1] <= _COMPONENTS:
+        return features
+    features = features - features.mean(0)
+    return features @ torch.linalg.eigh(features.T @ features).eigenvectors[:, -_COMPONENTS:]
