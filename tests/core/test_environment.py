@@ -1,4 +1,4 @@
-"""What a run obeys of the environment is checked when it starts, and recorded."""
+"""The environment that a run obeys is checked when it starts, and recorded."""
 
 import os
 import subprocess

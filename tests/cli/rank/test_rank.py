@@ -169,6 +169,17 @@ def test_only_packages_that_decide_features_throw_them_away(tiny, tmp_path, enco
     assert [again(**{name: "2.0"}) for name in ("pillow", "pillow_heif", "torch", "scipy")] == [images] * 4
 
 
+def test_a_model_stays_until_the_next_one_is_whole(tiny, tmp_path, monkeypatch):
+    folder = photographs(tmp_path / "photos", range(4))
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out/model").iterdir()}
+    photographs(folder, range(4, 6))
+    monkeypatch.setattr(heads.reference, "write", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        rank(folder, "--out", tmp_path / "out", "--encoder", tiny)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out/model").iterdir() if path.is_file()} == before
+
+
 def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):
     monkeypatch.setattr(encoding, "_PIECE", 4)
     folder = photographs(tmp_path / "photos", range(10))

@@ -1,8 +1,7 @@
 """VI-SimSiam's heads on a frozen encoder, trained without labels on the photographs themselves."""
 
 import io
-import shutil
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +26,7 @@ from vi_simsiam.config.schema import (
 )
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
-from vi_simsiam.core.record import NAME, RunRecord
+from vi_simsiam.core.record import NAME, RunRecord, new_result
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.store import RowView, SplitName
 from vi_simsiam.methods import Method, encoders
@@ -152,8 +151,6 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         ) from None
     finally:
         torch.set_num_threads(before)
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
     description = saved.describe(
         METHOD,
         job,
@@ -163,9 +160,10 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         weights=weights_checksum(params.name, params.weights),
         software=encoders.software(params),
     )
-    saved.save(folder, model, description)
-    reference.write(folder, model, images, RowView(images.kept.array("whole"), images.rows), device)
-    with replacing(folder / "history.csv") as temporary:
-        pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
-    made.write(folder, str(device))
+    with new_result(folder) as out:
+        saved.save(out, model, description)
+        reference.write(out, model, images, RowView(images.kept.array("whole"), images.rows), device)
+        with replacing(out / "history.csv") as temporary:
+            pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
+        made.write(out, str(device))
     return {"epochs": epochs, "steps": epochs * steps, "batch": batch}
