@@ -254,7 +254,7 @@ def test_images_without_labels_in_a_browser(browser, tmp_path):
 
 @pytest.mark.slow
 def test_plain_arrays_in_a_browser(browser, tmp_path):
-    """Photographs without classes: an order for each score, its explanation, near-duplicates as groups."""
+    """Photographs without classes: an order for each score, its explanation, copies as groups."""
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (9, 16, 16, 3)).astype(np.uint8)
     group = np.array([0, 1, 0, 2, 1, 0, 2, 0, 0])

@@ -39,7 +39,7 @@ def groups(looks: np.ndarray, device: torch.device) -> np.ndarray:
     """Number of the group of copies of each image; images without copies have a number for themselves: (N,).
 
     Args:
-        looks: uint8 (N, LOOK, LOOK) of `facts.of_luma`, each image once. device: that compares them.
+        looks: uint8 (N, LOOK, LOOK) of `facts.measure`, each image once. device: that compares them.
     """
     group = np.arange(len(looks))
     space = _Space(looks, device)
