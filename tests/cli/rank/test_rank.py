@@ -489,7 +489,7 @@ def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
     report = tmp_path / "out/report.txt"
 
     def answered(*inputs):
-        assert rank(*inputs, "--out", tmp_path / "out", "--run", model) == 0
+        assert rank(*inputs, "--out", tmp_path / "out", "--run", model, "--overwrite") == 0
         return report.read_text(encoding="utf-8")
 
     assert "a single image has nothing else to be compared with" in answered(photographs(tmp_path / "one", [0]))
@@ -509,7 +509,7 @@ def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
     for i in range(3):
         (tmp_path / f"damaged/{i}.jpg").write_bytes(b"\xff\xd8\xff no image")
     before = report.read_bytes()
-    said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model)
+    said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model, "--overwrite")
     assert "0 images scored, 3 could not be read" in said and said.count("not readable as an image") == 3
     assert report.read_bytes() == before  # an earlier answer is not lost
 
