@@ -1,8 +1,8 @@
 #!/bin/sh
 # Packages: numpy 2.4.6, opencv-python-headless 5.0.0.93, pillow 13.0.0
 # Expected: A mask made smaller with INTER_NEAREST lies on the image made smaller with INTER_AREA or INTER_LINEAR.
-# Seen: OpenCV takes the upper left pixel of each block. At a factor of 16 the mask lies 7.5 pixels, almost half a patch,
-#   right of and below the image. INTER_NEAREST_EXACT and Pillow take the middle.
+# Seen: OpenCV takes the upper left pixel of each block. At a factor of 16 the mask lies 7.5 pixels, almost half a
+#   patch, right of and below the image. INTER_NEAREST_EXACT and Pillow take the middle.
 # For a user of this project: Make masks smaller with INTER_NEAREST_EXACT or Pillow before they choose patches of 14 or
 #   16 pixels: small objects otherwise get the features of the patches beside them.
 set -eu
@@ -25,7 +25,8 @@ methods["Pillow"] = np.asarray(Image.fromarray(coordinate).resize((14, 14), Imag
 for name, columns in methods.items():
     shift = columns - methods["INTER_AREA"]
     print(name, "first columns:", columns[:3], "from the middle of the patch:", shift[0])
-    assert np.all(shift == (-7.5 if name == "INTER_NEAREST" else 0.5 if name in ("INTER_NEAREST_EXACT", "Pillow") else 0))
+    expected = {"INTER_NEAREST": -7.5, "INTER_NEAREST_EXACT": 0.5, "Pillow": 0.5}.get(name, 0)
+    assert np.all(shift == expected)
 
 rows, columns = np.indices((224, 224))
 masks = [((rows - row) ** 2 + (columns - row) ** 2 < 64).astype(np.uint8) for row in range(20, 200)]

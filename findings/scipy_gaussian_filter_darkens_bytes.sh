@@ -1,8 +1,8 @@
 #!/bin/sh
 # Packages: numpy 2.4.6, scipy 1.17.1
 # Expected: A blur with scipy.ndimage.gaussian_filter leaves the mean of an image as it is, for bytes up to rounding.
-# Seen: Whole numbers are cut, not rounded, after each axis. Any blur darkens an image by one level of 255; a blur repeated ten
-#   times darkens it by ten.
+# Seen: Whole numbers are cut, not rounded, after each axis. Any blur darkens an image by one level of 255; a blur
+#   repeated ten times darkens it by ten.
 # For a user of this project: Convert images to float32 before they are blurred. A series of blurs for a graded
 #   corruption otherwise changes the brightness too, and a blur of 16-bit counts loses one count.
 set -eu

@@ -4,8 +4,8 @@
 # Seen: A name ends at its first dot. The two images of 1.5 T are one sample, mri_1, with the fields 5t_001.png and
 #   5t_002.png and without a field png; a handler that goes on after an error leaves both out. Two names with equal
 #   ends are one sample too.
-# For a user of this project: Replace dots in names (1.5T, v2.1, sizes in micrometres) before images are put into shards,
-#   and count the samples of a shard.
+# For a user of this project: Replace dots in names (1.5T, v2.1, sizes in micrometres) before images are put into
+#   shards, and count the samples of a shard.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -30,7 +30,8 @@ samples = list(webdataset.WebDataset("shard.tar", shardshuffle=False))
 for sample in samples:
     print(sample["__key__"], [field for field in sample if not field.startswith("__")])
 assert [sample["__key__"] for sample in samples] == ["mri_1", "mri_3T_001", "mri_3T_002"]
-kept = list(webdataset.WebDataset("shard.tar", shardshuffle=False).to_tuple("png", handler=webdataset.ignore_and_continue))
+shard = webdataset.WebDataset("shard.tar", shardshuffle=False)
+kept = list(shard.to_tuple("png", handler=webdataset.ignore_and_continue))
 print("images read with a handler:", len(kept), "of", len(names))
 assert len(kept) == 2
 EOF

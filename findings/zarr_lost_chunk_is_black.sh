@@ -2,8 +2,8 @@
 # Packages: numpy 2.4.6, zarr 3.1.6
 # Expected: A zarr array with a lost file (a copy cut short, a file that was not uploaded) gives an error on reading.
 # Seen: It reads as zeros, without a message: chunks of zeros are never written, so a lost one looks like a black one.
-# For a user of this project: Count the files of chunks against .nchunks, or keep checksums beside an array. A feature of
-#   zeros has a finite distance to all others and an image of zeros a certainty.
+# For a user of this project: Count the files of chunks against .nchunks, or keep checksums beside an array. A feature
+#   of zeros has a finite distance to all others, and an image of zeros a certainty.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
