@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import metadata
 
-from vi_simsiam.config import loading, origins
+from vi_simsiam.config import explain, loading
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.command import run, write_out
 from vi_simsiam.core.errors import Problem
@@ -59,9 +59,9 @@ def _params(args: argparse.Namespace) -> int:
             names = [str(name) for name in choices]
             raise Problem(f"{value}: no such {kind}{nearest(value, names)}; there are {', '.join(names)}")
     if args.dataset is None:
-        write_out(origins.of_recipes(params).rstrip("\n"))
+        write_out(explain.of_recipes(params).rstrip("\n"))
     else:
-        write_out(origins.of_job(params, args.dataset, args.method).rstrip("\n"))
+        write_out(explain.of_job(params, args.dataset, args.method).rstrip("\n"))
     return 0
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.project import ROOT
 from helpers.properties import quickly
-from vi_simsiam.config import loading, origins
+from vi_simsiam.config import explain, loading
 from vi_simsiam.config.schema import METHODS
 
 SHIPPED = loading.load(ROOT / "params.yaml")
@@ -62,7 +62,7 @@ def test_the_last_recipe_of_a_line_that_sets_a_value_decides(case):
             setters = [j for j in range(i + 1) if (step, *keys) in overrides[j]]
             expected = overrides[setters[-1]][(step, *keys)] if setters else looked_up(params[step], keys)
             assert looked_up(loading.resolve(params, step, name), keys) == expected
-            value, origin = origins.origins(params, step, name)[tuple(keys)]
+            value, origin = explain.origins(params, step, name)[tuple(keys)]
             recipe = NAMES[setters[-1]] if setters else None
             words = "section" if recipe is None else f"recipes.{recipe}" + " (like)" * (recipe != name)
             assert (value, origin) == (expected, words)
@@ -76,7 +76,7 @@ def test_a_value_that_no_recipe_sets_is_the_sections(case):
     name = NAMES[len(overrides) - 1]
     mentioned = {keys for values in overrides for keys in values}
     for step in ("cache_views", "pretrain", "probe", "uncertainty"):
-        plain, resolved = origins.origins(params, step), origins.origins(params, step, name)
+        plain, resolved = explain.origins(params, step), explain.origins(params, step, name)
         assert list(plain) == list(resolved)
         for keys, (value, _) in resolved.items():
             assert (step, *keys) in mentioned or value == plain[keys][0]

@@ -122,7 +122,7 @@ def test_equal_images_are_encoded_once(store, weights, tmp_path, encoded):
 def test_an_encoder_that_learns_keeps_nothing(store, weights, tmp_path):
     params = pretrain_params("simsiam", backbone={"weights": str(weights)})
     model = trainer._initialised("simsiam", params, store, seed=0)
-    assert feature_cache.use(model, tmp_path) is None and model.kept is None and not list(tmp_path.iterdir())
+    assert feature_cache.use(model, tmp_path) is None and model.feature_cache is None and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vi_simsiam.config.schema import METHOD_PARAMS
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.methods.vae import gaussian_kl
 from vi_simsiam.nn.distributions import log_sphere_area, von_mises_fisher_expected_cosine
-from vi_simsiam.nn.objective import categorical_terms, spherical_terms
+from vi_simsiam.nn.elbo_terms import categorical_terms, spherical_terms
 from vi_simsiam.nn.sphere import HypersphericalUniform, PowerSpherical, VonMisesFisher
 
 D = 16

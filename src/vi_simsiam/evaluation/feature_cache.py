@@ -137,7 +137,7 @@ def use(model: Method, top: Path | None) -> FeatureCache | None:
     if top is None or not model.frozen:
         return None
     cache = FeatureCache(model, top)
-    model.kept = cache.features
+    model.feature_cache = cache.features
     return cache
 
 

@@ -40,7 +40,7 @@ class Scorer:
         self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
         # Where images are prepared. Kept features are found by an image's bits on the CPU: a GPU may round another way.
-        self.input_device = self.device if model.kept is None else CPU
+        self.input_device = self.device if model.feature_cache is None else CPU
         self.train_features = train_features.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
         has_labels = labels is not None and labelled is not None and bool(labelled.any())

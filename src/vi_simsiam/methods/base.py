@@ -58,7 +58,7 @@ class Losses(NamedTuple):
         kl: KL(q || prior), up to a constant; 0 where q is a point.
         monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
             the concentration that is predicted or what takes its place (1/tau, a rate), and estimates of the three
-            terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.objective).
+            terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.elbo_terms).
     """
 
     align: Tensor
@@ -97,8 +97,8 @@ class Method(nn.Module):
     target: ClassVar[type | None]  # class of q(z | x)
     needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
     # What has features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
-    kept: Callable[[Tensor], Tensor] | None = None
-    views_kept = False  # whether it has those of a training's views, which otherwise are asked for only once
+    feature_cache: Callable[[Tensor], Tensor] | None = None
+    caches_views = False  # whether it has those of a training's views, which otherwise are asked for only once
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
     certainty_bounds: ClassVar[CertaintyBounds | None] = None  # beyond them the training is stopped
     # Advice where kappa, read as an expected cosine, has collapsed.
@@ -139,9 +139,9 @@ class Method(nn.Module):
         if self.frozen:
             if images.ndim == 2:
                 return images
-            if self.kept is None or (self.training and not self.views_kept):
+            if self.feature_cache is None or (self.training and not self.caches_views):
                 return self.encode(images)
-            return self.kept(images)
+            return self.feature_cache(images)
         if self.images.input_size is None or self.backbone.training:
             return self.backbone(self.standardised(images))
         # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
@@ -188,7 +188,7 @@ class Method(nn.Module):
             images = resized.clamp(0, 1)  # a bicubic filter goes beyond; image files cannot
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
-    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
+    def load_encoder_weights(self, tensors: dict[str, Tensor], origin: str) -> None:
         """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
         encoders.load(self.backbone, tensors, origin)
 

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from vi_simsiam.config.schema import DinoParams, DinoTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
-from vi_simsiam.nn import objective
+from vi_simsiam.nn import elbo_terms
 from vi_simsiam.nn.backbones import mlp
 from vi_simsiam.nn.sphere import dot_products
 
@@ -64,8 +64,8 @@ class Dino(Method):
         self.head.requires_grad_(False)
         self.register_buffer("centre", torch.zeros(self.dino.prototypes))
 
-    def begin_with(self, tensors: dict[str, Tensor], origin: str) -> None:
-        super().begin_with(tensors, origin)
+    def load_encoder_weights(self, tensors: dict[str, Tensor], origin: str) -> None:
+        super().load_encoder_weights(tensors, origin)
         if not self.frozen:
             self.student_backbone.load_state_dict(self.backbone.state_dict())
 
@@ -101,7 +101,7 @@ class Dino(Method):
             mean = (logits[0].mean(0) + logits[1].mean(0)) / 2
             self.centre.lerp_(distributed.mean(mean), 1 - self.dino.centre_momentum)
         monitors = {"mean_cosine": (z[0] * z[1]).sum(-1).mean(), "embedding": z[0]}
-        monitors |= objective.categorical_terms(log_p[0].detach(), q[1])
+        monitors |= elbo_terms.categorical_terms(log_p[0].detach(), q[1])
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors)
 

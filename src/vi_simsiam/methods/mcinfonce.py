@@ -9,7 +9,7 @@ from vi_simsiam.config.schema import McInfoNceTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses
 from vi_simsiam.methods.simclr import Contrastive, among_all
-from vi_simsiam.nn import objective
+from vi_simsiam.nn import elbo_terms
 from vi_simsiam.nn.heads import ScalarHead
 from vi_simsiam.nn.sphere import PowerSpherical
 
@@ -66,7 +66,7 @@ class McInfoNce(Contrastive):
     @torch.no_grad()
     def monitors_of(self, q: list[PowerSpherical], z: Tensor) -> dict[str, Tensor]:
         """What `Losses.monitors` holds, from the distributions of the two views and a sample of the second, (B, d)."""
-        terms = objective.spherical_terms(q[0], z, self.prior(self.d, validate_args=False))
+        terms = elbo_terms.spherical_terms(q[0], z, self.prior(self.d, validate_args=False))
         both = torch.cat([each.concentration for each in q])
         expected = torch.cat([each.expected_cosine for each in q]).mean()
         mean_cosine = (q[0].loc * q[1].loc).sum(-1).mean()

@@ -9,7 +9,7 @@ from torch import Tensor
 from vi_simsiam.config.schema import ProjectedTraining, SimClrTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
-from vi_simsiam.nn import objective
+from vi_simsiam.nn import elbo_terms
 from vi_simsiam.nn.backbones import mlp
 from vi_simsiam.nn.sphere import HypersphericalUniform, PointMass, VonMisesFisher, dot_products
 
@@ -61,7 +61,7 @@ class Contrastive(Method):
     def monitors(self, mu: Tensor, z: Tensor) -> dict[str, Tensor]:
         """What `Losses.monitors` holds, from the embeddings of the two views."""
         p = VonMisesFisher(mu, self.kappa, validate_args=False)
-        terms = objective.spherical_terms(p, z, self.prior(self.d, validate_args=False))
+        terms = elbo_terms.spherical_terms(p, z, self.prior(self.d, validate_args=False))
         return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
 
 

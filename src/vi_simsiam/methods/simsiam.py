@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from vi_simsiam.config.schema import SimSiamTraining
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
-from vi_simsiam.nn import objective
+from vi_simsiam.nn import elbo_terms
 from vi_simsiam.nn.backbones import mlp
 from vi_simsiam.nn.sphere import HypersphericalUniform, OnSphere, PointMass, VonMisesFisher
 
@@ -63,7 +63,7 @@ class SimSiam(Method):
     def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
         """What `Losses.monitors` holds, from the distributions and the targets of the two views."""
         mean_cosine = ((p[0].loc * z[1]).sum(-1).mean() + (p[1].loc * z[0]).sum(-1).mean()) / 2
-        terms = objective.spherical_terms(p[0], z[1], self.prior(self.d, validate_args=False))
+        terms = elbo_terms.spherical_terms(p[0], z[1], self.prior(self.d, validate_args=False))
         return {"mean_cosine": mean_cosine, "embedding": z[0], **terms}
 
 

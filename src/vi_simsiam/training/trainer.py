@@ -90,7 +90,7 @@ def _initialised(name: str, params: PretrainParams | UntrainedParams, store: Tra
     images = image_spec(store, params.backbone)
     model = build(name, params, images)
     if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
-        model.begin_with(*weights)
+        model.load_encoder_weights(*weights)
     return model
 
 
@@ -113,7 +113,7 @@ def _train(
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(device), features)
     if cache is not None and views.views.shape[1]:
-        kept, model.views_kept = cache.of_views(store.views("train")), model.needs_pixels
+        kept, model.caches_views = cache.of_views(store.views("train")), model.needs_pixels
         if not model.needs_pixels:
             views.use_features(kept)
             torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other

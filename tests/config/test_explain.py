@@ -11,7 +11,7 @@ import yaml
 from helpers.project import ROOT
 from helpers.wrong_parameters import put
 from vi_simsiam.__main__ import main
-from vi_simsiam.config import loading, origins
+from vi_simsiam.config import explain, loading
 from vi_simsiam.config.schema import METHODS
 
 SHIPPED = loading.load(ROOT / "params.yaml")
@@ -59,9 +59,9 @@ def test_each_value_has_its_origin(capsys):
 def test_of_chains_the_recipe_that_sets_a_value_is_named(params):
     put(params, "recipes.beta", {"like": "digits", "pretrain": {"epochs": 3}})
     put(params, "recipes.gamma", {"like": "beta"})
-    values = origins.origins(params, "pretrain", "gamma")
+    values = explain.origins(params, "pretrain", "gamma")
     assert values["epochs",] == (3, "recipes.beta (like)") and values["lr",] == (LR, "recipes.digits (like)")
-    assert origins.origins(params, "download", "gamma")["source",] == ("digits", "name of recipes.digits")
+    assert explain.origins(params, "download", "gamma")["source",] == ("digits", "name of recipes.digits")
 
 
 def test_without_a_data_set_only_what_recipes_change(capsys):
