@@ -21,7 +21,7 @@ def main() -> None:
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
     verify(args.download, manifest.FILE)
     source = manifest.verified_manifest(args.download).source
-    images = find_source(source).read(args.download, params.size, params.depth, args.threads)
+    images = find_source(source).read(args.download, params.size, params.depth, args.threads, params.labels)
     with new_result(args.out) as out:
         write_report(out / "report.csv", images.report)  # first: it names all that may stop the step
         build(out, args.dataset, images, params)

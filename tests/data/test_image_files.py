@@ -25,12 +25,12 @@ def picture(value, mode="RGB", kind="PNG"):
     return file.getvalue()
 
 
-def read(tmp_path, files, threads=2):
+def read(tmp_path, files, threads=2, labels=True):
     """What the source makes of an archive with these files: name -> value of a picture, or contents."""
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data if isinstance(data, bytes) else picture(data))
-    return find_source("files").read(tmp_path, 10, threads=threads)
+    return find_source("files").read(tmp_path, 10, threads=threads, labels=labels)
 
 
 def content(split):
@@ -307,3 +307,40 @@ def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
     if text == "dog\nfox\n":
         own_images.bring(tree, tmp_path / "packed")
         assert words in steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "list.txt"))[1]
+
+
+def test_albums_are_no_classes_where_labels_are_not_wanted(tmp_path):
+    files = {"2019/1.png": 1, "2020-06/2.png": 2, "2021-07-01/a/3.png": 3}
+    images = read(tmp_path, files)
+    assert images.classes == ("2019", "2020-06", "2021-07-01")
+    assert [text for text in images.report.notes if "set cache_views.labels to false" in text]
+    images = find_source("files").read(tmp_path, 10, labels=False)
+    assert images.classes == () and images.train.labels.tolist() == [-1, -1, -1] and images.report.notes == ()
+    with pytest.raises(Problem, match=r"set cache_views\.labels to false"):
+        read(tmp_path, {**files, "4.png": 4})
+    images = find_source("files").read(tmp_path, 10, labels=False)
+    assert len(images.train.labels) == 4
+    read(tmp_path, {"train/a/1.png": 1, "train/2.png": 2} | {f"test/b/{i}.png": i for i in range(3)}, labels=False)
+
+
+def test_groups_of_paths(tmp_path):
+    """Images of one patient stay on one side; a set with a test folder says where they do not."""
+    files = {f"{'ab'[i % 2]}/patient{i // 6} scan{i}.png": i for i in range(60)}
+    images = read(tmp_path, files)
+    build(tmp_path / "store", "x", images, params(size=10, test_fraction=0.3, groups=r"(patient\d+) "))
+    patients = {
+        split: set(pd.read_parquet(tmp_path / f"store/sources_{split}.parquet")["path"].str.extract(r"t(\d+) ")[0])
+        for split in SPLITS
+    }
+    assert len(patients["train"]) == 7 and len(patients["test"]) == 3 and not patients["train"] & patients["test"]
+    assert json.loads((tmp_path / "store/store.json").read_text())["groups"] == {"train": 7, "test": 3}
+    with pytest.raises(Problem, match=r"cache_views.groups = 'patient\[0-4\]' finds no group in 30 of 60 paths"):
+        build(tmp_path / "store", "x", images, params(size=10, groups="patient[0-4]"))
+
+
+def test_a_group_in_training_and_test_folders_is_said(tmp_path, capsys):
+    images = read(tmp_path, {f"{split}/{c}/p{i}.png": i for split in SPLITS for c in "ab" for i in range(2, 6)})
+    build(tmp_path / "store", "x", images, params(size=10, groups=r"p\d"))
+    assert "note: 4 groups of cache_views.groups have training and test images, the first is p2" in (
+        capsys.readouterr().out
+    )

@@ -134,3 +134,28 @@ def test_images_without_labels_are_no_class_of_their_own_kind():
     assert len(train) + len(test) == 5 and len(train) >= 1
     with pytest.raises(Problem, match="with classes of more than one image"):
         split_rows(np.arange(24), None, 0.2, None, None, 0)
+
+
+@pytest.mark.parametrize("evaluate_on", ["test", "validation"])
+def test_groups_are_held_out_whole(evaluate_on):
+    groups = np.repeat(np.arange(30), np.random.RandomState(0).randint(1, 12, 30))
+    labels = np.random.RandomState(1).randint(0, 3, len(groups))
+    for seed in range(20):
+        train, test = split_rows(labels, None, 0.3, None, None, seed, evaluate_on, groups)
+        assert not set(groups[train]) & set(groups[test]) and not set(train) & set(test)
+        assert set(groups[train]) and set(labels[test]) <= set(labels[train])
+        if evaluate_on == "test":
+            assert len(train) + len(test) == len(labels)
+            assert abs(len(test) - 0.3 * len(labels)) <= 5.5  # half of the largest group
+        again = split_rows(labels, None, 0.3, None, None, seed, evaluate_on, groups)
+        assert np.array_equal(test, again[1])
+
+
+def test_a_class_of_few_groups_keeps_one_to_train_on():
+    groups = np.repeat(np.arange(8), 6)
+    labels = np.where(groups == 7, 3, np.arange(48) % 3)  # class 3 is in group 7 alone
+    for seed in range(20):
+        train, test = split_rows(labels, None, 0.5, None, None, seed, groups=groups)
+        assert set(labels[train]) == {0, 1, 2, 3} and 7 in groups[train] and len(test) in (18, 24)
+    with pytest.raises(Problem, match="of more than one group"):
+        split_rows(labels, None, 0.5, None, None, 0, groups=np.zeros(48, int))

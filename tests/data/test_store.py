@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from difflib import SequenceMatcher
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from helpers.project import ROOT
 from helpers.small import digits_store
@@ -21,12 +25,14 @@ from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import store_writer
 from vi_simsiam.data.image_sets import ArraySplit, Images
+from vi_simsiam.data.published import Digits
 from vi_simsiam.data.store import SPLITS, Store, file_names, release_pages
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.evaluation import features
 from vi_simsiam.training import batches
 from vi_simsiam.transforms.spatial import fixed_crops
 
+FORMS = Digits._FORMS
 ALL_FILES = [name for split in SPLITS for name in file_names(split)]
 
 
@@ -309,6 +315,32 @@ def test_nothing_is_executed_when_opening(copy):
         Store.open(copy)
 
 
+def test_forms_of_the_digits():
+    """The labels run through the same sequence once a form, but for up to eight digits that are missing."""
+    labels = load_digits().target.tolist()
+    assert len(labels) == 1797 and len(FORMS) == 14
+    forms = [labels[start:end] for start, end in pairwise([*FORMS, None])]
+    for form in forms:
+        assert 122 <= len(form) <= 130
+        assert SequenceMatcher(None, forms[0], form, autojunk=False).ratio() > 0.96
+
+
+def test_copies_on_both_sides_are_counted(tmp_path, capsys):
+    given = pictures(n=40)
+    doubled = np.repeat(given.train.images, 2, axis=0)
+    images = Images(given.classes, ArraySplit(doubled, np.repeat(given.train.labels, 2)), None)
+    build(tmp_path / "store", "x", images, params(test_fraction=0.5))
+    store = Store.open(tmp_path / "store")
+    train = {image.tobytes() for image in store.images("train")}
+    copies = sum(image.tobytes() in train for image in store.images("test"))
+    assert 5 < copies < 40 and json.loads((tmp_path / "store/store.json").read_text())["test_in_train"] == copies
+    assert f"note: {copies} of 40 test images are also training images" in capsys.readouterr().out
+    apart = Images(given.classes, replace(images.train, groups=np.repeat(np.arange(40), 2)), None)
+    build(tmp_path / "apart", "x", apart, params(test_fraction=0.5))
+    assert json.loads((tmp_path / "apart/store.json").read_text())["test_in_train"] == 0
+    assert "also training images" not in capsys.readouterr().out
+
+
 # --- the scripts ----------------------------------------------------------------------------------------------
 
 
@@ -323,8 +355,12 @@ def test_download_and_cache_views_of_digits(script, tmp_path):
     job = ("cache_views", "--dataset", "mine", "--params", json.dumps(wanted), "--download", raw, "--out", out)
     assert script(*job) == (0, "")
     store = Store.open(out)
-    assert store.images("test").shape == (397, 20, 20, 1) and store.images("train").shape == (1400, 20, 20, 1)
-    assert len(pd.read_parquet(out / "views_test.parquet")) == 794
+    assert store.images("test").shape == (382, 20, 20, 1) and store.images("train").shape == (1415, 20, 20, 1)
+    assert len(pd.read_parquet(out / "views_test.parquet")) == 764
+    assert json.loads((out / "store.json").read_text())["groups"] == {"train": 11, "test": 3}
+    rows = {split: pd.read_parquet(out / f"sources_{split}.parquet")["path"].astype(int) for split in SPLITS}
+    forms = {split: set(np.searchsorted(FORMS, of_split, "right")) for split, of_split in rows.items()}
+    assert len(forms["train"]) == 11 and len(forms["test"]) == 3 and not forms["train"] & forms["test"]
     assert json.loads((out / "run.json").read_text())["params"] == wanted
 
     data = (raw / "digits.csv.gz").read_bytes()

@@ -157,6 +157,8 @@ class CacheViewsParams(Section):
     train_images: Annotated[int, Field(ge=2)] | None
     test_images: Annotated[int, Field(ge=2)] | None
     test_fraction: InnerShare
+    groups: NonEmpty | None = None
+    labels: bool = True
     evaluate_on: Literal["test", "validation"]
     left_out: Share
     depth: Literal["auto"] | Annotated[int, Field(ge=8, le=16)]
@@ -164,6 +166,16 @@ class CacheViewsParams(Section):
     per_image: AtLeast0
     test_per_image: Annotated[int, Field(ge=2)]
     augmentation: AugmentationParams
+
+    @field_validator("groups")
+    @classmethod
+    def _pattern(cls, groups: str | None) -> str | None:
+        try:
+            if groups is not None and re.compile(groups).groups > 1:
+                raise ValueError("has more than one part in parentheses; the one that names the group is enough")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return groups
 
     @field_validator("per_image")
     @classmethod

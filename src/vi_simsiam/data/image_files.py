@@ -1,6 +1,7 @@
 """Sets of images from archives of image files, in folders by split and class, or by class, or in none."""
 
 import os
+import re
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from vi_simsiam.data.left_out import Ignored, Report, count
 from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
 
 MASKS = "masks beside their images"
+_DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a year, a month, or a day
 # Smaller files take longer to open, under Python's lock, than to decode: 60,000 of 32 px took two threads 1.26 times as
 # long as one, and sixteen 1.5 times.
 _WORTH_THREADS = 64 << 10  # bytes of a file, on average
@@ -41,6 +43,7 @@ def read_archive(
     threads: int = 1,
     place: Callable[[str], str | None] | None = None,
     packed: Report | None = None,
+    labels: bool = True,
 ) -> Images:
     """Read the images of an archive, and find by its folders which split and class each belongs to.
 
@@ -50,6 +53,7 @@ def read_archive(
         place: from a file's path to the path that tells its split and class; None: the file is not wanted. By default
             the path itself.
         packed: the report of `own_images.bring` where that has packed the archive; it is added to this one.
+        labels: whether folders are classes.
     """
     ignored = {} if packed is None else dict(packed.ignored)
     wanted: list[ImageFile] = []
@@ -63,7 +67,7 @@ def read_archive(
             placed[file.name] = one_spelling(where)
     given = placed
     wanted, placed = _without_masks(wanted, placed, ignored)
-    layout = Layout.of([placed[file.name] for file in wanted if file.problem is None], folder)
+    layout = Layout.of([placed[file.name] for file in wanted if file.problem is None], folder, labels)
     left_out = [] if packed is None else [*packed.left_out]
     files: dict[str, list[ImageFile]] = {split: [] for split in layout.splits}
     for file in wanted:
@@ -106,9 +110,13 @@ def read_archive(
     classes = layout.classes(names)
     splits = []
     for split, listed in readable.items():
-        paths, labels = tuple(file.name for file in listed), layout.labels(names[split], classes)
-        splits.append(FileSplit(paths, labels, rows[split], scratch))
+        paths = tuple(file.name for file in listed)
+        splits.append(FileSplit(paths, layout.labels(names[split], classes), rows[split], scratch))
     notes = [layout.note] if layout.note else []
+    if classes and all(_DATE.fullmatch(name) for name in classes):
+        notes.append(
+            f"the class folders are named as dates ({classes[0]}). If they are albums, set cache_views.labels to false."
+        )
     if MASKS in ignored or (not layout.labelled and any(placed[name] != given[name] for name in placed)):
         notes.append("folders such as images/, masks/ and labels/ (YOLO, Pascal VOC, segmentation) are no classes.")
     report = Report(tuple(sorted(left_out)), ignored, tuple(sorted(remarks)), tuple(notes))
@@ -126,6 +134,7 @@ class FileSplit:
     labels: np.ndarray
     places: np.ndarray
     scratch: "_Scratch"
+    groups: None = None
 
     @property
     def channels(self) -> int:

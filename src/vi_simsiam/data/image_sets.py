@@ -17,7 +17,8 @@ Depth = int | Literal["auto"]  # bits that grey images of 16 bits use; auto: tho
 class Split(Protocol):
     """Images of a training or test set, read by row.
 
-    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3.
+    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3. groups: (N,) int64, equal for images
+    that are not independent, such as digits on one form; None: the source knows of none.
     """
 
     @property
@@ -25,6 +26,9 @@ class Split(Protocol):
 
     @property
     def channels(self) -> int: ...
+
+    @property
+    def groups(self) -> np.ndarray | None: ...
 
     def pixels(self, rows: np.ndarray) -> np.ndarray:
         """Images `rows` (indices into 0..N-1): (len(rows), size, size, channels) uint8, at the size they were read."""
@@ -39,13 +43,14 @@ class Split(Protocol):
 class ArraySplit:
     """A `Split` of images in memory, resized by their central square when they are read.
 
-    images: uint8 (N, H, W, C), in any order of memory. labels: (N,) int64. size: pixels of the sides of the images that
-    are given; None: as they are.
+    images: uint8 (N, H, W, C), in any order of memory. labels, groups: of `Split`. size: pixels of the sides of the
+    images that are given; None: as they are.
     """
 
     images: np.ndarray
     labels: np.ndarray
     size: int | None = None
+    groups: np.ndarray | None = None
 
     @property
     def channels(self) -> int:
@@ -64,6 +69,7 @@ class ChainedSplit:
     """A `Split` of others, one after the other."""
 
     parts: tuple[ArraySplit, ...]
+    groups: None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -108,12 +114,13 @@ class Source(Protocol):
         """Bring the raw files into `folder`; returns their paths, relative to it."""
         ...
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         """Read the files that `download` left in `folder`, each once. Their checksums have been verified.
 
         Args:
             size: pixels of the sides of the images that the splits give.
             depth: of grey images of 16 bits.
             threads: that decode.
+            labels: whether folders of images are classes. Published sets have their labels in any case.
         """
         ...

@@ -68,8 +68,15 @@ class Layout:
     note: str | None = None
 
     @classmethod
-    def of(cls, paths: Sequence[str], folder: Path) -> "Layout":
-        """The layout of the paths of all images. Raises: Problem when it cannot be understood; `folder` is named."""
+    def of(cls, paths: Sequence[str], folder: Path, classes: bool = True) -> "Layout":
+        """The layout of the paths of all images.
+
+        Args:
+            folder: named in errors.
+            classes: whether folders can be classes. False: only those of training and test images mean anything.
+
+        Raises: Problem when it cannot be understood.
+        """
         names = [PurePosixPath(path).parts for path in paths]
         if not names:
             raise Problem(f"the archive in {folder} has no image, by their names and first bytes.")
@@ -92,18 +99,18 @@ class Layout:
             layout = cls(splits, folders, top, top + 1, True)
         elif inside := _splits_inside(names, top):
             splits = _splits(inside)
-            return cls(splits, _folders(inside, splits, one=False), top + 1, top, True)
+            return cls(splits, _folders(inside, splits, one=False), top + 1, top, classes)
         else:
             layout = cls(("",), {}, top, top, True, note)
         depth = layout.class_at
         wanted = [path for path in paths if layout.split(path) in layout.splits]
         outside = [path for path in wanted if len(PurePosixPath(path).parts) == depth + 1]
-        if 0 < len(outside) < len(wanted):
+        if classes and 0 < len(outside) < len(wanted):
             raise Problem(
                 f"{len(outside)} images lie outside the class folders, the first is {outside[0]}. Either all images "
-                "lie in folders of classes, or none does."
+                "lie in folders of classes, or none does. If folders are no classes, set cache_views.labels to false."
             )
-        return cls(layout.splits, layout.folders, layout.split_at, depth, not outside, note)
+        return cls(layout.splits, layout.folders, layout.split_at, depth, classes and not outside, note)
 
     def split(self, path: str) -> str | None:
         """The split that a path is of, also one that is not used; None: it is outside of the split folders."""

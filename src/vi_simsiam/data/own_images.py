@@ -211,13 +211,14 @@ class OwnImages:
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         raise Problem("the source `files` is the user's own images: set download.path to their folder or archive.")
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         archive = open_archive(_archive_in(folder))
         chosen, packed = read_classes(folder / CLASSES), _read_packed(folder)
         if chosen is None:
-            return read_archive(archive, folder, size, depth, threads, packed=packed)
-        images = read_archive(archive, folder, size, depth, threads, only(chosen), packed)
-        require_all(chosen, images.classes, f"the archive in {folder}")
+            return read_archive(archive, folder, size, depth, threads, packed=packed, labels=labels)
+        images = read_archive(archive, folder, size, depth, threads, only(chosen), packed, labels)
+        if labels:
+            require_all(chosen, images.classes, f"the archive in {folder}")
         return images
 
 

@@ -57,7 +57,7 @@ class TorchvisionSet(Published):
     test: Mapping[str, Any] | None = None
     digits: bool = False
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         from torchvision import datasets  # here, because it takes seconds that other sources need not wait
 
         reader = getattr(datasets, self.reader)
@@ -133,7 +133,7 @@ class PublishedArchive(Published):
 
     names: Mapping[str, str]
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         images = read_archive(open_archive(folder / self.files[0].name), folder, size, depth, threads)
         return replace(images, classes=tuple(self.names.get(name, name) for name in images.classes))
 
@@ -151,7 +151,7 @@ class TinyImageNet(Published):
     _LABELS = "val/val_annotations.txt"
     _NAMES = "words.txt"
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         path = folder / self.files[0].name
         archive = open_archive(path)
         validation = {row[0]: row[1] for row in _table(archive, path, self._LABELS)}
@@ -190,10 +190,13 @@ def _table(archive: Archive, path: Path, name: str) -> list[list[str]]:
 class Digits:
     """1,797 handwritten digits, 8 x 8 grey, from the test set of the UCI Optical Recognition data.
 
-    The file is part of scikit-learn (`sklearn.datasets.load_digits`), so nothing is downloaded.
+    The file is part of scikit-learn (`sklearn.datasets.load_digits`), so nothing is downloaded. The digits come from 14
+    forms: the labels run through nearly the same sequence 14 times. Digits of one form are of one hand.
     """
 
     _FILE = "digits.csv.gz"
+    # The first digit of each form.
+    _FORMS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         # Found beside scikit-learn's code, whose import would take longer than all the rest.
@@ -205,15 +208,16 @@ class Digits:
             shutil.copyfileobj(source, sink)
         return [self._FILE]
 
-    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1) -> Images:
+    def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         try:
             table = np.loadtxt(folder / self._FILE, delimiter=",", ndmin=2)  # as scikit-learn; it unpacks .gz
-            pixels, labels = table[:, :64], table[:, 64].astype(np.int64)
+            pixels, digits = table[:, :64], table[:, 64].astype(np.int64)
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             raise _unread(folder / self._FILE, error) from None
         # 8 x 8 pixels that count 0..16 points of ink.
         images = np.rint(pixels.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-        return Images(tuple("0123456789"), ArraySplit(images, labels, size), None)
+        form = np.searchsorted(self._FORMS, np.arange(len(images)), side="right") - 1
+        return Images(tuple("0123456789"), ArraySplit(images, digits, size, form), None)
 
 
 def unreadable(path: Path, why: object) -> Problem:

@@ -36,6 +36,7 @@ def split_rows(
     test_images: int | None,
     seed: int,
     evaluate_on: str = "test",
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images to train and to test on.
 
@@ -46,20 +47,23 @@ def split_rows(
         seed: of these draws.
         evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test images are
             the same as ever, and unused.
+        groups: (N,) integers, the group of each image of the training set, such as a patient. Images of one group are
+            held out together. None: images are independent.
 
     Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
         `evaluate_on` asks for it, else of the training set. Both rise.
-        Where test images are drawn, every class keeps at least one image to train on.
+        Where test images are drawn, every class keeps at least one image to train on. Groups are held out whole, so
+        that the number of test images is as near to the share as the first groups in a random order come.
     Raises: Problem when there are fewer images than asked for, or none.
     """
     train = np.arange(len(labels_train))
     if labels_test is None:
-        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "test split"))
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "test split"), groups)
         labels_test = labels_train
     else:
         test = np.arange(len(labels_test))
     if evaluate_on == "validation":
-        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "validation split"))
+        train, test = _held_out(train, labels_train, test_fraction, generator(seed, "validation split"), groups)
         labels_test = labels_train
     return (
         _subset(train, labels_train, train_images, generator(seed, "train images"), "train"),
@@ -68,9 +72,11 @@ def split_rows(
 
 
 def _held_out(
-    rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator
+    rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator, groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to keep and rows to hold out; of every class at least one is kept."""
+    if groups is not None:
+        return _groups_held_out(rows, labels, share, draw, groups)
     number, images = np.unique(labels[rows], return_counts=True)
     free = rows[~np.isin(labels[rows], number[(number >= 0) & (images == 1)])]
     held = free[stratified_sample(labels[free], min(round(share * len(rows)), len(free)), draw)]
@@ -80,11 +86,28 @@ def _held_out(
     return np.union1d(kept, saved), np.setdiff1d(held, saved)
 
 
+def _groups_held_out(
+    rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    names, images = np.unique(groups[rows], return_counts=True)
+    order = torch.randperm(len(names), generator=draw).numpy()
+    distance = np.abs(np.cumsum(images[order]) - share * len(rows))
+    # One group at least on each side; of a single group none is held out.
+    count = min(int(distance.argmin()) + 1, len(names) - 1)
+    held = set(names[order[:count]].tolist())
+    for label in np.unique(labels[rows]):
+        of_class = set(groups[rows][labels[rows] == label].tolist())
+        if label >= 0 and of_class <= held:  # the first of them in the order, so that the class can be learnt
+            held.remove(next(name for name in names[order].tolist() if name in of_class))
+    outside = np.isin(groups[rows], [*held])
+    return rows[~outside], rows[outside]
+
+
 def _subset(rows: np.ndarray, labels: np.ndarray, count: int | None, draw: torch.Generator, name: str) -> np.ndarray:
     if not len(rows):
         raise Problem(
             f"no {name} images are left: change cache_views.test_fraction, or use a larger data set, with classes "
-            "of more than one image."
+            "of more than one image (of more than one group, with cache_views.groups)."
         )
     if count is None:
         return rows

@@ -4,6 +4,9 @@ Nothing is ever held in memory as a whole, and files grow by plain writes: a ful
 where writing through a memory map would kill the process.
 """
 
+import hashlib
+import re
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -49,17 +52,32 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     _require_most(images, params.left_out)
     labels_test = None if images.test is None else images.test.labels
     subset = params.test_fraction, params.train_images, params.test_images
-    chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on)
+    names = _group_names(images.train, params.groups)
+    groups = None if names is None else np.unique(names, return_inverse=True)[1]
+    chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on, groups)
     own_test = images.test if params.evaluate_on == "test" else None
     sources = images.train, images.train if own_test is None else own_test
     per_image = params.per_image, params.test_per_image
     depth = _depth(images, params.depth)
     _note_unseen_classes(images, sources, chosen)
+    group_names = [_group_names(source, params.groups) for source in sources]
+    group_sets = [{*names[rows].tolist()} for names, rows in zip(group_names, chosen, strict=True) if names is not None]
+    if len(group_sets) == 2 and (both := group_sets[0] & group_sets[1]):
+        note(
+            f"{len(both)} groups of cache_views.groups have training and test images, the first is {min(both)}: "
+            "accuracies are too high."
+        )
     try:
         (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
         pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
             _write_split(folder, split, source, rows, views, params, pixels[split])
+        copies = int(np.isin(pixels["test"].digests(), pixels["train"].digests()).sum())
+        if copies:
+            note(
+                f"{copies} of {len(chosen[1])} test images are also training images (equal pixels), so that accuracies "
+                "are too high: remove copies from the data set, or keep them together with cache_views.groups."
+            )
         mean, std = pixels["train"].mean_and_std()
         description: dict[str, Any] = {
             "dataset": dataset,
@@ -71,6 +89,8 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
             **{split: len(rows) for split, rows in zip(SPLITS, chosen, strict=True)},
             "views": dict(zip(SPLITS, per_image, strict=True)),
             "evaluate_on": params.evaluate_on,
+            "test_in_train": copies,
+            **({"groups": dict(zip(SPLITS, map(len, group_sets), strict=True))} if len(group_sets) == 2 else {}),
             "left_out": len(images.report.left_out),
             "ignored": {kind: count for kind, (count, _) in images.report.ignored.items()},
             "augmentation": params.augmentation.model_dump(),
@@ -117,6 +137,21 @@ def _depth(images: Images, asked: Depth) -> int | None:
     return asked
 
 
+def _group_names(source: Split, pattern: str | None) -> np.ndarray | None:
+    """(N,) name of each image's group: the part of its path that `pattern` finds, or the source's number of it."""
+    if pattern is None:
+        return source.groups
+    paths = source.paths(np.arange(len(source.labels)))
+    found = [re.search(pattern, path) for path in paths]
+    names = [match and match[match.re.groups] for match in found]
+    if missing := [path for path, name in zip(paths, names, strict=True) if not name]:
+        raise Problem(
+            f"cache_views.groups = {pattern!r} finds no group in {len(missing)} of {len(paths)} paths, the first is "
+            f"{missing[0]}: write a pattern that names the group of every image."
+        )
+    return np.array(names, dtype=str)
+
+
 def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tuple[np.ndarray, np.ndarray]) -> None:
     train, test = ({*source.labels[chosen].tolist()} for source, chosen in zip(sources, rows, strict=True))
     if unseen := sorted(test - train - {-1}):
@@ -127,12 +162,24 @@ def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tup
 
 
 class _Pixels:
-    """Mean and standard deviation of all pixels by channel, exact whatever the order: sums of whole numbers."""
+    """Statistics of a split's pixels.
+
+    Mean and standard deviation by channel are exact whatever the order: sums of whole numbers. Digests of 64 bits tell
+    equal images: among a million each of training and test images two different ones have the same in 1 of 10^7 sets.
+    """
 
     def __init__(self, channels: int):
         self.levels = np.zeros((channels, 256), dtype=np.int64)
+        self._digests = array("Q")
+
+    def digests(self) -> np.ndarray:
+        """(N,) uint64, equal for images with equal pixels."""
+        return np.array(self._digests, np.uint64)
 
     def add(self, images: np.ndarray) -> None:
+        for image in images:
+            digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=8).digest()
+            self._digests.append(int.from_bytes(digest, "little"))
         for channel, levels in enumerate(self.levels):
             levels += np.bincount(images[..., channel].ravel(), minlength=256)
 
