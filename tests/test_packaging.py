@@ -85,7 +85,7 @@ def test_the_installation_compiles_what_jobs_import(package):
 def made(folder, *arguments):
     """What `make ARGUMENTS` prints in a folder with a copy of the Makefile."""
     shutil.copy(ROOT / "Makefile", folder)
-    done = subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 

@@ -11,7 +11,7 @@ import torchvision.transforms.functional as F
 from PIL import Image
 
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import decode, load, upright_size, whole
+from vi_simsiam.data.decode import MOST_OF_TILES, decode, load, upright_size
 from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)
@@ -63,7 +63,7 @@ def test_turned_upright(orientation):
     rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
     data = encoded(STORED[orientation](rectangle), "PNG", exif=exif)
     assert np.array_equal(decode(data, 12, 3), rectangle[:, 4:16])
-    assert np.array_equal(whole(data, 3), rectangle) and upright_size(data) == (20, 12)
+    assert np.array_equal(load(data, None, MOST_OF_TILES).upright(3), rectangle) and upright_size(data) == (20, 12)
 
 
 def test_transparency_is_over_white():

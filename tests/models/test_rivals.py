@@ -18,7 +18,10 @@ from vi_simsiam.transforms.views import Views
 TINY = {"epochs": 2, "batch_size": 32, "knn_every": 2, "backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}
 
 
-@pytest.mark.parametrize("method", ["mcinfonce", "temperature", "concentration", "exponential"])
+RIVALS = ("mcinfonce", "temperature", "concentration", "exponential")
+
+
+@pytest.mark.parametrize("method", [RIVALS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in RIVALS[1:])])
 def test_a_folder_scores_images_and_becomes_onnx(method, tmp_path):
     store, folder = digits_store(tmp_path), tmp_path / "model"
     params = merged(resolve(SHIPPED, "pretrain", "digits", method), TINY)

@@ -163,8 +163,8 @@ def test_bf16_autocast_trains_alike(method, store):
     assert half != full
     compared = 2 if method in ("dino", "vae") else 1  # epochs, after which the trainings part
     for a, b in list(zip(full, half, strict=True))[:compared]:
-        assert b["loss"] == pytest.approx(a["loss"], abs=0.03)
-        assert b["embedding_std"] == pytest.approx(a["embedding_std"], abs=0.03)
+        assert b["loss"] == pytest.approx(a["loss"], abs=0.05)
+        assert b["embedding_std"] == pytest.approx(a["embedding_std"], abs=0.05)
         for term in () if method == "vae" else ("j_align", "j_uniform", "j_kl"):
             assert b[term] == pytest.approx(a[term], rel=0.05, abs=0.05)
 

@@ -88,6 +88,11 @@ def score(args: argparse.Namespace) -> int:
     undrawn = _draw(args, model, extremes) if args.grid else None
     if args.top:
         _list(extremes)
+    if (bits := stream.few_bits) is not None:
+        say(
+            f"images of 16 bits use {bits} bits, so that they are almost black to this model, whose cache_views.depth "
+            f"was {stream.depth}"
+        )
     if model.training.reliability_warning:
         say(f"warning: {model.training.reliability_warning}")
     if model.known is None:

@@ -44,6 +44,7 @@ _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")  # parts of a PNG
 FULL_DEPTH = 16  # bits
+_FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
 _AT_ONCE = 1 << 27  # pixels of images in decoding threads, each of which takes up to 8 bytes while it is decoded
 
 
@@ -170,18 +171,10 @@ def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of `whole`, without decoding it. Raises: as `load`."""
+    """Width and height of an upright image of at most `MOST_OF_TILES`, not decoded. Raises: as `load`."""
     image = _despite_text(lambda data: _opened(data, MOST_OF_TILES), data)
     width, height = image.size
     return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
-
-
-def whole(data: bytes, channels: int, depth: int = FULL_DEPTH) -> Image.Image:
-    """All pixels of an image of at most `MOST_OF_TILES`, upright, over white: L for 1 channel, RGB for 3.
-
-    Raises: as `load`.
-    """
-    return load(data, None, MOST_OF_TILES).upright(channels, depth)
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
@@ -201,6 +194,18 @@ def square_luma(image: Image.Image, size: int) -> np.ndarray:
 def used_depth(brightest: int) -> int:
     """Bits, 8 to 16, that images of 16 bits use whose largest number is `brightest`."""
     return max(8, brightest.bit_length())
+
+
+def few_bits(brightest: int | None, depth: int) -> int | None:
+    """Bits that images of 16 bits use, where they are so few that with this depth the images are almost black.
+
+    Args:
+        brightest: the largest number in the images. depth: with which they are decoded, 8 to 16.
+
+    Returns: 8 to 14; None where they use more, or there are no such images.
+    """
+    used = FULL_DEPTH if brightest is None else used_depth(brightest)
+    return used if used <= min(_FEW_BITS, depth - 1) else None
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:

@@ -29,7 +29,7 @@ from vi_simsiam.data.archives import (
     open_archive,
     suffix,
 )
-from vi_simsiam.data.decode import FULL_DEPTH, decode, room
+from vi_simsiam.data.decode import FULL_DEPTH, MOST_PIXELS, Decoded, few_bits, load, room, square
 from vi_simsiam.data.left_out import Ignored, count
 from vi_simsiam.data.names import HEAD, HIDDEN, ignored_kind, is_hidden, refusal
 from vi_simsiam.data.remarks import listen, remarks
@@ -196,6 +196,8 @@ class ImageReader:
 
     Attributes:
         skipped: files at the beginning that iterating leaves out.
+        few_bits: bits that the images of 16 bits decoded so far use, where they are almost black with `depth`; else
+            None.
         ignored: for each kind of file without use in folders and archives, how many were met so far, and the first.
 
     Raises: Problem for an input that does not exist; before anything is read.
@@ -208,6 +210,7 @@ class ImageReader:
     depth: int = FULL_DEPTH
     ignored: Ignored = field(default_factory=dict)
     skipped: int = field(default=0, init=False)
+    _brightest: list[int] = field(default_factory=list, init=False, repr=False)
     _listed: list[ImageFile] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
@@ -223,7 +226,18 @@ class ImageReader:
 
     def prepared(self, data: bytes) -> Any:
         """Pixels of a file's contents: uint8 (size, size, channels). Raises: Unreadable."""
-        return decode(data, self.size, self.channels, self.depth)
+        return square(self.loaded(data, 2 * self.size).upright(self.channels, self.depth), self.size)
+
+    def loaded(self, data: bytes, side: int | None, most: int = MOST_PIXELS) -> Decoded:
+        """A decoded file. Arguments and errors as of `decode.load`."""
+        image = load(data, side, most)
+        if (brightest := image.brightest) is not None:
+            self._brightest.append(brightest)
+        return image
+
+    @property
+    def few_bits(self) -> int | None:
+        return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
         """The number of files that will be read; None: that is not known. They are not listed again when they are."""

@@ -22,7 +22,7 @@ from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
-from vi_simsiam.data.decode import FULL_DEPTH, used_depth
+from vi_simsiam.data.decode import FULL_DEPTH, few_bits, used_depth
 from vi_simsiam.data.image_sets import Depth, Images, Split
 from vi_simsiam.data.splits import split_rows
 from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
@@ -33,7 +33,6 @@ _PIECE = 256  # images that are decoded, and whose views are drawn, at once
 _VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
 _ROWS_PER_GROUP = 1 << 16  # of the parquet tables
 _SOURCES = pa.schema([("index", pa.int64()), ("path", pa.string())])
-_FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
 _SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
 
 
@@ -123,7 +122,7 @@ def _depth(images: Images, asked: Depth) -> int | None:
     if asked == "auto":
         note(f"images of 16 bits are read as of {used}: the largest number in them is {images.brightest}.")
         return used
-    if used <= min(_FEW_BITS, asked - 1):
+    if few_bits(images.brightest, asked) is not None:
         note(
             f"images of 16 bits use {used} of them (the largest number is {images.brightest}), so that only "
             f"{round(images.brightest * 255 / (2**asked - 1)) + 1} of 256 grey levels are left: set "

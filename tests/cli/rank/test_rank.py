@@ -522,3 +522,24 @@ def test_images_of_one_colour_do_not_count_in_the_check(tiny, tmp_path):
     assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
     training = vi_simsiam.load(tmp_path / "out/model", "cpu").training
     assert training.images == 37 and training.central == 12
+
+
+def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tiny, tmp_path, capsys):
+    folder = tmp_path / "micro"
+    folder.mkdir()
+    for i in range(12):
+        levels = np.asarray(picture(i).convert("L")).astype(np.uint16) * 16  # 12 bits
+        Image.fromarray(levels).save(folder / f"{i}.png")
+    out = tmp_path / "out"
+    assert rank(folder, "--out", out, "--encoder", tiny, "--no-kappa") == 0
+    said = "images of 16 bits use 12 bits, so that they are almost black here. Rank with --depth 12 --overwrite."
+    assert said in (out / "report.txt").read_text(encoding="utf-8")
+    dark = pd.read_csv(out / "ranking.csv").set_index("path")["mean_luma"]
+    assert rank(folder, "--out", out, "--encoder", tiny, "--no-kappa", "--depth", 12, "--overwrite") == 0
+    assert "16 bits" not in (out / "report.txt").read_text(encoding="utf-8")
+    bright = pd.read_csv(out / "ranking.csv").set_index("path")["mean_luma"]
+    assert (bright / dark[bright.index]).between(15, 17.5).all()  # 8 bits of 12 instead of 4
+    run = tmp_path / "run"
+    assert rank(folder, "--out", run, "--run", ranked[0] / "out/model") == 0
+    assert "The model was trained with another depth." in (run / "report.txt").read_text(encoding="utf-8")
+    assert "leave one out" in refused(capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12)

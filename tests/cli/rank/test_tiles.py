@@ -11,7 +11,7 @@ from PIL import Image
 import vi_simsiam
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import encoding, heads, results, tiles
-from vi_simsiam.data import decode
+from vi_simsiam.data import decode, reader
 from vi_simsiam.evaluation import scores
 
 SIDE = 40
@@ -139,8 +139,8 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
 
 
 def test_an_image_is_decoded_once_for_all_its_tiles(model, tmp_path, monkeypatch):
-    decoded, whole = [], decode.whole
-    monkeypatch.setattr(decode, "whole", lambda *image: decoded.append(1) or whole(*image))
+    decoded, load = [], reader.load
+    monkeypatch.setattr(reader, "load", lambda *image: decoded.append(1) or load(*image))
     data = io.BytesIO()
     mosaic(5, range(25)).save(data, "png")
     (tmp_path / "scan.png").write_bytes(data.getvalue())

@@ -22,6 +22,7 @@ from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
+from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.names import is_hidden
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.model import Model
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
     )
+    parser.add_argument(
+        "--depth", type=int, choices=range(8, 17), default=16, metavar="BITS",
+        help="that grey images of 16 bits use, such as 12 of many microscopes (%(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
     )
@@ -72,6 +77,8 @@ def rank(args: argparse.Namespace) -> int:
     started = time.monotonic()
     if args.run is not None and args.size is not None:
         raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
+    if args.run is not None and args.depth != FULL_DEPTH:
+        raise Problem("--depth is for heads that are trained here, and the model of --run has its own: leave one out.")
     if args.tiles is not None and args.tiles < tiles.LEAST:
         raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
     if args.run is not None and args.no_kappa:
@@ -96,7 +103,7 @@ def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str]
     model: Model | None = None
     if args.run is None:
         backbone = heads.backbone(args.encoder, args.size)
-        network = heads.encoder(backbone, args.seed, device)
+        network = heads.encoder(backbone, args.seed, device, args.depth)
     else:
         model = opened(args.run, args.device)
         model.scores  # noqa: B018 - raises for a method without a score, before work
@@ -124,6 +131,10 @@ def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str]
         f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {things}, "
         f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
     ]
+    if (bits := stream.few_bits) is not None:
+        depth = f"Rank with --depth {bits} --overwrite."
+        way_out = depth if model is None else "The model was trained with another depth."
+        lines.append(f"Note: images of 16 bits use {bits} bits, so that they are almost black here. {way_out}")
     if args.no_kappa:
         results.require_different(kept, rows)
         shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
@@ -136,7 +147,7 @@ def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str]
                 "trained model with --run."
             )
         results.require_different(kept, rows)
-        photographs = heads.Images(images.size, images.channels, kept, contents)
+        photographs = heads.Images(images.size, images.channels, kept, contents, depth=images.depth)
         folder = args.out / "model"
         done = heads.train(backbone, photographs, args.seed, device, folder)
         lines.append(
@@ -178,7 +189,7 @@ def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str]
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Photographs and options that a ranking's results depend on."""
-    names = ("encoder", "run", "size", "tiles", "no_kappa", "seed")
+    names = ("encoder", "run", "size", "depth", "tiles", "no_kappa", "seed")
     options = {name: getattr(args, name) for name in names}
     options["run"] = None if args.run is None else writable(args.run.absolute())
     return {"photographs": sorted({writable(Path(name).absolute()) for name in args.photographs}), **options}

@@ -101,15 +101,18 @@ def backbone(name: str, size: int | None) -> BackboneParams:
         raise Problem(f"--encoder {name}: {'; '.join(sentences(error, BackboneParams, 'it'))}.") from None
 
 
-def encoder(params: BackboneParams, seed: int, device: torch.device) -> Method:
+def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int) -> Method:
     """The encoder with its weights, on the device, in evaluation mode.
+
+    Args:
+        params: of the encoder. seed: of weights that it does not have. depth: bits that grey images of 16 bits use.
 
     Raises: Problem for an unknown model of timm, weights that are not installed, cannot be fetched or do not fit.
     """
     try:
         weights_checksum(params.name, params.weights)  # a package that is missing is told before work
         own = encoders.preprocessing(params)
-        images = Images(own["input_size"], len(own["mean"]))
+        images = Images(own["input_size"], len(own["mean"]), depth=depth)
         model, _ = trainer.pretrain("untrained", UntrainedParams(backbone=params), images, None, seed, device=device)
     except Problem as problem:
         key = f"pretrain.backbone.name = {params.name}: "

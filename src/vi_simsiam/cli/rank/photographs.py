@@ -51,6 +51,6 @@ class Photographs(ImageReader):
         key = hashlib.sha256(data).digest()
         if key in self.there:
             return Photograph(key)
-        image = decode.load(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
+        image = self.loaded(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
         luma = decode.square_luma(image, facts.SIDE)
         return Photograph(key, decode.square(image, self.size), *facts.measure(luma, *decode.upright_size(data)))

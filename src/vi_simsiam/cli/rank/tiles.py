@@ -66,7 +66,7 @@ class Tiles(Photographs):
             digest = hashlib.sha256(data).digest()
             keys = [hashlib.sha256(digest + repr(tuple(tile)).encode()).digest() for tile in tiles]
             if new := any(key not in self.there for key in keys):
-                image = decode.whole(data, self.channels, self.depth)
+                image = self.loaded(data, None, decode.MOST_OF_TILES).upright(self.channels, self.depth)
         for tile, key in zip(tiles, keys, strict=True):
             if new and key not in self.there:
                 yield partial(self._cut, image, tile, key, said)
