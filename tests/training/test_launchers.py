@@ -93,7 +93,7 @@ def test_two_nodes_train_as_one_process_with_two_halves(store, tmp_path, monkeyp
     assert table["kappa_q50"].tolist() == pytest.approx([row["kappa_q50"] for row in history], rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @two_cores
 def test_what_ends_one_node_ends_both_and_one_process_goes_on(store, tmp_path):
     running, logs = agents(store, tmp_path, **NODES | {"epochs": 400, "knn_every": 0})

@@ -162,7 +162,7 @@ def end(how, folder):
         raise ValueError(message) if how == "error" else Problem(message)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("how", "message"),
     [("killed", ""), ("problem", "error: of the second\n"), ("error", "ValueError: of the second\n")],
@@ -199,7 +199,7 @@ def wait_for_the_end(folder):
         time.sleep(600)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_signal_to_the_first_command_ends_all(number, tmp_path):
     code = f"""
@@ -230,7 +230,7 @@ def running(process):
         return False
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(store, tmp_path):
     epochs = 60
     command = training_command(store, tmp_path, epochs=epochs, **TWO)

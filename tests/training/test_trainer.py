@@ -155,7 +155,15 @@ def test_views_reach_the_model_as_they_were_made(precision):
 
 
 @pytest.mark.parametrize(
-    "method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae", "temperature", "concentration", "exponential"]
+    "method",
+    [
+        "vi_simsiam",
+        "dino",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("simsiam", "simclr", "vae", "temperature", "concentration", "exponential")
+        ),
+    ],
 )
 def test_bf16_autocast_trains_alike(method, store):
     """What a GPU runs by default; here on the CPU. The losses themselves stay in single precision or better."""

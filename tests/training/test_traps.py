@@ -38,7 +38,7 @@ def test_without_its_penalty_the_concentration_runs_away(store):
 @pytest.mark.slow
 def test_with_it_the_concentration_goes_where_the_cosine_is(store):
     row = pretrain("concentration", store)[-1]
-    assert row["kappa_q50"] == pytest.approx(row["mean_cosine"], rel=0.3) and row["mean_cosine"] > 0.15
+    assert row["kappa_q50"] == pytest.approx(row["mean_cosine"], rel=0.4) and row["mean_cosine"] > 0.15
 
 
 @pytest.mark.slow

@@ -200,6 +200,7 @@ def test_code_change(quick):
     quick.agree()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("engine", "end"), [("snakemake", signal.SIGTERM), ("dvc", signal.SIGKILL)])
 def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
     """A changed comment asks for another training; the model of the earlier one is there until that has ended."""

@@ -301,12 +301,17 @@ def test_an_encoder_that_sees_nothing(tiny, tmp_path, capsys, monkeypatch):
     assert "same features to all 3" in said
 
 
-def test_two_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
+def test_few_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
     from vi_simsiam.cli.rank import command
 
     folder, out = photographs(tmp_path / "photos", range(2)), tmp_path / "out"
     assert rank(folder, "--out", out, "--encoder", tiny) == 0
-    assert "are few to train on" in capsys.readouterr().err
+    assert "no kappa: 2 files are too few to learn it from." in capsys.readouterr().err
+    assert "kappa" not in pd.read_csv(out / "ranking.csv") and not (out / "model").exists()
+    photographs(tmp_path / "photos", range(2, 4))
+    assert rank(folder, "--out", out, "--encoder", tiny) == 0
+    assert "4 files are few to train on" in capsys.readouterr().err
+    assert "kappa" in pd.read_csv(out / "ranking.csv")
     with command._own(out), pytest.raises(Problem, match="another process"), command._own(out):
         pass
 

@@ -31,6 +31,7 @@ _MARK = "rank.json"  # says that a folder is the command's own
 _EARLIER = "options.json"  # photographs and options of the ranking that is there
 _FORMAT = 1
 _FEW = 100  # photographs, of which heads learn little
+_LEAST = 4  # photographs that heads are trained on: 1,500 steps on fewer teach them nothing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,10 +136,12 @@ def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str]
         depth = f"Rank with --depth {bits} --overwrite."
         way_out = depth if model is None else "The model was trained with another depth."
         lines.append(f"Note: images of 16 bits use {bits} bits, so that they are almost black here. {way_out}")
-    if args.no_kappa:
+    few = model is None and 1 < len(contents) < _LEAST
+    if args.no_kappa or few:
         results.require_different(kept, rows)
         shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
-        lines.append(f"Features of {args.encoder}; no kappa.")
+        why = f": {len(contents)} {things} are too few to learn it from" if few else ""
+        lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
         if len(contents) == 1:
             what = "one photograph" if len(files) == 1 else f"{len(files)} copies of one photograph"
