@@ -146,7 +146,7 @@ def test_results_are_those_of_the_local_run(cluster):
     assert max(first["StartTime"], second["StartTime"]) < min(first["EndTime"], second["EndTime"])
     assert sorted(map(seen_gpus, (first, second)), key=str) == [{"0"}, {"1"}]
     if not torch.cuda.is_available():
-        assert len(local) == 2 * 4 + 5  # model, its scores and history, twice; classifier, features, losses, k-NN
+        assert len(local) == 2 * 5 + 5  # five of each model; classifier, features, losses, k-NN
         for file, content in local.items():
             assert file.read_bytes() == content, f"{file} is not what the local run made"
     cluster.agree()
