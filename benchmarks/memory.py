@@ -45,6 +45,8 @@ SECTIONS = {
 class Pictures:
     """Random pictures by number: 8 x 8 colours, each repeated."""
 
+    groups = None
+
     def __init__(self, images: int, size: int):
         self.labels, self.channels, self.size = np.arange(images) % 10, 3, size
 

@@ -10,8 +10,9 @@ import torch
 import torchvision.transforms.functional as F
 from PIL import Image
 
+from helpers.photographs import decode
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import MOST_OF_TILES, decode, load, upright_size
+from vi_simsiam.data.decode import MOST_OF_TILES, load, upright_size
 from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)

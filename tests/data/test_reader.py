@@ -14,11 +14,12 @@ import pytest
 from PIL import Image, ImageFile, TiffImagePlugin
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from helpers.photographs import decode
 from helpers.tiff import SIGNED, tiff
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import archives, names, reader
 from vi_simsiam.data.archives import Unreadable, open_archive
-from vi_simsiam.data.decode import decode, upright_size
+from vi_simsiam.data.decode import upright_size
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.reader import ImageReader
 

@@ -12,9 +12,6 @@ folder is taken, and the results must be those of one run.
 Corruptions: a flipped bit, a cut or an emptied file among downloads, stores, models, and results. The step that reads
 the file and `dvc repro` must refuse it with its name; once it is deleted, `dvc repro` must bring back the same bytes.
 
-Parameters: every fault of wrong_parameters.py in params.yaml, and `snakemake`. It must name file and key, run nothing,
-and not succeed.
-
 CONTRIBUTING.md has the counts.
 """
 
@@ -35,12 +32,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import yaml
 
 from helpers.project import ROOT, Repo, copy_project
 
 sys.path.insert(0, str(ROOT / "src"))
-from helpers.wrong_parameters import FAULTS, NO_PARAMETERS, broken
 
 COMMANDS = (["snakemake", "--cores", "2"], ["dvc", "repro"])
 TIMED = {"run.json"}  # hold the time, the duration and the command
@@ -286,31 +281,14 @@ def corruption_matrix(repo: Repo, corruptions: int, seed: int = 0) -> Counter[st
     return counts
 
 
-def parameter_matrix(repo: Repo) -> Counter[str]:
-    """Every fault that there is in turn, in the project as it was before its first run."""
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    texts = [(yaml.safe_dump(broken(shipped, key, value)), said) for key, value, said in FAULTS]
-    for text, said in [*texts, *((text, [said]) for text, said in NO_PARAMETERS)]:
-        (repo.path / "params.yaml").write_text(text, encoding="utf-8")
-        answer = repo.snakemake(ok=False)
-        assert "error: params.yaml" in answer and "Traceback" not in answer, answer
-        assert all(words in answer for words in said), f"{said}: {answer}"
-        assert not (repo.path / "logs").exists() and repo.ran() == {}, "a job ran"
-    return Counter(parameters=len(FAULTS), files=len(NO_PARAMETERS))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for fault in ("kills", "signals", "pairs", "corruptions"):
         parser.add_argument(f"--{fault}", type=int, default=0)
-    parser.add_argument("--parameters", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if args.parameters:
-            print("parameters", dict(parameter_matrix(copy_project(folder / "blank"))))
-            return
         finished = copy_project(folder / "finished")
         start = time.monotonic()
         finished.snakemake()

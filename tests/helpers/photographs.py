@@ -11,6 +11,7 @@ from vi_simsiam import __main__
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.decode import load, square
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.models import saved
 
@@ -48,3 +49,8 @@ def rank(*arguments):
     with pytest.raises(SystemExit) as ended:
         __main__.main(["rank", *map(str, arguments)])
     return ended.value.code
+
+
+def decode(data, size, channels, depth=16):
+    """The central square of an image's contents as the reader gives it: uint8 (size, size, channels)."""
+    return square(load(data, 2 * size).upright(channels, depth), size)

@@ -156,20 +156,6 @@ def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decod
     return _despite_text(loaded, data)
 
 
-def decode(data: bytes, size: int, channels: int, depth: int = FULL_DEPTH) -> np.ndarray:
-    """The central square of an image, upright, over white where it is transparent, of an animation the first frame.
-
-    Args:
-        data: contents of the file.
-        size: pixels of the result's sides.
-        channels: 1 or 3; with 1 colours are converted to grey (luma, ITU-R BT.601).
-        depth: of `Decoded.upright`.
-
-    Returns: (size, size, channels) uint8. Raises: as `load`.
-    """
-    return square(load(data, 2 * size).upright(channels, depth), size)
-
-
 def upright_size(data: bytes) -> tuple[int, int]:
     """Width and height of an upright image of at most `MOST_OF_TILES`, not decoded. Raises: as `load`."""
     image = _despite_text(lambda data: _opened(data, MOST_OF_TILES), data)

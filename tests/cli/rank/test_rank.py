@@ -250,8 +250,8 @@ def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(t
     assert rank("a", *options) == 0
     before = Path("r/ranking.csv").read_bytes()
     assert "r: it holds a ranking of other photographs. Name a new folder" in refused(capsys, "b", *options)
-    assert "a ranking of another --seed" in refused(capsys, "a", *options, "--seed", 1)
-    assert "a ranking of another --no-kappa" in refused(capsys, "a", *options[:-1])
+    assert "a ranking with another --seed" in refused(capsys, "a", *options, "--seed", 1)
+    assert "a ranking with another --no-kappa" in refused(capsys, "a", *options[:-1])
     assert Path("r/ranking.csv").read_bytes() == before
     assert rank("a", *options) == 0 and Path("r/ranking.csv").read_bytes() == before
     assert rank("b", tmp_path / "a", *options) == 0 and len(pd.read_csv("r/ranking.csv")) == 7  # it has grown
@@ -548,3 +548,9 @@ def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tin
     assert rank(folder, "--out", run, "--run", ranked[0] / "out/model") == 0
     assert "The model was trained with another depth." in (run / "report.txt").read_text(encoding="utf-8")
     assert "leave one out" in refused(capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12)
+
+
+def test_a_wrong_threshold_leaves_no_folder(tmp_path, capsys):
+    folder = photographs(tmp_path / "photos", [0])
+    assert "did you mean dark?" in refused(capsys, folder, "--out", tmp_path / "out", "--threshold", "drak=1")
+    assert not (tmp_path / "out").exists()

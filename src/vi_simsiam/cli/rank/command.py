@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
     )
     parser.add_argument(
-        "--depth", type=int, choices=range(8, 17), default=16, metavar="BITS",
+        "--depth", type=int, choices=range(8, 17), default=FULL_DEPTH, metavar="BITS",
         help="that grey images of 16 bits use, such as 12 of many microscopes (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
@@ -89,6 +89,7 @@ def rank(args: argparse.Namespace) -> int:
     if args.labelled is not None and args.label_first is None:
         raise Problem("--labelled counts only for --label-first N: name how many images to choose.")
     labelled = [] if args.labelled is None else labels.read_labelled(args.labelled)
+    limits = issues.thresholds(args.threshold)
     threads = args.threads or processes.cores()
     if args.tiles is None:
         stream = Photographs(args.photographs, 1, 1, threads)
@@ -96,11 +97,17 @@ def rank(args: argparse.Namespace) -> int:
         stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
     with _own(args.out):
         _check_earlier(args)
-        return _rank(args, stream, labelled, started)
+        return _rank(args, stream, labelled, limits, started)
 
 
-def _rank(args: argparse.Namespace, stream: Photographs, labelled: Sequence[str], started: float) -> int:
-    device, limits = _device(args.device), issues.thresholds(args.threshold)
+def _rank(
+    args: argparse.Namespace,
+    stream: Photographs,
+    labelled: Sequence[str],
+    limits: Mapping[str, float],
+    started: float,
+) -> int:
+    device = _device(args.device)
     model: Model | None = None
     if args.run is None:
         backbone = heads.backbone(args.encoder, args.size)
@@ -208,13 +215,13 @@ def _check_earlier(args: argparse.Namespace) -> None:
     now, path = _options(args), args.out / _EARLIER
     earlier = read_json(path) if path.exists() else {}
     if set(earlier.pop("photographs", [""])) - set(now.pop("photographs")):
-        other = "other photographs"
+        other = "of other photographs"
     elif different := [name for name, value in now.items() if earlier.get(name) != value]:
-        other = f"another --{different[0].replace('_', '-')}"
+        other = f"with another --{different[0].replace('_', '-')}"
     else:
         return
     raise Problem(
-        f"--out {args.out}: it holds a ranking of {other}. Name a new folder, or add --overwrite to replace it; "
+        f"--out {args.out}: it holds a ranking {other}. Name a new folder, or add --overwrite to replace it; "
         "features that are there are used again."
     )
 
