@@ -1,7 +1,7 @@
 # Aliases; `make help` lists them. Everything runs in .venv, made from the locks.
 PYTHON ?= python3
 VENV := .venv/bin/python
-# pip installs into .venv, and scripts find the modules beside them, whatever a shell says of this.
+# No variable of a shell makes pip install elsewhere, or hides the modules beside a script.
 export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONSAFEPATH PYTHONHOME
 

@@ -48,7 +48,7 @@ class Journal:
             yield Piece(pd.DataFrame(piece["rows"]), [(path, problem) for path, problem in piece["unread"]])
 
     def begin(self, made_of: dict[str, Any]) -> None:
-        """Forget all pieces."""
+        """Remove all pieces and write what new ones depend on."""
         self._file.seek(0)
         self._file.truncate()
         self._line(made_of)
@@ -79,7 +79,7 @@ class Journal:
 
 @contextmanager
 def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Journal]:
-    """The journal beside a table. It goes away when the work is done, and stays where that is interrupted.
+    """The journal beside a table. It is removed when the work is done, and stays after an interruption.
 
     Args:
         out: the table. made_of: what its rows depend on. overwrite: whether a journal of something else is replaced.

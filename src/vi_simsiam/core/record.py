@@ -105,7 +105,7 @@ class RunRecord:
 def new_result(folder: Path) -> Iterator[Path]:
     """Yield an empty folder for a job's files and its record; when all are there, they replace the result in `folder`.
 
-    So the earlier result stays until the new one is whole, whatever ends the job. Files are then renamed in a few
+    So the earlier result stays until the new one is whole, also after kill -9. Files are then renamed in a few
     milliseconds. In this time `folder` has no record, so that after kill -9 it does not pass for a result. An error
     leaves the unfinished files, which the next attempt removes.
     """

@@ -43,7 +43,7 @@ class KnownImages:
 
 
 def selection(count: int, dim: int) -> np.ndarray:
-    """Which of `count` training images are kept, at even steps: rows (n,), with at most 20 MB and 20,000 images."""
+    """Rows of the training images that are kept, at even steps: (n,), at most 20 MB and 20,000 images."""
     most = max(2, min(count, _MOST, _BYTES // (2 * dim)))
     return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
 

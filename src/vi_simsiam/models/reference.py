@@ -52,9 +52,9 @@ class TrainingScores:
 
     @property
     def reliable(self) -> bool:
-        """Whether the score is higher on whole images than on their central quarters more often than by chance.
+        """True where the score is higher on whole images than on their quarters more often than by chance.
 
-        It is where the 95 % Wilson interval of the share of such pairs lies above one half.
+        So it is where the 95 % Wilson interval of the share of such pairs lies above one half.
         """
         return self.central > 0 and wilson(np.arange(self.central) < self.above).ci_low > 0.5
 
@@ -149,7 +149,7 @@ def _central(images: np.ndarray) -> np.ndarray:
 
 
 def _differ(images: np.ndarray, quarters: np.ndarray) -> np.ndarray:
-    """Whether an image differs from its quarter by more than `_SAME` levels on average: (n,).
+    """Find images that differ from their quarters by more than `_SAME` levels on average: (n,) booleans.
 
     One of a single level does not, and says nothing about the score.
     """

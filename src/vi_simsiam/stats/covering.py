@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 WIDTH = 1.0
 _ROWS = 1024  # of a block of features
 _AGAIN = 32  # gains that are computed again at first; each time twice as many
-_HELD = 128 << 20  # bytes of unit vectors that are held; of more features they are made again for each pass
+_HELD = 128 << 20  # bytes of unit vectors that are held; more features are normalised in each pass
 
 
 class Rows(Protocol):

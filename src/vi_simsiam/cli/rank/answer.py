@@ -61,7 +61,7 @@ def order_sentence(by: str, training: TrainingScores | None, trained_here: bool)
     """Explanation of the order for a person.
 
     Args:
-        by: of `ordered_by`. trained_here: whether the model was trained on these very images.
+        by: of `ordered_by`. trained_here: whether the model was trained on these images.
     """
     if by == "path":
         return "A single image has nothing to be compared with, so there is no order."

@@ -206,7 +206,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_earlier(args: argparse.Namespace) -> None:
-    """Raise Problem where another ranking would be replaced that nobody said should be.
+    """Raise Problem where another ranking would be replaced without --overwrite.
 
     A ranking grows: it may be replaced by one of the same photographs and further ones.
     """

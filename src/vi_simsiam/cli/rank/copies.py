@@ -112,7 +112,7 @@ class _Space:
         return centre, float(across[centre].max())
 
     def alike(self, rows: np.ndarray, centre: int) -> bool:
-        """Whether no image differs from the central one in one small place: by a defect, a word, a person who left."""
+        """Tell copies from images that differ in one small place: by a defect, a word, a person who left."""
         pixels = self.looks[self.shown[rows]].astype(np.float32)
         one = pixels[centre : centre + 1]
         return not any(_changed(one, pixels[start : start + _QUERIES]) for start in range(0, len(pixels), _QUERIES))
@@ -203,7 +203,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _changed(one: np.ndarray, others: np.ndarray) -> bool:
-    """Whether one of the others is the one image with a change in one small place.
+    """Look for an image that is the one image with a change in one small place.
 
     Args:
         one: (1, LOOK, LOOK). others: (n, LOOK, LOOK).
@@ -223,13 +223,13 @@ def _changed(one: np.ndarray, others: np.ndarray) -> bool:
 
 
 def _local(residuals: np.ndarray) -> np.ndarray:
-    """Whether differences (n, pixels) are those of a small place: (n,)."""
+    """Find differences (n, pixels) that lie in one small place: (n,) booleans."""
     energy = np.sort(residuals**2, axis=1)[:, ::-1]
     return (energy[:, 0] > _LEVELS**2) & (energy[:, :_CHANGED].sum(1) > _LOCAL * energy.sum(1))
 
 
 def _changed_beyond_exposure(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether levels that rise with those of the other image, as after a change of exposure, leave a small place."""
+    """Tell a change in one small place from a change of exposure, after which levels rise with the other image's."""
     rising = IsotonicRegression(out_of_bounds="clip")
     residuals = [y - rising.fit_transform(x, y) for x, y in ((first, second), (second, first))]
     return bool(_local(min(residuals, key=lambda residual: residual @ residual)[None])[0])

@@ -218,7 +218,7 @@ def _columns(count: int) -> int:
 def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> tuple[str, int]:
     """All thumbnails in one sheet, as a data URL, and their side: `tile`, or less where they would take too many bytes.
 
-    Each stands in a field of whole 8 x 8 blocks, which JPEG needs.
+    Each has a field of whole 8 x 8 blocks, which JPEG needs.
     """
     sheet = _sheet(images, rows, tile)
     for kind, options in (
