@@ -1,6 +1,7 @@
 """The command `vi-simsiam`, also `python -m vi_simsiam`."""
 
 import argparse
+import importlib
 import sys
 from importlib import metadata
 
@@ -9,6 +10,14 @@ from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.command import run, write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
+
+# Module of each command in `cli`, its function and its line of help. Only the module of the command that is named is
+# imported: each waits for PyTorch, and `rank` for much more.
+_COMMANDS = {
+    "score": ("score", "score", "how certain a model is about images"),
+    "rank": ("rank.command", "rank", "photographs by how certain a model is of them, from nothing but these"),
+    "export": ("onnx", "export", "a trained model as ONNX"),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,21 +34,13 @@ def _main(arguments: list[str]) -> None:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True)
     _add_params(commands.add_parser("params", help="what a job's parameters are and where each comes from"))
-    score = commands.add_parser("score", help="how certain a model is about images")
-    rank = commands.add_parser("rank", help="photographs by how certain a model is of them, from nothing but these")
-    export = commands.add_parser("export", help="a trained model as ONNX")
-    if arguments[:1] != ["params"]:  # which need not wait for PyTorch
-        from vi_simsiam.cli import onnx
-        from vi_simsiam.cli import score as scoring
-        from vi_simsiam.cli.rank import command as ranking
-
-        score.description, rank.description, export.description = scoring.__doc__, ranking.__doc__, onnx.__doc__
-        scoring.add_arguments(score)
-        score.set_defaults(main=scoring.score)
-        ranking.add_arguments(rank)
-        rank.set_defaults(main=ranking.rank)
-        onnx.add_arguments(export)
-        export.set_defaults(main=onnx.export)
+    for name, (module, function, text) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if arguments[:1] == [name]:
+            code = importlib.import_module(f"vi_simsiam.cli.{module}")
+            command.description = code.__doc__
+            code.add_arguments(command)
+            command.set_defaults(main=getattr(code, function))
     args = parser.parse_args(arguments)
     sys.exit(args.main(args))
 
