@@ -3,17 +3,19 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+import label_curve
 import site_hook
 import study
 from helpers.plot_inputs import write_results
 from helpers.project import ROOT
 from helpers.small import SHIPPED
 from vi_simsiam.config.loading import check, merged, resolve
-from vi_simsiam.report.runs import open_runs
+from vi_simsiam.report.runs import Run, open_runs
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("studies/*.yaml")), ids=lambda path: path.stem)
@@ -65,3 +67,33 @@ def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     shown = site_hook.table(tmp_path / "noise.csv").splitlines()
     assert shown[0].startswith("| variant | method | seeds | stopped | knn_top1 | ") and len(shown) == 8
     assert " ± " in shown[5] and shown[6].startswith("| absent | vi_simsiam | 2 | seed 0")
+
+
+def test_a_label_curve_of_separated_classes(tmp_path):
+    """Ten classes far apart: ten labels that cover them are enough, and ten of low certainty are all of one class."""
+    rng = np.random.default_rng(0)
+    data, seeds = tmp_path / "data/made", (0, 1)
+    data.mkdir(parents=True)
+    labels = np.repeat(np.arange(10), 40)
+    features = np.eye(10, 16)[labels] + 0.05 * rng.standard_normal((400, 16))
+    for split in ("train", "test"):
+        np.save(data / f"labels_{split}.npy", labels)
+    for seed in seeds:
+        run = Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results")
+        for split in ("train", "test"):
+            run.path("probe", ".").mkdir(parents=True, exist_ok=True)
+            np.save(run.path("probe", f"features_{split}.npy"), features.astype(np.float32))
+        run.path("uncertainty", ".").mkdir(parents=True)
+        pd.DataFrame({"kappa": labels + rng.random(400)}).to_parquet(run.path("uncertainty", "train_images.parquet"))
+    table = label_curve.curve(
+        [Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results") for seed in seeds]
+    )
+    found = table.set_index(["order", "labels"])
+    assert found.loc[("label_first", 10), "estimate"] == found.loc[("k-means centres", 10), "estimate"] == 1
+    assert found.loc[("lowest certainty", 10), "estimate"] == pytest.approx(0.1)  # of class 0 alone
+    assert found.loc[("at random", 10), "estimate"] < 1
+    assert found.loc[("at random", 10), "ci_low"] < found.loc[("at random", 10), "estimate"]
+    random = found.loc["at random"]
+    rising = random["estimate"].diff().fillna(1) > 0
+    assert random.loc[rising, "random_labels"].to_numpy() == pytest.approx(random.index[rising])
+    assert found.loc[("label_first", 10), "random_labels"] >= 20

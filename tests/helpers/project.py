@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from helpers import engines
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PARTS = ["Snakefile", "dvc.yaml", "params.yaml", "pyproject.toml", "workflow", "profiles", "src"]
 PARTS += [".gitignore", ".gitattributes", ".dvcignore", ".dvc/config", ".dvc/.gitignore"]
@@ -54,12 +56,18 @@ class Repo:
         caches["CUDA_VISIBLE_DEVICES"] = ""
         search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.env = {**os.environ, "PATH": search, **who, **caches, **env}
+        self.forked = True  # commands of the engines start fast, see `engines`; not processes of their own
         self._seen: dict[Path, str] = {}
         self.ran()
 
     def __call__(self, *command: str, ok: bool = True, **env: str) -> str:
         """Run a command; `ok=False`: it must fail. Returns what it printed."""
-        done = subprocess.run(command, cwd=self.path, env={**self.env, **env}, capture_output=True, text=True)
+        env = self.env | env
+        if self.forked and command[0] in engines.COMMANDS:
+            fast = engines.start()
+            env |= fast | {"PATH": fast["PATH"] + os.pathsep + env["PATH"]}
+        program = shutil.which(command[0], path=env["PATH"]) or command[0]
+        done = subprocess.run([program, *command[1:]], cwd=self.path, env=env, capture_output=True, text=True)
         assert (done.returncode == 0) == ok, f"{command} returned {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
