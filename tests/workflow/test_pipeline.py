@@ -252,6 +252,7 @@ def test_force_of_dvc_is_recognised():
 
 @pytest.mark.slow
 def test_what_dvc_is_told_to_force_is_forced(blank):
+    blank.forked = False  # the step looks for `dvc` among its parents
     for arguments, expected in (([], {"download": 1}), ([], {}), (["-f"], {"download": 1})):
         blank.repro("-s", *arguments, "download")
         assert blank.ran() == expected, arguments
