@@ -10,10 +10,10 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vi_simsiam.data.archives import Unreadable, is_of_the_machine
-from vi_simsiam.data.names import HEAD, kind_of
+from vi_simsiam.data.names import HEAD, kind_of, unread_kind
 from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.resizing import resize
 
@@ -148,7 +148,7 @@ def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decod
             room.wait_for(image.width * image.height)
             image.load()
         if image.mode in ("I", "F") and not _is_deep(image):
-            raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
+            raise Unreadable("32-bit pixels, of which nothing says what is black and white: save it with 8 or 16 bits")
         if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
             remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
         return Decoded(image)
@@ -275,9 +275,11 @@ def _errors_of_decoders(data: bytes) -> Iterator[None]:
             raise Unreadable("a pointer of Git LFS in the place of the image: run `git lfs pull`") from None
         if kind == "HEIC" and not _reads_heic():
             raise Unreadable("HEIC, which needs the package pillow-heif: `pip install pillow-heif`") from None
-        if kind not in _READ:
-            raise Unreadable(f"not readable as an image: {kind}; save it as PNG, TIFF or JPEG") from None
-        raise Unreadable(f"not readable as an image: {_first_line(error)}") from None
+        if kind not in _READ and kind != "HEIC":
+            raise Unreadable(unread_kind(kind)) from None
+        plain = kind == "TIFF" and isinstance(error, UnidentifiedImageError)
+        way_out = "; save it as a plain TIFF or PNG, for example with the package tifffile" if plain else ""
+        raise Unreadable(f"not readable as an image: {_first_line(error)}{way_out}") from None
 
 
 @functools.cache

@@ -198,7 +198,8 @@ class ImageReader:
         skipped: files at the beginning that iterating leaves out.
         few_bits: bits that the images of 16 bits decoded so far use, where they are almost black with `depth`; else
             None.
-        ignored: for each kind of file without use in folders and archives, how many were met so far, and the first.
+        ignored: for each kind of file without use in folders and archives, how many were met so far, and the
+            first ones.
 
     Raises: Problem for an input that does not exist; before anything is read.
     """

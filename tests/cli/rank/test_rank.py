@@ -416,7 +416,11 @@ def test_an_image_folder_of_hugging_face(tiny, tmp_path):
         (tmp_path / "cats" / split / "metadata.jsonl").write_text('{"file_name": "000.png", "text": "a"}\n')
     assert rank(tmp_path / "cats", "--out", tmp_path / "out", "--encoder", tiny) == 0
     assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 6
-    assert "ignored: 4 files that are no images" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    report = (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    first = "train/metadata.csv, train/metadata.jsonl, validation/metadata.csv and 1 more"
+    assert f"ignored: 4 files that are no images ({first})." in report
+    assert "\nIgnored files that are no images: 4\n  train/metadata.csv\n" in report
+    assert report.endswith("\n  validation/metadata.jsonl\n")
     own_images.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
     images = find_source("files").read(tmp_path / "download", 16)
     assert (len(images.train.labels), len(images.test.labels)) == (4, 2)

@@ -188,7 +188,7 @@ def _rank(
     used = ", ".join(f"{name}={limit:g}" for name, limit in limits.items())
     lines.append(f"Limits of the issues: {used}. Change one with --threshold NAME=VALUE.")
     lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
-    results.write_report(args.out, sentence, sections, lines, tables, by)
+    results.write_report(args.out, sentence, sections, lines, tables, by, stream.ignored)
     for line in (sentence, *answer.lines(sections, table, answer.ON_TERMINAL), ""):
         say(line)
     for line in lines:

@@ -19,6 +19,8 @@ from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.left_out import Ignored
+from vi_simsiam.data.names import ARRAYS, UNKNOWN
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
@@ -282,12 +284,13 @@ def write_report(
     lines: Sequence[str],
     tables: Mapping[str, pd.DataFrame],
     by: str,
+    ignored: Ignored,
 ) -> None:
-    """Write the answer, then counts, times and the meaning of the columns.
+    """Write the answer, then counts, times, the meaning of the columns, and files that are not in the table.
 
     Args:
         sentence: of `answer.order_sentence`. sections: of `answer.sections`. lines: counts and times.
-        tables: by the names of their files. by: of `answer.ordered_by`.
+        tables: by the names of their files. by: of `answer.ordered_by`. ignored: of the reader.
     """
     result = list(tables.values())[-1]  # of tiles if there are any: sections are of its rows
     parts = [sentence, *answer.lines(sections, result), "", *lines]
@@ -297,6 +300,13 @@ def write_report(
     for section in sections:
         if section.lines:
             parts += ["", section.heading, *(f"  {line}" for line in section.lines)]
+    for kind in UNKNOWN:
+        if kind in ignored:
+            number, names = ignored[kind]
+            more = [f"  ... and {number - len(names)} more"] if number > len(names) else []
+            parts += ["", f"Ignored {kind}: {number}", *(f"  {name}" for name in names), *more]
+            if kind == ARRAYS:
+                parts.append("  To rank images among them, save these as PNG or TIFF.")
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 
