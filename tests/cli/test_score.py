@@ -284,11 +284,11 @@ def many(pictures, tmp_path, monkeypatch):
     def stop_at(number):
         read = Counter()
 
-        def interrupted(reader, data):
+        def interrupted(reader, *page):
             read["images"] += 1
             if read["images"] == number:
                 raise KeyboardInterrupt
-            return prepared(reader, data)
+            return prepared(reader, *page)
 
         monkeypatch.setattr(ImageReader, "prepared", interrupted)
         return read

@@ -88,6 +88,7 @@ _KINDS = {
     "NumPy array": rb"\x93NUMPY",
 }
 _PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _KINDS.items()}
+PAGED = ("TIFF", "GIF", "PNG", "WebP", "AVIF", "HEIC")  # of these, those that may have several pages or frames
 _OF_ARRAYS = ("HDF5 file", "NumPy array")  # of these
 
 

@@ -92,11 +92,15 @@ class Model:
         """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
         return "path", *self.scores, "percentile", *([] if self.known is None else [DENSITY])
 
-    def stream(self, inputs: Inputs, threads: int | None = None) -> ImageReader:
-        """The images of files, folders and archives, prepared as the training images were."""
+    def stream(self, inputs: Inputs, threads: int | None = None, every_page: bool = False) -> ImageReader:
+        """The images of files, folders and archives, prepared as the training images were.
+
+        Args:
+            every_page: whether each page of a file is an image, rather than the first alone.
+        """
         images = self.description["images"]
-        depth = images.get("depth", 16)
-        return ImageReader(inputs, images["size"], images["channels"], threads or processes.cores(), depth)
+        depth, threads = images.get("depth", 16), threads or processes.cores()
+        return ImageReader(inputs, images["size"], images["channels"], threads, depth, every_page=every_page)
 
     def scored(
         self, images: Iterable[LoadedImage], report: OnUnreadable | None = None, batch_size: int = 256

@@ -11,7 +11,7 @@ from PIL import Image
 import vi_simsiam
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import encoding, heads, results, tiles
-from vi_simsiam.data import decode, reader
+from vi_simsiam.data import decode
 from vi_simsiam.evaluation import scores
 
 SIDE = 40
@@ -133,14 +133,14 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
     assert re.search(r"large\.png: 9 tiles of 40 pixels, more than 8: give --tiles more", said)
     assert re.search(r"damaged\.png: not readable", said)
     assert set(pd.read_csv(tmp_path / "out/ranking.csv")["tiles"]) == {1}
-    monkeypatch.setattr(decode, "MOST_OF_TILES", 10_000)
+    monkeypatch.setattr(tiles.Tiles, "most", 10_000)
     assert rank(folder, "--out", tmp_path / "again", "--encoder", tiny, "--tiles", SIDE) == 3
     assert re.search(r"large\.png: 120 x 120 pixels, more than 10000 in all", capsys.readouterr().err)
 
 
 def test_an_image_is_decoded_once_for_all_its_tiles(model, tmp_path, monkeypatch):
-    decoded, load = [], reader.load
-    monkeypatch.setattr(reader, "load", lambda *image: decoded.append(1) or load(*image))
+    decoded, load = [], decode.Book.load
+    monkeypatch.setattr(decode.Book, "load", lambda *page: decoded.append(1) or load(*page))
     data = io.BytesIO()
     mosaic(5, range(25)).save(data, "png")
     (tmp_path / "scan.png").write_bytes(data.getvalue())

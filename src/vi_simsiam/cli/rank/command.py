@@ -16,7 +16,7 @@ import torch
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
+from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, opened, pages_sentence, positive, say
 from vi_simsiam.config.encoders import LITE
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
     )
+    add_pages(parser)
     parser.add_argument(
         "--threshold", action="append", default=[], metavar="NAME=VALUE",
         help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
@@ -91,10 +92,11 @@ def rank(args: argparse.Namespace) -> int:
     labelled = [] if args.labelled is None else labels.read_labelled(args.labelled)
     limits = issues.thresholds(args.threshold)
     threads = args.threads or processes.cores()
+    every_page = args.pages == "all"
     if args.tiles is None:
-        stream = Photographs(args.photographs, 1, 1, threads)
+        stream = Photographs(args.photographs, 1, 1, threads, every_page=every_page)
     else:
-        stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
+        stream = tiles.Tiles(args.photographs, 1, 1, threads, every_page=every_page, side=args.tiles)
     with _own(args.out):
         _check_earlier(args)
         return _rank(args, stream, labelled, limits, started)
@@ -176,6 +178,9 @@ def _rank(
     if args.tiles is None and (names := labels.classes(table["path"], args.photographs)) is not None:
         quality = labels.label_quality(names, rows, kept.array("whole"), args.seed)
         table = table if quality is None else table.join(quality)
+    if args.pages == "first" and "pages" in table:
+        several = table.groupby("path")["pages"].first()
+        lines.append(f"Note: {pages_sentence(several[several > 1], 'ranked')}")
     by = answer.ordered_by(table, training)
     sentence = answer.order_sentence(by, training, args.run is None)
     sections = answer.sections(table, by, found, limits, unread)
@@ -199,7 +204,7 @@ def _rank(
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Photographs and options that a ranking's results depend on."""
-    names = ("encoder", "run", "size", "depth", "tiles", "no_kappa", "seed")
+    names = ("encoder", "run", "size", "depth", "tiles", "pages", "no_kappa", "seed")
     options = {name: getattr(args, name) for name in names}
     options["run"] = None if args.run is None else writable(args.run.absolute())
     return {"photographs": sorted({writable(Path(name).absolute()) for name in args.photographs}), **options}

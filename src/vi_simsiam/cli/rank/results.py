@@ -21,6 +21,7 @@ from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.left_out import Ignored
 from vi_simsiam.data.names import ARRAYS, UNKNOWN
+from vi_simsiam.data.reader import without_page
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
@@ -73,7 +74,9 @@ def table(
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
     result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
-        result[fact.name] = values.astype(int) if fact.range == "pixels" else values
+        result[fact.name] = values.astype(int) if fact.range in ("pixels", "number") else values
+    if (result["pages"] == 1).all():
+        del result["pages"]
     result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
     keep, found = issues.copies(result, rows)
     result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype(object)
@@ -156,7 +159,7 @@ def write_gallery(
         stream: of the images, which are read again for their thumbnails. name: of the photographs.
     """
     texts = {column: (label, text) for column, label, text in explained(result)}
-    unshown = ("issues", "duplicates", "copy_of", "percentile", labels.SUGGESTED, *_OF_TILES)
+    unshown = ("issues", "pages", "duplicates", "copy_of", "percentile", labels.SUGGESTED, *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
@@ -243,6 +246,7 @@ class _Thumbnails:
 
 def _link(path: str, out: Path) -> str | None:
     """URL of a file, relative to the page, so that both can be moved together. None of a file in an archive."""
+    path = path if os.path.exists(path) else without_page(path)
     if not os.path.isfile(path):
         return None
     return quote(os.path.relpath(os.path.abspath(path), out.resolve()))
