@@ -17,7 +17,7 @@ from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, opened, pages_sentence, positive, say
-from vi_simsiam.config.encoders import LITE
+from vi_simsiam.config.encoders import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
@@ -27,7 +27,6 @@ from vi_simsiam.data.names import is_hidden
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.model import Model
 
-_MARK = "rank.json"  # says that a folder is the command's own
 _EARLIER = "options.json"  # photographs and options of the ranking that is there
 _FORMAT = 1
 _FEW = 100  # photographs, of which heads learn little
@@ -243,7 +242,7 @@ def _own(out: Path) -> Iterator[None]:
 
     Raises: Problem where it holds other things, cannot be written, or another process ranks into it.
     """
-    mark = out / _MARK
+    mark = out / RANKING
     if out.exists() and not out.is_dir():
         raise Problem(f"--out {out}: it is a file; name a folder.")
     try:
