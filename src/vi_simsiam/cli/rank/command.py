@@ -81,7 +81,10 @@ def rank(args: argparse.Namespace) -> int:
     if args.run is not None and args.depth != FULL_DEPTH:
         raise Problem("--depth is for heads that are trained here, and the model of --run has its own: leave one out.")
     if args.tiles is not None and args.tiles < tiles.LEAST:
-        raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
+        raise Problem(
+            f"--tiles {args.tiles}: pixels of a tile's side, such as 256. Smaller tiles than {tiles.LEAST} show hardly "
+            "more than a colour."
+        )
     if args.run is not None and args.no_kappa:
         raise Problem("--no-kappa uses no model's score, and --run names one: leave one of them out.")
     if args.label_first is not None and args.tiles is not None:

@@ -39,7 +39,7 @@ def _outlier(table: pd.DataFrame, limit: float) -> pd.Series:
 
 
 def _blurry(table: pd.DataFrame, limit: float) -> pd.Series:
-    sharpness = table["sharpness"]
+    sharpness = table["sharpness"].where(table["sharpness"] > 0)  # of one colour are those without content
     return -sharpness.where(sharpness < limit * sharpness.median())
 
 
@@ -73,6 +73,11 @@ ISSUES = (
     Issue(
         "blurry", "Blurred", 0.1,
         "Their sharpness is less than {} times the median of all images: blurred, or of something smooth.", _blurry,
+    ),
+    Issue(
+        "low_information", "Without content", 0.0,
+        "Nothing is to be seen in them: their sharpness is at most {}, which is that of one colour.",
+        lambda table, limit: -table["sharpness"].where(table["sharpness"] <= limit),
     ),
     Issue(
         "odd_size", "Odd in size", 3.0, "Their sides are more than {} times longer or shorter than the median.",
