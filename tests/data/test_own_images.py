@@ -69,6 +69,7 @@ def test_images_by_other_names_are_used_or_listed_in_training_and_in_scoring(tmp
 SCIENTIFIC = {
     "plain.dcm": (b"II*\0", "a DICOM image", "pydicom"),
     "IM000001": (bytes(128) + b"DICM\2\0", "a DICOM image", "pydicom"),
+    "IM000002": (b"II*\0" + bytes(124) + b"DICM\2\0", "a DICOM image", "pydicom"),
     "cell.czi": (b"ZISRAWFILE" + bytes(6), "a Zeiss CZI image", "czifile"),
     "unnamed czi": (b"ZISRAWFILE" + bytes(6), "a Zeiss CZI image", "czifile"),
     "a.LIF": (b"\x70\0\0\0\x10\0\0\0\x2a\4", "a Leica LIF image", "readlif"),
@@ -99,7 +100,7 @@ def test_scientific_images_are_named_as_what_they_are(tmp_path):
     for name, (_, kind, reader) in SCIENTIFIC.items():
         problem = f"{kind}, which is not read here: convert it to PNG or TIFF, for example with "
         assert read[name].startswith(problem) and reader in read[name], name
-    assert stream.ignored["files of arrays (NumPy, HDF5, Zarr)"] == (
+    assert stream.ignored["arrays of NumPy, HDF5 or Zarr"] == (
         5, ("m.npy", "w.h5", "weights", "s.zarr/zarr.json", "s.zarr/0/0.0"),
     )  # fmt: skip
     for arrays in (top / "s.zarr", top / "m.npy"):  # named, not found in a folder

@@ -12,7 +12,7 @@ IN_THE_CLOUD = "not on this machine, only in iCloud: download it, then run again
 # Kinds of files that are ignored and counted.
 HIDDEN = "hidden files and those of operating systems"
 NO_IMAGES = "files that are no images"
-ARRAYS = "files of arrays (NumPy, HDF5, Zarr)"
+ARRAYS = "arrays of NumPy, HDF5 or Zarr"
 UNKNOWN = (NO_IMAGES, ARRAYS)  # of these, those that a person may take for images
 PREVIEWS = "previews of a photo library"
 BACKUPS = "backups beside their images"
@@ -60,6 +60,7 @@ _PREVIEWS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _KINDS = {
+    "DICOM": rb".{128}DICM",  # first: what is before may be the beginning of a TIFF
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "GIF": rb"GIF8[79]a",
@@ -74,7 +75,6 @@ _KINDS = {
     "Photoshop": rb"8BPS",
     "GIMP": rb"gimp xcf",
     "OpenEXR": rb"v/1\x01",
-    "DICOM": rb".{128}DICM",
     "QOI": rb"qoif",
     "DDS": rb"DDS \x7c",
     "Radiance": rb"#\?RADIANCE|#\?RGBE",

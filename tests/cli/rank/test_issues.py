@@ -66,6 +66,13 @@ def test_what_has_one_colour_is_without_content_and_not_blurred():
     assert issues.find(table, issues.thresholds(["low_information=2"]))["low_information"] == [*range(5, 40), 3]
 
 
+def test_few_images_have_no_outlier():
+    for count, expected in ((9, []), (10, [7])):
+        table = plain(count)
+        table.loc[7, "knn_density"] = 0.1
+        assert issues.find(table, issues.thresholds([]))["outlier"] == expected
+
+
 def test_one_image_and_equal_images_have_no_fault():
     assert not any(issues.find(plain(1).assign(knn_density=np.nan), issues.thresholds([])).values())
     assert not any(issues.find(plain().assign(knn_density=1.0, sharpness=7.0), issues.thresholds([])).values())

@@ -12,6 +12,7 @@ import pandas as pd
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
 
+_ENOUGH = 10  # images, of which one can be unlike the others
 _MAD = 1.4826  # times the median absolute deviation: a standard deviation, of a normal distribution
 
 
@@ -34,6 +35,8 @@ class Issue:
 
 def _outlier(table: pd.DataFrame, limit: float) -> pd.Series:
     density = table["knn_density"]
+    if len(table) < _ENOUGH:
+        return density * np.nan
     below = density.median() - density
     return below.where(below > limit * _MAD * below.abs().median())
 
@@ -76,7 +79,7 @@ ISSUES = (
     ),
     Issue(
         "low_information", "Without content", 0.0,
-        "Nothing is to be seen in them: their sharpness is at most {}, which is that of one colour.",
+        "Of one brightness, with transparent parts as white: their sharpness is at most {}, so nothing is to be seen.",
         lambda table, limit: -table["sharpness"].where(table["sharpness"] <= limit),
     ),
     Issue(
