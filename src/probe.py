@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from vi_simsiam.config.encoders import MODEL_FILES
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
@@ -20,7 +21,7 @@ def main() -> None:
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("probe", args.params, (args.store, args.model), **identity)
     store = Store.open_verified(args.store)
-    record.verify(args.model, *saved.FILES)
+    record.verify(args.model, *MODEL_FILES)
     device = best_device()
     model, _ = saved.load(args.model, device)
     input_device = device if feature_cache.use(model, args.scratch / "features") is None else CPU

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vi_simsiam.config.encoders import MODEL_FILES
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
@@ -29,7 +30,7 @@ def main() -> None:
     identity = {name: getattr(args, name) for name in record.IDENTITY}
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
-    record.verify(args.model, *saved.FILES)
+    record.verify(args.model, *MODEL_FILES)
     record.verify(
         args.probe,
         "probe.json",

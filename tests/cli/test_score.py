@@ -30,6 +30,7 @@ from helpers.project import ROOT
 from helpers.small import SHIPPED, digits_store, merged
 from vi_simsiam import __main__
 from vi_simsiam.cli.extremes import Extremes
+from vi_simsiam.config.encoders import weights_files
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
@@ -234,7 +235,7 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
         assert sum(name in line for line in lines) == 1, name
     assert len(lines) == 6 and "\x1b" not in said
     assert (
-        "41 images scored, 6 could not be read; ignored: 1 files that are no images, "
+        "41 images scored, 6 could not be read; ignored: 1 files that are no images (notes.txt), "
         "1 hidden files and those of operating systems, 1 links to folders that are used already." in said
     )
     with pytest.raises(Problem, match=r"cut\.png: not readable"):
@@ -284,11 +285,11 @@ def many(pictures, tmp_path, monkeypatch):
     def stop_at(number):
         read = Counter()
 
-        def interrupted(reader, data):
+        def interrupted(reader, *page):
             read["images"] += 1
             if read["images"] == number:
                 raise KeyboardInterrupt
-            return prepared(reader, data)
+            return prepared(reader, *page)
 
         monkeypatch.setattr(ImageReader, "prepared", interrupted)
         return read
@@ -390,6 +391,36 @@ def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, damage, says):
     damage(copy)
     with pytest.raises(Problem, match=says):
         vi_simsiam.load(copy)
+
+
+def test_a_path_beside_a_model_is_answered_with_the_model(folder, pictures, tmp_path, capsys, monkeypatch):
+    """Of all commands that take a model: a ranking's folder, a file, a folder above, another step's result."""
+    monkeypatch.chdir(tmp_path)
+    model = shutil.copytree(folder, "ranked/model")
+    Path("ranked/rank.json").write_text("{}")
+    seed = shutil.copytree(folder, "results/pretrain/x/vi_simsiam/seed0")
+    Path("results/probe/x/vi_simsiam/seed0").mkdir(parents=True)
+    photos = shutil.copytree(pictures, "photos")
+    meant = {
+        "ranked": model, "ranked/gallery.html": model, "ranked/features": model, "ranked/modle": model,
+        f"{model}/model.safetensors": model, "results/pretrain": seed, "results/pretrain/x/vi_simsiam": seed,
+        "results/probe/x/vi_simsiam/seed0": seed,
+    }  # fmt: skip
+    for named, found in meant.items():
+        with pytest.raises(Problem, match=rf"{named} is no folder of a model \(did you mean {found}\?\)\. Name one"):
+            vi_simsiam.load(named)
+    for command in (
+        ["score", photos, "--run", "ranked"], ["export", "ranked", "--onnx", "m.onnx"],
+        ["rank", photos, "--run", "ranked", "--out", "out"], ["rank", photos, "--encoder", "ranked", "--out", "other"],
+    ):  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            __main__.main(list(map(str, command)))
+        assert ended.value.code == 1 and "did you mean ranked/model?" in capsys.readouterr().err, command
+    with pytest.raises(Problem, match=r"pretrain.backbone.weights = ranked does not exist .*did you mean ranked/model"):
+        weights_files("resnet10", "ranked")
+    shutil.rmtree(model)
+    with pytest.raises(Problem, match="a ranking without kappa, which leaves no model: rank without --no-kappa"):
+        vi_simsiam.load("ranked")
 
 
 def flipped(file):

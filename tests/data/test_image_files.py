@@ -59,7 +59,7 @@ def test_val_is_a_test_set(tmp_path):
 def test_val_beside_a_test_set_is_ignored_and_counted(tmp_path):
     images = read(tmp_path, {"train/a/1.png": 1, "test/a/1.png": 2, "val/a/3.png": 3, "val/a/4.png": 4})
     assert content(images.test) == [("test/a/1.png", 0, 2)]
-    assert images.report.ignored == {"of val/, because there is a test/": (2, "val/a/3.png")}
+    assert images.report.ignored == {"of val/, because there is a test/": (2, ("val/a/3.png", "val/a/4.png"))}
 
 
 def test_classes_without_splits_under_a_common_folder(tmp_path):
@@ -112,15 +112,19 @@ def test_what_is_left_out_and_what_is_ignored(tmp_path):
     assert list(problems) == ["../train/a/up.png", "extra/a/1.png", "train/a/broken.jpg", "train/a/short.png"]
     assert problems["extra/a/1.png"] == "outside train/ and test/" and "leads out" in problems["../train/a/up.png"]
     assert images.report.ignored == {
-        "hidden files and those of operating systems": (4, "__MACOSX/train/a/._0.png"),
-        "files that are no images": (2, "README.txt"),
+        "hidden files and those of operating systems": (
+            4,
+            ("__MACOSX/train/a/._0.png", "train/.DS_Store", "train/Thumbs.db", "train/a/.0.png"),
+        ),
+        "files that are no images": (2, ("README.txt", "train/labels.csv")),
     }
 
 
 def test_masks_are_no_class(tmp_path):
     files = {f"set/{name}/{i}.png": i for name in ("images", "masks") for i in range(3)}
     images = read(tmp_path, files)
-    assert images.classes == () and images.report.ignored == {"masks beside their images": (3, "set/masks/0.png")}
+    masks = tuple(f"set/masks/{i}.png" for i in range(3))
+    assert images.classes == () and images.report.ignored == {"masks beside their images": (3, masks)}
     assert [path for path, _, _ in content(images.train)] == [f"set/images/{i}.png" for i in range(3)]
     assert "are no classes" in images.report.notes[0]
 

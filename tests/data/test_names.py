@@ -24,6 +24,7 @@ def test_the_first_bytes_of_each_kind_that_pillow_writes(kind):
         (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
         (b"8BPS\0\1", "Photoshop"),
         (bytes(128) + b"DICM", "DICOM"),
+        (b"II*\0" + bytes(124) + b"DICM", "DICOM"),
         (b"P6 # a note\n20 10\n255\n", "PPM"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", None),  # a film
         (b"BMW is the name of this text", None),

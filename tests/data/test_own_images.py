@@ -53,7 +53,7 @@ def test_images_by_other_names_are_used_or_listed_in_training_and_in_scoring(tmp
     others = ("b/3", "a/notes", "a/film", "a/@")
     assert used == sorted(name for name in files if not name.startswith(others))
     assert left_out.keys() == {name for name in files if name.startswith("b/3")} and left_out["b/3.CR2"] == RAW
-    assert left_out["b/3"] == "not readable as an image: Photoshop; save it as PNG, TIFF or JPEG"
+    assert left_out["b/3"] == "Photoshop, which is not read here: save it as PNG, TIFF or JPEG"
     assert {kind: number for kind, (number, _) in ignored.items()} == {
         "files that are no images": 2, "hidden files and those of operating systems": 1,
     }  # fmt: skip
@@ -63,6 +63,53 @@ def test_images_by_other_names_are_used_or_listed_in_training_and_in_scoring(tmp
         assert {name for name, problem in pictures.items() if problem is None} == set(used)
         packed = {name: problem for name, problem in left_out.items() if inputs == top or name != "b/3.CR2"}
         assert {name: problem for name, problem in pictures.items() if problem is not None} == packed
+
+
+# First bytes, as the formats' own descriptions have them.
+SCIENTIFIC = {
+    "plain.dcm": (b"II*\0", "a DICOM image", "pydicom"),
+    "IM000001": (bytes(128) + b"DICM\2\0", "a DICOM image", "pydicom"),
+    "IM000002": (b"II*\0" + bytes(124) + b"DICM\2\0", "a DICOM image", "pydicom"),
+    "cell.czi": (b"ZISRAWFILE" + bytes(6), "a Zeiss CZI image", "czifile"),
+    "unnamed czi": (b"ZISRAWFILE" + bytes(6), "a Zeiss CZI image", "czifile"),
+    "a.LIF": (b"\x70\0\0\0\x10\0\0\0\x2a\4", "a Leica LIF image", "readlif"),
+    "a.nd2": (b"\xda\xce\xbe\x0a", "a Nikon ND2 image", "nd2"),
+    "older.nd2": (b"\0\0\0\x0cjP  \r\n\x87\n", "a Nikon ND2 image", "nd2"),
+    "a.oib": (b"\xd0\xcf\x11\xe0", "an Olympus image", "Bio-Formats"),
+    "slide.svs": (picture("TIFF"), "a whole-slide image", "openslide-python"),
+    "slide.ndpi": (picture("TIFF"), "a whole-slide image", "openslide-python"),
+    "slide.mrxs": (picture("JPEG"), "a whole-slide image", "openslide-python"),
+    "slide.vsi": (picture("TIFF"), "an Olympus image", "Bio-Formats"),
+    "brain.nii": (b"\x5c\1\0\0", "a NIfTI volume", "nibabel"),
+    "brain.nii.gz": (b"\x1f\x8b", "a NIfTI volume", "nibabel"),
+    "sky": (b"SIMPLE  =                    T", "a FITS image", "astropy"),
+    "virus": (bytes(208) + b"MAP \x44\x44\0\0", "an electron microscope's image", "mrcfile"),
+    "cube.ims": (b"\x89HDF\r\n\x1a\n", "an Imaris image", "h5py"),
+}
+
+
+def test_scientific_images_are_named_as_what_they_are(tmp_path):
+    """Also those whose first bytes are of a TIFF or JPEG: that is a preview, which would be taken for the image."""
+    files = {name: data for name, (data, *_) in SCIENTIFIC.items()} | {"a/1.png": None}
+    files |= {"m.npy": b"\x93NUMPY\1\0", "w.h5": b"\x89HDF\r\n\x1a\n", "weights": b"\x89HDF\r\n\x1a\n"}
+    files |= {"s.zarr/0/0.0": picture("TIFF"), "s.zarr/zarr.json": b"{}", "s.zarr/.zgroup": b"{}"}
+    top = folder(tmp_path / "x", files)
+    stream = ImageReader([top], 8, 3)
+    read = {os.path.relpath(image.path, top): image.problem for image in stream}
+    assert read.pop("a/1.png") is None and read.keys() == SCIENTIFIC.keys()
+    for name, (_, kind, reader) in SCIENTIFIC.items():
+        problem = f"{kind}, which is not read here: convert it to PNG or TIFF, for example with "
+        assert read[name].startswith(problem) and reader in read[name], name
+    assert stream.ignored["arrays of NumPy, HDF5 or Zarr"] == (
+        5, ("m.npy", "w.h5", "weights", "s.zarr/zarr.json", "s.zarr/0/0.0"),
+    )  # fmt: skip
+    for arrays in (top / "s.zarr", top / "m.npy"):  # named, not found in a folder
+        stream = ImageReader([arrays], 8, 3)
+        problems = [image.problem for image in stream]
+        named = ["NumPy array, which is not read here: save it as PNG, TIFF or JPEG"] * arrays.is_file()
+        assert problems == named and sum(number for number, _ in stream.ignored.values()) == 3 * arrays.is_dir()
+    images = {image.path: image.problem for image in ImageReader([top / "slide.mrxs", top / "IM000001"], 8, 3)}
+    assert [problem[:9] for problem in images.values()] == ["a whole-s", "a DICOM i"]
 
 
 def test_heic_says_what_it_needs_and_is_read_with_it(tmp_path, monkeypatch):
@@ -155,7 +202,7 @@ def test_folders_that_cannot_be_listed(tmp_path, monkeypatch):
     used, left_out, ignored = brought(top, tmp_path / "raw")
     assert used == ["a/1.png", "b/1.png"]
     assert left_out == {"secret": "a folder that cannot be listed: Permission denied"}
-    assert ignored == {"hidden files and those of operating systems": (1, "lost+found")}
+    assert ignored == {"hidden files and those of operating systems": (1, ("lost+found",))}
     stream = ImageReader([top], 8, 3)
     assert [picture.problem for picture in stream if picture.problem] == [
         "a folder that cannot be listed: Permission denied"
@@ -201,7 +248,7 @@ def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, capsys):
     write_report(tmp_path / "report.csv", find_source("files").read(tmp_path / "raw", 9).report)
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("note: 1 images left out (the first: a/7.png: not readable as an image")
-    assert "ignored: 1 files that are no images, 1 hidden files and those of operating systems" in said
+    assert "ignored: 1 files that are no images (README.md), 1 hidden files and those of operating systems" in said
 
 
 def test_what_pillow_warns_of_comes_with_the_name_of_the_file(tmp_path, monkeypatch, recwarn):

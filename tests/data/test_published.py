@@ -225,7 +225,7 @@ def test_tiny_imagenet(tmp_path):
     for split in (images.train, images.test):
         paths = split.paths(np.arange(len(split.labels)))
         assert np.array_equal(everything(split), [np.array(Image.open(io.BytesIO(members[p]))) for p in paths])
-    assert images.report.ignored["images that are not wanted"] == (1, f"{top}/test/images/test_0.JPEG")
+    assert images.report.ignored["images that are not wanted"] == (1, (f"{top}/test/images/test_0.JPEG",))
     del members[f"{top}/val/val_annotations.txt"]
     (tmp_path / source.files[0].name).write_bytes(zipped(members))
     with pytest.raises(Problem, match=r"it has no val/val_annotations\.txt"):

@@ -24,7 +24,7 @@ from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
-from vi_simsiam.data.reader import ImageReader
+from vi_simsiam.data.reader import Contents, ImageReader
 from vi_simsiam.models.known import UNLIKE
 from vi_simsiam.models.model import DENSITY, Model, load
 from vi_simsiam.stats.intervals import wilson
@@ -41,11 +41,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("scores.csv"), metavar="FILE", help="table: .csv or .parquet (%(default)s)"
     )
+    add_pages(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier table or picture")
     parser.add_argument("--top", type=positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
     parser.add_argument("--grid", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="that decode images (one per core)")
+
+
+def add_pages(parser: argparse.ArgumentParser) -> None:
+    """Add the option for files of several pages, which `score` and `rank` have alike."""
+    parser.add_argument(
+        "--pages", choices=("first", "all"), default="first",
+        help="of a TIFF of several pages, or of an animation: the first alone, or each as an image (%(default)s)",
+    )  # fmt: skip
+
+
+def pages_sentence(pages: pd.Series, done: str) -> str:
+    """What became of files of several pages. pages: their numbers by path. done: with the first page of each."""
+    files = "1 file has" if len(pages) == 1 else f"{len(pages)} files have"
+    most = f"{pages.idxmax()}{' the most' * (len(pages) > 1)}, {pages.max()}"
+    return f"{files} several pages or frames ({most}). Only the first is {done}; --pages all takes each as an image."
 
 
 def score(args: argparse.Namespace) -> int:
@@ -65,7 +81,7 @@ def score(args: argparse.Namespace) -> int:
     started = time.monotonic()
     model = opened(args.run, args.device)
     extremes = Extremes(model.scores[0], args.top or _TOP)
-    stream = model.stream(args.images, args.threads)
+    stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
         say("the model was trained on grey images: colours are turned to grey")
     with journal(args.out, _made_of(args, model), args.overwrite) as kept:
@@ -88,6 +104,8 @@ def score(args: argparse.Namespace) -> int:
     undrawn = _draw(args, model, extremes) if args.grid else None
     if args.top:
         _list(extremes)
+    if stream.several_pages:
+        say(pages_sentence(pd.Series(stream.several_pages), "scored"))
     if (bits := stream.few_bits) is not None:
         say(
             f"images of 16 bits use {bits} bits, so that they are almost black to this model, whose cache_views.depth "
@@ -115,6 +133,7 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
         "model": record.read(args.run)["outputs"],
         "images": [writable(path) for path in args.images],
         "folder": writable(Path.cwd()),
+        "pages": args.pages,
         "suffix": args.out.suffix,
         "device": next(model.network.parameters()).device.type,
         "versions": record.versions(),
@@ -221,7 +240,7 @@ def _draw(args: argparse.Namespace, model: Model, extremes: Extremes) -> str | N
 
     try:
         sides = extremes.lowest(), extremes.highest()
-        pixels = _pixels(model.stream(args.images), pd.concat(sides)["path"])
+        pixels = _pixels(model.stream(args.images, every_page=args.pages == "all"), pd.concat(sides)["path"])
         lowest, highest = ((table, [pixels[path] for path in table["path"]]) for table in sides)
         with style.drawing_style():
             figure = drawing.extremes(lowest, highest, extremes.score)
@@ -234,7 +253,7 @@ def _draw(args: argparse.Namespace, model: Model, extremes: Extremes) -> str | N
 def _pixels(stream: ImageReader, paths: Iterable[str]) -> dict[str, np.ndarray]:
     """Some images by their paths, read again."""
     wanted = set(paths)
-    return {file.path: stream.prepared(file.read()) for file in stream.files() if file.path in wanted}
+    return {file.path: stream.prepared(Contents(file), file.page) for file in stream.files() if file.path in wanted}
 
 
 def _list(extremes: Extremes) -> None:

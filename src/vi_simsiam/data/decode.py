@@ -1,4 +1,4 @@
-"""One image file, of any common format, as a square of 8-bit pixels."""
+"""Image files of any common format, page by page, as squares of 8-bit pixels."""
 
 import functools
 import re
@@ -10,10 +10,10 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vi_simsiam.data.archives import Unreadable, is_of_the_machine
-from vi_simsiam.data.names import HEAD, kind_of
+from vi_simsiam.data.names import HEAD, kind_of, unread_kind
 from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.resizing import resize
 
@@ -37,9 +37,11 @@ _SIDEWAYS = (
     Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
 )  # fmt: skip
 _GREY = ("1", "L", "LA", "La")
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images are previews, depths or gains
 _WHITE = (255, 255, 255, 255)
 # TIFF's keys.
 _SUBFILE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 254, 258, 259, 262, 284, 339
+_NO_PAGE = 1 | 4  # of `_SUBFILE`: a smaller copy, a mask
 _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")  # parts of a PNG
@@ -92,11 +94,12 @@ room = _Room()
 class Decoded:
     """An image as its file has it.
 
-    grey: whether it has no colours, by its kind of pixels. brightest: the largest number in a grey image of 16 bits;
-    None of another image, or where the file says how many bits it uses.
+    pages: of the file. grey: whether it has no colours, by its kind of pixels. brightest: the largest number in a grey
+    image of 16 bits; None of another image, or where the file says how many bits it uses.
     """
 
     image: Image.Image
+    pages: int
 
     @property
     def grey(self) -> bool:
@@ -129,38 +132,93 @@ class Decoded:
             raise Unreadable(f"its pixels are of a kind that cannot be converted: {error}") from None
 
 
-def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decoded:
-    """Decode an image to its end.
+class Book:
+    """The pages of a file: of most files one, of others those of a TIFF or the frames of an animation.
+
+    Smaller copies of other pages, and masks, are no pages. Only one thread may use a book at a time.
 
     Args:
         data: contents of the file.
-        side: a JPEG may be decoded with fewer pixels, but not fewer than `side` a side; None: with all.
-        most: pixels above which it is refused.
+        most: pixels above which a page is refused.
+
+    Attributes:
+        pages: their number.
 
     Raises: Unreadable with the reason; MemoryError and errors of the system, which say nothing about the image.
     """
 
-    def loaded(data: bytes) -> Decoded:
-        image = _opened(data, most)
-        with _errors_of_decoders(data):
-            if side is not None:
-                image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
-            room.wait_for(image.width * image.height)
-            image.load()
-        if image.mode in ("I", "F") and not _is_deep(image):
-            raise Unreadable("32-bit pixels, of which nothing says what is black and what is white")
-        if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
-            remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
-        return Decoded(image)
+    def __init__(self, data: bytes, most: int = MOST_PIXELS):
+        self._most = most
+        _despite_text(self._open, data)
 
-    return _despite_text(loaded, data)
+    @property
+    def pages(self) -> int:
+        return len(self._frames)
+
+    def load(self, page: int = 1, side: int | None = None) -> Decoded:
+        """Decode a page to its end. It is valid until another is turned to.
+
+        Args:
+            page: its number, from 1.
+            side: a JPEG may be decoded with fewer pixels, but not fewer than `side` a side; None: with all.
+
+        Raises: as `Book`.
+        """
+
+        def loaded(data: bytes) -> Decoded:
+            if data is not self._data:
+                self._open(data)
+            image = self._at(page)
+            with _errors_of_decoders(data):
+                if side is not None:
+                    image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
+                room.wait_for(image.width * image.height)
+                image.load()
+            if image.mode in ("I", "F") and not _is_deep(image):
+                raise Unreadable(
+                    "32-bit pixels, of which nothing says what is black and white: save it with 8 or 16 bits"
+                )
+            if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
+                remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
+            return Decoded(image, self.pages)
+
+        return _despite_text(loaded, self._data)
+
+    def size(self, page: int = 1) -> tuple[int, int]:
+        """Width and height of a page upright, which is not decoded. Raises: as `Book`."""
+        image = self._at(page)
+        width, height = image.size
+        return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
+
+    def _open(self, data: bytes) -> None:
+        formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
+        try:
+            with _errors_of_decoders(data):
+                self._data, self._image = data, Image.open(BytesIO(data), formats=formats)
+                self._frames = _frames(self._image)
+        except Image.DecompressionBombError:
+            raise Unreadable(f"more than {self._most} pixels") from None
+
+    def _at(self, page: int) -> Image.Image:
+        """The opened file at a page, of which only the beginning is read."""
+        image = self._image
+        with _errors_of_decoders(self._data):
+            image.seek(self._frames[page - 1])
+        if image.width * image.height > self._most:
+            raise Unreadable(f"{image.width} x {image.height} pixels, more than {self._most} in all")
+        if image.format == "TIFF" and (problem := _misread(image)):
+            raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
+        return image
+
+
+def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decoded:
+    """Decode the first page of a file. Arguments and errors as of `Book`."""
+    return Book(data, most).load(1, side)
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an upright image of at most `MOST_OF_TILES`, not decoded. Raises: as `load`."""
-    image = _despite_text(lambda data: _opened(data, MOST_OF_TILES), data)
-    width, height = image.size
-    return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
+    """Width and height of the first page upright, of at most `MOST_OF_TILES`, not decoded. Raises: as `Book`."""
+    return Book(data, MOST_OF_TILES).size()
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
@@ -198,23 +256,6 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
-def _opened(data: bytes, most: int) -> Image.Image:
-    """An image, of which only the beginning is read. Raises: as `load`."""
-    formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
-    try:
-        with _errors_of_decoders(data):
-            image = Image.open(BytesIO(data), formats=formats)
-            if image.format == "TIFF":
-                _skip_previews(image)
-    except Image.DecompressionBombError:
-        raise Unreadable(f"more than {most} pixels") from None
-    if image.width * image.height > most:
-        raise Unreadable(f"{image.width} x {image.height} pixels, more than {most} in all")
-    if image.format == "TIFF" and (problem := _misread(image)):
-        raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
-    return image
-
-
 def _despite_text(work, data: bytes):
     """`work(data)`; of a PNG that cannot be read, once more without its texts, which Pillow refuses above 1 MB."""
     try:
@@ -235,16 +276,39 @@ def _without_text(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _skip_previews(image: Image.Image) -> None:
-    """Go to the first page of a TIFF that is not marked as a smaller copy of another; where all are, to the largest."""
-    largest = page = 0
+def _frames(image: Image.Image) -> list[int]:
+    """Pillow's numbers of a file's pages, the one that is used first."""
+    if image.format == "TIFF":
+        return _full_pages(image)
+    if image.format not in _ANIMATED:
+        return [0]
+    first = image.tell()  # of HEIC not always 0
     try:
-        while _tags(image).get(_SUBFILE, 0) & 1:
-            if image.width * image.height > largest:
+        count = getattr(image, "n_frames", 1)
+        image.seek(first)
+    except Exception as error:  # damaged behind the first frame
+        if is_of_the_machine(error):
+            raise
+        count = 1
+    return [first, *(frame for frame in range(count) if frame != first)]
+
+
+def _full_pages(image: Image.Image) -> list[int]:
+    """Pages of a TIFF that are not marked as smaller copies of others, or masks; where all are, the largest."""
+    full, largest, page = [], 0, 0
+    try:
+        while True:
+            if not _tags(image).get(_SUBFILE, 0) & _NO_PAGE:
+                full.append(image.tell())
+            elif image.width * image.height > largest:
                 largest, page = image.width * image.height, image.tell()
             image.seek(image.tell() + 1)
     except EOFError:
-        image.seek(page)
+        return full or [page]
+    except Exception as error:  # damaged behind the first page
+        if is_of_the_machine(error) or not full:
+            raise
+        return full
 
 
 def _misread(image: Image.Image) -> str | None:
@@ -275,9 +339,11 @@ def _errors_of_decoders(data: bytes) -> Iterator[None]:
             raise Unreadable("a pointer of Git LFS in the place of the image: run `git lfs pull`") from None
         if kind == "HEIC" and not _reads_heic():
             raise Unreadable("HEIC, which needs the package pillow-heif: `pip install pillow-heif`") from None
-        if kind not in _READ:
-            raise Unreadable(f"not readable as an image: {kind}; save it as PNG, TIFF or JPEG") from None
-        raise Unreadable(f"not readable as an image: {_first_line(error)}") from None
+        if kind not in _READ and kind != "HEIC":
+            raise Unreadable(unread_kind(kind)) from None
+        plain = kind == "TIFF" and isinstance(error, UnidentifiedImageError)
+        way_out = "; save it as a plain TIFF or PNG, for example with the package tifffile" if plain else ""
+        raise Unreadable(f"not readable as an image: {_first_line(error)}{way_out}") from None
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from vi_simsiam.data.image_sets import Depth, Images
 from vi_simsiam.data.layout import Layout, without_masks
 from vi_simsiam.data.left_out import Ignored, Report, count
 from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
+from vi_simsiam.data.remarks import remark
 
 MASKS = "masks beside their images"
 _DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a year, a month, or a day
@@ -206,5 +207,7 @@ def _decoded(files: Sequence[ImageFile], size: int, depth: Depth, threads: int) 
 
 def _decode(file: ImageFile, size: int, depth: Depth) -> _Pixels:
     image = load(file.read(), 2 * size)
+    if image.pages > 1:
+        remark(f"the first of its {image.pages} pages is used")
     upright = image.upright(1 if image.grey else 3, FULL_DEPTH if depth == "auto" else depth)
     return _Pixels(square(upright, size), image.brightest)

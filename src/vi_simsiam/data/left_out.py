@@ -1,13 +1,17 @@
 """The files that a data set leaves out, and why: in report.csv, and in a line on the terminal."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vi_simsiam.core.command import note
 from vi_simsiam.core.files import replacing
+from vi_simsiam.data.names import UNKNOWN
 
-Ignored = dict[str, tuple[int, str]]  # for each kind of file, how many there are and the path of the first
+NAMED = 10  # files of a kind that are named
+_NAMED_IN_LINE = 3
+Ignored = dict[str, tuple[int, tuple[str, ...]]]  # for each kind of file, their number and the paths of the first ones
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,8 @@ class Report:
     """The files of a source that are not among its images, and remarks on those that are.
 
     left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
-    (or not wanted), how many there are and the path of the first. remarks: path of an image that is used, and a warning
-    of its decoder. notes: sentences about the whole.
+    (or not wanted), how many there are and the paths of the first ones. remarks: path of an image that is used, and a
+    warning of its decoder. notes: sentences about the whole.
     """
 
     left_out: tuple[tuple[str, str], ...] = ()
@@ -27,22 +31,34 @@ class Report:
 
 def count(ignored: Ignored, kind: str, name: str) -> None:
     """Count a file among those of its kind."""
-    number, first = ignored.get(kind, (0, name))
-    ignored[kind] = number + 1, first
+    number, names = ignored.get(kind, (0, ()))
+    ignored[kind] = number + 1, names if len(names) == NAMED else (*names, name)
 
 
 def counts(ignored: Ignored) -> str:
-    """The number of files of each kind, as the end of a sentence."""
-    return "ignored: " + ", ".join(f"{number} {kind}" for kind, (number, _) in sorted(ignored.items()))
+    """The number of files of each kind, as the end of a sentence. Those that may be images after all are named."""
+    parts = []
+    for kind, (number, names) in sorted(ignored.items()):
+        parts.append(f"{number} {kind}")
+        if kind in UNKNOWN:
+            parts[-1] += f" ({some(number, names[:_NAMED_IN_LINE])})"
+    return f"ignored: {', '.join(parts)}"
+
+
+def some(number: int, names: Sequence[str]) -> str:
+    """The first names of a number of files, and how many more there are."""
+    return ", ".join(names) + (f" and {number - len(names)} more" if number > len(names) else "")
 
 
 def write_report(path: Path, report: Report) -> None:
     """Write report.csv, with columns path and problem, and note on the terminal what is in it.
 
-    It has a row for each image left out, each kind of file ignored, and each remark on an image that is used.
+    It has a row for each image left out, for up to `NAMED` files of each kind ignored, and for each remark on an image
+    that is used.
     """
     rows = [*report.left_out]
-    rows += [(first, f"ignored: {kind} ({number} in all)") for kind, (number, first) in report.ignored.items()]
+    for kind, (number, names) in report.ignored.items():
+        rows += [(name, f"ignored: {kind} ({number} in all)") for name in names]
     rows += [(name, f"used, but: {text}") for name, text in report.remarks]
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "problem"), *rows])

@@ -12,6 +12,8 @@ IN_THE_CLOUD = "not on this machine, only in iCloud: download it, then run again
 # Kinds of files that are ignored and counted.
 HIDDEN = "hidden files and those of operating systems"
 NO_IMAGES = "files that are no images"
+ARRAYS = "arrays of NumPy, HDF5 or Zarr"
+UNKNOWN = (NO_IMAGES, ARRAYS)  # of these, those that a person may take for images
 PREVIEWS = "previews of a photo library"
 BACKUPS = "backups beside their images"
 BESIDE_A_COPY = "raw files and drawings beside a readable copy"
@@ -23,11 +25,25 @@ _READ_HERE = (
 _OF_CAMERAS = (
     ".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
 )
-_READ_ELSEWHERE = (
-    ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dcm .dicom .dds .qoi .pcx .sgi .fits .pfm"
+_READ_ELSEWHERE = ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dds .qoi .pcx .sgi .pfm"
+# Scientific images: kind, endings, and what reads them. Some begin as a TIFF or JPEG does, which is a preview.
+_SCIENTIFIC = (
+    ("DICOM image", ".dcm .dicom", "the package pydicom"),
+    ("Zeiss CZI image", ".czi", "the package czifile"),
+    ("Leica LIF image", ".lif", "the package readlif"),
+    ("Nikon ND2 image", ".nd2", "the package nd2"),
+    ("Olympus image", ".oib .oir .vsi", "Bio-Formats (bfconvert)"),
+    ("Imaris image", ".ims", "the package h5py"),
+    ("whole-slide image", ".svs .svslide .ndpi .mrxs .scn .bif .vms .vmu", "the package openslide-python"),
+    ("NIfTI volume", ".nii .nii.gz", "the package nibabel"),
+    ("FITS image", ".fits", "the package astropy"),
+    ("electron microscope's image", ".mrc .mrcs .dm3 .dm4", "the package mrcfile or rosettasciio"),
+    ("medical volume", ".nrrd .nhdr .mha .mhd", "the package SimpleITK"),
 )
 _READ, _RAW = tuple(_READ_HERE.split()), tuple(_OF_CAMERAS.split())
-_IMAGES = (*_READ, *_RAW, *_READ_ELSEWHERE.split())
+_BY_ENDING = {ending: (kind, reader) for kind, endings, reader in _SCIENTIFIC for ending in endings.split()}
+_IMAGES = (*_READ, *_RAW, *_BY_ENDING, *_READ_ELSEWHERE.split())
+_ARRAYS = re.compile(r"(.*\.(npy|npz|h5|hdf5|he5)|(.*/)?[^/]+\.zarr/.*)", re.IGNORECASE | re.DOTALL)
 _BACKUP = re.compile(r"(.+)(_original|~|\.bak|\.backup|\.orig|\.old)", re.IGNORECASE | re.DOTALL)
 _PLACEHOLDER = re.compile(r"\.(.+)\.icloud", re.IGNORECASE | re.DOTALL)
 # What systems, and the boxes in which people keep their disks (Synology, QNAP), leave in folders beside hidden files.
@@ -44,6 +60,7 @@ _PREVIEWS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _KINDS = {
+    "DICOM": rb".{128}DICM",  # first: what is before may be the beginning of a TIFF
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "GIF": rb"GIF8[79]a",
@@ -58,13 +75,21 @@ _KINDS = {
     "Photoshop": rb"8BPS",
     "GIMP": rb"gimp xcf",
     "OpenEXR": rb"v/1\x01",
-    "DICOM": rb".{128}DICM",
     "QOI": rb"qoif",
     "DDS": rb"DDS \x7c",
     "Radiance": rb"#\?RADIANCE|#\?RGBE",
     "FITS": rb"SIMPLE  =",
+    "CZI": rb"ZISRAWFILE",
+    "ND2": rb"\xda\xce\xbe\x0a",
+    "LIF": rb"\x70\0\0\0....\x2a",
+    "MRC": rb".{208}MAP[\0 ]",
+    "NRRD": rb"NRRD000\d",
+    "HDF5 file": rb"\x89HDF\r\n\x1a\n",
+    "NumPy array": rb"\x93NUMPY",
 }
 _PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _KINDS.items()}
+PAGED = ("TIFF", "GIF", "PNG", "WebP", "AVIF", "HEIC")  # of these, those that may have several pages or frames
+_OF_ARRAYS = ("HDF5 file", "NumPy array")  # of these
 
 
 def is_hidden(name: str) -> bool:
@@ -92,7 +117,22 @@ def refusal(name: str) -> str | None:
     """Why an image cannot be used, by its name alone; None: nothing speaks against it."""
     if _waits_in_the_cloud(name):
         return IN_THE_CLOUD
-    return RAW if is_raw(name) else None
+    if is_raw(name):
+        return RAW
+    lower = name.lower()
+    ending = next((ending for ending in _BY_ENDING if lower.endswith(ending)), None)
+    return None if ending is None else _converted(*_BY_ENDING[ending])
+
+
+def unread_kind(kind: str) -> str:
+    """Why a file whose first bytes are of a kind that is not read here cannot be used, with the way out."""
+    known = _BY_ENDING.get(f".{kind.lower()}")
+    return f"{kind}, which is not read here: save it as PNG, TIFF or JPEG" if known is None else _converted(*known)
+
+
+def _converted(kind: str, reader: str) -> str:
+    article = "an" if kind[0] in "IOe" else "a"
+    return f"{article} {kind}, which is not read here: convert it to PNG or TIFF, for example with {reader}"
 
 
 def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], library: str = "") -> str | None:
@@ -120,7 +160,12 @@ def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], l
             if any(stem + ending in beside for ending in _READ):
                 return BESIDE_A_COPY
         return None
-    return None if kind_of(head()) is not None else NO_IMAGES
+    if _ARRAYS.fullmatch(f"{library}/{name}"):
+        return ARRAYS
+    kind = kind_of(head())
+    if kind in _OF_ARRAYS:
+        return ARRAYS
+    return None if kind is not None else NO_IMAGES
 
 
 def _waits_in_the_cloud(name: str) -> bool:

@@ -163,7 +163,7 @@ def _read_packed(folder: Path) -> Report | None:
         return None
     written = read_json(folder / _PACKED)
     left_out = tuple((name, problem) for name, problem in written["left_out"])
-    return Report(left_out, {kind: (number, first) for kind, (number, first) in written["ignored"].items()})
+    return Report(left_out, {kind: (number, tuple(names)) for kind, (number, names) in written["ignored"].items()})
 
 
 def read_classes(path: Path) -> tuple[str, ...] | None:

@@ -3,17 +3,21 @@
 Each file is listed once, by the rules of `data.names`, and decoded once. What cannot be used comes with its reason.
 """
 
+import hashlib
 import os
+import re
 import stat
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below
@@ -29,9 +33,9 @@ from vi_simsiam.data.archives import (
     open_archive,
     suffix,
 )
-from vi_simsiam.data.decode import FULL_DEPTH, MOST_PIXELS, Decoded, few_bits, load, room, square
+from vi_simsiam.data.decode import FULL_DEPTH, MOST_PIXELS, Book, Decoded, few_bits, room, square
 from vi_simsiam.data.left_out import Ignored, count
-from vi_simsiam.data.names import HEAD, HIDDEN, ignored_kind, is_hidden, refusal
+from vi_simsiam.data.names import HEAD, HIDDEN, PAGED, ignored_kind, is_hidden, kind_of, refusal
 from vi_simsiam.data.remarks import listen, remarks
 
 REPEATED_FOLDERS = "links to folders that are used already"
@@ -48,7 +52,8 @@ class ImageFile:
 
     name: path in its folder or archive. path: the whole path, for tables. size: bytes. problem: why it cannot be used,
     known before it is read. contents: reads it. source: the file on a disk; None in an archive. identity: its device
-    and inode. linked: whether it is a link.
+    and inode. linked: whether it is a link. page: number of the page that is meant, which is then part of the path;
+    None: the first, or only one.
     """
 
     name: str
@@ -59,12 +64,50 @@ class ImageFile:
     source: Path | None = None
     identity: tuple[int, int] | None = None
     linked: bool = False
+    page: int | None = None
 
     def read(self) -> bytes:
         """Contents of the file. Raises: Unreadable with the reason; Problem where the machine fails."""
         if self.problem is not None:
             raise Unreadable(self.problem)
         return self.contents()
+
+
+def path_of_page(path: str, page: int) -> str:
+    """The path of a page of a file, for tables."""
+    return f"{path} [page {page}]"
+
+
+def without_page(path: str) -> str:
+    """The path of a file, of the path of a page of it, or of its own."""
+    return re.sub(r" \[page \d+\]$", "", path)
+
+
+class Contents:
+    """What a file holds: read, hashed and opened once, when it is needed first.
+
+    Args:
+        file: one that may have several pages.
+        most: of `decode.Book`.
+
+    Attributes:
+        lock: of the thread that works with it.
+    """
+
+    def __init__(self, file: ImageFile, most: int = MOST_PIXELS):
+        self.file, self._most, self.lock = file, most, threading.Lock()
+
+    @cached_property
+    def data(self) -> bytes:
+        return self.file.read()
+
+    @cached_property
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.data).digest()
+
+    @cached_property
+    def book(self) -> Book:
+        return Book(self.data, self._most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +236,16 @@ class ImageReader:
         size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
         depth: bits that grey images of 16 bits use.
         threads: that decode.
+        every_page: whether each page of a file is an image, rather than the first alone.
 
     Attributes:
-        skipped: files at the beginning that iterating leaves out.
+        skipped: images at the beginning that iterating leaves out.
+        several_pages: pages of the files decoded so far that have more than one, by their paths; empty with
+            `every_page`.
         few_bits: bits that the images of 16 bits decoded so far use, where they are almost black with `depth`; else
             None.
-        ignored: for each kind of file without use in folders and archives, how many were met so far, and the first.
+        ignored: for each kind of file without use in folders and archives, how many were met so far, and the
+            first ones.
 
     Raises: Problem for an input that does not exist; before anything is read.
     """
@@ -209,7 +256,10 @@ class ImageReader:
     threads: int = 1
     depth: int = FULL_DEPTH
     ignored: Ignored = field(default_factory=dict)
+    every_page: bool = False
     skipped: int = field(default=0, init=False)
+    several_pages: dict[str, int] = field(default_factory=dict, init=False)
+    most: ClassVar[int] = MOST_PIXELS  # pixels above which an image is refused
     _brightest: list[int] = field(default_factory=list, init=False, repr=False)
     _listed: list[ImageFile] | None = field(default=None, init=False, repr=False)
 
@@ -224,15 +274,21 @@ class ImageReader:
             if not path.exists():
                 raise Problem(f"{writable(path)}: there is no such file or folder.")
 
-    def prepared(self, data: bytes) -> Any:
-        """Pixels of a file's contents: uint8 (size, size, channels). Raises: Unreadable."""
-        return square(self.loaded(data, 2 * self.size).upright(self.channels, self.depth), self.size)
+    def prepared(self, contents: Contents, page: int | None) -> Any:
+        """Pixels of a page of a file: uint8 (size, size, channels). Raises: Unreadable.
 
-    def loaded(self, data: bytes, side: int | None, most: int = MOST_PIXELS) -> Decoded:
-        """A decoded file. Arguments and errors as of `decode.load`."""
-        image = load(data, side, most)
+        Args:
+            page: of `ImageFile`.
+        """
+        return square(self.loaded(contents, page, 2 * self.size).upright(self.channels, self.depth), self.size)
+
+    def loaded(self, contents: Contents, page: int | None, side: int | None) -> Decoded:
+        """A decoded page of a file. Arguments and errors as of `prepared` and `Book.load`."""
+        image = contents.book.load(page or 1, side)
         if (brightest := image.brightest) is not None:
             self._brightest.append(brightest)
+        if page is None and image.pages > 1:
+            self.several_pages[contents.file.path] = image.pages
         return image
 
     @property
@@ -240,27 +296,55 @@ class ImageReader:
         return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
-        """The number of files that will be read; None: that is not known. They are not listed again when they are."""
+        """The number of images that will be read; None: that is not known. They are not listed again when they are."""
         self._listed = list(self._files())
         return len(self._listed)
 
     def __iter__(self) -> Iterator[LoadedImage]:
-        for image in load_images(islice(self._works(), self.skipped, None), self.threads):
+        for image in load_images(self._works(), self.threads):
             for text in image.remarks:
                 warnings.warn(f"{image.path}: {text}", stacklevel=2)
             yield image
 
     def files(self) -> Iterator[ImageFile]:
-        """The files that are images, each once."""
+        """The files that are images, each once; with `every_page` each of their pages."""
         return self._files() if self._listed is None else iter(self._listed)
 
     def _works(self) -> Iterator[Work]:
-        return ((file.path, partial(self._prepare, file)) for file in self.files())
+        for file, contents in self._contents():
+            # Else contents would be kept for the whole chunk that a thread takes.
+            yield file.path, partial(self._prepare, file, None if file.page is None else contents)
 
-    def _prepare(self, file: ImageFile) -> Any:
-        return self.prepared(file.read())
+    def _contents(self) -> Iterator[tuple[ImageFile, Contents]]:
+        """The images that are not skipped. Pages that follow each other share the contents of their file."""
+        contents = None
+        for file in islice(self.files(), self.skipped, None):
+            if contents is None or contents.file.contents is not file.contents:
+                contents = Contents(file, self.most)
+            yield file, contents
+
+    def _prepare(self, file: ImageFile, shared: Contents | None) -> Any:
+        contents = shared or Contents(file, self.most)
+        with contents.lock:
+            return self.prepared(contents, file.page)
 
     def _files(self) -> Iterator[ImageFile]:
+        for file in self._distinct():
+            yield from self._pages(file) if self.every_page and file.problem is None else [file]
+
+    def _pages(self, file: ImageFile) -> Iterator[ImageFile]:
+        pages = 1
+        if file.source is None or kind_of(_head(file.source)) in PAGED:
+            listen()
+            with remarks(), suppress(Unreadable):  # which are told where it is decoded
+                pages = Contents(file, self.most).book.pages
+        if pages == 1:
+            yield file
+            return
+        for page in range(1, pages + 1):
+            yield replace(file, path=path_of_page(file.path, page), page=page)
+
+    def _distinct(self) -> Iterator[ImageFile]:
         seen: set[tuple[int, int]] = set()
         for path in map(Path, self.inputs):
             links = []

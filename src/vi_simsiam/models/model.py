@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from vi_simsiam.config.encoders import MODEL_FILES, meant
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.reader import ImageReader, LoadedImage
@@ -45,13 +46,13 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
     Raises: Problem when a file is missing, damaged or of an older version.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not any((folder / name).is_file() for name in MODEL_FILES):
         raise Problem(
-            f"{folder} is no folder of a model. Name one that a run has left, "
+            f"{folder} is no folder of a model{meant(folder)}. Name one that a run has left, "
             "results/pretrain/<dataset>/<method>/seed<k>, or a copy of it."
         )
     scores = reference.read(folder)
-    record.verify(folder, *saved.FILES, reference.FILE)
+    record.verify(folder, *MODEL_FILES, reference.FILE)
     network, description = saved.load(folder, best_device() if device is None else device)
     images = None
     if known.FILE in record.read(folder)["outputs"]:
@@ -92,11 +93,15 @@ class Model:
         """Columns of the table of scores. Raises: Problem for a method without a score of its own."""
         return "path", *self.scores, "percentile", *([] if self.known is None else [DENSITY])
 
-    def stream(self, inputs: Inputs, threads: int | None = None) -> ImageReader:
-        """The images of files, folders and archives, prepared as the training images were."""
+    def stream(self, inputs: Inputs, threads: int | None = None, every_page: bool = False) -> ImageReader:
+        """The images of files, folders and archives, prepared as the training images were.
+
+        Args:
+            every_page: whether each page of a file is an image, rather than the first alone.
+        """
         images = self.description["images"]
-        depth = images.get("depth", 16)
-        return ImageReader(inputs, images["size"], images["channels"], threads or processes.cores(), depth)
+        depth, threads = images.get("depth", 16), threads or processes.cores()
+        return ImageReader(inputs, images["size"], images["channels"], threads, depth, every_page=every_page)
 
     def scored(
         self, images: Iterable[LoadedImage], report: OnUnreadable | None = None, batch_size: int = 256

@@ -13,7 +13,6 @@ from vi_simsiam.core.files import read_json, replacing, write_json
 from vi_simsiam.methods import ImageSpec, Method, build
 
 FORMAT = 1
-FILES = ("model.safetensors", "model.json")
 _NO_LONGER = {"compile"}  # parameters in models of earlier versions
 
 

@@ -29,6 +29,7 @@ CASES = [
     ("dark", {"highlight": 0.31}, {"highlight": 0.33}, "dark=.2"),
     ("light", {"bright_share": 0.51}, {"bright_share": 0.49}, "light=.6"),
     ("blurry", {"sharpness": 11.0}, {"sharpness": 13.0}, "blurry=.05"),
+    ("blurry", {"sharpness": 0.1}, {"sharpness": 0.0}, "blurry=.0001"),
     ("odd_size", {"width": 4000, "height": 300}, {"width": 3000, "height": 300}, "odd_size=4"),
     ("odd_size", {"width": 120, "height": 90}, {"width": 150, "height": 110}, "odd_size=4"),
     ("odd_aspect_ratio", {"width": 500, "height": 170}, {"width": 500, "height": 180}, "odd_aspect_ratio=.2"),
@@ -50,12 +51,31 @@ def test_the_worst_comes_first_and_tiles_have_no_odd_size():
     found = issues.find(table, issues.thresholds([]))
     assert found["dark"] == [4, 3] and found["odd_size"] == [39, 37, 38]
     assert issues.column(found, 40)[37:] == ["odd_size;odd_aspect_ratio"] * 3 and issues.column(found, 40)[4] == "dark"
-    assert set(issues.find(table.assign(tile=1), issues.thresholds([]))) == {"outlier", "dark", "light", "blurry"}
+    assert set(issues.find(table.assign(tile=1), issues.thresholds([]))) == {
+        "outlier", "dark", "light", "blurry", "low_information",
+    }  # fmt: skip
+
+
+def test_what_has_one_colour_is_without_content_and_not_blurred():
+    """Also where most images are so: the median of sharpness is that of the others."""
+    table = plain()
+    table.loc[5:, "sharpness"] = 0.0
+    table.loc[3, "sharpness"] = 2.0
+    found = issues.find(table, issues.thresholds([]))
+    assert found["low_information"] == list(range(5, 40)) and found["blurry"] == [3]
+    assert issues.find(table, issues.thresholds(["low_information=2"]))["low_information"] == [*range(5, 40), 3]
+
+
+def test_few_images_have_no_outlier():
+    for count, expected in ((9, []), (10, [7])):
+        table = plain(count)
+        table.loc[7, "knn_density"] = 0.1
+        assert issues.find(table, issues.thresholds([]))["outlier"] == expected
 
 
 def test_one_image_and_equal_images_have_no_fault():
     assert not any(issues.find(plain(1).assign(knn_density=np.nan), issues.thresholds([])).values())
-    assert not any(issues.find(plain().assign(knn_density=1.0, sharpness=0.0), issues.thresholds([])).values())
+    assert not any(issues.find(plain().assign(knn_density=1.0, sharpness=7.0), issues.thresholds([])).values())
 
 
 def test_the_largest_and_then_the_sharpest_copy_is_kept():

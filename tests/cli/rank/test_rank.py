@@ -106,7 +106,7 @@ def test_near_duplicates_are_groups(ranked):
 def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     top, _ = ranked
     text = (top / "out/report.txt").read_text(encoding="utf-8")
-    assert "40 images scored, 1 could not be read; ignored: 1 files that are no images." in text
+    assert "40 images scored, 1 could not be read; ignored: 1 files that are no images (notes.txt)." in text
     assert re.search(r"Not read: 1\n.*\n  - \S*damaged\.jpg: not readable", text)
     training = vi_simsiam.load(top / "out/model", "cpu").training
     by = "kappa" if training.reliable else "knn_density"
@@ -232,7 +232,8 @@ def test_without_kappa_each_image_is_encoded_once_and_nothing_is_trained(ranked,
     ].is_monotonic_increasing
     known = pd.read_csv(top / "out/ranking.csv").set_index("path").loc[table.index]
     np.testing.assert_allclose(table["knn_density"], known["knn_density"], atol=1e-3)
-    for name in (*(fact.name for fact in results.FACTS), "duplicates"):
+    assert "pages" not in known  # no file has several
+    for name in (*(fact.name for fact in results.FACTS if fact.name != "pages"), "duplicates"):
         pd.testing.assert_series_equal(table[name], known[name])
     page = (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
     assert "kappa" not in (tmp_path / "out/report.txt").read_text(encoding="utf-8").replace("no kappa", "") and page
@@ -416,7 +417,11 @@ def test_an_image_folder_of_hugging_face(tiny, tmp_path):
         (tmp_path / "cats" / split / "metadata.jsonl").write_text('{"file_name": "000.png", "text": "a"}\n')
     assert rank(tmp_path / "cats", "--out", tmp_path / "out", "--encoder", tiny) == 0
     assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 6
-    assert "ignored: 4 files that are no images" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    report = (tmp_path / "out/report.txt").read_text(encoding="utf-8")
+    first = "train/metadata.csv, train/metadata.jsonl, validation/metadata.csv and 1 more"
+    assert f"ignored: 4 files that are no images ({first})." in report
+    assert "\nIgnored files that are no images: 4\n  train/metadata.csv\n" in report
+    assert report.endswith("\n  validation/metadata.jsonl\n")
     own_images.bring(tmp_path / "cats", tmp_path / "download")  # as a recipe reads it
     images = find_source("files").read(tmp_path / "download", 16)
     assert (len(images.train.labels), len(images.test.labels)) == (4, 2)

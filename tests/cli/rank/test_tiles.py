@@ -11,7 +11,7 @@ from PIL import Image
 import vi_simsiam
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import encoding, heads, results, tiles
-from vi_simsiam.data import decode, reader
+from vi_simsiam.data import decode
 from vi_simsiam.evaluation import scores
 
 SIDE = 40
@@ -123,8 +123,9 @@ def test_each_image_has_its_own_quantile_and_lowest_tile():
 
 def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     folder = photographs(tmp_path / "photos", range(3))
-    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny, "--tiles", 4) == 1
-    assert "--tiles 4: pixels of a tile's side, from 8" in capsys.readouterr().err
+    for side in (-1, 0, 8, 15):
+        assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny, "--tiles", side) == 1
+        assert f"--tiles {side}: pixels of a tile's side, such as 256. Smaller" in capsys.readouterr().err
     mosaic(3, range(9)).save(folder / "large.png")
     (folder / "damaged.png").write_bytes((folder / "001.png").read_bytes()[:600])
     monkeypatch.setattr(tiles, "MOST", 8)
@@ -133,20 +134,32 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
     assert re.search(r"large\.png: 9 tiles of 40 pixels, more than 8: give --tiles more", said)
     assert re.search(r"damaged\.png: not readable", said)
     assert set(pd.read_csv(tmp_path / "out/ranking.csv")["tiles"]) == {1}
-    monkeypatch.setattr(decode, "MOST_OF_TILES", 10_000)
+    monkeypatch.setattr(tiles.Tiles, "most", 10_000)
     assert rank(folder, "--out", tmp_path / "again", "--encoder", tiny, "--tiles", SIDE) == 3
     assert re.search(r"large\.png: 120 x 120 pixels, more than 10000 in all", capsys.readouterr().err)
 
 
 def test_an_image_is_decoded_once_for_all_its_tiles(model, tmp_path, monkeypatch):
-    decoded, load = [], reader.load
-    monkeypatch.setattr(reader, "load", lambda *image: decoded.append(1) or load(*image))
+    decoded, load = [], decode.Book.load
+    monkeypatch.setattr(decode.Book, "load", lambda *page: decoded.append(1) or load(*page))
     data = io.BytesIO()
     mosaic(5, range(25)).save(data, "png")
     (tmp_path / "scan.png").write_bytes(data.getvalue())
     for _ in range(2):  # the second time nothing is new
         assert rank(tmp_path / "scan.png", "--out", tmp_path / "out", "--run", model, "--tiles", SIDE) == 0
     assert len(decoded) == 3  # once for the features, and for the thumbnails of each page
+
+
+def test_tiles_of_one_colour_are_said_to_be_without_content(tiny, tmp_path):
+    image = mosaic(4, range(12))
+    image.paste((240, 240, 250), (0, 0, 2 * SIDE, 2 * SIDE))  # the ground of a slide: tiles 1, 2, 5, 6
+    image.save(tmp_path / "slide.jpg", quality=95, subsampling=0)
+    arguments = ("--out", tmp_path / "out", "--encoder", tiny, "--tiles", SIDE)
+    assert rank(tmp_path / "slide.jpg", *arguments) == 0
+    table = pd.read_csv(tmp_path / "out/tiles.csv")
+    blank = table[table["issues"].fillna("").str.contains("low_information")]
+    assert sorted(blank["tile"]) == [1, 2, 5, 6] and not blank["issues"].str.contains("blurry").any()
+    assert "Without content: 4\n" in (tmp_path / "out/report.txt").read_text(encoding="utf-8")
 
 
 def test_every_column_is_explained():

@@ -16,8 +16,8 @@ import torch
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import SOME_UNREAD, counts, opened, positive, say
-from vi_simsiam.config.encoders import LITE
+from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, opened, pages_sentence, positive, say
+from vi_simsiam.config.encoders import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
@@ -27,7 +27,6 @@ from vi_simsiam.data.names import is_hidden
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.model import Model
 
-_MARK = "rank.json"  # says that a folder is the command's own
 _EARLIER = "options.json"  # photographs and options of the ranking that is there
 _FORMAT = 1
 _FEW = 100  # photographs, of which heads learn little
@@ -54,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
     )
+    add_pages(parser)
     parser.add_argument(
         "--threshold", action="append", default=[], metavar="NAME=VALUE",
         help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
@@ -81,7 +81,10 @@ def rank(args: argparse.Namespace) -> int:
     if args.run is not None and args.depth != FULL_DEPTH:
         raise Problem("--depth is for heads that are trained here, and the model of --run has its own: leave one out.")
     if args.tiles is not None and args.tiles < tiles.LEAST:
-        raise Problem(f"--tiles {args.tiles}: pixels of a tile's side, from {tiles.LEAST}, such as 512.")
+        raise Problem(
+            f"--tiles {args.tiles}: pixels of a tile's side, such as 256. Smaller tiles than {tiles.LEAST} show hardly "
+            "more than a colour."
+        )
     if args.run is not None and args.no_kappa:
         raise Problem("--no-kappa uses no model's score, and --run names one: leave one of them out.")
     if args.label_first is not None and args.tiles is not None:
@@ -91,10 +94,11 @@ def rank(args: argparse.Namespace) -> int:
     labelled = [] if args.labelled is None else labels.read_labelled(args.labelled)
     limits = issues.thresholds(args.threshold)
     threads = args.threads or processes.cores()
+    every_page = args.pages == "all"
     if args.tiles is None:
-        stream = Photographs(args.photographs, 1, 1, threads)
+        stream = Photographs(args.photographs, 1, 1, threads, every_page=every_page)
     else:
-        stream = tiles.Tiles(args.photographs, 1, 1, threads, side=args.tiles)
+        stream = tiles.Tiles(args.photographs, 1, 1, threads, every_page=every_page, side=args.tiles)
     with _own(args.out):
         _check_earlier(args)
         return _rank(args, stream, labelled, limits, started)
@@ -176,6 +180,9 @@ def _rank(
     if args.tiles is None and (names := labels.classes(table["path"], args.photographs)) is not None:
         quality = labels.label_quality(names, rows, kept.array("whole"), args.seed)
         table = table if quality is None else table.join(quality)
+    if args.pages == "first" and "pages" in table:
+        several = table.groupby("path")["pages"].first()
+        lines.append(f"Note: {pages_sentence(several[several > 1], 'ranked')}")
     by = answer.ordered_by(table, training)
     sentence = answer.order_sentence(by, training, args.run is None)
     sections = answer.sections(table, by, found, limits, unread)
@@ -188,7 +195,7 @@ def _rank(
     used = ", ".join(f"{name}={limit:g}" for name, limit in limits.items())
     lines.append(f"Limits of the issues: {used}. Change one with --threshold NAME=VALUE.")
     lines.append(f"In all {duration(time.monotonic() - started)}. Seed {args.seed}.")
-    results.write_report(args.out, sentence, sections, lines, tables, by)
+    results.write_report(args.out, sentence, sections, lines, tables, by, stream.ignored)
     for line in (sentence, *answer.lines(sections, table, answer.ON_TERMINAL), ""):
         say(line)
     for line in lines:
@@ -199,7 +206,7 @@ def _rank(
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Photographs and options that a ranking's results depend on."""
-    names = ("encoder", "run", "size", "depth", "tiles", "no_kappa", "seed")
+    names = ("encoder", "run", "size", "depth", "tiles", "pages", "no_kappa", "seed")
     options = {name: getattr(args, name) for name in names}
     options["run"] = None if args.run is None else writable(args.run.absolute())
     return {"photographs": sorted({writable(Path(name).absolute()) for name in args.photographs}), **options}
@@ -238,7 +245,7 @@ def _own(out: Path) -> Iterator[None]:
 
     Raises: Problem where it holds other things, cannot be written, or another process ranks into it.
     """
-    mark = out / _MARK
+    mark = out / RANKING
     if out.exists() and not out.is_dir():
         raise Problem(f"--out {out}: it is a file; name a folder.")
     try:

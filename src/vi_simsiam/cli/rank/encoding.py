@@ -30,7 +30,7 @@ AUGMENTATION = AugmentationParams(
 )  # fmt: skip
 _PIECE = 256  # photographs that are written at once
 _AT_ONCE = 32  # whose views are in memory at once
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Encoder:
@@ -43,7 +43,7 @@ class Encoder:
         views: of each image; 0: none, for a ranking without kappa.
 
     Attributes:
-        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 7), `look` (N, 32, 32).
+        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 8), `look` (N, 32, 32).
     """
 
     def __init__(self, model: Method, seed: int, top: Path, views: int = VIEWS):

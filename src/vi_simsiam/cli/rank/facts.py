@@ -44,21 +44,22 @@ FACTS = (
     ),
     Fact("width", "width", "pixels", "Pixels of the upright image from left to right."),
     Fact("height", "height", "pixels", "Pixels of the upright image from top to bottom."),
+    Fact("pages", "pages", "number", "Pages of the file, or frames; the first is ranked unless with --pages all."),
 )  # fmt: skip
 
 
-def measure(pixels: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Facts of an image, (7,) float32 in the order of FACTS, and its look, by which copies are found.
+def measure(pixels: np.ndarray, width: int, height: int, pages: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Facts of an image, (8,) float32 in the order of FACTS, and its look, by which copies are found.
 
     Args:
-        pixels: (SIDE, SIDE) uint8, the luma of its central square. width, height: of the image.
+        pixels: (SIDE, SIDE) uint8, the luma of its central square. width, height: of the image. pages: of its file.
 
     Returns: facts, and uint8 (LOOK, LOOK), the same square at fewer pixels.
     """
     luma = pixels.astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
     highlight = np.searchsorted(np.bincount(pixels.ravel(), minlength=256).cumsum(), 0.99 * pixels.size)
-    facts = [laplace(luma).var(), luma.mean() / 255, *shares, highlight / 255, width, height]
+    facts = [laplace(luma).var(), luma.mean() / 255, *shares, highlight / 255, width, height, pages]
     step = SIDE // LOOK
     look = luma.reshape(LOOK, step, LOOK, step).mean((1, 3))
     return np.array(facts, np.float32), look.round().astype(np.uint8)

@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from vi_simsiam.config import loading
-from vi_simsiam.config.encoders import MODEL_FILES, weights_checksum
+from vi_simsiam.config.encoders import MODEL_FILES, meant, weights_checksum
 from vi_simsiam.config.schema import (
     LITE,
     PRETRAINED,
@@ -82,7 +82,7 @@ def backbone(name: str, size: int | None) -> BackboneParams:
     if folder.is_dir():
         missing = [file for file in (*MODEL_FILES, NAME) if not (folder / file).is_file()]
         if missing:
-            raise Problem(f"--encoder {name}: no folder of a trained model, {missing[0]} is missing.")
+            raise Problem(f"--encoder {name}: no folder of a trained model, {missing[0]} is missing{meant(folder)}.")
         theirs = read_json(folder / "model.json")["params"]["backbone"]
         params = {key: theirs[key] for key in ("name", "width", "stem") if key in theirs} | {"weights": str(folder)}
     elif name == LITE or name.startswith(TIMM):
@@ -92,8 +92,8 @@ def backbone(name: str, size: int | None) -> BackboneParams:
         near = get_close_matches(name, (LITE, *(TIMM + model for model in RESNETS)), n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Problem(
-            f"--encoder {name}: there is no such encoder, and no such folder.{hint} It is {LITE}, timm/<model>, or the "
-            "folder of a trained model."
+            f"--encoder {name}: there is no such encoder, and no such folder{meant(folder)}.{hint} It is {LITE}, "
+            "timm/<model>, or the folder of a trained model."
         )
     try:
         return BackboneParams(**params, size=size, frozen=True)

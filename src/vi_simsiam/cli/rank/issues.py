@@ -12,6 +12,7 @@ import pandas as pd
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
 
+_ENOUGH = 10  # images, of which one can be unlike the others
 _MAD = 1.4826  # times the median absolute deviation: a standard deviation, of a normal distribution
 
 
@@ -34,12 +35,14 @@ class Issue:
 
 def _outlier(table: pd.DataFrame, limit: float) -> pd.Series:
     density = table["knn_density"]
+    if len(table) < _ENOUGH:
+        return density * np.nan
     below = density.median() - density
     return below.where(below > limit * _MAD * below.abs().median())
 
 
 def _blurry(table: pd.DataFrame, limit: float) -> pd.Series:
-    sharpness = table["sharpness"]
+    sharpness = table["sharpness"].where(table["sharpness"] > 0)  # of one colour are those without content
     return -sharpness.where(sharpness < limit * sharpness.median())
 
 
@@ -73,6 +76,11 @@ ISSUES = (
     Issue(
         "blurry", "Blurred", 0.1,
         "Their sharpness is less than {} times the median of all images: blurred, or of something smooth.", _blurry,
+    ),
+    Issue(
+        "low_information", "Without content", 0.0,
+        "Of one brightness, with transparent parts as white: their sharpness is at most {}, so nothing is to be seen.",
+        lambda table, limit: -table["sharpness"].where(table["sharpness"] <= limit),
     ),
     Issue(
         "odd_size", "Odd in size", 3.0, "Their sides are more than {} times longer or shorter than the median.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from vi_simsiam.cli.rank import facts
 from vi_simsiam.data import decode
-from vi_simsiam.data.reader import ImageReader
+from vi_simsiam.data.reader import Contents, ImageReader
 
 
 class Tile(NamedTuple):
@@ -25,7 +25,7 @@ class Tile(NamedTuple):
 class Photograph(NamedTuple):
     """One file's contents, or one tile's.
 
-    key: SHA-256 of its bytes; of a tile, of the file's SHA-256 and the tile's place. pixels: uint8 (size, size,
+    key: SHA-256 of its bytes; of a page or tile, of that of the whole and its place. pixels: uint8 (size, size,
     channels); facts, look: of `facts.measure`; all three None for contents that are there already. tile: its place;
     None for a file.
     """
@@ -47,10 +47,21 @@ class Photographs(ImageReader):
         """Read nothing but the files with these paths."""
         self._listed = [file for file in self._files() if file.path in paths]
 
-    def prepared(self, data: bytes) -> Photograph:
-        key = hashlib.sha256(data).digest()
+    def prepared(self, contents: Contents, page: int | None) -> Photograph:
+        key = page_key(contents, page)
         if key in self.there:
             return Photograph(key)
-        image = self.loaded(data, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
+        size = contents.book.size(page or 1)
+        image = self.loaded(contents, page, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
         luma = decode.square_luma(image, facts.SIDE)
-        return Photograph(key, decode.square(image, self.size), *facts.measure(luma, *decode.upright_size(data)))
+        return Photograph(key, decode.square(image, self.size), *facts.measure(luma, *size, contents.book.pages))
+
+
+def page_key(contents: Contents, page: int | None) -> bytes:
+    """SHA-256 of a file's bytes; of a page of several, of that and its number."""
+    return contents.sha256 if page is None else part_key(contents.sha256, f"page {page}")
+
+
+def part_key(whole: bytes, part: str) -> bytes:
+    """Key of a part of what has the key `whole`."""
+    return hashlib.sha256(whole + part.encode()).digest()

@@ -19,6 +19,9 @@ from vi_simsiam.cli.score import one_line, table_writer
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
+from vi_simsiam.data.left_out import Ignored
+from vi_simsiam.data.names import ARRAYS, UNKNOWN
+from vi_simsiam.data.reader import without_page
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.scorer import agreement
@@ -71,7 +74,9 @@ def table(
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
     result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
     for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
-        result[fact.name] = values.astype(int) if fact.range == "pixels" else values
+        result[fact.name] = values.astype(int) if fact.range in ("pixels", "number") else values
+    if (result["pages"] == 1).all():
+        del result["pages"]
     result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
     keep, found = issues.copies(result, rows)
     result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype(object)
@@ -154,7 +159,7 @@ def write_gallery(
         stream: of the images, which are read again for their thumbnails. name: of the photographs.
     """
     texts = {column: (label, text) for column, label, text in explained(result)}
-    unshown = ("issues", "duplicates", "copy_of", "percentile", labels.SUGGESTED, *_OF_TILES)
+    unshown = ("issues", "pages", "duplicates", "copy_of", "percentile", labels.SUGGESTED, *_OF_TILES)
     columns = [column for column in result.columns if column in texts and column not in unshown]
     columns.sort(key=lambda column: column != by)
     group = result["duplicates"].fillna(0).to_numpy(np.int64)
@@ -241,6 +246,7 @@ class _Thumbnails:
 
 def _link(path: str, out: Path) -> str | None:
     """URL of a file, relative to the page, so that both can be moved together. None of a file in an archive."""
+    path = path if os.path.exists(path) else without_page(path)
     if not os.path.isfile(path):
         return None
     return quote(os.path.relpath(os.path.abspath(path), out.resolve()))
@@ -282,12 +288,13 @@ def write_report(
     lines: Sequence[str],
     tables: Mapping[str, pd.DataFrame],
     by: str,
+    ignored: Ignored,
 ) -> None:
-    """Write the answer, then counts, times and the meaning of the columns.
+    """Write the answer, then counts, times, the meaning of the columns, and files that are not in the table.
 
     Args:
         sentence: of `answer.order_sentence`. sections: of `answer.sections`. lines: counts and times.
-        tables: by the names of their files. by: of `answer.ordered_by`.
+        tables: by the names of their files. by: of `answer.ordered_by`. ignored: of the reader.
     """
     result = list(tables.values())[-1]  # of tiles if there are any: sections are of its rows
     parts = [sentence, *answer.lines(sections, result), "", *lines]
@@ -297,6 +304,13 @@ def write_report(
     for section in sections:
         if section.lines:
             parts += ["", section.heading, *(f"  {line}" for line in section.lines)]
+    for kind in UNKNOWN:
+        if kind in ignored:
+            number, names = ignored[kind]
+            more = [f"  ... and {number - len(names)} more"] if number > len(names) else []
+            parts += ["", f"Ignored {kind}: {number}", *(f"  {name}" for name in names), *more]
+            if kind == ARRAYS:
+                parts.append("  To rank images among them, save these as PNG or TIFF.")
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 

@@ -1,21 +1,23 @@
 """Large images cut into tiles, each of which is ranked as a photograph of its own, and what they say of the image."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import pandas as pd
 from PIL import Image
 
 from vi_simsiam.cli.rank import facts
-from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile
+from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile, page_key, part_key
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.reader import ImageFile, Work
+from vi_simsiam.data.reader import Contents, Work
 from vi_simsiam.data.remarks import remark, remarks
 
-LEAST = 8  # pixels of a tile's side
+LEAST = (
+    16  # pixels of a tile's side: features of 8 tell tiles apart hardly better than their colours (docs/your_images.md)
+)
 MOST = 16_384  # tiles of an image: their features take 750 MB with EfficientNet-Lite0
 SHARE = 0.05  # of an image's tiles that may be lower than its score
 SUFFIX = "_q05"
@@ -45,41 +47,43 @@ class Tiles(Photographs):
     """
 
     side: int = LEAST
+    most: ClassVar[int] = decode.MOST_OF_TILES
 
     def count(self) -> None:
         """How many tiles there are shows only when all images have been read."""
 
     def _works(self) -> Iterator[Work]:
-        for file in self.files():
+        for file, contents in self._contents():
             try:
-                for work in self._tiles(file):
+                for work in self._tiles(contents, file.page):
                     yield file.path, work
             except Unreadable as error:
                 yield file.path, partial(_refuse, str(error))
 
-    def _tiles(self, file: ImageFile) -> Iterator[Callable[[], Photograph]]:
+    def _tiles(self, contents: Contents, page: int | None) -> Iterator[Callable[[], Photograph]]:
         with remarks() as said:
-            data = file.read()
-            tiles = grid(*decode.upright_size(data), self.side)
+            tiles = grid(*contents.book.size(page or 1), self.side)
             if len(tiles) > MOST:
                 raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: give --tiles more")
-            digest = hashlib.sha256(data).digest()
-            keys = [hashlib.sha256(digest + repr(tuple(tile)).encode()).digest() for tile in tiles]
+            whole, pages = page_key(contents, page), contents.book.pages
+            keys = [part_key(whole, repr(tuple(tile))) for tile in tiles]
             if new := any(key not in self.there for key in keys):
-                image = self.loaded(data, None, decode.MOST_OF_TILES).upright(self.channels, self.depth)
+                image = self.loaded(contents, page, None).upright(self.channels, self.depth)
+                # The book turns to the next page before all tiles are cut.
+                image = image if page is None else image.copy()
         for tile, key in zip(tiles, keys, strict=True):
             if new and key not in self.there:
-                yield partial(self._cut, image, tile, key, said)
+                yield partial(self._cut, image, tile, pages, key, said)
             else:
                 yield partial(Photograph, key, tile=tile)
 
-    def _cut(self, image: Image.Image, tile: Tile, key: bytes, said: Sequence[str]) -> Photograph:
+    def _cut(self, image: Image.Image, tile: Tile, pages: int, key: bytes, said: Sequence[str]) -> Photograph:
         for text in said:
             remark(text)
         square = image.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
         pixels = decode.square(square, self.size)
         luma = decode.square_luma(square, facts.SIDE)
-        return Photograph(key, pixels, *facts.measure(luma, tile.width, tile.height), tile)
+        return Photograph(key, pixels, *facts.measure(luma, tile.width, tile.height, pages), tile)
 
 
 def _refuse(problem: str) -> Photograph:
