@@ -208,7 +208,11 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
         yield from map(_load, works)
         return
     todo = iter(works)
-    with ThreadPoolExecutor(threads) as pool:
+    import torch  # slow, and not everybody who imports this module reads images
+
+    before = torch.get_num_threads()
+    # Each of them resizes with torch, which would start as many threads again for each.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque = deque()
         try:
             while chunk := list(islice(todo, _CHUNK)):
@@ -220,6 +224,7 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
         finally:
             for work in waiting:
                 work.cancel()
+            torch.set_num_threads(before)  # new threads take over what was set last
 
 
 @dataclass

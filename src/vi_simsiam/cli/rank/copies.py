@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.fft import dctn
+from scipy.optimize import isotonic_regression
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from vi_simsiam.cli.rank.facts import LOOK
@@ -230,9 +230,15 @@ def _local(residuals: np.ndarray) -> np.ndarray:
 
 def _changed_beyond_exposure(first: np.ndarray, second: np.ndarray) -> bool:
     """Tell a change in one small place from a change of exposure, after which levels rise with the other image's."""
-    rising = IsotonicRegression(out_of_bounds="clip")
-    residuals = [y - rising.fit_transform(x, y) for x, y in ((first, second), (second, first))]
+    residuals = [y - _rising(x, y) for x, y in ((first, second), (second, first))]
     return bool(_local(min(residuals, key=lambda residual: residual @ residual)[None])[0])
+
+
+def _rising(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The function of x that never falls and fits y (n,) best, at each x: (n,)."""
+    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    means = np.bincount(place, y) / counts
+    return isotonic_regression(means, weights=counts).x[place]
 
 
 def _centred(vectors: np.ndarray) -> np.ndarray:

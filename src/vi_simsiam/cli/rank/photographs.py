@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from vi_simsiam.cli.rank import facts
 from vi_simsiam.data import decode
@@ -26,8 +27,8 @@ class Photograph(NamedTuple):
     """One file's contents, or one tile's.
 
     key: SHA-256 of its bytes; of a page or tile, of that of the whole and its place. pixels: uint8 (size, size,
-    channels); facts, look: of `facts.measure`; all three None for contents that are there already. tile: its place;
-    None for a file.
+    channels); facts, look: of `facts.measure`; None of a reader that does not measure, and all three None for
+    contents that are there already. tile: its place; None for a file.
     """
 
     key: bytes
@@ -39,9 +40,13 @@ class Photograph(NamedTuple):
 
 @dataclass
 class Photographs(ImageReader):
-    """A reader of `Photograph`s. there: keys of the contents that need not be decoded."""
+    """A reader of `Photograph`s.
+
+    there: keys of the contents that need not be decoded. measured: whether they have facts and a look.
+    """
 
     there: Container[bytes] = field(default_factory=set)
+    measured: bool = True
 
     def only(self, paths: Container[str]) -> None:
         """Read nothing but the files with these paths."""
@@ -53,8 +58,15 @@ class Photographs(ImageReader):
             return Photograph(key)
         size = contents.book.size(page or 1)
         image = self.loaded(contents, page, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
-        luma = decode.square_luma(image, facts.SIDE)
-        return Photograph(key, decode.square(image, self.size), *facts.measure(luma, *size, contents.book.pages))
+        return Photograph(key, decode.square(image, self.size), *self._facts(image, *size, contents.book.pages))
+
+    def _facts(
+        self, image: Image.Image, width: int, height: int, pages: int
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Facts and look of an upright image."""
+        if not self.measured:
+            return None, None
+        return facts.measure(decode.square_luma(image, facts.SIDE), width, height, pages)
 
 
 def page_key(contents: Contents, page: int | None) -> bytes:

@@ -228,7 +228,7 @@ class _Thumbnails:
         self._pixels = np.zeros(self.shape, np.uint8)
         names = answer.names(result).iloc[shown]
         waiting = {name: i for i, name in enumerate(names)}
-        reader = replace(stream, size=side, there=frozenset(), ignored={})
+        reader = replace(stream, size=side, there=frozenset(), measured=False, ignored={})
         reader.only(set(result["path"].iloc[shown]))
         for image in reader:
             if image.problem is not None:

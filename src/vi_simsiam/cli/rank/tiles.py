@@ -8,7 +8,6 @@ from typing import ClassVar
 import pandas as pd
 from PIL import Image
 
-from vi_simsiam.cli.rank import facts
 from vi_simsiam.cli.rank.photographs import Photograph, Photographs, Tile, page_key, part_key
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
@@ -82,8 +81,7 @@ class Tiles(Photographs):
             remark(text)
         square = image.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
         pixels = decode.square(square, self.size)
-        luma = decode.square_luma(square, facts.SIDE)
-        return Photograph(key, pixels, *facts.measure(luma, tile.width, tile.height, pages), tile)
+        return Photograph(key, pixels, *self._facts(square, tile.width, tile.height, pages), tile)
 
 
 def _refuse(problem: str) -> Photograph:

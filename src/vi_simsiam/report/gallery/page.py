@@ -19,7 +19,6 @@ from PIL import Image
 
 from vi_simsiam.core.files import replacing
 from vi_simsiam.evaluation import scores
-from vi_simsiam.report.figures.style import method_style
 from vi_simsiam.report.reliability import reliability_warnings
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import own_score, shown_score
@@ -170,6 +169,8 @@ def _rows(score: np.ndarray) -> np.ndarray:
 
 
 def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
+    from vi_simsiam.report.figures.style import method_style  # imports matplotlib, which `rank`'s page has no need of
+
     score, table = shown_score(run.images), run.images.iloc[rows]
     names = [name for name in scores.IN_FIGURES if name in table]
     names.sort(key=lambda name: name != score)
