@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packages: numpy 2.4.6, skorch 1.4.0, torch 2.12.1
-# Expected: NeuralNetClassifier.fit trains on all images that it gets, like every classifier of scikit-learn.
+# Expected: NeuralNetClassifier.fit trains on all images that it gets, as LogisticRegression of scikit-learn does.
 # Seen: It holds a fifth out for a validation loss that nothing uses: fit on 1,000 images trains on 800, and a
 #   cross-validation of five folds on 64 % of the images. verbose=0 leaves no sign of it.
 # For a user of this project: Pass train_split=None where a network of skorch is compared with a probe of
