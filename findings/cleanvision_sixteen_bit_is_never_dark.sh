@@ -1,9 +1,9 @@
 #!/bin/sh
 # Packages: cleanvision 0.3.7, numpy 2.4.6, pillow 13.0.0
 # Expected: cleanvision gives an image of 16 bits the issues of the same image in 8 bits.
-# Seen: It divides by 255 whatever the depth. An image whose pixels are at most 6 % of full scale is dark in 8 bits
-#   and has a darkness score above 1, never an issue, in 16; noise over the whole range is "light". Neither counts as
-#   a grey image.
+# Seen: It divides by 255 at every depth. An image whose pixels are at most 6 % of full scale is dark in 8 bits and
+#   has a darkness score above 1, never an issue, in 16; noise over the whole range is "light". Neither counts as a
+#   grey image.
 # For a user of this project: Scale 16-bit images to 8 bits before cleanvision; without it a dark exposure is not
 #   found.
 set -eu
