@@ -9,6 +9,7 @@ import torch
 import vi_simsiam
 from helpers.photographs import encoder, photographs
 from vi_simsiam import __main__
+from vi_simsiam.cli.rank import heads
 from vi_simsiam.evaluation.features import batches
 
 
@@ -22,7 +23,9 @@ def call(*arguments):
 def model(tmp_path_factory):
     top = tmp_path_factory.mktemp("model")
     folder = photographs(top / "photos", range(8))
-    assert call("rank", folder, "--out", top / "out", "--encoder", encoder(top / "encoder")) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "_STEPS", 10)
+        assert call("rank", folder, "--out", top / "out", "--encoder", encoder(top / "encoder")) == 0
     return top / "out/model"
 
 

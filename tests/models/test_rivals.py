@@ -21,7 +21,8 @@ TINY = {"epochs": 2, "batch_size": 32, "knn_every": 2, "backbone": {"name": "res
 RIVALS = ("mcinfonce", "temperature", "concentration", "exponential")
 
 
-@pytest.mark.parametrize("method", [RIVALS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in RIVALS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", RIVALS)
 def test_a_folder_scores_images_and_becomes_onnx(method, tmp_path):
     store, folder = digits_store(tmp_path), tmp_path / "model"
     params = merged(resolve(SHIPPED, "pretrain", "digits", method), TINY)
