@@ -1,5 +1,6 @@
 """Study files: their parameters are sound, and their tables show the runs' numbers."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -97,3 +98,14 @@ def test_a_label_curve_of_separated_classes(tmp_path):
     rising = random["estimate"].diff().fillna(1) > 0
     assert random.loc[rising, "random_labels"].to_numpy() == pytest.approx(random.index[rising])
     assert found.loc[("label_first", 10), "random_labels"] >= 20
+
+
+def test_the_page_shows_the_label_curve():
+    rows = pd.read_csv(ROOT / "studies/label_curve.csv").set_index(["order", "labels"])
+    page = (ROOT / "docs/your_images.md").read_text(encoding="utf-8")
+    for order in label_curve.ORDERS:
+        (cells,) = re.findall(rf"^\| {order} \| (.*) \|$", page, re.MULTILINE)
+        for budget, cell in zip(label_curve.BUDGETS, cells.split(" | "), strict=True):
+            row = rows.loc[(order, budget)]
+            shown = row["estimate"], (row["ci_high"] - row["ci_low"]) / 2
+            assert cell == " ± ".join(f"{value:.2f}"[1:] for value in shown), (order, budget)
