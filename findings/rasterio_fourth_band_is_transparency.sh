@@ -2,7 +2,7 @@
 # Packages: numpy 2.4.6, pillow 13.0.0, rasterio 1.4.4
 # Expected: A GeoTIFF written with four bands of bytes (red, green, blue, near infrared) has four bands of data.
 # Seen: The fourth is marked as transparency. read(masked=True) and dataset_mask() hide all pixels without infrared
-#   (water, shadow) in all bands; Pillow opens the file as RGBA. Three, five and 16-bit bands are as expected.
+#   (water, shadow) in all bands; Pillow opens the file as RGBA. Five bands, and four of 16 bits, are as expected.
 # For a user of this project: Pass photometric="MINISBLACK" (or set colorinterp) when four bands of bytes are written.
 #   Means over masked bands and exported images otherwise leave out the dark infrared.
 set -eu

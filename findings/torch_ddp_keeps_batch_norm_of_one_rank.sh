@@ -3,8 +3,9 @@
 # Expected: With DistributedDataParallel the running statistics of batch norms are those of all processes' images.
 # Seen: Before each forward pass the statistics of rank 0 replace those of the others, so they come from the images of
 #   rank 0 alone. Where rank 0 has images of mean 0 and rank 1 of mean 10, the running mean is 0, not 5.
-# For a user of this project: Mix the images over the processes, or set sync_batchnorm. Where each process reads its
-#   own clinic or shard, evaluation otherwise normalises by the first.
+# For a user of this project: Trainings here average the statistics of all processes. Elsewhere mix the images over
+#   the processes or use SyncBatchNorm: where each process reads one clinic or shard, evaluation otherwise normalises
+#   by the first.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

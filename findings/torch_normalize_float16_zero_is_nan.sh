@@ -3,8 +3,8 @@
 # Expected: F.normalize of a row of zeros gives zeros: its eps is there for that.
 # Seen: In float16 the eps of 1e-12 is 0, and the row becomes NaN. In float32 and bfloat16 it is 0. One such row makes
 #   a mean, a covariance or a loss of the batch NaN.
-# For a user of this project: Features behind a ReLU are all 0 for some black images. Convert cached float16 features
-#   before they are normalised, or pass eps=1e-4.
+# For a user of this project: Features behind a ReLU can be all 0. Convert cached float16 features before they are
+#   normalised, or pass eps=1e-4.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
