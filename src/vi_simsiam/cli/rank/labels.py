@@ -33,8 +33,8 @@ EXPLAINED = {
     ),
 }
 # Of the classifier: chosen for speed and few wrong suggestions, on 4,000 images of CIFAR-10 with 1,280 features each
-# (docs/your_images.md has what it finds in other draws of wrong labels). Fewer images have fewer components and a weaker
-# penalty: components that are as many as images are noise, by which wrong labels are found no better than by chance.
+# (docs/your_images.md has what it finds in other draws of wrong labels). Fewer images have fewer components and a
+# weaker penalty: components that are as many as images are noise, by which wrong labels are found only by chance.
 _MOST, _LEAST, _IMAGES_EACH = 256, 16, 15  # components; images for each
 _C_TIMES_IMAGES = 12.0
 
