@@ -137,7 +137,7 @@ def _rank(
     if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
     contents = _first(rows)
-    things, count = "files", len(files)
+    things, count = "files" if args.pages == "first" else "images", len(files)
     if args.tiles is not None:
         things, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
