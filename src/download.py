@@ -1,12 +1,40 @@
 """Step `download`: bring a data set's raw files here, verify their checksums, list them."""
 
+from pathlib import Path
+
 from vi_simsiam.config.schema import parse
-from vi_simsiam.core.command import job_arguments, run
+from vi_simsiam.core.command import job_arguments, note, run
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.record import NAME, RunRecord
+from vi_simsiam.core.record import NAME, RunRecord, read
 from vi_simsiam.data import own_images
 from vi_simsiam.data.manifest import write_manifest
 from vi_simsiam.data.published import find_source
+
+
+def note_replaced(out: Path, dataset: str, images: str, state: str | None) -> None:
+    """Note where results of other images are about to be replaced, because a recipe names other images than before.
+
+    Args:
+        out: folder of the download. images: the path or source that is read now. state: of `own_images.state`.
+    """
+    try:
+        done = read(out)
+    except Problem:  # nothing was there, or it was not finished
+        return
+    before = done["params"].get("path") or done["params"].get("source") or dataset
+    if state is not None and state == done.get("images_state"):
+        return  # the same images, perhaps elsewhere
+    if before != images:
+        note(
+            f"{dataset} was {before} and is {images} now. Where the images differ, results of {dataset} are made again "
+            f"and replace those of {before}. To keep both, stop now (Ctrl-C), name {before} again, and give {images} a "
+            "recipe of its own name."
+        )
+    elif state is not None:
+        note(
+            f"{images} has changed (names, sizes or dates of its images). Where the images differ, results of "
+            f"{dataset} are made again and replace the earlier ones."
+        )
 
 
 def main() -> None:
@@ -16,12 +44,14 @@ def main() -> None:
     made = RunRecord("download", args.params, dataset=args.dataset)
     more = {}
     if params.path is None:
+        note_replaced(args.out, args.dataset, name, None)
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
     else:
         original = own_images.find_images(params.path)
         own_images.outside_of(original, args.out)
         classes = None if params.classes is None else own_images.find_classes(params.classes)
         more["images_state"] = own_images.state(original, classes)
+        note_replaced(args.out, args.dataset, params.path, more["images_state"])
         (args.out / NAME).unlink(missing_ok=True)  # once the original is known to exist: the copy is replaced now
         paths = own_images.bring(original, args.out, classes)
         if own_images.state(original, classes) != more["images_state"]:

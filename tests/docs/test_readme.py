@@ -154,6 +154,14 @@ def test_the_first_screen():
     assert len(lines) <= 170
     for word in ("AUROC of .", "arxiv.org/abs/2203.11437", "make run", "vi-simsiam score", "vi-simsiam rank"):
         assert word in first, word
+    assert (
+        0
+        < first.index("[lite]")
+        < first.index("vi-simsiam rank")
+        < first.index("ranking.png")
+        < first.index("make run\n")
+    )
+    assert (ROOT / "docs/ranking.png").stat().st_size <= 150_000
 
 
 def test_links_and_files_exist():

@@ -402,7 +402,7 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     (folder / "a/gone.txt").symlink_to("nowhere")
     said = blank.snakemake("step_cache_views")
     assert said.count("again/ is a/, which is used already: it is skipped.") == 1
-    assert "ignored: 1 files that are no images, 1 links to folders that are used already" in said
+    assert "ignored: 1 files that are no images (a/gone.txt), 1 links to folders that are used already" in said
     assert blank.ran() == {"download": 1, "cache_views": 1}
     assert "Nothing to be done" in blank.snakemake("-n", "step_cache_views")
     for file in folder.rglob("*.png"):
@@ -411,7 +411,11 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     assert blank.ran()["download"] == 1
     store = (blank.path / "data/cache_views/mine/images_train.npy").read_bytes()
     Image.new("RGB", (12, 12), (99, 99, 0)).save(folder / "a/new.png")
-    blank.snakemake("step_cache_views")
+    said = blank.snakemake("step_cache_views")
+    assert (
+        f"{folder} has changed (names, sizes or dates of its images). Where the images differ, results of mine are"
+        in said
+    )
     assert blank.ran() == {"download": 1, "cache_views": 1}
     assert (blank.path / "data/cache_views/mine/images_train.npy").read_bytes() != store
     shutil.rmtree(folder)
@@ -419,6 +423,41 @@ def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
     shutil.rmtree(blank.path / "data/download/mine")
     said = blank.snakemake("step_cache_views", ok=False)
     assert f"error: download.path = {folder}: there is no such file or folder" in said and "Traceback" not in said
+
+
+def test_results_of_other_images_are_not_replaced_without_a_word(blank, tmp_path):
+    """Of either engine, where a recipe names another folder or a published source; a moved folder is the same."""
+    for name, level in (("one", 50), ("two", 200)):
+        for i in range(8):
+            (tmp_path / name / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (12, 12), (level, i, 0)).save(tmp_path / name / "ab"[i % 2] / f"{i}.png")
+    one, two = tmp_path / "one", tmp_path / "two"
+    blank.set("recipes.mine", {"like": "digits", "download": {"path": str(one)}})
+    blank.set("recipes.mine.cache_views", {"train_images": None, "test_images": None})
+    blank.set("datasets", ["mine"])
+    assert "replace those of" not in blank.snakemake("step_cache_views")
+    blank.set("recipes.mine.download.path", str(two))
+    said = blank.snakemake("step_cache_views")
+    assert said.count(f"mine was {one} and is {two} now. Where the images differ, results of mine") == 1
+    assert f"give {two} a recipe of its own name" in said
+    levels = np.load(blank.path / "data/cache_views/mine/images_train.npy")[..., 0]
+    assert set(levels.ravel().tolist()) == {200}
+    shutil.move(two, tmp_path / "moved")
+    blank.set("recipes.mine.download.path", str(tmp_path / "moved"))
+    assert "replace those of" not in blank.snakemake("step_cache_views")
+    blank.set("recipes.mine.download.path", str(one))
+    blank.commit("back")
+    assert f"mine was {tmp_path / 'moved'} and is {one} now" in blank.repro("download")
+    # Two recipes have results apart, and nothing is said.
+    blank.set("recipes.other", {"like": "mine", "download": {"path": str(tmp_path / "moved")}})
+    blank.set("datasets", ["mine", "other"])
+    assert "replace those of" not in blank.snakemake("step_cache_views")
+    for name, level in (("mine", 50), ("other", 200)):
+        stored = np.load(blank.path / f"data/cache_views/{name}/images_train.npy")[..., 0]
+        assert set(stored.ravel().tolist()) == {level}
+    blank.set("recipes.other", {"like": "digits", "cache_views": {"train_images": 20, "test_images": 20}})
+    blank.set("recipes.other.download", {"source": "digits"})
+    assert f"other was {tmp_path / 'moved'} and is digits now" in blank.snakemake("step_download")
 
 
 def test_images_without_labels_beside_labelled_ones(repo, tmp_path):

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from vi_simsiam.core.files import check_writable, replacing
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
-from vi_simsiam.data.reader import Contents, ImageReader
+from vi_simsiam.data.reader import Contents, ImageReader, without_page
 from vi_simsiam.models.known import UNLIKE
 from vi_simsiam.models.model import DENSITY, Model, load
 from vi_simsiam.stats.intervals import wilson
@@ -147,13 +147,14 @@ def _unlike(model: Model, rows: pd.DataFrame) -> int:
 def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
     """Add to the journal what it lacks."""
     unread: list[tuple[str, str]] = []
+    tell = Teller("scored")
 
     def report(path: str, problem: str) -> None:
         unread.append((path, problem))
-        _tell(path, problem)
+        tell(path, problem)
 
     with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
-        bar.update(_resume(stream, kept))
+        bar.update(_resume(stream, kept, tell))
         for table, _ in model.scored(stream, report):
             kept.add(table, unread)
             unread.clear()
@@ -162,7 +163,7 @@ def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
             kept.add(pd.DataFrame(), unread)
 
 
-def _resume(stream: ImageReader, kept: Journal) -> int:
+def _resume(stream: ImageReader, kept: Journal, tell: "Teller") -> int:
     """Let the stream begin after the images that the journal has. Returns: how many of these were scored.
 
     Raises: Problem where the images have changed meanwhile.
@@ -185,12 +186,38 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
     stream.skipped = len(paths)
     say(f"{scored} images were scored before the interruption")
     for path, problem in unread:
-        _tell(path, problem)
+        tell(path, problem)
     return scored
 
 
-def _tell(path: str, problem: str) -> None:
-    say(f"not scored: {path}: {problem}")
+class Teller:
+    """Says of each image that cannot be read why; of pages of one file with one reason once.
+
+    Args:
+        done: with images that are read.
+    """
+
+    def __init__(self, done: str):
+        self._done = done
+        self._last: tuple[str, str] | None = None
+
+    def __call__(self, path: str, problem: str) -> None:
+        about = without_page(path), problem
+        if about != self._last or about[0] == path:
+            say(f"not {self._done}: {path}: {problem}")
+        self._last = about
+
+
+def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines about images that cannot be read, from path and reason; pages of one file with one reason are one line."""
+    lines = []
+    for (file, problem), pages in groupby(unread, lambda item: (without_page(item[0]), item[1])):
+        paths = [path for path, _ in pages]
+        if len(paths) > 1 and file not in paths:
+            lines.append(f"{file} ({len(paths)} pages): {problem}")
+        else:
+            lines += [f"{path}: {problem}" for path in paths]
+    return lines
 
 
 def _count(kept: Journal) -> tuple[int, int]:

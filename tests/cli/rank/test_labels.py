@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
 
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import labels
@@ -90,6 +91,21 @@ def test_moved_labels_are_found(seed):
     assert (found["label_suggested"][suspect & wrong] == true[suspect & wrong].astype(str)).mean() > 0.9
     lowest = found["label_quality"].nsmallest(len(moved)).index
     assert wrong[lowest].mean() > 0.8 and found["label_quality"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("count", [60, 150])
+def test_moved_labels_are_found_among_few_images_of_many_features(count):
+    """As many components as images are noise: then wrong labels would be found no better than by chance."""
+    pixels, true = load_digits(return_X_y=True)
+    spread = np.random.default_rng(1).normal(size=(64, 1280))
+    for seed in range(3):
+        draw = np.random.default_rng(seed)
+        rows = draw.permutation(np.flatnonzero(true < count // 15))[:count]
+        given, moved = true[rows], draw.permutation(count)[: count // 20]
+        given[moved] = (given[moved] + 1) % (count // 15)
+        features = (pixels[rows] @ spread / 100).astype(np.float16)
+        found = labels.label_quality(given.astype(str), np.arange(count), features, 0)
+        assert roc_auc_score(given != true[rows], -found["label_quality"]) > 0.9
 
 
 def test_folders_that_are_no_classes_have_no_column():

@@ -115,6 +115,19 @@ def test_tiles_of_pages(tiny, photos):
     np.testing.assert_array_equal(first["sharpness"], own["sharpness"])
 
 
+def test_pages_that_cannot_be_read_are_one_line(tiny, photos, capsys):
+    first, *others = [Image.new("F", (9, 9))] * 30
+    first.save(photos / "real.tif", save_all=True, append_images=others)
+    (photos / "a.jpg").write_bytes(b"no")
+    (photos / "b.jpg").write_bytes(b"no")
+    assert rank("photos", "--out", "out", "--encoder", tiny, "--no-kappa", "--pages", "all") == 3
+    said = capsys.readouterr().err
+    assert said.count("not read: ") == 3 and said.count("not read: photos/real.tif [page 1]: 32-bit") == 1
+    report = (photos.parent / "out/report.txt").read_text(encoding="utf-8")
+    assert "11 images scored, 32 could not be read" in report and "Not read: 3\n" in report
+    assert report.count("photos/real.tif (30 pages): 32-bit pixels") == 2 and "[page 30]" not in report
+
+
 def score(*arguments):
     with pytest.raises(SystemExit) as ended:
         __main__.main(["score", *map(str, arguments)])

@@ -149,7 +149,7 @@ def _first(table: pd.DataFrame, by: str) -> Section:
 
 def _issue(issue: Issue, rows: Sequence[int], limit: float, count: int) -> Section:
     sentence = issue.explained.format(f"{limit:g}")
-    if len(rows) > _MANY * count:
+    if len(rows) > max(1, _MANY * count):
         sentence += (
             f" These are {len(rows) / count:.0%} of the images, so it may be how they are meant to be: change the "
             f"limit with --threshold {issue.name}=VALUE."

@@ -16,7 +16,7 @@ import torch
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, opened, pages_sentence, positive, say
+from vi_simsiam.cli.score import SOME_UNREAD, Teller, add_pages, counts, of_files, opened, pages_sentence, positive, say
 from vi_simsiam.config.encoders import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
@@ -126,17 +126,18 @@ def _rank(
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
     stream.there = kept.rows
     there, unread = kept.count, []
+    tell = Teller("read")
 
     def report(path: str, problem: str) -> None:
-        unread.append(f"{path}: {problem}")
-        say(f"not read: {path}: {problem}")
+        unread.append((path, problem))
+        tell(path, problem)
 
     files, rows = encoder.encode(stream, report)
     encoded = time.monotonic()
     if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
     contents = _first(rows)
-    things, count = "files", len(files)
+    things, count = "files" if args.pages == "first" else "images", len(files)
     if args.tiles is not None:
         things, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
@@ -185,7 +186,7 @@ def _rank(
         lines.append(f"Note: {pages_sentence(several[several > 1], 'ranked')}")
     by = answer.ordered_by(table, training)
     sentence = answer.order_sentence(by, training, args.run is None)
-    sections = answer.sections(table, by, found, limits, unread)
+    sections = answer.sections(table, by, found, limits, of_files(unread))
     write_json(args.out / _EARLIER, _options(args))
     name = writable(Path(args.photographs[0]).name or "photographs")
     results.write_gallery(table, rows, kept, model, by, sentence, sections, stream, args.out, name)

@@ -33,8 +33,10 @@ EXPLAINED = {
     ),
 }
 # Of the classifier: chosen for speed and few wrong suggestions, on 4,000 images of CIFAR-10 with 1,280 features each
-# (docs/your_images.md has what it finds in other draws of wrong labels).
-_COMPONENTS, _C = 256, 0.003
+# (docs/your_images.md has what it finds in other draws of wrong labels). Fewer images have fewer components and a
+# weaker penalty: components that are as many as images are noise, by which wrong labels are found only by chance.
+_MOST, _LEAST, _IMAGES_EACH = 256, 16, 15  # components; images for each
+_C_TIMES_IMAGES = 12.0
 
 
 def read_labelled(file: Path) -> list[str]:
@@ -125,11 +127,12 @@ def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, see
     if len(classes) < 2:
         return None
     x = _components(torch.from_numpy(RowView(features, rows)[large]).float())
+    C = _C_TIMES_IMAGES / len(large)
     y = torch.from_numpy(labels)
     probabilities = torch.zeros(len(large), len(classes))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     for fitted, judged in folds.split(x, labels, rows[large]):
-        probe = linear.fit(x[fitted], y[fitted], len(classes), _C)
+        probe = linear.fit(x[fitted], y[fitted], len(classes), C)
         probabilities[judged] = probe.probabilities(x[judged])
     right = (probabilities.argmax(1) == y).numpy()
     if wilson(right).ci_low <= np.bincount(labels).max() / len(labels):
@@ -148,8 +151,9 @@ def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, see
 
 
 def _components(features: torch.Tensor) -> torch.Tensor:
-    """The first principal components of features (N, dim): (N, min(dim, `_COMPONENTS`))."""
-    if features.shape[1] <= _COMPONENTS:
+    """The first principal components of features (N, dim): (N, K), K by N as above, but at most dim and N / 4."""
+    count = min(_MOST, max(_LEAST, len(features) // _IMAGES_EACH), len(features) // 4)
+    if features.shape[1] <= count:
         return features
     features = features - features.mean(0)
-    return features @ torch.linalg.eigh(features.T @ features).eigenvectors[:, -_COMPONENTS:]
+    return features @ torch.linalg.eigh(features.T @ features).eigenvectors[:, -count:]
