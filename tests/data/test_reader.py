@@ -164,7 +164,7 @@ def test_tiffs_that_are_read_rightly():
         (tiff(COLOURS[..., :1].view(np.int16), 1, sample_format=SIGNED), "signed numbers"),
     ],
 )
-def test_tiffs_that_pillow_reads_wrongly_are_left_out(data, reason):
+def test_tiffs_of_unusual_numbers_are_left_out(data, reason):
     with pytest.raises(Unreadable) as caught:
         decode(data, 12, 3)
     assert str(caught.value).startswith(reason) and "save it as" in str(caught.value)

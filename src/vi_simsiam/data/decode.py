@@ -206,7 +206,7 @@ class Book:
             image.seek(self._frames[page - 1])
         if image.width * image.height > self._most:
             raise Unreadable(f"{image.width} x {image.height} pixels, more than {self._most} in all")
-        if image.format == "TIFF" and (problem := _misread(image)):
+        if image.format == "TIFF" and (problem := _left_out(image)):
             raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
         return image
 
@@ -311,8 +311,8 @@ def _full_pages(image: Image.Image) -> list[int]:
         return full
 
 
-def _misread(image: Image.Image) -> str | None:
-    """The kind of a TIFF that Pillow 13 decodes to other pixels without an error; None of all others."""
+def _left_out(image: Image.Image) -> str | None:
+    """The kind of a TIFF that is left out: Pillow 13 gives other pixels, or colours are CIE L*a*b*; None of others."""
     tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if 2 in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 16:
