@@ -67,7 +67,7 @@ def order_sentence(by: str, training: TrainingScores | None, trained_here: bool)
         return "A single image has nothing to be compared with, so there is no order."
     if by != _DENSITY:
         label = scores.score(by).label
-        if training.reliable:
+        if training is not None and training.reliable:
             return f"Sorted by {label}, how well the model predicts an image: the least predictable come first."
         return f"Sorted by {label}: a single image has nothing else to be compared with."
     sorted_so = "Sorted by how unlike the others each image is."
@@ -89,6 +89,7 @@ def check_sentence(training: TrainingScores) -> str:
 
 
 def _name(training: TrainingScores) -> str:
+    assert training.name is not None  # a model without a score is not checked
     return "Kappa" if training.name == "kappa" else scores.score(training.name).label
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -107,18 +108,18 @@ class Encoder:
         views, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
         columns = {
             "key": np.stack([np.frombuffer(photograph.key, np.uint8) for photograph in photographs]),
-            "pixels": np.stack([photograph.pixels for photograph in photographs]),
+            "pixels": _stack(photograph.pixels for photograph in photographs),
             "views": views,
             "whole": whole,
-            "facts": np.stack([photograph.facts for photograph in photographs]),
-            "look": np.stack([photograph.look for photograph in photographs]),
+            "facts": _stack(photograph.facts for photograph in photographs),
+            "look": _stack(photograph.look for photograph in photographs),
         }
         with self.kept.alone():
             self.kept.add(columns)
 
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the views, (n, V, dim), and of the whole, (n, dim)."""
-        pixels = torch.from_numpy(np.stack([photograph.pixels for photograph in photographs])).to(self.device)
+        pixels = torch.from_numpy(_stack(photograph.pixels for photograph in photographs)).to(self.device)
         if not self.count:
             whole = self._encoded(pixels)
             return np.empty((len(whole), 0, whole.shape[1]), whole.dtype), whole
@@ -135,6 +136,11 @@ class Encoder:
     def _encoded(self, pixels: Tensor) -> np.ndarray:
         """uint8 (n, size, size, C) to features (n, dim)."""
         return self.model.encode(pixels.permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+
+
+def _stack(parts: Iterable[np.ndarray | None]) -> np.ndarray:
+    """A column of photographs that are new, so that none of its arrays is None."""
+    return np.stack(cast(list[np.ndarray], list(parts)))
 
 
 def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 
+from vi_simsiam.cli.rank.encoding import AUGMENTATION
 from vi_simsiam.config import loading
 from vi_simsiam.config.encoders import MODEL_FILES, meant, weights_checksum
 from vi_simsiam.config.schema import (
@@ -34,6 +35,7 @@ from vi_simsiam.models import reference, saved
 from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.history import HISTORY
+from vi_simsiam.transforms.views import Views
 
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the work of 224
@@ -58,15 +60,23 @@ class Images:
     std: tuple[float, ...] = (0.5,)
     depth: int = 16
 
+    def array(self, name: str) -> RowView:
+        assert self.kept is not None  # what an encoder is built for has no photographs yet
+        return RowView(self.kept.array(name), self.rows)
+
     def images(self, split: SplitName) -> RowView:
-        return RowView(self.kept.array("pixels"), self.rows)
+        return self.array("pixels")
 
     def views(self, split: SplitName) -> RowView:
         """Features of the views: float16 (N, V, dim)."""
-        return RowView(self.kept.array("views"), self.rows)
+        return self.array("views")
 
     def labels(self, split: SplitName) -> np.ndarray:
         return np.full(len(self.rows), -1)
+
+
+def _views(images: Images) -> Views:
+    return Views(AUGMENTATION, images.size, images.channels)  # for the trainer, which draws none: they are kept
 
 
 def backbone(name: str, size: int | None) -> BackboneParams:
@@ -113,7 +123,9 @@ def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int)
         weights_checksum(params.name, params.weights)  # a package that is missing is told before work
         own = encoders.preprocessing(params)
         images = Images(own["input_size"], len(own["mean"]), depth=depth)
-        model, _ = trainer.pretrain("untrained", UntrainedParams(backbone=params), images, None, seed, device=device)
+        model, _ = trainer.pretrain(
+            "untrained", UntrainedParams(backbone=params), images, _views(images), seed, device=device
+        )
     except Problem as problem:
         key = f"pretrain.backbone.name = {params.name}: "
         raise Problem(f"--encoder {params.name}: {str(problem).replace(key, '')}") from None
@@ -145,7 +157,7 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
     try:
         with redirect_stdout(io.StringIO()):  # a line for each epoch, which history.csv keeps
             parsed = parse("pretrain", job, METHOD)
-            model, history = trainer.pretrain(METHOD, parsed, images, None, seed, device=device)
+            model, history = trainer.pretrain(METHOD, parsed, images, _views(images), seed, device=device)
     except TrainingAlarm as alarm:
         reason = str(alarm).partition(". ")[0]
         raise Problem(
@@ -165,7 +177,7 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
     )
     with new_result(folder) as out:
         saved.save(out, model, description)
-        reference.write(out, model, images, RowView(images.kept.array("whole"), images.rows), device)
+        reference.write(out, model, images, images.array("whole"), device)
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
         made.write(out, str(device))

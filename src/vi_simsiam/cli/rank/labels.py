@@ -90,8 +90,8 @@ def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
     tops = sorted((writable(name).rstrip("/") + "/" for name in inputs), key=len, reverse=True)
     inside = [next((path[len(top) :] for top in tops if path.startswith(top)), "") for path in paths]
     placed = without_masks(inside)
-    names = [placed[path] for path in inside]
-    if not all(names):
+    names = [name for path in inside if (name := placed[path])]
+    if len(names) < len(inside):
         return None
     try:
         layout = Layout.of(names, Path())
