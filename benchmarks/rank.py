@@ -6,6 +6,7 @@ Photographs are made here: JPEG files of 1 to 4 megapixels, of soft shapes and g
 many of its first are ranked as well, and a tenth of them, which shows whether memory grows. Rows:
 
 - rank: everything, into an empty folder, with EfficientNet-Lite0 at 96 pixels (extra [lite])
+- rank --no-kappa: the same without views and training
 - score: the same files with the model that `rank` left, once, at the same size
 - decoding: the files read, decoded and resized as `score` does it, and nothing else: the limit of `score`
 - cleanvision: its issues of image properties and near-duplicates (benchmarks/requirements.txt)
@@ -32,7 +33,7 @@ import pandas as pd
 from PIL import Image
 
 SRC = Path(__file__).parents[1] / "src"
-COLUMNS = ["job", "files", "seconds", "files_per_second", "peak_mib", "machine"]
+COLUMNS = ["job", "files", "seconds", "cpu_seconds", "files_per_second", "peak_mib", "machine"]
 SIZE = 96
 _DECODING = f"""
 import sys
@@ -85,16 +86,19 @@ def measured(job: str, folder: Path, command: list[str]) -> dict:
     files = sum(1 for _ in folder.iterdir())
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
     row = {"job": job, "files": f"{files} {folder.name}", "seconds": seconds, "files_per_second": files / seconds}
+    row["cpu_seconds"] = usage.ru_utime + usage.ru_stime
     print(row, flush=True)
     return row | {"peak_mib": usage.ru_maxrss * unit / 2**20}
 
 
 def rows(folder: Path, top: Path, fastdup: Path | None) -> list[dict]:
-    out, python = top / f"ranked_{folder.name}", [sys.executable, "-c"]
+    out, brief, python = top / f"ranked_{folder.name}", top / "brief", [sys.executable, "-c"]
     program = [sys.executable, "-m", "vi_simsiam"]
+    rank = [*program, "rank", str(folder), "--size", str(SIZE), "--out"]
     model, table = str(out / "model"), str(out / "scores.csv")
     found = [
-        measured("rank", folder, [*program, "rank", str(folder), "--out", str(out), "--size", str(SIZE)]),
+        measured("rank", folder, [*rank, str(out)]),
+        measured("rank --no-kappa", folder, [*rank, str(brief), "--no-kappa"]),
         measured("score", folder, [*program, "score", str(folder), "--run", model, "--out", table]),
         measured("decoding", folder, [*python, _DECODING, str(folder)]),
     ]
@@ -104,6 +108,7 @@ def rows(folder: Path, top: Path, fastdup: Path | None) -> list[dict]:
         found.append(measured("fastdup", folder, [str(fastdup), "-c", _FASTDUP, str(folder), str(top / "fastdup")]))
         shutil.rmtree(top / "fastdup")
     shutil.rmtree(out)
+    shutil.rmtree(brief)
     return found
 
 
