@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config import encoders as parameters
 from vi_simsiam.config.encoders import BackboneParams
-from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
+from vi_simsiam.config.schema import METHODS, AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.methods import ImageSpec, build, encoders
@@ -184,7 +184,7 @@ def test_weights_that_do_not_fit_are_named_and_nothing_changes():
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
 
 
-@pytest.mark.parametrize("method", ["simsiam", "dino", "vae", "untrained"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_training_begins_with_the_weights(method, trained, tmp_path):
     backbone = own(weights=str(trained[0]))
     untrained = UntrainedParams(backbone=backbone)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
+from vi_simsiam.config.schema import METHODS, AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.distributions import log_sphere_area, power_spherical_log_prob
@@ -13,6 +13,8 @@ from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import HISTORY
 from vi_simsiam.transforms.views import Views
+
+SOON = ("simsiam", "vi_simsiam", "vae", "mcinfonce")  # in `make test`; the others are slow tests
 
 CPU = torch.device("cpu")
 
@@ -40,7 +42,10 @@ def same(a, b):
     return all(torch.equal(t, b.state_dict()[name]) for name, t in a.state_dict().items())
 
 
-@pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "vae", "mcinfonce"])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(name, marks=() if name in SOON else pytest.mark.slow) for name in METHODS if name != "untrained"],
+)
 @pytest.mark.parametrize("kind", ["store", "cached"])
 def test_resuming_is_exact(method, kind, request, tmp_path, monkeypatch, capsys):
     """Stopped after epoch 2 of 4 and started again, a training ends where an undisturbed one does, bit for bit."""
