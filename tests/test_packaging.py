@@ -22,6 +22,7 @@ NEEDS = {
     "src": ["library", "heif", "lite"],
     "workflow": ["library", "workflow"],
     "docs": ["library", "workflow"],
+    "studies": ["library"],
     "benchmarks": ["library", "workflow", "benchmarks"],
     "tests": ["library", "workflow", "test"],
 }

@@ -70,13 +70,14 @@ def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     assert " ± " in shown[5] and shown[6].startswith("| absent | vi_simsiam | 2 | seed 0")
 
 
-def test_a_label_curve_of_separated_classes(tmp_path):
+def test_a_label_curve_of_separated_classes(tmp_path, monkeypatch):
     """Ten classes far apart: ten labels that cover them are enough, and ten of low certainty are all of one class."""
     rng = np.random.default_rng(0)
+    monkeypatch.setattr(label_curve, "BUDGETS", (10, 20, 40))
     data, seeds = tmp_path / "data/made", (0, 1)
     data.mkdir(parents=True)
-    labels = np.repeat(np.arange(10), 40)
-    features = np.eye(10, 16)[labels] + 0.05 * rng.standard_normal((400, 16))
+    labels = np.repeat(np.arange(10), 20)
+    features = np.eye(10, 16)[labels] + 0.05 * rng.standard_normal((200, 16))
     for split in ("train", "test"):
         np.save(data / f"labels_{split}.npy", labels)
     for seed in seeds:
@@ -85,7 +86,7 @@ def test_a_label_curve_of_separated_classes(tmp_path):
             run.path("probe", ".").mkdir(parents=True, exist_ok=True)
             np.save(run.path("probe", f"features_{split}.npy"), features.astype(np.float32))
         run.path("uncertainty", ".").mkdir(parents=True)
-        pd.DataFrame({"kappa": labels + rng.random(400)}).to_parquet(run.path("uncertainty", "train_images.parquet"))
+        pd.DataFrame({"kappa": labels + rng.random(200)}).to_parquet(run.path("uncertainty", "train_images.parquet"))
     table = label_curve.curve(
         [Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results") for seed in seeds]
     )

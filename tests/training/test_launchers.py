@@ -192,6 +192,7 @@ def together(folder):
     assert trainer.distributed.count() == 1
 
 
+@pytest.mark.slow
 @two_cores
 def test_processes_tell_each_other_a_number(tmp_path):
     in_processes(2, together, tmp_path)
