@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
+from PIL.TiffImagePlugin import IFDRational
 
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
@@ -15,6 +16,7 @@ from vi_simsiam.data.decode import Book
 from vi_simsiam.data.left_out import write_report
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.reader import ImageReader, path_of_page, without_page
+from vi_simsiam.data.remarks import listen, remarks
 
 LEVELS = [10, 60, 110, 160, 210]
 
@@ -70,6 +72,24 @@ def test_previews_and_masks_are_no_pages():
     assert book.pages == 2 and [book.size(page) for page in (1, 2)] == [(30, 30), (20, 20)]
     assert [int(np.asarray(book.load(page).upright(1))[0, 0]) for page in (1, 2)] == [50, 70]
     assert Book(tiff([(small, 1), (plain(1, 8), 1)])).size() == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(270, "ImageJ=1.54f\nimages=7\nslices=7\nloop=false\n"), (33629, tuple(map(IFDRational, range(7))))],
+)
+def test_planes_that_lie_under_one_page_are_said(tag, value):
+    """ImageJ writes so from 4 GB, other programs always; MetaMorph's .stk files are so."""
+    listen()
+    for pages, said in ((1, True), (7, False)):
+        file = io.BytesIO()
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[tag] = value
+        plain(10).save(file, "TIFF", save_all=True, append_images=[plain(20)] * (pages - 1), tiffinfo=tags)
+        with remarks() as texts:
+            assert Book(file.getvalue()).load().pages == pages
+        expected = "of its 7 planes only 1 can be read here: save it as a plain TIFF of pages"
+        assert texts == [expected] * said
 
 
 def test_further_images_of_a_jpeg_are_no_pages():

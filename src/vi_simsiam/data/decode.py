@@ -41,6 +41,7 @@ _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images 
 _WHITE = (255, 255, 255, 255)
 # TIFF's keys.
 _SUBFILE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 254, 258, 259, 262, 284, 339
+_DESCRIPTION, _METAMORPH = 270, 33629
 _NO_PAGE = 1 | 4  # of `_SUBFILE`: a smaller copy, a mask
 _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
@@ -180,6 +181,8 @@ class Book:
                 )
             if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
                 remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
+            if image.format == "TIFF" and (planes := _planes(image)) > self.pages:
+                remark(f"of its {planes} planes only {self.pages} can be read here: save it as a plain TIFF of pages")
             return Decoded(image, self.pages)
 
         return _despite_text(loaded, self._data)
@@ -309,6 +312,13 @@ def _full_pages(image: Image.Image) -> list[int]:
         if is_of_the_machine(error) or not full:
             raise
         return full
+
+
+def _planes(image: Image.Image) -> int:
+    """Planes that MetaMorph or ImageJ has put behind each other under one page of a TIFF; 0 of other TIFFs."""
+    tags = _tags(image)
+    images = re.match(r"ImageJ=[^\0]*?\nimages=(\d+)", str(tags.get(_DESCRIPTION, "")))
+    return int(images[1]) if images else len(tags.get(_METAMORPH, ()))
 
 
 def _left_out(image: Image.Image) -> str | None:
