@@ -66,6 +66,28 @@ def test_each_page_in_any_order(data):
     assert np.all(np.asarray(decode.load(data).upright(1)) == 10)
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_frames_that_threads_ask_for_out_of_order_are_decoded_once(kind, monkeypatch):
+    """Also with transparency: all frames are those of a reading in order, and the animation is not begun again."""
+    draw = np.random.default_rng(0)
+    images = [Image.fromarray(draw.integers(0, 256, (12, 12, 4), np.uint8)) for _ in range(12)]
+    data = saved(kind, images, **({"lossless": True} if kind == "WEBP" else {}))
+    book = Book(data)
+    in_order = [np.asarray(book.load(page).upright(3)) for page in range(1, 13)]
+    assert len({frame.tobytes() for frame in in_order}) == 12 and not book._passed
+    book, turned = Book(data), []
+    seek = type(book._image).seek
+    monkeypatch.setattr(type(book._image), "seek", lambda image, frame: turned.append(frame) or seek(image, frame))
+    for page in (1, 5, 2, 6, 3, 7, 4, 8, 9, 12, 10, 11):
+        assert np.array_equal(np.asarray(book.load(page).upright(3)), in_order[page - 1]), page
+    assert turned == sorted(turned) and not book._passed
+    monkeypatch.setattr(decode, "_MOST_PASSED", 2)  # what is no longer kept is decoded again
+    book = Book(data)
+    for page in (9, 2, 1, 8):
+        assert np.array_equal(np.asarray(book.load(page).upright(3)), in_order[page - 1]), page
+    assert len(book._passed) <= 2
+
+
 def test_previews_and_masks_are_no_pages():
     small = plain(99, 6)
     book = Book(tiff([(small, 1), (plain(50, 30), 0), (plain(255, 30), 4), (small, 1), (plain(70, 20), 2)]))
