@@ -192,7 +192,8 @@ class Book:
 
     def size(self, page: int = 1) -> tuple[int, int]:
         """Width and height of a page upright, which is not decoded. Raises: as `Book`."""
-        image = self._image if self._image.format in _IN_ORDER else self._at(page)  # frames of one size
+        # Frames of an animation have one size.
+        image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
         width, height = image.size
         return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
 
@@ -219,6 +220,10 @@ class Book:
                 self._pass(frame)
             image.seek(frame)
             self._given = frame
+        return self._fitting(image)
+
+    def _fitting(self, image: Image.Image) -> Image.Image:
+        """The image itself. Raises: Unreadable where its size or kind is not read."""
         if image.width * image.height > self._most:
             raise Unreadable(f"{image.width} x {image.height} pixels, more than {self._most} in all")
         if image.format == "TIFF" and (problem := _left_out(image)):
