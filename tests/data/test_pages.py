@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
+from PIL.TiffImagePlugin import IFDRational
 
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
@@ -15,6 +16,7 @@ from vi_simsiam.data.decode import Book
 from vi_simsiam.data.left_out import write_report
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.reader import ImageReader, path_of_page, without_page
+from vi_simsiam.data.remarks import listen, remarks
 
 LEVELS = [10, 60, 110, 160, 210]
 
@@ -64,12 +66,52 @@ def test_each_page_in_any_order(data):
     assert np.all(np.asarray(decode.load(data).upright(1)) == 10)
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_frames_that_threads_ask_for_out_of_order_are_decoded_once(kind, monkeypatch):
+    """Also with transparency: all frames are those of a reading in order, and the animation is not begun again."""
+    draw = np.random.default_rng(0)
+    images = [Image.fromarray(draw.integers(0, 256, (12, 12, 4), np.uint8)) for _ in range(12)]
+    data = saved(kind, images, **({"lossless": True} if kind == "WEBP" else {}))
+    book = Book(data)
+    in_order = [np.asarray(book.load(page).upright(3)) for page in range(1, 13)]
+    assert len({frame.tobytes() for frame in in_order}) == 12 and not book._passed
+    book, turned = Book(data), []
+    seek = type(book._image).seek
+    monkeypatch.setattr(type(book._image), "seek", lambda image, frame: turned.append(frame) or seek(image, frame))
+    for page in (1, 5, 2, 6, 3, 7, 4, 8, 9, 12, 10, 11):
+        assert np.array_equal(np.asarray(book.load(page).upright(3)), in_order[page - 1]), page
+    assert turned == sorted(turned) and not book._passed
+    monkeypatch.setattr(decode, "_MOST_PASSED", 2)  # what is no longer kept is decoded again
+    book = Book(data)
+    for page in (9, 2, 1, 8):
+        assert np.array_equal(np.asarray(book.load(page).upright(3)), in_order[page - 1]), page
+    assert len(book._passed) <= 2
+
+
 def test_previews_and_masks_are_no_pages():
     small = plain(99, 6)
     book = Book(tiff([(small, 1), (plain(50, 30), 0), (plain(255, 30), 4), (small, 1), (plain(70, 20), 2)]))
     assert book.pages == 2 and [book.size(page) for page in (1, 2)] == [(30, 30), (20, 20)]
     assert [int(np.asarray(book.load(page).upright(1))[0, 0]) for page in (1, 2)] == [50, 70]
     assert Book(tiff([(small, 1), (plain(1, 8), 1)])).size() == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(270, "ImageJ=1.54f\nimages=7\nslices=7\nloop=false\n"), (33629, tuple(map(IFDRational, range(7))))],
+)
+def test_planes_that_lie_under_one_page_are_said(tag, value):
+    """ImageJ writes so from 4 GB, other programs always; MetaMorph's .stk files are so."""
+    listen()
+    for pages, said in ((1, True), (7, False)):
+        file = io.BytesIO()
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[tag] = value
+        plain(10).save(file, "TIFF", save_all=True, append_images=[plain(20)] * (pages - 1), tiffinfo=tags)
+        with remarks() as texts:
+            assert Book(file.getvalue()).load().pages == pages
+        expected = "of its 7 planes only 1 can be read here: save it as a plain TIFF of pages"
+        assert texts == [expected] * said
 
 
 def test_further_images_of_a_jpeg_are_no_pages():

@@ -36,11 +36,14 @@ _UPRIGHT = {
 _SIDEWAYS = (
     Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
 )  # fmt: skip
+_IN_ORDER = ("GIF", "PNG", "WEBP", "AVIF")  # each frame of an animation is decoded from the one before
+_MOST_PASSED = 64  # frames
 _GREY = ("1", "L", "LA", "La")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images are previews, depths or gains
 _WHITE = (255, 255, 255, 255)
 # TIFF's keys.
 _SUBFILE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 254, 258, 259, 262, 284, 339
+_DESCRIPTION, _METAMORPH = 270, 33629
 _NO_PAGE = 1 | 4  # of `_SUBFILE`: a smaller copy, a mask
 _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
@@ -149,6 +152,7 @@ class Book:
 
     def __init__(self, data: bytes, most: int = MOST_PIXELS):
         self._most = most
+        self._passed: dict[int, Image.Image] = {}
         _despite_text(self._open, data)
 
     @property
@@ -180,17 +184,21 @@ class Book:
                 )
             if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
                 remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
+            if image.format == "TIFF" and (planes := _planes(image)) > self.pages:
+                remark(f"of its {planes} planes only {self.pages} can be read here: save it as a plain TIFF of pages")
             return Decoded(image, self.pages)
 
         return _despite_text(loaded, self._data)
 
     def size(self, page: int = 1) -> tuple[int, int]:
         """Width and height of a page upright, which is not decoded. Raises: as `Book`."""
-        image = self._at(page)
+        # Frames of an animation have one size.
+        image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
         width, height = image.size
         return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
 
     def _open(self, data: bytes) -> None:
+        self._given = -1  # the frame that was asked for last
         formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
         try:
             with _errors_of_decoders(data):
@@ -201,14 +209,41 @@ class Book:
 
     def _at(self, page: int) -> Image.Image:
         """The opened file at a page, of which only the beginning is read."""
+        frame = self._frames[page - 1]
+        if frame in self._passed:
+            return self._passed.pop(frame)
+        if self._image.format in _IN_ORDER and frame < self._image.tell():
+            self._open(self._data)  # Pillow 13 goes back in a PNG only to its first frame
         image = self._image
         with _errors_of_decoders(self._data):
-            image.seek(self._frames[page - 1])
+            if image.format in _IN_ORDER:
+                self._pass(frame)
+            image.seek(frame)
+            self._given = frame
+        return self._fitting(image)
+
+    def _fitting(self, image: Image.Image) -> Image.Image:
+        """The image itself. Raises: Unreadable where its size or kind is not read."""
         if image.width * image.height > self._most:
             raise Unreadable(f"{image.width} x {image.height} pixels, more than {self._most} in all")
         if image.format == "TIFF" and (problem := _left_out(image)):
             raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
         return image
+
+    def _pass(self, frame: int) -> None:
+        """Go to a later frame of an animation, and keep those before it: other threads will ask for them soon.
+
+        To go back means to decode it from its beginning.
+        """
+        image = self._image
+        most = min(_MOST_PASSED, _AT_ONCE // max(1, image.width * image.height))
+        for passed in range(image.tell() + (image.tell() == self._given), frame):
+            image.seek(passed)
+            image.load()
+            self._passed[passed] = image.copy()
+            self._passed[passed].format = image.format
+            if len(self._passed) > most:
+                del self._passed[next(iter(self._passed))]
 
 
 def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decoded:
@@ -309,6 +344,13 @@ def _full_pages(image: Image.Image) -> list[int]:
         if is_of_the_machine(error) or not full:
             raise
         return full
+
+
+def _planes(image: Image.Image) -> int:
+    """Planes that MetaMorph or ImageJ has put behind each other under one page of a TIFF; 0 of other TIFFs."""
+    tags = _tags(image)
+    images = re.match(r"ImageJ=[^\0]*?\nimages=(\d+)", str(tags.get(_DESCRIPTION, "")))
+    return int(images[1]) if images else len(tags.get(_METAMORPH, ()))
 
 
 def _left_out(image: Image.Image) -> str | None:
