@@ -4,16 +4,16 @@ Their imports take a CPU second for each command of Snakemake and for each stage
 a third of what tests of the engines cost. The server and the client are those of the workflow's jobs (`preload`).
 """
 
+import atexit
 import functools
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import preload
 
 COMMANDS = {"snakemake": "from snakemake.cli import main", "dvc": "from dvc.cli import main"}
 _PACKAGES = ("snakemake.cli", "dvc.cli.parser", "dvc.repo.reproduce", "dvc.repo.status", "dvc.stage.cache")
@@ -28,7 +28,10 @@ def start() -> dict[str, str]:
     Returns: environment in which `snakemake`, `dvc` and the `python3` of DVC's stages are forked from it; PATH is the
     folder to put before the others.
     """
+    import preload  # here: processes of tests import this module without the workflow's folder on their path
+
     folder = Path(tempfile.mkdtemp(prefix="engines"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     switch = f"preload._SOCKET, preload._PYTHON = {_SOCKET!r}, {_PYTHON!r}"
     client = f"import sys; sys.path.insert(0, {str(Path(preload.__file__).parent)!r}); import preload; {switch}; "
     python = f"exec {shlex.quote(sys.executable)} -IS -c {shlex.quote(client + 'preload.client()')}"

@@ -66,6 +66,7 @@ def slurm(tmp_path_factory, plugin):
 def cluster(repo, slurm):
     """The finished tiny run, with this site's settings in the profile."""
     repo.env |= slurm
+    repo.forked = False  # the executor is on this environment's path alone
     settings = repo.read(f"{PROFILE}/config.yaml")
     # The tiny jobs end in seconds, so look soon: after 5 s, then 15 s. A failing job fails at once.
     settings |= {"slurm-init-seconds-before-status-checks": 5, "retries": 0, "latency-wait": 5}
