@@ -16,8 +16,9 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
-from vi_simsiam.evaluation.knn import neighbours
+from vi_simsiam.evaluation.knn import directions, neighbours
 from vi_simsiam.report.runs import Run
+from vi_simsiam.report.tables import own_score
 from vi_simsiam.stats.covering import covering
 from vi_simsiam.stats.intervals import over_seeds, wilson
 
@@ -25,29 +26,31 @@ BUDGETS = (10, 20, 40, 80, 160)
 C = 10.0  # inverse strength of the regression's penalty, on unit vectors
 K = 20  # neighbours of knn_density
 RANDOM = "at random"
-# Order of labelling: rows of a pool, best first, from unit vectors (N, dim), certainty (N,), a count and a seed.
-Order = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
+# Order of labelling: rows of a pool, best first, from its unit vectors (N, dim), a count and a seed.
+Order = Callable[[np.ndarray, int, int], np.ndarray]
 
 
-def nearest_to_centres(x: np.ndarray, certainty: np.ndarray, count: int, seed: int) -> np.ndarray:
+def nearest_to_centres(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Images nearest to the centres of k-means; where two centres share one, they are fewer."""
     centres = KMeans(count, n_init=1, random_state=seed).fit(x).cluster_centers_
     return np.unique((x @ centres.T - (centres**2).sum(1) / 2).argmax(0))
 
 
-def lowest_density(x: np.ndarray, certainty: np.ndarray, count: int, seed: int) -> np.ndarray:
+def lowest_density(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     bank = torch.from_numpy(x)
     density = neighbours(bank, bank, K, leave_one_out=True)[0].mean(1).numpy()
     return np.argsort(density, kind="stable")[:count]
 
 
 ORDERS: dict[str, Order] = {
-    "label_first": lambda x, certainty, count, seed: covering(x, count),
+    "label_first": lambda x, count, seed: covering(x, count),
     "k-means centres": nearest_to_centres,
-    RANDOM: lambda x, certainty, count, seed: np.random.default_rng(seed).permutation(len(x))[:count],
+    RANDOM: lambda x, count, seed: np.random.default_rng(seed).permutation(len(x))[:count],
     "lowest knn_density": lowest_density,
-    "lowest certainty": lambda x, certainty, count, seed: np.argsort(certainty, kind="stable")[:count],
-    "highest certainty": lambda x, certainty, count, seed: np.argsort(-certainty, kind="stable")[:count],
+}
+OF_CERTAINTY: dict[str, Order] = {  # of a method's own score, (N,), where it has one
+    "lowest certainty": lambda certainty, count, seed: np.argsort(certainty, kind="stable")[:count],
+    "highest certainty": lambda certainty, count, seed: np.argsort(-certainty, kind="stable")[:count],
 }
 
 
@@ -61,12 +64,17 @@ def curve(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         data = run.data / run.dataset
         x, y = _unit(np.load(run.path("probe", "features_train.npy"))), np.load(data / "labels_train.npy")
-        x_test, y_test = _unit(run.test_features()), np.load(data / "labels_test.npy")
-        certainty = run.train_images.iloc[:, -1].to_numpy() if len(run.train_images.columns) else np.zeros(len(x))
-        pool = np.sort(np.random.default_rng(run.seed).permutation(len(x))[: len(x) // 2])
-        for name, order in ORDERS.items():
+        x_test, y_test = _unit(np.array(run.test_features())), np.load(data / "labels_test.npy")
+        x_test, y_test = x_test[y_test >= 0], y_test[y_test >= 0]
+        labelled = np.random.default_rng(run.seed).permutation(np.flatnonzero(y >= 0))
+        pool = np.sort(labelled[: len(labelled) // 2])
+        orders = {name: (order, x) for name, order in ORDERS.items()}
+        if (score := own_score(run.train_images)) is not None:
+            certainty = run.train_images[score].to_numpy()
+            orders |= {name: (order, certainty) for name, order in OF_CERTAINTY.items()}
+        for name, (order, values) in orders.items():
             for budget in (budget for budget in BUDGETS if budget < len(pool)):
-                first = pool[order(x[pool], certainty[pool], budget, run.seed)]
+                first = pool[order(values[pool], budget, run.seed)]
                 right = _predicted(x[first], y[first], x_test) == y_test
                 rows.append({"order": name, "labels": budget, "accuracy": wilson(right)})
     means = [
@@ -83,7 +91,7 @@ def curve(runs: list[Run]) -> pd.DataFrame:
 
 
 def _unit(features: np.ndarray) -> np.ndarray:
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+    return directions(torch.from_numpy(features)).numpy()
 
 
 def _predicted(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.photographs import decode
 from vi_simsiam.data.archives import Unreadable
-from vi_simsiam.data.decode import MOST_OF_TILES, load, upright_size
+from vi_simsiam.data.decode import MOST_OF_TILES, Book, load
 from vi_simsiam.data.remarks import listen, remarks
 
 DRAW = np.random.RandomState(0)
@@ -64,7 +64,7 @@ def test_turned_upright(orientation):
     rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
     data = encoded(STORED[orientation](rectangle), "PNG", exif=exif)
     assert np.array_equal(decode(data, 12, 3), rectangle[:, 4:16])
-    assert np.array_equal(load(data, None, MOST_OF_TILES).upright(3), rectangle) and upright_size(data) == (20, 12)
+    assert np.array_equal(load(data, None, MOST_OF_TILES).upright(3), rectangle) and Book(data).size() == (20, 12)
 
 
 def test_transparency_is_over_white():
@@ -219,6 +219,6 @@ def promising(side):
 def test_scans_may_be_twice_as_large():
     listen()
     with remarks() as texts:
-        assert upright_size(promising(13_000)) == (13_000, 13_000) and not texts
+        assert Book(promising(13_000), MOST_OF_TILES).size() == (13_000, 13_000) and not texts
     with pytest.raises(Unreadable, match="more than 178956970"):
-        upright_size(promising(13_400))
+        Book(promising(13_400), MOST_OF_TILES)

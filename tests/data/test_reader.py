@@ -19,7 +19,7 @@ from helpers.tiff import SIGNED, tiff
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import archives, names, reader
 from vi_simsiam.data.archives import Unreadable, open_archive
-from vi_simsiam.data.decode import upright_size
+from vi_simsiam.data.decode import Book
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.reader import ImageReader
 
@@ -180,7 +180,7 @@ def test_a_tiffs_preview_is_not_its_image(marks):
             tags[254] = mark
             Image.new("L", (side, side)).save(pages, "TIFF", tiffinfo=tags)
             pages.newFrame()
-    assert upright_size(file.getvalue()) == (64, 64)
+    assert Book(file.getvalue()).size() == (64, 64)
 
 
 def test_the_last_channel_of_a_tiff_is_remarked_on_where_it_is_transparent(tmp_path, recwarn):
@@ -202,7 +202,7 @@ def test_a_png_with_long_texts_is_read_without_them():
             start = data.index(b"zTXt") - 4
             end = start + 12 + int.from_bytes(data[start : start + 4], "big")
             data = data[:start] + data[end:-12] + data[start:end] + data[-12:]
-        assert np.array_equal(decode(data, 9, 3), pixels) and upright_size(data) == (9, 9)
+        assert np.array_equal(decode(data, 9, 3), pixels) and Book(data).size() == (9, 9)
 
 
 def test_names_in_zips_of_other_code_pages(tmp_path):

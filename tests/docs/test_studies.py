@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,8 @@ def test_a_label_curve_of_separated_classes(tmp_path, monkeypatch):
             run.path("probe", ".").mkdir(parents=True, exist_ok=True)
             np.save(run.path("probe", f"features_{split}.npy"), features.astype(np.float32))
         run.path("uncertainty", ".").mkdir(parents=True)
-        pd.DataFrame({"kappa": labels + rng.random(200)}).to_parquet(run.path("uncertainty", "train_images.parquet"))
+        scores = {"index": range(200), "kappa": labels + rng.random(200)}
+        pd.DataFrame(scores).to_parquet(run.path("uncertainty", "train_images.parquet"))
     table = label_curve.curve(
         [Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results") for seed in seeds]
     )
@@ -99,12 +101,16 @@ def test_a_label_curve_of_separated_classes(tmp_path, monkeypatch):
     rising = random["estimate"].diff().fillna(1) > 0
     assert random.loc[rising, "random_labels"].to_numpy() == pytest.approx(random.index[rising])
     assert found.loc[("label_first", 10), "random_labels"] >= 20
+    pd.DataFrame({"index": range(200)}).to_parquet(
+        run.path("uncertainty", "train_images.parquet")
+    )  # no score of its own
+    assert set(label_curve.curve([replace(run)])["order"]) == set(label_curve.ORDERS)
 
 
 def test_the_page_shows_the_label_curve():
     rows = pd.read_csv(ROOT / "studies/label_curve.csv").set_index(["order", "labels"])
     page = (ROOT / "docs/your_images.md").read_text(encoding="utf-8")
-    for order in label_curve.ORDERS:
+    for order in label_curve.ORDERS | label_curve.OF_CERTAINTY:
         (cells,) = re.findall(rf"^\| {order} \| (.*) \|$", page, re.MULTILINE)
         for budget, cell in zip(label_curve.BUDGETS, cells.split(" | "), strict=True):
             row = rows.loc[(order, budget)]

@@ -251,11 +251,6 @@ def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decod
     return Book(data, most).load(1, side)
 
 
-def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of the first page upright, of at most `MOST_OF_TILES`, not decoded. Raises: as `Book`."""
-    return Book(data, MOST_OF_TILES).size()
-
-
 def square(image: Image.Image, size: int) -> np.ndarray:
     """The central square of an L or RGB image: (size, size, channels) uint8."""
     return resize(np.asarray(image).reshape(1, image.height, image.width, -1), size)[0]

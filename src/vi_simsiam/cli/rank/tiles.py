@@ -14,9 +14,8 @@ from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.reader import Contents, Work
 from vi_simsiam.data.remarks import remark, remarks
 
-LEAST = (
-    16  # pixels of a tile's side: features of 8 tell tiles apart hardly better than their colours (docs/your_images.md)
-)
+# Pixels of a tile's side: features of 8 tell tiles apart hardly better than their colours do (docs/your_images.md).
+LEAST = 16
 MOST = 16_384  # tiles of an image: their features take 750 MB with EfficientNet-Lite0
 SHARE = 0.05  # of an image's tiles that may be lower than its score
 SUFFIX = "_q05"
