@@ -112,6 +112,8 @@ class Bootstrap:
 
         Every resample is drawn once for all of them, and statistics of the same `Ranked` share its work.
         """
+        import torch  # not above: `plot`, which imports this module, can do without
+
         defined = {name: statistic for name, statistic in statistics.items() if statistic is not None}
         by_width: dict[int, list[str]] = {}
         for name, statistic in defined.items():
@@ -126,8 +128,12 @@ class Bootstrap:
                         out[name].append(defined[name].resampled(part))
             return {name: np.concatenate(values) for name, values in out.items()}
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            blocks = list(pool.map(resampled, range(len(self.draws))))
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                blocks = list(pool.map(resampled, range(len(self.draws))))
+        finally:
+            torch.set_num_threads(threads)  # new threads take over what was set last
         return {
             name: self._estimate(statistic, [block[name] for block in blocks]) for name, statistic in defined.items()
         }

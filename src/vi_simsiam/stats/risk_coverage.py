@@ -29,6 +29,7 @@ class Aurc:
     def __init__(self, scores: Ranked, correct: NDArray[np.bool_]):
         self.scores, self.width = scores, len(scores)
         self._wrong = 1 - np.asarray(correct, bool)[scores.order].astype(np.int32)
+        self._of_image = np.bincount(scores.columns, self._wrong)
         images = int(scores.columns.max()) + 1
         # A resample of n images has at most n times as many rows as the image with most of them.
         longest = images * int(np.bincount(scores.columns).max())
@@ -43,8 +44,8 @@ class Aurc:
         return resamples.once((self, "errors"), lambda: self._error_rates(resamples))
 
     def _error_rates(self, resamples: Resamples) -> NDArray:
-        weights = self.scores.weights(resamples)
-        return np.einsum("ij,j->i", weights, self._wrong.astype(float)) / weights.sum(1)
+        wrong = np.einsum("ij,j->i", resamples.counts[:, : len(self._of_image)], self._of_image)
+        return wrong / self.scores.cumulative(resamples)[:, -1]
 
     def _areas(self, resamples: Resamples) -> NDArray:
         below = self.scores.cumulative(resamples)
@@ -57,7 +58,7 @@ class Aurc:
             size = certain[:, :-1] - certain[:, 1:]
             share = (wrong[:, :-1] - wrong[:, 1:]) / np.maximum(size, 1)
         harmonic = self._harmonic.take(certain)
-        ahead = wrong[:, 1:] - certain[:, 1:] * share
+        ahead = (wrong[:, 1:] - certain[:, 1:] * share).astype(float, copy=False)
         total = errors[:, 0] + np.einsum("ij,ij->i", ahead, harmonic[:, :-1] - harmonic[:, 1:])
         return total / rows[:, 0]
 

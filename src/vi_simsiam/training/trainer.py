@@ -28,8 +28,8 @@ from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate
 from vi_simsiam.transforms.views import Views
 
-# A checkpoint is written when the time since the last one is this many times what writing it took: 2 % at most.
-_CHECKPOINT_EVERY = 50
+# A checkpoint is written when the time since the last one is this many times what writing it took: at most .5 %.
+_CHECKPOINT_EVERY = 200
 
 
 def image_spec(store: TrainingImages, backbone: BackboneParams) -> ImageSpec:
