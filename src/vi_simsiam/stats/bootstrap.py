@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vi_simsiam.core import processes, randomness
+from vi_simsiam.core import randomness
 from vi_simsiam.stats.intervals import Estimate
 
 _LEVEL = 0.95
@@ -98,21 +98,21 @@ class Bootstrap:
         n: number of images; several numbers for several sets of images, each of which is drawn from itself.
         resamples: number of resamples.
         seed: of the draws.
-        threads: that work side by side (None: a thread per core). The results do not depend on it.
+        threads: that work side by side (None: as many as torch has). The results do not depend on it.
     """
 
     def __init__(self, n: int | Sequence[int], resamples: int, seed: int, threads: int | None = None):
         sizes = (n,) if isinstance(n, int | np.integer) else tuple(n)
         self.n, self.resamples, self.seed = sum(sizes), resamples, seed
         self.draws = Draws(sizes, resamples, seed)
-        self.threads = threads or processes.cores()
+        self.threads = threads
 
     def estimates(self, statistics: Mapping[str, Statistic | None]) -> dict[str, Estimate]:
         """Statistics with their percentile intervals; those that are None are left out.
 
         Every resample is drawn once for all of them, and statistics of the same `Ranked` share its work.
         """
-        import torch  # not above: `plot`, which imports this module, can do without
+        import torch  # not above: who imports this module for its types can do without
 
         defined = {name: statistic for name, statistic in statistics.items() if statistic is not None}
         by_width: dict[int, list[str]] = {}
@@ -130,7 +130,7 @@ class Bootstrap:
 
         threads = torch.get_num_threads()
         try:
-            with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            with ThreadPoolExecutor(self.threads or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 blocks = list(pool.map(resampled, range(len(self.draws))))
         finally:
             torch.set_num_threads(threads)  # new threads take over what was set last

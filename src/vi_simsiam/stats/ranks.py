@@ -60,7 +60,7 @@ class Ranked:
 
     def summed(self, at_places: NDArray[np.int32]) -> NDArray[np.int32]:
         """(r, m) whole numbers to (r, groups + 1): their sum below each group, and in the last column of all."""
-        import torch  # not above: `plot`, which imports this module, can do without
+        import torch  # not above: who imports this module for its types can do without
 
         sums = torch.zeros(len(at_places), len(self.group) + 1, dtype=torch.int32)
         # numpy's takes three times as long.

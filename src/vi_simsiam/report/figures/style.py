@@ -98,7 +98,8 @@ def _settle(figure: Figure) -> None:
 
     The layout's solver orders its equations by memory address, so that places differ by rounding from run to run.
     """
-    figure.draw_without_rendering()
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
     figure.set_layout_engine(None)  # with any engine, the one that does nothing too, each file is drawn twice
     parts = list(figure.subfigs)
     for part in parts:
