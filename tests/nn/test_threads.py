@@ -7,6 +7,7 @@ import torch
 
 from vi_simsiam.nn.threads import by_piece
 
+CPU = torch.device("cpu")
 PIECES = torch.arange(60.0).view(20, 3).split(4)
 
 
@@ -29,7 +30,7 @@ def test_results_in_order_without_gradients_by_one_thread_each(threads):
         seen.append(torch.get_num_threads())
         return piece @ weight
 
-    results = by_piece(compute, PIECES)
+    results = by_piece(compute, PIECES, CPU)
     assert torch.equal(torch.cat(results), torch.arange(60.0).view(20, 3).sum(1))
     assert not any(result.requires_grad for result in results) and set(seen) == {1}
     assert torch.get_num_threads() == threads and torch.is_grad_enabled()
@@ -37,12 +38,12 @@ def test_results_in_order_without_gradients_by_one_thread_each(threads):
 
 def test_precision_is_the_callers(threads):
     with torch.autocast("cpu", torch.bfloat16):
-        reduced = by_piece(lambda piece: piece @ piece.T, PIECES)
-    plain = by_piece(lambda piece: piece @ piece.T, PIECES)
+        reduced = by_piece(lambda piece: piece @ piece.T, PIECES, CPU)
+    plain = by_piece(lambda piece: piece @ piece.T, PIECES, CPU)
     assert {part.dtype for part in reduced} == {torch.bfloat16} and {part.dtype for part in plain} == {torch.float32}
 
 
 def test_an_error_is_the_callers_too(threads):
     with pytest.raises(ZeroDivisionError):
-        by_piece(lambda piece: piece / (1 // 0), PIECES)
+        by_piece(lambda piece: piece / (1 // 0), PIECES, CPU)
     assert torch.get_num_threads() == threads

@@ -165,7 +165,7 @@ class Method(nn.Module):
             full = torch.cat([piece, piece.new_zeros(size - len(piece), *piece.shape[1:])])
             return self.backbone(self.standardised(full))[: len(piece)].to(torch.float16)
 
-        features = torch.cat(by_piece(encoded, images.split(size)))
+        features = torch.cat(by_piece(encoded, images.split(size), images.device))
         if not torch.isfinite(features).all():
             raise Problem(
                 "the encoder gives features that are not finite or beyond 65504: its weights do not belong to "

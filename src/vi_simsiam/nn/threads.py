@@ -1,26 +1,30 @@
-"""Pieces of a batch, shared out among a CPU's cores."""
+"""Work shared out among a CPU's cores, each piece of it computed by one thread."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 
-def by_piece(compute: Callable[[Tensor], Tensor], pieces: Sequence[Tensor]) -> list[Tensor]:
+def by_piece(compute: Callable[[Piece], Result], pieces: Sequence[Piece], device: torch.device) -> list[Result]:
     """`compute` of each piece, without gradients, in their order.
 
-    On a CPU as many pieces at once as torch has threads, each computed by one thread. Small convolutions are two to
-    four times as fast as with threads that share each of them, and the bits do not depend on the number of threads.
+    On a CPU as many pieces at once as torch has threads, each computed by one thread. Small operations are two to four
+    times as fast as with threads that share each of them, and a hundred times where other threads keep the cores busy;
+    the bits do not depend on the number of threads.
     """
     threads = torch.get_num_threads()
-    if threads == 1 or pieces[0].device.type != "cpu":
+    if threads == 1 or device.type != "cpu":
         with torch.no_grad():
             return [compute(piece) for piece in pieces]
     # A new thread has the defaults of these, not what its caller has set.
     half, reduced = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
 
-    def alone(piece: Tensor) -> Tensor:
+    def alone(piece: Piece) -> Result:
         with torch.no_grad(), torch.autocast("cpu", half, enabled=reduced):
             return compute(piece)
 

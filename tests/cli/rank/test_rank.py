@@ -200,11 +200,16 @@ def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):
     assert sum(encoded) == 2 * (encoding.VIEWS + 1)
 
 
-def test_views_do_not_depend_on_what_lies_beside(tiny, tmp_path):
-    """The same photograph alone among others, in another place of the batch: the same features of its views."""
-    arrays = []
-    for name, numbers in (("a", range(6)), ("b", [5, 20, 21])):
-        rank(photographs(tmp_path / name, numbers), "--out", tmp_path / f"out_{name}", "--encoder", tiny)
+def test_views_do_not_depend_on_what_lies_beside_nor_on_threads(tiny, tmp_path, monkeypatch):
+    """The same photograph in another place of the batch, by a thread among three: the same features of its views."""
+    monkeypatch.setattr(encoding, "_AT_ONCE", 2)
+    arrays, before = [], torch.get_num_threads()
+    for name, numbers, threads in (("a", range(6), 3), ("b", [5, 20, 21], 1)):
+        torch.set_num_threads(threads)
+        try:
+            rank(photographs(tmp_path / name, numbers), "--out", tmp_path / f"out_{name}", "--encoder", tiny)
+        finally:
+            torch.set_num_threads(before)
         (folder,) = (tmp_path / f"out_{name}/features").iterdir()
         all_views = np.fromfile(folder / "views.bin", "<f2").reshape(len(numbers), encoding.VIEWS, -1)
         arrays.append(all_views[list(numbers).index(5)])

@@ -21,6 +21,7 @@ from vi_simsiam.core.record import DECODERS
 from vi_simsiam.data.append_store import AppendStore, Field
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
+from vi_simsiam.nn.threads import by_piece
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
 
@@ -30,7 +31,7 @@ AUGMENTATION = AugmentationParams(
     saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],
 )  # fmt: skip
 _PIECE = 256  # photographs that are written at once
-_AT_ONCE = 32  # whose views are in memory at once
+_AT_ONCE = 32  # whose views a thread has in memory at once
 _FORMAT = 4
 
 
@@ -102,9 +103,8 @@ class Encoder:
         if not self._folded:  # not earlier, because a run with nothing new needs no encoder
             self.model.fold_encoder()
             self._folded = True
-        parts = [
-            self._features(photographs[start : start + _AT_ONCE]) for start in range(0, len(photographs), _AT_ONCE)
-        ]
+        groups = [photographs[start : start + _AT_ONCE] for start in range(0, len(photographs), _AT_ONCE)]
+        parts = by_piece(self._features, groups, self.device)
         views, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
         columns = {
             "key": np.stack([np.frombuffer(photograph.key, np.uint8) for photograph in photographs]),
