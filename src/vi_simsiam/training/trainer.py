@@ -164,7 +164,8 @@ class Training:
             lr=1.0,
             momentum=params.momentum,
             weight_decay=params.weight_decay,
-            fused=model.frozen,  # a step on features is so small that plain SGD takes a fifth of it
+            # A step on features is so small that plain SGD takes a fifth of it. False would forbid "foreach" on a GPU.
+            fused=model.frozen or None,
         )
         self.wrapped = wrap(self.model, device)
         self.bf16 = in_bf16(params.precision, device)
