@@ -1,13 +1,12 @@
 """Grey images of 16 bits that use fewer: said, and scaled where it is asked for, in the store and for new images."""
 
-import io
 import json
 import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from helpers.images import encoded
 from helpers.stores import params
 from vi_simsiam.config.encoders import BackboneParams
 from vi_simsiam.data.published import find_source
@@ -22,10 +21,8 @@ def deep(folder, bits, depth, n=12):
     folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         for i in range(n):
-            file = io.BytesIO()
             levels = np.linspace(0, 2**bits - 1, 256).astype(np.uint16).reshape(16, 16)
-            Image.fromarray(np.roll(levels, i, 0)).save(file, "PNG")
-            archive.writestr(f"{'ab'[i % 2]}/{i}.png", file.getvalue())
+            archive.writestr(f"{'ab'[i % 2]}/{i}.png", encoded(np.roll(levels, i, 0)))
     return find_source("files").read(folder, 16, depth)
 
 

@@ -1,10 +1,9 @@
 """Images by their names and first bytes; what systems leave in folders is none of them."""
 
-import io
-
 import pytest
 from PIL import Image
 
+from helpers.images import encoded
 from vi_simsiam.data.names import HEAD, is_hidden, is_image, is_raw, kind_of
 
 
@@ -12,9 +11,8 @@ from vi_simsiam.data.names import HEAD, is_hidden, is_image, is_raw, kind_of
     "kind", ["JPEG", "PNG", "GIF", "WebP", "TIFF", "BMP", "PPM", "JPEG 2000", "AVIF", "DDS", "QOI"]
 )
 def test_the_first_bytes_of_each_kind_that_pillow_writes(kind):
-    file = io.BytesIO()
-    Image.new("RGB", (20, 10)).save(file, kind.replace(" ", "").upper())
-    assert kind_of(file.getvalue()[:HEAD]) == kind
+    data = encoded(Image.new("RGB", (20, 10)), kind.replace(" ", "").upper())
+    assert kind_of(data[:HEAD]) == kind
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Folders as people have them: nothing that looks like an image goes without a word, whatever the file system lists."""
 
-import io
 import json
 import os
 import random
@@ -11,6 +10,7 @@ import zipfile
 import pytest
 from PIL import Image, PngImagePlugin
 
+from helpers.images import encoded
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import own_images
 from vi_simsiam.data.left_out import write_report
@@ -20,9 +20,7 @@ from vi_simsiam.data.reader import ImageReader
 
 
 def picture(kind="PNG", value=0):
-    file = io.BytesIO()
-    Image.new("RGB", (9, 9), (value, 0, 0)).save(file, kind)
-    return file.getvalue()
+    return encoded(Image.new("RGB", (9, 9), (value, 0, 0)), kind)
 
 
 def folder(top, files):

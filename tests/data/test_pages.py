@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
+from helpers.images import encoded
 from vi_simsiam.data import decode
 from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.decode import Book
@@ -26,9 +27,7 @@ def plain(level, side=12):
 
 
 def saved(kind, images, **options):
-    file = io.BytesIO()
-    images[0].save(file, kind, save_all=True, append_images=images[1:], **options)
-    return file.getvalue()
+    return encoded(images[0], kind, save_all=True, append_images=images[1:], **options)
 
 
 def tiff(pages):
@@ -104,12 +103,11 @@ def test_planes_that_lie_under_one_page_are_said(tag, value):
     """ImageJ writes so from 4 GB, other programs always; MetaMorph's .stk files are so."""
     listen()
     for pages, said in ((1, True), (7, False)):
-        file = io.BytesIO()
         tags = TiffImagePlugin.ImageFileDirectory_v2()
         tags[tag] = value
-        plain(10).save(file, "TIFF", save_all=True, append_images=[plain(20)] * (pages - 1), tiffinfo=tags)
+        data = saved("TIFF", [plain(10)] * pages, tiffinfo=tags)
         with remarks() as texts:
-            assert Book(file.getvalue()).load().pages == pages
+            assert Book(data).load().pages == pages
         expected = "of its 7 planes only 1 can be read here: save it as a plain TIFF of pages"
         assert texts == [expected] * said
 

@@ -1,7 +1,6 @@
 """Files as people have them: each image once, no previews, no backups, and no fault of the machine as a bad image."""
 
 import errno
-import io
 import os
 import shutil
 import struct
@@ -11,9 +10,10 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import ImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from helpers.images import encoded
 from helpers.photographs import decode
 from helpers.tiff import SIGNED, tiff
 from vi_simsiam.core.errors import Problem
@@ -26,10 +26,8 @@ from vi_simsiam.data.reader import ImageReader
 DRAW = np.random.default_rng(0)
 
 
-def picture(kind="PNG", side=9, **options):
-    file = io.BytesIO()
-    Image.fromarray(DRAW.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(file, kind, **options)
-    return file.getvalue()
+def picture(side=9):
+    return encoded(DRAW.integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
 def write(top, *files, data=None):
@@ -170,19 +168,6 @@ def test_tiffs_of_unusual_numbers_are_left_out(data, reason):
     assert str(caught.value).startswith(reason) and "save it as" in str(caught.value)
 
 
-@pytest.mark.parametrize("marks", [[1, 0], [1, 1], [0, 1]])
-def test_a_tiffs_preview_is_not_its_image(marks):
-    """The first page that is not marked as a smaller copy; where all are, the largest."""
-    file, sides = io.BytesIO(), [32, 64] if marks[0] else [64, 32]
-    with TiffImagePlugin.AppendingTiffWriter(file, True) as pages:
-        for side, mark in zip(sides, marks, strict=True):
-            tags = TiffImagePlugin.ImageFileDirectory_v2()
-            tags[254] = mark
-            Image.new("L", (side, side)).save(pages, "TIFF", tiffinfo=tags)
-            pages.newFrame()
-    assert Book(file.getvalue()).size() == (64, 64)
-
-
 def test_the_last_channel_of_a_tiff_is_remarked_on_where_it_is_transparent(tmp_path, recwarn):
     top = write(tmp_path / "x", "a.tif", data=tiff(BYTES))
     write(top, "b.tif", data=tiff(np.dstack([BYTES[..., :3], np.full((12, 12), 255, np.uint8)])))
@@ -195,9 +180,7 @@ def test_a_png_with_long_texts_is_read_without_them():
     texts.add_text("workflow", "x" * 2_000_000, zip=True)
     pixels = DRAW.integers(0, 256, (9, 9, 3), dtype=np.uint8)
     for late in (False, True):
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG", pnginfo=texts)
-        data = file.getvalue()
+        data = encoded(pixels, pnginfo=texts)
         if late:  # the texts after the pixels
             start = data.index(b"zTXt") - 4
             end = start + 12 + int.from_bytes(data[start : start + 4], "big")

@@ -1,7 +1,6 @@
 """`make gpu-day` on the CPU with tiny sizes, without the engines; what it does with the time that it has."""
 
 import importlib
-import io
 import json
 import os
 import re
@@ -13,9 +12,9 @@ import time
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
 from helpers.archives import zipped
+from helpers.images import encoded
 from helpers.project import ROOT
 
 # What a GPU machine that was looked at has not; each but lightly is needed by other tests or by the engines alone.
@@ -48,10 +47,8 @@ def archive(path):
         for split, count in (("train", 20), ("test", 8)):
             for label, mean in (("bright", 170), ("dark", 60)):
                 for i in range(count):
-                    data = io.BytesIO()
                     pixels = rng.integers(mean - 50, mean + 50, (32, 32, 3), dtype=np.uint8)
-                    Image.fromarray(pixels).save(data, "JPEG")
-                    yield f"{split}/{label}/{i}.jpg", data.getvalue()
+                    yield f"{split}/{label}/{i}.jpg", encoded(pixels, "JPEG")
 
     return zipped(path, pictures())
 

@@ -1,21 +1,18 @@
 """Facts of images: closed forms."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from helpers.images import encoded
 from vi_simsiam.cli.rank import facts
 from vi_simsiam.data.decode import load, square_luma
 
 NAMES = [fact.name for fact in facts.FACTS]
 
 
-def measured(image, **options):
-    file = io.BytesIO()
-    image.save(file, **({"format": "png"} | options))
-    image = load(file.getvalue(), 2 * facts.SIDE).upright(3)
+def measured(image):
+    image = load(encoded(image), 2 * facts.SIDE).upright(3)
     values, look = facts.measure(square_luma(image, facts.SIDE), *image.size)
     return dict(zip(NAMES, values, strict=True)), look
 

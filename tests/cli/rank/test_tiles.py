@@ -1,6 +1,5 @@
 """`vi-simsiam rank --tiles`: large images by their tiles."""
 
-import io
 import re
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from PIL import Image
 
 import vi_simsiam
+from helpers.images import orientation
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import encoding, heads, results, tiles
 from vi_simsiam.data import decode
@@ -58,7 +58,7 @@ def test_tiles_are_ranked_as_files_of_theirs_are(model, tmp_path):
     (tmp_path / "large").mkdir()
     mosaic(3, numbers).save(tmp_path / "large/a.png")
     Image.fromarray(np.asarray(mosaic(3, numbers))).rotate(90, expand=True).save(
-        tmp_path / "large/turned.png", exif=exif(6)
+        tmp_path / "large/turned.png", exif=orientation(6)
     )
     assert rank(tmp_path / "large", "--out", tmp_path / "out", "--run", model, "--tiles", SIDE) == 0
     assert rank(photographs(tmp_path / "small", numbers), "--out", tmp_path / "files", "--run", model) == 0
@@ -82,12 +82,6 @@ def test_tiles_are_ranked_as_files_of_theirs_are(model, tmp_path):
     said = (tmp_path / "out/report.txt").read_text(encoding="utf-8")
     assert "2 images scored" in said and scores.SCORES["kappa"].explained in said and "tiles.csv" in said
     assert "a.png [tile 6]" in (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
-
-
-def exif(orientation: int) -> Image.Exif:
-    notes = Image.Exif()
-    notes[0x0112] = orientation
-    return notes
 
 
 def test_a_large_image_is_enough_to_train_on(tiny, tmp_path, encoded, monkeypatch):
@@ -142,9 +136,7 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
 def test_an_image_is_decoded_once_for_all_its_tiles(model, tmp_path, monkeypatch):
     decoded, load = [], decode.Book.load
     monkeypatch.setattr(decode.Book, "load", lambda *page: decoded.append(1) or load(*page))
-    data = io.BytesIO()
-    mosaic(5, range(25)).save(data, "png")
-    (tmp_path / "scan.png").write_bytes(data.getvalue())
+    mosaic(5, range(25)).save(tmp_path / "scan.png")
     for _ in range(2):  # the second time nothing is new
         assert rank(tmp_path / "scan.png", "--out", tmp_path / "out", "--run", model, "--tiles", SIDE) == 0
     assert len(decoded) == 3  # once for the features, and for the thumbnails of each page
