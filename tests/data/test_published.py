@@ -5,7 +5,6 @@ import io
 import pickle
 import re
 import tarfile
-import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +14,10 @@ from scipy.io import savemat
 from torchvision import datasets
 from torchvision.datasets import cifar, stl10, svhn
 
-from helpers.file_server import FileServer
+from helpers.archives import tarred, zipped
+from helpers.images import encoded
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
-from vi_simsiam.data.image_sets import Images
 from vi_simsiam.data.published import SOURCES, Published, PublishedArchive
 from vi_simsiam.data.splits import split_rows
 
@@ -32,26 +31,18 @@ def noise(*shape):
 def tgz(members):
     """A .tar.gz of these members: name -> bytes."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
+    tarred(file, members.items(), "w:gz")
     return file.getvalue()
 
 
-def zipped(members):
+def zip_of(members):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
+    zipped(file, members.items())
     return file.getvalue()
 
 
 def picture(side=20):
-    file = io.BytesIO()
-    Image.fromarray(noise(side, side, 3)).save(file, "JPEG", quality=95)
-    return file.getvalue()
+    return encoded(noise(side, side, 3), "JPEG", quality=95)
 
 
 def unpacked(data, folder):
@@ -60,12 +51,14 @@ def unpacked(data, folder):
         tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
-def with_files(source, *contents):
-    """The source with files of other contents."""
-    pairs = zip(source.files, contents, strict=True)
-    return replace(
-        source, files=tuple(RemoteFile(file.name, (hashlib.sha256(data).hexdigest(),)) for file, data in pairs)
-    )
+def brought(name, folder, *contents):
+    """The source with files of other contents, which lie in the folder."""
+    folder.mkdir(exist_ok=True)
+    files = []
+    for file, data in zip(SOURCES[name].files, contents, strict=True):
+        (folder / file.name).write_bytes(data)
+        files.append(RemoteFile(file.name, (hashlib.sha256(data).hexdigest(),)))
+    return replace(SOURCES[name], files=tuple(files))
 
 
 def everything(split):
@@ -102,11 +95,8 @@ def cifar_members(name, count=4):
 @pytest.mark.parametrize("name", CIFAR)
 def test_cifar(name, tmp_path):
     members, contents = cifar_members(name)
-    data = tgz(members)
-    source = with_files(SOURCES[name], data)
     raw = tmp_path / "raw"
-    raw.mkdir()
-    (raw / source.files[0].name).write_bytes(data)
+    source = brought(name, raw, tgz(members))
     images = source.read(raw, 32)
     assert images.classes[:2] == ("class 0", "class 1") and len(images.classes) == (10 if name == "cifar10" else 100)
     for split, parts in ((images.train, contents[:-1]), (images.test, contents[-1:])):
@@ -131,10 +121,7 @@ def stl10_members():
 
 def test_stl10(tmp_path):
     members, contents = stl10_members()
-    data = tgz(members)
-    source = with_files(SOURCES["stl10"], data)
-    (tmp_path / source.files[0].name).write_bytes(data)
-    images = source.read(tmp_path, 96)
+    images = brought("stl10", tmp_path, tgz(members)).read(tmp_path, 96)
     assert images.train.labels.tolist() == [0, 1, 2, 3, 4, 5] + [-1] * 9 and images.test.labels.tolist() == [0, 1, 2, 3]
     assert np.array_equal(everything(images.train), np.concatenate([contents["train"], contents["unlabeled"]]))
     assert np.array_equal(everything(images.test), contents["test"])
@@ -156,10 +143,7 @@ def mat(count, labels=None):
 
 def test_svhn(tmp_path):
     (train, train_images), (test, test_images) = mat(12), mat(11)
-    source = with_files(SOURCES["svhn"], train, test)
-    for file, data in zip(source.files, (train, test), strict=True):
-        (tmp_path / file.name).write_bytes(data)
-    images = source.read(tmp_path, 32)
+    images = brought("svhn", tmp_path, train, test).read(tmp_path, 32)
     assert images.train.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]  # the digit 0 is written 10
     assert np.array_equal(everything(images.train), train_images)
     assert np.array_equal(everything(images.test), test_images)
@@ -178,10 +162,8 @@ def imagenette_members(source):
 
 @pytest.mark.parametrize("name", ["imagenette", "imagewoof"])
 def test_imagenette_is_torchvisions(name, tmp_path):
-    source: PublishedArchive = SOURCES[name]
-    data = tgz(imagenette_members(source))
-    source = with_files(source, data)
-    (tmp_path / source.files[0].name).write_bytes(data)
+    data = tgz(imagenette_members(SOURCES[name]))
+    source: PublishedArchive = brought(name, tmp_path, data)
     images = source.read(tmp_path, 20, threads=2)
     unpacked(data, tmp_path)
     for folder, split in (("train", images.train), ("val", images.test)):
@@ -214,9 +196,7 @@ def tiny_members():
 
 def test_tiny_imagenet(tmp_path):
     members = tiny_members()
-    data = zipped(members)
-    source = with_files(SOURCES["tiny_imagenet"], data)
-    (tmp_path / source.files[0].name).write_bytes(data)
+    source = brought("tiny_imagenet", tmp_path, zip_of(members))
     images = source.read(tmp_path, 20)
     assert images.classes == ("goldfish", "great white shark")
     assert images.train.labels.tolist() == [0, 0, 1, 1] and images.test.labels.tolist() == [1, 0]
@@ -227,46 +207,24 @@ def test_tiny_imagenet(tmp_path):
         assert np.array_equal(everything(split), [np.array(Image.open(io.BytesIO(members[p]))) for p in paths])
     assert images.report.ignored["images that are not wanted"] == (1, (f"{top}/test/images/test_0.JPEG",))
     del members[f"{top}/val/val_annotations.txt"]
-    (tmp_path / source.files[0].name).write_bytes(zipped(members))
+    (tmp_path / source.files[0].name).write_bytes(zip_of(members))
     with pytest.raises(Problem, match=r"it has no val/val_annotations\.txt"):
         source.read(tmp_path, 20)
 
 
-def made(name):
-    """A source whose file is a small one of the same format, and that file."""
-    source = SOURCES[name]
-    data = {
-        "cifar10": lambda: tgz(cifar_members(name)[0]),
-        "cifar100": lambda: tgz(cifar_members(name)[0]),
-        "stl10": lambda: tgz(stl10_members()[0]),
-        "imagenette": lambda: tgz(imagenette_members(source)),
-        "imagewoof": lambda: tgz(imagenette_members(source)),
-        "tiny_imagenet": lambda: zipped(tiny_members()),
-    }[name]()
-    return replace(with_files(source, data), addresses=()), data
+ARCHIVES = {
+    "cifar10": lambda: tgz(cifar_members("cifar10")[0]),
+    "stl10": lambda: tgz(stl10_members()[0]),
+    "imagenette": lambda: tgz(imagenette_members(SOURCES["imagenette"])),
+    "tiny_imagenet": lambda: zip_of(tiny_members()),
+}
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "imagenette", "imagewoof", "tiny_imagenet"])
-def test_from_a_server_that_breaks_off_or_has_something_else(name, tmp_path):
-    source, data = made(name)
-    file = source.files[0].name
-    with FileServer({file: data}, {file: [("cut", len(data) // 2)]}) as server:
-        assert source.download(tmp_path / "raw", [server.base], 1) == [file]
-        assert server.requests == [(file, None), (file, f"bytes={len(data) // 2}-")]
-    images = source.read(tmp_path / "raw", 20)
-    assert isinstance(images, Images) and len(images.train.labels) >= len(images.test.labels) > 0
-    for wrong in (data[:-1] + bytes([data[-1] ^ 1]), data[: len(data) // 2]):  # another file; one that is too short
-        with FileServer({file: wrong}) as server, pytest.raises(Problem, match="wrong checksum"):
-            source.download(tmp_path / "new", [server.base], 0)
-        assert not (tmp_path / "new" / file).exists()
-
-
-@pytest.mark.parametrize("name", ["cifar10", "stl10", "imagenette", "tiny_imagenet"])
+@pytest.mark.parametrize("name", ARCHIVES)
 def test_a_truncated_archive_is_named(name, tmp_path):
     """Even if its checksum were right: the reader does not take a part for the whole."""
-    source, data = made(name)
-    source = with_files(source, data[: len(data) // 2])
-    (tmp_path / source.files[0].name).write_bytes(data[: len(data) // 2])
+    data = ARCHIVES[name]()
+    source = brought(name, tmp_path, data[: len(data) // 2])
     with pytest.raises(Problem, match=re.escape(source.files[0].name)):
         source.read(tmp_path, 20)
     assert [path.name for path in tmp_path.parent.rglob("*") if "unpacked" in path.name] == []
@@ -274,20 +232,10 @@ def test_a_truncated_archive_is_named(name, tmp_path):
 
 def test_a_file_with_another_checksum_is_not_opened(tmp_path):
     """CIFAR's files are Python pickles, which can run any code."""
-    source, _ = made("cifar10")
+    source = SOURCES["cifar10"]
     (tmp_path / source.files[0].name).write_bytes(tgz({"cifar-10-batches-py/data_batch_1": b"cos\nsystem\n(S'x'\ntR."}))
     with pytest.raises(Problem, match="wrong checksum"):
         source.read(tmp_path, 20)
-
-
-def test_svhn_from_a_server(tmp_path):
-    files = mat(12)[0], mat(11)[0]
-    source = replace(with_files(SOURCES["svhn"], *files), addresses=())
-    names = [file.name for file in source.files]
-    contents = dict(zip(names, files, strict=True))
-    with FileServer(contents, {names[0]: [("cut", 100)]}) as server:
-        assert source.download(tmp_path, [server.base], 1) == names
-    assert len(source.read(tmp_path, 32).test.labels) == 11
 
 
 @pytest.mark.parametrize(
@@ -300,10 +248,7 @@ def test_svhn_from_a_server(tmp_path):
     ],
 )
 def test_svhn_files_that_are_not_what_they_should_be(data, words, tmp_path):
-    files = data(), mat(2)[0]
-    source = with_files(SOURCES["svhn"], *files)
-    for file, content in zip(source.files, files, strict=True):
-        (tmp_path / file.name).write_bytes(content)
+    source = brought("svhn", tmp_path, data(), mat(2)[0])
     with pytest.raises(Problem, match=words):
         source.read(tmp_path, 32)
 
@@ -311,10 +256,8 @@ def test_svhn_files_that_are_not_what_they_should_be(data, words, tmp_path):
 def test_members_are_taken_by_name_and_never_unpacked_elsewhere(tmp_path):
     members, _ = cifar_members("cifar10")
     raw = tmp_path / "raw"
-    raw.mkdir()
     data = tgz({"../outside.bin": b"x", "/tmp/outside.bin": b"x", "../../cifar-10-batches-py/up": b"x", **members})
-    source = with_files(SOURCES["cifar10"], data)
-    (raw / source.files[0].name).write_bytes(data)
+    source = brought("cifar10", raw, data)
     assert len(source.read(raw, 32).test.labels) == 4
     assert [path.name for path in raw.iterdir()] == [source.files[0].name]
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]

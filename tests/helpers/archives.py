@@ -6,6 +6,7 @@ import zipfile
 
 
 def zipped(path, entries, compression=zipfile.ZIP_DEFLATED):
+    """path: of the archive, or a file in memory. entries: pairs of a name and contents."""
     with zipfile.ZipFile(path, "w", compression) as file:
         for name, data in entries:
             file.writestr(name, data)
@@ -13,7 +14,9 @@ def zipped(path, entries, compression=zipfile.ZIP_DEFLATED):
 
 
 def tarred(path, entries, mode="w"):
-    with tarfile.open(path, mode) as file:
+    """As `zipped`; names may be `TarInfo`s of links and devices."""
+    place = {"fileobj" if hasattr(path, "write") else "name": path}
+    with tarfile.open(**place, mode=mode) as file:
         for info, data in entries:
             info = tarfile.TarInfo(info) if isinstance(info, str) else info
             info.size = len(data)
