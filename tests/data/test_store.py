@@ -135,16 +135,6 @@ def test_no_views(tmp_path):
     store.verify()
 
 
-def test_split_and_subsets(tmp_path):
-    build(tmp_path, "part", pictures(), params(train_images=20, test_images=8))
-    store = Store.open(tmp_path)
-    assert np.abs(np.bincount(store.labels("train")) - 5).max() <= 1
-    assert np.abs(np.bincount(store.labels("test")) - 2).max() <= 1
-    original = {image.tobytes() for image in pictures().train.images}
-    train, test = ({image.tobytes() for image in store.images(split)} for split in SPLITS)
-    assert len(train) == 20 and len(test) == 8 and not train & test and train | test <= original
-
-
 def test_validation_leaves_the_test_images_alone(tmp_path):
     """And the sources say which row each image was."""
     source = pictures(test=12)
@@ -156,13 +146,6 @@ def test_validation_leaves_the_test_images_alone(tmp_path):
         assert np.array_equal(store.images(split), source.train.images[rows[split]])
         assert np.array_equal(store.labels(split), source.train.labels[rows[split]])
     assert not set(rows["train"]) & set(rows["test"])
-
-
-def test_images_without_labels(tmp_path):
-    split = ArraySplit(pictures().train.images, np.full(40, -1))
-    build(tmp_path, "none", Images((), split, None), params())
-    store = Store.open(tmp_path)
-    assert store.classes == () and (store.labels("test") == -1).all() and len(store.labels("test")) == 10
 
 
 def test_resized_once(tmp_path):
@@ -367,12 +350,6 @@ def test_download_and_cache_views_of_digits(script, tmp_path):
     (raw / "digits.csv.gz").write_bytes(data[:-9] + b"x" + data[-8:])
     status, said = script(*job)
     assert status == 1 and said.startswith(f"error: {raw / 'digits.csv.gz'} is damaged")
-
-
-def test_download_of_an_unknown_source(script, tmp_path):
-    asked = {"source": "imagenet", "path": None, "classes": None, "mirrors": [], "retries": 0}
-    status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
-    assert status == 1 and "'imagenet' is not a known source of images" in said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
