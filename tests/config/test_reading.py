@@ -79,6 +79,12 @@ def test_marks_of_the_order_of_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("a: [", "not valid YAML"),
+        ("\tx: 1", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['touch pwned']", "not valid YAML"),
+        ("- 1\n- 2\n", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("? [a, b]\n: 1\n", "keys should be strings"),
         ("a: " + "[" * 3000, "nested too deeply"),
         ("a: 2024-13-45", "in quotes"),
         ("a: 0x_", "in quotes"),
@@ -88,10 +94,12 @@ def test_marks_of_the_order_of_bytes(tmp_path):
         ("a: &a {x: 1}\nb: {<<: *a, <<: *a}", 'found duplicate merge key "<<"'),
     ],
 )
-def test_other_odd_texts(tmp_path, text, said):
-    with pytest.raises(Problem, match=r"some\.yaml is not valid YAML") as caught:
-        read(tmp_path, text)
-    assert said in str(caught.value)
+def test_texts_that_are_no_parameter_files(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(Problem, match=r"some\.yaml") as caught:
+        loading.load(tmp_path / "some.yaml")
+    assert said in str(caught.value) and [file.name for file in tmp_path.iterdir()] == ["some.yaml"]
 
 
 def test_what_holds_itself_is_refused(tmp_path):

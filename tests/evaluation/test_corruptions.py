@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pydantic import ValidationError
 from scipy import ndimage
 
-from vi_simsiam.config.schema import CORRUPTIONS, CorruptionsParams
+from vi_simsiam.config.schema import CORRUPTIONS
 from vi_simsiam.evaluation import corruptions
 
 # Root mean square change of `pictures()` at severities 1 to 5, by make_cifar_c.py of github.com/hendrycks/robustness
@@ -235,19 +234,3 @@ def test_chosen_images_are_drawn_once():
     assert not np.array_equal(some, corruptions.chosen(100, 30, seed=1))
     for count in (None, 100, 200):
         np.testing.assert_array_equal(corruptions.chosen(100, count, 0), np.arange(100))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"names": ["frost"]}, "gaussian_noise"),
-        ({"names": ["fog", "fog"]}, "duplicate entry 'fog'"),
-        ({"severities": [0, 1]}, "greater than or equal to 1"),
-        ({"severities": [3, 2]}, "must rise"),
-        ({"severities": []}, "at least 1"),
-        ({"images": 0}, "greater than or equal to 1"),
-    ],
-)
-def test_wrong_parameters(wrong, words):
-    with pytest.raises(ValidationError, match=words):
-        CorruptionsParams.model_validate({"names": ["fog"], "severities": [1, 5], "images": None} | wrong)

@@ -53,6 +53,10 @@ FAULTS = [
     ("uncertainty.corruptions.names", ["frost"], ["corruptions.names.0 = 'frost'", "'gaussian_noise'"]),
     ("uncertainty.corruptions.names", ["fog", "fog"], ["corruptions.names = ['fog', 'fog']", "duplicate entry 'fog'"]),
     ("uncertainty.corruptions.severities", [1, 6], ["corruptions.severities.1 = 6", "less than or equal to 5"]),
+    ("uncertainty.corruptions.severities", [0, 1], ["corruptions.severities.0 = 0", "greater than or equal to 1"]),
+    ("uncertainty.corruptions.severities", [3, 2], ["corruptions.severities = [3, 2]", "must rise"]),
+    ("uncertainty.corruptions.severities", [], ["corruptions.severities = []", "at least 1"]),
+    ("uncertainty.corruptions.images", 0, ["corruptions.images = 0", "greater than or equal to 1"]),
     ("uncertainty.graded.fog", [1.0], ["graded.fog", "unknown key"]),
     ("uncertainty.soft_labels", "labels.csv", ["soft_labels = 'labels.csv'", "npy"]),
     ("uncertainty.ood", ["fashion_mnst"], ["ood.0 = 'fashion_mnst'", "did you mean fashion_mnist"]),
@@ -87,18 +91,6 @@ FAULTS = [
     ("datasets", [2024], ["datasets.0 = 2024", "in quotes"]),
     ("recipes.../evil", {}, ["recipes.../evil", "letters, digits"]),
     ("recipes.a $(b)", {}, ["recipes.a $(b)", "letters, digits"]),
-]
-
-
-# Texts that are no parameter files at all.
-NO_PARAMETERS = [
-    ("a: [", "not valid YAML"),
-    ("a: 1\na: 2\n", "line 2: while constructing a mapping, found duplicate key"),
-    ("a: !!python/object/apply:os.system ['touch pwned']", "not valid YAML"),
-    ("- 1\n- 2\n", "must hold keys and values"),
-    ("", "must hold keys and values"),
-    ("? [a, b]\n: 1\n", "keys should be strings"),
-    ("\tx: 1", "not valid YAML"),
 ]
 
 
