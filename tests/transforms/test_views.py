@@ -405,23 +405,6 @@ def test_an_augmentation_draws_from_the_generator_of_its_name_alone(name):
     assert set(generators) == set(COLUMNS)
 
 
-def test_a_new_augmentation_leaves_the_draws_of_the_others():
-    class More(Views):
-        def draw(self, n, height, width, generators):
-            torch.rand(n, 3, generator=generators["solarize"])
-            parameters = super().draw(n, height, width, generators)
-            torch.rand(n, generator=generators["invert"])
-            return parameters
-
-    batches = []
-    for views in (Views(augmentation(), 32), More(augmentation(), 32)):
-        generators = Generators(3, 17, "views")
-        batches.append([views.draw(n, 32, 32, generators) for n in (64, 64, 7)])
-    for before, after in zip(*batches, strict=True):
-        for column in vars(before):
-            assert torch.equal(getattr(before, column), getattr(after, column)), column
-
-
 def test_one_channel_has_no_saturation_hue_or_grey():
     p = Views(augmentation(jitter=1.0, grey=1.0), 28, channels=1).draw(50, 28, 28, Generators(9))
     assert (p.saturation == 1).all() and (p.hue == 0).all() and not p.grey.any()
