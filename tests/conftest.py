@@ -107,6 +107,31 @@ def quick(finished_with_stand_ins: Repo, tmp_path: Path) -> Repo:
     return quick
 
 
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """A small store of digits, with fresh views. Read it, do not change it."""
+    from helpers.small import digits_store  # not at the top: most tests need no torch
+
+    return digits_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def cached(tmp_path_factory):
+    """The same images with three views of each. Read it, do not change it."""
+    from helpers.small import digits_store
+
+    return digits_store(tmp_path_factory.mktemp("cached"), per_image=3)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory, store):
+    """The folder of a model of the store's images that nothing has been taught, to begin trainings with."""
+    from helpers.models import IN_SMALL, encoder
+    from vi_simsiam.training.trainer import image_spec
+
+    return encoder(tmp_path_factory.mktemp("weights"), image_spec(store, IN_SMALL))
+
+
 @pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request):
     """A GPU that is not there, on any machine; with `-m gpu` one that is (`helpers.gpus.Gpu`)."""

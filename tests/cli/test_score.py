@@ -1,7 +1,6 @@
 """Scores of new images from a model's folder alone: the same numbers as in training, and nothing dropped silently."""
 
 import errno
-import io
 import json
 import os
 import shlex
@@ -25,42 +24,19 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import center_crop
 
 import vi_simsiam
+from helpers.models import untaught
 from helpers.pages import blocks, section
+from helpers.photographs import command, score
 from helpers.project import ROOT
-from helpers.small import SHIPPED, digits_store, merged
-from vi_simsiam import __main__
 from vi_simsiam.cli.extremes import Extremes
 from vi_simsiam.config.encoders import weights_files
-from vi_simsiam.config.loading import resolve
-from vi_simsiam.config.schema import parse
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.reader import ImageReader
 from vi_simsiam.evaluation.features import batches
-from vi_simsiam.methods import build
+from vi_simsiam.methods import method_class
 from vi_simsiam.models import known, reference, saved
-from vi_simsiam.training.trainer import image_spec
-
-TINY = {"backbone": {"name": "resnet10", "width": 4, "stem": "3x3/2"}}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
-def untaught(folder, store, method="vi_simsiam"):
-    """The folder of a network that nothing has been taught."""
-    torch.manual_seed(0)
-    params = merged(resolve(SHIPPED, "pretrain", "digits", method), {} if method == "untrained" else TINY)
-    parsed = parse("pretrain", params, method)
-    model = build(method, parsed, image_spec(store, parsed.backbone)).eval()
-    if method == "vi_simsiam":
-        torch.nn.init.normal_(model.kappa_head[-1].weight)  # at first it gives the same kappa to every image
-    saved.save(folder, model, saved.describe(method, params, model.images, dataset="digits"))
-    reference.write(folder, model, store)
-    RunRecord("pretrain", params).write(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +58,6 @@ def expected(folder, images):
     with torch.no_grad():
         features = model.features(next(batches(images, len(images))))
         return features.numpy(), {name: values.numpy() for name, values in model.certainty(features).items()}
-
-
-def command(*arguments):
-    """Exit status of `vi-simsiam score`."""
-    with pytest.raises(SystemExit) as ended:
-        __main__.main(["score", *map(str, arguments)])
-    return ended.value.code
 
 
 def test_files_folders_and_archives_give_the_scores_of_the_store(folder, pictures, store, tmp_path):
@@ -154,13 +123,13 @@ def test_density_is_that_to_the_nearest_training_images(folder, store, pictures,
 
 def test_images_unlike_the_training_images_are_counted(folder, pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(known.KnownImages, "threshold", 2.0)
-    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 0
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 0
     said = "40 of 40 images are unlike anything this model was trained on (knn_density below 2.000, as of 1% of its"
     assert said in capsys.readouterr().err
     # One of 40 may be a chance: the 95 % Wilson interval begins at .4 %.
     lowest = pd.read_csv(tmp_path / "s.csv")["knn_density"].nsmallest(2).mean()
     monkeypatch.setattr(known.KnownImages, "threshold", lowest)
-    assert command(pictures, "--run", folder, "--out", tmp_path / "t.csv") == 0
+    assert score(pictures, "--run", folder, "--out", tmp_path / "t.csv") == 0
     assert "images are unlike" not in capsys.readouterr().err
 
 
@@ -170,7 +139,7 @@ def test_a_model_of_an_earlier_version_has_no_density_and_says_so(folder, pictur
     with pytest.raises(Problem, match=r"known\.safetensors is missing"):
         vi_simsiam.load(old)
     RunRecord("pretrain", {}).write(old)
-    assert command(pictures, "--run", old, "--out", tmp_path / "s.csv") == 0
+    assert score(pictures, "--run", old, "--out", tmp_path / "s.csv") == 0
     assert "no column knn_density: this model" in capsys.readouterr().err
     assert pd.read_csv(tmp_path / "s.csv").columns.tolist() == ["path", "kappa", "expected_cosine", "percentile"]
 
@@ -190,22 +159,22 @@ def test_a_model_knows_whether_its_score_follows_crops(folder, store, pictures, 
     copy = shutil.copytree(folder, tmp_path / "doubtful")
     changed(copy, above=10)
     RunRecord("pretrain", {}).write(copy)
-    assert command(pictures, "--run", copy, "--out", tmp_path / "s.csv") == 0
+    assert score(pictures, "--run", copy, "--out", tmp_path / "s.csv") == 0
     assert "warning: kappa of this model is higher on a whole image" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("method, score", [("dino", "negative_entropy"), ("vae", "posterior_precision")])
-def test_the_score_is_the_methods_own(method, score, store, pictures, tmp_path):
+@pytest.mark.parametrize("method", [name for name in METHODS if len(method_class(name).certainty_scores) == 1])
+def test_the_score_is_the_methods_own(method, store, pictures, tmp_path):
     model = vi_simsiam.load(untaught(tmp_path, store, method), "cpu")
-    table = model.score(pictures)
-    assert table.columns.tolist() == ["path", score, "percentile", "knn_density"]
-    np.testing.assert_allclose(table[score], expected(tmp_path, store.images("test"))[1][score], rtol=1e-4)
-    assert (np.diff(table.sort_values(score)["percentile"]) >= 0).all() and table["percentile"].nunique() > 5
+    table, (name,) = model.score(pictures), method_class(method).certainty_scores
+    assert table.columns.tolist() == ["path", name, "percentile", "knn_density"]
+    np.testing.assert_allclose(table[name], expected(tmp_path, store.images("test"))[1][name], rtol=1e-4)
+    assert (np.diff(table.sort_values(name)["percentile"]) >= 0).all() and table["percentile"].nunique() > 5
 
 
 def test_a_method_without_a_score_says_so_and_embeds(store, pictures, tmp_path, capsys):
     untaught(tmp_path / "m", store, "untrained")
-    assert command(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
+    assert score(pictures, "--run", tmp_path / "m", "--out", tmp_path / "s.csv") == 1
     assert "untrained has no certainty score of its own" in capsys.readouterr().err
     assert not (tmp_path / "s.csv").exists()
     assert vi_simsiam.load(tmp_path / "m").embed(pictures).shape[0] == len(store.images("test"))
@@ -226,7 +195,7 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
         packed.write(pictures / "001.png", "../out.png")
         packed.write(pictures / "001.png", "in.png")
     out = tmp_path / "s.csv"
-    assert command(photos, tmp_path / "damaged.zip", tmp_path / "odd.zip", "--run", folder, "--out", out) == 3
+    assert score(photos, tmp_path / "damaged.zip", tmp_path / "odd.zip", "--run", folder, "--out", out) == 3
     said = capsys.readouterr().err
     table = pd.read_csv(out)
     assert len(table) == 41 and not table.isna().any().any()
@@ -240,15 +209,15 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
     )
     with pytest.raises(Problem, match=r"cut\.png: not readable"):
         vi_simsiam.load(folder).score([photos / "cut.png"])
-    assert command(photos / "cut.png", "--run", folder, "--out", tmp_path / "t.csv") == 1
+    assert score(photos / "cut.png", "--run", folder, "--out", tmp_path / "t.csv") == 1
     assert "no image could be scored" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
 
 
 def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
     top = ("--top", 5, "--grid", tmp_path / "grid.png")
-    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
     printed = capsys.readouterr().out
-    assert command(pictures, "--run", folder, "--out", tmp_path / "s.parquet") == 0
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.parquet") == 0
     text, binary = pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")
     pd.testing.assert_frame_equal(text, binary, rtol=1e-8)
     order = text.sort_values("kappa", kind="stable")["path"].tolist()
@@ -268,7 +237,7 @@ def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
 )
 def test_wrong_arguments(folder, pictures, arguments, says, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert command(pictures, "--run", folder, *arguments) == 1
+    assert score(pictures, "--run", folder, *arguments) == 1
     assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
@@ -300,16 +269,16 @@ def many(pictures, tmp_path, monkeypatch):
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_an_interrupted_table_goes_on_and_is_that_of_an_undisturbed_run(folder, many, suffix, capsys):
     arguments = ("photos", "--run", folder, "--threads", 1, "--device", "cpu", "--top", 5, "--out")
-    assert command(*arguments, f"whole{suffix}") == 3
+    assert score(*arguments, f"whole{suffix}") == 3
     whole = capsys.readouterr()
     many(580)
-    assert command(*arguments, f"s{suffix}") == 130
+    assert score(*arguments, f"s{suffix}") == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert Path(f"s{suffix}.partial").exists() and not Path(f"s{suffix}").exists()
     with open(f"s{suffix}.partial", "a") as file:
         file.write('{"rows": {"path": ["cut')  # as kill -9 leaves it
     read = many(0)
-    assert command(*arguments, f"s{suffix}") == 3
+    assert score(*arguments, f"s{suffix}") == 3
     again = capsys.readouterr()
     assert read["images"] == 599 - 512 and "512 images were scored before" in again.err
     assert Path(f"s{suffix}").read_bytes() == Path(f"whole{suffix}").read_bytes()
@@ -321,19 +290,19 @@ def test_an_interrupted_table_goes_on_and_is_that_of_an_undisturbed_run(folder, 
 def test_rows_of_an_interrupted_command_are_not_mixed_with_others(folder, many, tmp_path, capsys):
     arguments = ("--run", folder, "--threads", 1, "--out", "s.csv")
     many(580)
-    assert command("photos", *arguments) == 130
+    assert score("photos", *arguments) == 130
     many(0)
     shutil.copytree("photos", "others")
     shutil.copytree(folder, "model")
     changed(Path("model"), above=10)
     RunRecord("pretrain", {}).write(Path("model"))
     for wrong in (("others", *arguments), ("photos", "--run", "model", *arguments[2:])):
-        assert command(*wrong) == 1
+        assert score(*wrong) == 1
         assert "an interrupted command with other images or another model" in capsys.readouterr().err
     (tmp_path / "photos/000.png").unlink()
-    assert command("photos", *arguments) == 1
+    assert score("photos", *arguments) == 1
     assert "some came or went" in capsys.readouterr().err
-    assert command("others", *arguments, "--overwrite") == 3
+    assert score("others", *arguments, "--overwrite") == 3
     assert pd.read_csv("s.csv")["path"].str.startswith("others/").sum() == 599
 
 
@@ -342,27 +311,27 @@ def test_a_full_disk_is_a_sentence(folder, pictures, tmp_path, capsys, monkeypat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("vi_simsiam.cli.journal.json.dumps", full)
-    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "s.csv.partial cannot be written: No space left" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_an_earlier_table_is_replaced_only_by_request(folder, pictures, tmp_path, capsys):
     out, grid = tmp_path / "s.csv", tmp_path / "g.png"
-    assert command(pictures / "000.png", "--run", folder, "--out", out) == 0
+    assert score(pictures / "000.png", "--run", folder, "--out", out) == 0
     before = out.read_bytes()
-    assert command(pictures / "001.png", "--run", folder, "--out", out) == 1
+    assert score(pictures / "001.png", "--run", folder, "--out", out) == 1
     assert "s.csv exists: name another --out, or add --overwrite" in capsys.readouterr().err
     assert out.read_bytes() == before
-    assert command(pictures / "001.png", "--run", folder, "--out", out, "--overwrite") == 0
+    assert score(pictures / "001.png", "--run", folder, "--out", out, "--overwrite") == 0
     assert pd.read_csv(out)["path"].tolist() == [str(pictures / "001.png")]
     grid.write_text("mine")
-    assert command(pictures, "--run", folder, "--out", tmp_path / "t.csv", "--grid", grid) == 1
+    assert score(pictures, "--run", folder, "--out", tmp_path / "t.csv", "--grid", grid) == 1
     assert "g.png exists: name another --grid" in capsys.readouterr().err and grid.read_text() == "mine"
 
 
 def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
-    assert command(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert score(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
 
 
@@ -409,13 +378,11 @@ def test_a_path_beside_a_model_is_answered_with_the_model(folder, pictures, tmp_
     for named, found in meant.items():
         with pytest.raises(Problem, match=rf"{named} is no folder of a model \(did you mean {found}\?\)\. Name one"):
             vi_simsiam.load(named)
-    for command in (
+    for words in (
         ["score", photos, "--run", "ranked"], ["export", "ranked", "--onnx", "m.onnx"],
         ["rank", photos, "--run", "ranked", "--out", "out"], ["rank", photos, "--encoder", "ranked", "--out", "other"],
     ):  # fmt: skip
-        with pytest.raises(SystemExit) as ended:
-            __main__.main(list(map(str, command)))
-        assert ended.value.code == 1 and "did you mean ranked/model?" in capsys.readouterr().err, command
+        assert command(*words) == 1 and "did you mean ranked/model?" in capsys.readouterr().err, words
     with pytest.raises(Problem, match=r"pretrain.backbone.weights = ranked does not exist .*did you mean ranked/model"):
         weights_files("resnet10", "ranked")
     shutil.rmtree(model)
@@ -437,10 +404,8 @@ def changed(folder, **entries):
 
 def test_a_stream_reads_only_a_few_images_ahead(tmp_path, monkeypatch):
     """So memory does not grow with the number of images."""
-    data = io.BytesIO()
-    Image.new("L", (4, 4)).save(data, "PNG")
     for i in range(300):
-        (tmp_path / f"{i:03}.png").write_bytes(data.getvalue())
+        Image.new("L", (4, 4)).save(tmp_path / f"{i:03}.png")
     read = Counter()
     original = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read.update([path.name]) or original(path))
@@ -477,7 +442,7 @@ def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, cou
 
 def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):
     one = pictures / "000.png"
-    assert command(one, "--run", folder, "--out", tmp_path / "s.csv", "--top", 3, "--grid", tmp_path / "g.png") == 0
+    assert score(one, "--run", folder, "--out", tmp_path / "s.csv", "--top", 3, "--grid", tmp_path / "g.png") == 0
     assert "most uncertain" in capsys.readouterr().out and (tmp_path / "g.png").exists()
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "folder.png").mkdir()
@@ -488,15 +453,15 @@ def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_writte
         (tmp_path / "file/s.csv", "directory"),
         (long, "too long"),
     ):
-        assert command(pictures, "--run", tmp_path, "--out", out) == 1  # before the model is looked at
+        assert score(pictures, "--run", tmp_path, "--out", out) == 1  # before the model is looked at
         assert f"{out} cannot be written: " in (error := capsys.readouterr().err) and said in error
-    assert command(pictures, "--run", tmp_path, "--out", tmp_path / "t.csv", "--grid", tmp_path / "folder.png") == 1
+    assert score(pictures, "--run", tmp_path, "--out", tmp_path / "t.csv", "--grid", tmp_path / "folder.png") == 1
     assert "folder.png cannot be written" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
-    assert command(one, "--run", folder, "--out", tmp_path / ("y" * 250 + ".csv")) == 0
+    assert score(one, "--run", folder, "--out", tmp_path / ("y" * 250 + ".csv")) == 0
 
 
 def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
-    assert command("", "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert score("", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "empty name" in capsys.readouterr().err
     with pytest.raises(Problem, match="empty name"):
         vi_simsiam.load(folder).score("")
@@ -504,7 +469,7 @@ def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
 
 def test_the_table_is_kept_when_the_picture_cannot_be_drawn(folder, pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("vi_simsiam.report.figures.style.save", lambda *_: 1 / 0)
-    assert command(pictures, "--run", folder, "--out", tmp_path / "s.csv", "--grid", tmp_path / "g.png") == 1
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv", "--grid", tmp_path / "g.png") == 1
     assert "could not be drawn: division by zero. The table is written" in capsys.readouterr().err
     assert len(pd.read_csv(tmp_path / "s.csv")) == 40
 
@@ -550,7 +515,7 @@ def test_the_commands_of_the_page_work(folder, pictures, tmp_path, monkeypatch):
     (shell,), (python,) = (blocks(page, kind) for kind in ("sh", "python"))
     for line in shell.splitlines():
         program, sub, *arguments = shlex.split(line)
-        assert (program, sub) == ("vi-simsiam", "score") and command(*arguments) == 0
+        assert (program, sub) == ("vi-simsiam", "score") and score(*arguments) == 0
     assert len(pd.read_csv("scores.csv")) == 42 and len(pd.read_parquet("scores.parquet")) == 40
     assert Path("extremes.png").exists()
     names: dict = {}

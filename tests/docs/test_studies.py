@@ -13,11 +13,11 @@ import yaml
 import label_curve
 import site_hook
 import study
-from helpers.plot_inputs import write_results
+from helpers.plot_inputs import opened
 from helpers.project import ROOT
 from helpers.small import SHIPPED
 from vi_simsiam.config.loading import check, merged, resolve
-from vi_simsiam.report.runs import Run, open_runs
+from vi_simsiam.report.runs import Run
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("studies/*.yaml")), ids=lambda path: path.stem)
@@ -51,8 +51,7 @@ def test_the_study_of_noise_differs_by_noise_and_blur_alone():
 
 def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     axes = {"datasets": ["plain", "noise"], "methods": ["vi_simsiam", "concentration"], "seeds": [0, 1]}
-    names = write_results(tmp_path, axes["datasets"], axes["methods"], axes["seeds"], corruptions=True)
-    runs = [run for run in open_runs(names, tmp_path / "data", tmp_path / "results") if run.dataset == "noise"]
+    runs = [run for run in opened(tmp_path, **axes, corruptions=True) if run.dataset == "noise"]
     axes["recipes"] = {variant: {} for variant in [*axes["datasets"], "absent"]}
     monkeypatch.chdir(tmp_path)
     Path("noise.yaml").write_text(yaml.safe_dump(axes, sort_keys=False), encoding="utf-8")

@@ -7,52 +7,29 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.encoders import BackboneParams
-from vi_simsiam.config.schema import AugmentationParams, UntrainedParams
+from helpers.small import pretrain_params, views_of
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data import append_store
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.evaluation.feature_cache import FeatureCache
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.methods import ImageSpec, Method, build
-from vi_simsiam.models import saved
+from vi_simsiam.methods import Method
 from vi_simsiam.training import trainer
-from vi_simsiam.transforms.views import Views
 
-ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
 VIEWS = 96 * 3
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"), per_image=3)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory, store):
-    folder = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(3)
-    images = ImageSpec(12, 1, tuple(store.mean), tuple(store.std))
-    model = build("untrained", UntrainedParams(backbone=BackboneParams(**ENCODER)), images)
-    saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": ENCODER}, images))
-    RunRecord("pretrain", {}, dataset="digits").write(folder)
-    return folder
 
 
 def job(method, weights, **changes):
     return pretrain_params(method, backbone={"weights": str(weights), "frozen": True}, **changes)
 
 
-def frozen(store, weights):
-    return trainer._initialised("simsiam", job("simsiam", weights), store, seed=0)
+def frozen(cached, weights):
+    return trainer._initialised("simsiam", job("simsiam", weights), cached, seed=0)
 
 
-def pretrain(method, store, weights, features=None, seed=0):
-    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    return trainer.pretrain(method, job(method, weights), store, augmentation, seed, None, features)
+def pretrain(method, cached, weights, features=None, seed=0):
+    return trainer.pretrain(method, job(method, weights), cached, views_of(cached), seed, None, features)
 
 
 @pytest.fixture
@@ -65,15 +42,15 @@ def encoded(monkeypatch):
     return counts
 
 
-def of_views(model, store, folder):
-    return FeatureCache(model, folder).of_views(store.views("train"))
+def of_views(model, cached, folder):
+    return FeatureCache(model, folder).of_views(cached.views("train"))
 
 
-def test_they_are_the_features_of_the_views(store, weights, tmp_path, encoded):
-    model = frozen(store, weights)
-    kept = of_views(model, store, tmp_path)
+def test_they_are_the_features_of_the_views(cached, weights, tmp_path, encoded):
+    model = frozen(cached, weights)
+    kept = of_views(model, cached, tmp_path)
     assert kept.dtype == np.float16 and kept.shape == (96, 3, 32)
-    pixels = torch.from_numpy(np.array(store.views("train"))).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+    pixels = torch.from_numpy(np.array(cached.views("train"))).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
     exact = model.backbone(model.standardised(pixels)).detach().view(96, 3, 32)
     torch.testing.assert_close(torch.from_numpy(kept[:]).float(), exact, rtol=2**-11, atol=1e-6)
     rows, views = np.array([5, 90, 5]), np.array([2, 0, 1])
@@ -81,8 +58,8 @@ def test_they_are_the_features_of_the_views(store, weights, tmp_path, encoded):
     assert sum(encoded) == VIEWS
 
 
-def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(store, weights, tmp_path, encoded):
-    model, images = frozen(store, weights).eval(), torch.rand(150, 1, 12, 12)
+def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(cached, weights, tmp_path, encoded):
+    model, images = frozen(cached, weights).eval(), torch.rand(150, 1, 12, 12)
     straight = [model.features(images[:n]) for n in (150, 70, 1)]
     assert all(torch.equal(straight[0][: len(part)], part) for part in straight)
     assert torch.equal(straight[0], straight[0].half().float())
@@ -94,8 +71,8 @@ def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(store, w
     assert torch.equal(model.train().features(images + 1), model.encode(images + 1)) and sum(encoded) == 150
 
 
-def test_features_do_not_depend_on_the_number_of_threads(store, weights):
-    model, images = frozen(store, weights).eval(), torch.rand(50, 1, 12, 12)
+def test_features_do_not_depend_on_the_number_of_threads(cached, weights):
+    model, images = frozen(cached, weights).eval(), torch.rand(50, 1, 12, 12)
     before, features = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
@@ -104,33 +81,33 @@ def test_features_do_not_depend_on_the_number_of_threads(store, weights):
     assert torch.equal(features[0], features[1]) and torch.equal(features[0], features[2])
 
 
-def test_all_cores_encode_for_a_job_that_has_one(store, weights, tmp_path, monkeypatch):
+def test_all_cores_encode_for_a_job_that_has_one(cached, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "cores", lambda: 3)
     threads, encode, before = [], Method.encode, torch.get_num_threads()
     monkeypatch.setattr(Method, "encode", lambda *x: threads.append(torch.get_num_threads()) or encode(*x))
     torch.set_num_threads(1)
-    FeatureCache(frozen(store, weights), tmp_path).rows(torch.rand(20, 1, 12, 12))
+    FeatureCache(frozen(cached, weights), tmp_path).rows(torch.rand(20, 1, 12, 12))
     assert threads == [3] and torch.get_num_threads() == 1
     torch.set_num_threads(before)
 
 
-def test_equal_images_are_encoded_once(store, weights, tmp_path, encoded):
-    cache = FeatureCache(frozen(store, weights), tmp_path)
+def test_equal_images_are_encoded_once(cached, weights, tmp_path, encoded):
+    cache = FeatureCache(frozen(cached, weights), tmp_path)
     assert len(set(cache.rows(torch.ones(40, 1, 12, 12)))) == 1 and sum(encoded) == 1
 
 
-def test_an_encoder_that_learns_keeps_nothing(store, weights, tmp_path):
+def test_an_encoder_that_learns_keeps_nothing(cached, weights, tmp_path):
     params = pretrain_params("simsiam", backbone={"weights": str(weights)})
-    model = trainer._initialised("simsiam", params, store, seed=0)
+    model = trainer._initialised("simsiam", params, cached, seed=0)
     assert feature_cache.use(model, tmp_path) is None and model.feature_cache is None and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae", "mcinfonce", "temperature", "exponential"]
 )
-def test_training_on_them_is_training_on_the_views(method, store, weights, tmp_path):
-    straight, expected = pretrain(method, store, weights)
-    model, history = pretrain(method, store, weights, tmp_path)
+def test_training_on_them_is_training_on_the_views(method, cached, weights, tmp_path):
+    straight, expected = pretrain(method, cached, weights)
+    model, history = pretrain(method, cached, weights, tmp_path)
     assert len(list(tmp_path.glob("*/features.bin"))) == 1
     for row, other in zip(history, expected, strict=True):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-4)  # processors round differently
@@ -139,22 +116,22 @@ def test_training_on_them_is_training_on_the_views(method, store, weights, tmp_p
     torch.testing.assert_close(a, b, rtol=0, atol=1e-3)
 
 
-def test_methods_seeds_and_steps_share_them(store, weights, tmp_path, monkeypatch):
+def test_methods_seeds_and_steps_share_them(cached, weights, tmp_path, monkeypatch):
     encoded, encode = [], Method.encode
     monkeypatch.setattr(Method, "encode", lambda model, images: encoded.append(len(images)) or encode(model, images))
     for method, seed in [("simsiam", 0), ("dino", 1), ("vi_simsiam", 2), ("vae", 0)]:  # the last reads pixels too
-        pretrain(method, store, weights, tmp_path, seed)
+        pretrain(method, cached, weights, tmp_path, seed)
     assert sum(encoded) == VIEWS
-    model = frozen(store, weights)
+    model = frozen(cached, weights)
     feature_cache.use(model, tmp_path)
     for batch_size in (7, 64):
-        extract(model, batches(store.images("train"), batch_size))
-    assert sum(encoded) == VIEWS + len(store.images("train"))
+        extract(model, batches(cached.images("train"), batch_size))
+    assert sum(encoded) == VIEWS + len(cached.images("train"))
 
 
-def test_a_killed_training_is_continued(store, weights, tmp_path, monkeypatch, encoded):
-    model = frozen(store, weights)
-    whole = of_views(model, store, tmp_path / "whole")[:]
+def test_a_killed_training_is_continued(cached, weights, tmp_path, monkeypatch, encoded):
+    model = frozen(cached, weights)
+    whole = of_views(model, cached, tmp_path / "whole")[:]
     counted = FeatureCache._encoded
     encoded.clear()
 
@@ -165,36 +142,36 @@ def test_a_killed_training_is_continued(store, weights, tmp_path, monkeypatch, e
 
     monkeypatch.setattr(FeatureCache, "_encoded", die)
     with pytest.raises(KeyboardInterrupt):
-        of_views(model, store, tmp_path / "killed")
+        of_views(model, cached, tmp_path / "killed")
     (folder,) = (tmp_path / "killed").iterdir()
     for file in ("features.bin", "pieces.jsonl"):
         with open(folder / file, "ab") as out:
             out.write(b"half a row")
     encoded.clear()
     monkeypatch.setattr(FeatureCache, "_encoded", counted)
-    assert np.array_equal(of_views(model, store, tmp_path / "killed")[:], whole)
+    assert np.array_equal(of_views(model, cached, tmp_path / "killed")[:], whole)
     assert sum(encoded) == VIEWS - 150
 
 
 @pytest.mark.parametrize("damage", ["bit", "cut"])
-def test_what_is_damaged_is_computed_anew(store, weights, tmp_path, encoded, damage):
-    model = frozen(store, weights)
-    whole = of_views(model, store, tmp_path)[:]
+def test_what_is_damaged_is_computed_anew(cached, weights, tmp_path, encoded, damage):
+    model = frozen(cached, weights)
+    whole = of_views(model, cached, tmp_path)[:]
     (file,) = tmp_path.glob("*/features.bin")
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data if damage == "bit" else data[:-7])
     encoded.clear()
-    assert np.array_equal(of_views(model, store, tmp_path)[:], whole)
+    assert np.array_equal(of_views(model, cached, tmp_path)[:], whole)
     assert sum(encoded) == VIEWS % 50
 
 
-def test_two_at_once_encode_each_image_once(store, weights, tmp_path, encoded):
-    caches = [FeatureCache(frozen(store, weights), tmp_path) for _ in range(2)]
+def test_two_at_once_encode_each_image_once(cached, weights, tmp_path, encoded):
+    caches = [FeatureCache(frozen(cached, weights), tmp_path) for _ in range(2)]
     results = {}
 
     def ask(number):
-        results[number] = caches[number].of_views(store.views("train"))[:]
+        results[number] = caches[number].of_views(cached.views("train"))[:]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1)]
     for thread in threads:
@@ -204,31 +181,31 @@ def test_two_at_once_encode_each_image_once(store, weights, tmp_path, encoded):
     assert np.array_equal(results[0], results[1]) and sum(encoded) == VIEWS
 
 
-def test_other_weights_have_their_own(store, weights, tmp_path, encoded):
-    model = frozen(store, weights)
-    of_views(model, store, tmp_path)
+def test_other_weights_have_their_own(cached, weights, tmp_path, encoded):
+    model = frozen(cached, weights)
+    of_views(model, cached, tmp_path)
     with torch.no_grad():
         model.backbone.conv1.weight[0, 0, 0, 0] += 1
-    of_views(model, store, tmp_path)
+    of_views(model, cached, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2 and sum(encoded) == 2 * VIEWS
 
 
-def test_features_that_say_nothing_are_refused(store, weights, tmp_path):
-    model = frozen(store, weights)
+def test_features_that_say_nothing_are_refused(cached, weights, tmp_path):
+    model = frozen(cached, weights)
     last = model.backbone.layer4[-1].bn2
     with torch.no_grad():
         last.bias += 1e6
     with pytest.raises(Problem, match="not finite or beyond 65504"):
-        of_views(model, store, tmp_path)
+        of_views(model, cached, tmp_path)
     with torch.no_grad():
         model.backbone.conv1.weight.zero_()
         last.bias.zero_()
     with pytest.raises(Problem, match="the same features for all images"):
-        of_views(model, store, tmp_path)
+        of_views(model, cached, tmp_path)
 
 
-def test_a_full_disk_is_told_and_what_is_there_is_used(store, weights, tmp_path, monkeypatch, encoded):
-    model = frozen(store, weights)
+def test_a_full_disk_is_told_and_what_is_there_is_used(cached, weights, tmp_path, monkeypatch, encoded):
+    model = frozen(cached, weights)
     cache = FeatureCache(model, tmp_path)
     written = []
 
@@ -239,7 +216,7 @@ def test_a_full_disk_is_told_and_what_is_there_is_used(store, weights, tmp_path,
 
     monkeypatch.setattr(append_store.os, "fsync", full)
     with pytest.raises(Problem, match=r"cannot be written: No space left.*make room"):
-        cache.of_views(store.views("train"))
+        cache.of_views(cached.views("train"))
     encoded.clear()
-    of_views(model, store, tmp_path)
+    of_views(model, cached, tmp_path)
     assert sum(encoded) == VIEWS - 100

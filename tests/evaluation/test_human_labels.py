@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from helpers.small import digits_store
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.evaluation.human_labels import label_entropy
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("soft"))
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """The tables of the step: which rows they have, and that each row has the scores of what it says."""
 
 import numpy as np
-import pytest
 import torch
 
-from helpers.small import SHIPPED, digits_store, merged, pretrain_params
+from helpers.small import SHIPPED, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.evaluation import corruptions, graded, linear
@@ -12,11 +11,6 @@ from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.evaluation.tables import evaluate, neighbours
 from vi_simsiam.methods import ImageSpec, build
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
 
 
 def tables(store, **changes):

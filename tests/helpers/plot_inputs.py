@@ -4,13 +4,16 @@ import functools
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.evaluation.scores import MEASURED, OWN
+from vi_simsiam.report.runs import Run, open_runs
 
 STEPS = ("pretrain", "probe", "uncertainty")
 DIMENSION = 128  # of the latent sphere
@@ -47,6 +50,20 @@ def write_results(
                     shutil.copytree(made / step, root / "results" / step / run)
                 runs.append(run)
     return runs
+
+
+def opened(root: Path, **written: Any) -> list[Run]:
+    """The runs of results that are written as `write_results` writes them."""
+    return reopened(write_results(root, **written), root)
+
+
+def reopened(names: list[str], root: Path) -> list[Run]:
+    """Runs below `root`, by their names."""
+    return open_runs(names, root / "data", root / "results")
+
+
+def only(runs: Iterable[Run], method: str, seed: int = 0) -> Run:
+    return next(run for run in runs if (run.method, run.seed) == (method, seed))
 
 
 def _store(folder: Path, dataset: str, images: int, labels: bool, name: str) -> np.ndarray:

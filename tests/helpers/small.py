@@ -6,11 +6,12 @@ from pathlib import Path
 
 from helpers.project import ROOT
 from vi_simsiam.config.loading import load, merged, resolve
-from vi_simsiam.config.schema import CacheViewsParams, PretrainParams, parse
+from vi_simsiam.config.schema import AugmentationParams, CacheViewsParams, PretrainParams, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build
+from vi_simsiam.transforms.views import Views
 
 SHIPPED = load(ROOT / "params.yaml")
 
@@ -26,6 +27,11 @@ def digits_store(folder: Path, **changes) -> Store:
     build(folder / "store", "digits", source.read(raw, params.size), params)
     RunRecord("cache_views", params.model_dump(), dataset="digits").write(folder / "store")
     return Store.open(folder / "store")
+
+
+def views_of(store: Store, **augmentation) -> Views:
+    """What makes views of the images of a store, by its augmentation unless told otherwise."""
+    return Views(AugmentationParams(**store.augmentation | augmentation), store.size, store.channels)
 
 
 def pretrain_params(method: str, **changes) -> PretrainParams:

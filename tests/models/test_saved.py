@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 
+from helpers.small import pretrain_params
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build
@@ -13,16 +14,7 @@ from vi_simsiam.models import saved
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 
 IMAGES = ImageSpec(16, 3, (0.4, 0.5, 0.6), (0.2, 0.2, 0.3))
-PARAMS = {
-    "backbone": {"name": "resnet10", "width": 4, "stem": "3x3"}, "epochs": 1, "batch_size": 4, "lr": 0.1,
-    "momentum": 0.9, "weight_decay": 0.0, "warmup_epochs": 0, "precision": 32, "threads": 1, "devices": 1,
-    "sync_batchnorm": True, "knn_every": 0,
-    "projector": {"layers": 2, "hidden": 8, "out": 8}, "predictor": {"hidden": 4},
-    "vi_simsiam": {
-        "objective": "decoupled", "beta": 1.0, "warmup": 0.3, "kappa_input": "features", "kappa_hidden": 4,
-        "kappa_gain": 1.0, "kappa_detach": False,
-    },
-}  # fmt: skip
+PARAMS = pretrain_params("vi_simsiam").model_dump(exclude_none=True)
 
 
 def network(seed=0):

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.schema import AugmentationParams
+from helpers.small import pretrain_params, views_of
 from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.training import trainer
-from vi_simsiam.transforms.views import Views
 
 CONVOLUTION = torch.backends.cudnn.conv
 
@@ -39,10 +37,8 @@ def seen(monkeypatch):
     return found
 
 
-def test_a_training(seen, tmp_path):
-    store = digits_store(tmp_path)
-    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    trainer.pretrain("simsiam", pretrain_params("simsiam", epochs=1, knn_every=1), store, augmentation, 0)
+def test_a_training(seen, store):
+    trainer.pretrain("simsiam", pretrain_params("simsiam", epochs=1, knn_every=1), store, views_of(store), 0)
     assert set(seen) == {("forward", "ieee"), ("backward", "ieee")}
     assert CONVOLUTION.fp32_precision == "tf32"
 

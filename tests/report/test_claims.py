@@ -9,29 +9,16 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from helpers.plot_inputs import GREY, write_results
+from helpers.plot_inputs import GREY, only, opened, reopened
 from helpers.project import ROOT
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.evaluation.measures import why_unknown
 from vi_simsiam.report import claims
 from vi_simsiam.report.claims import Claim, claims_table, difference, dino_correlation, findings
-from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.summary import summary_text
 from vi_simsiam.report.tables import summary_table
 from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.training.alarms import DEAD_COSINE
-
-
-def opened(root, **kwargs):
-    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
-
-
-def only(runs, method, seed=0):
-    return next(run for run in runs if (run.method, run.seed) == (method, seed))
-
-
-def lines_of(text, word):
-    return "\n".join(line for line in text.splitlines() if word in line)
 
 
 def verdicts(runs, margin=0.02):
@@ -81,7 +68,7 @@ def test_pairs_make_the_interval_narrower(tmp_path):
     for method, changed in (("simsiam", 0), ("vi_simsiam", 2)):
         path = only(runs, method).path("uncertainty", "images.parquet")
         pd.read_parquet(path).assign(correct=right ^ (np.arange(200) < changed)).to_parquet(path)
-    runs = open_runs([f"digits/{m}/seed0" for m in ("simsiam", "vi_simsiam")], tmp_path / "data", tmp_path / "results")
+    runs = reopened(["digits/simsiam/seed0", "digits/vi_simsiam/seed0"], tmp_path)
     found = difference(only(runs, "vi_simsiam"), only(runs, "simsiam"), "images", "correct")
     assert found.estimate == 0 and found.ci_high - found.ci_low < 0.04
     assert verdicts(runs, margin=0.03).loc["competitive_probe", "verdict"] == "supported"

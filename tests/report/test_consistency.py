@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from helpers.plot_inputs import write_results
+from helpers.plot_inputs import opened
 from vi_simsiam.evaluation import scores
 from vi_simsiam.report.consistency import add_neighbour_consistency
-from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import measures_table, summary_table
 
 
-def opened(root, methods, seeds):
-    return open_runs(write_results(root, methods=methods, seeds=seeds), root / "data", root / "results")
-
-
 def test_it_is_one_score_for_all_seeds_and_each_has_its_own_errors(tmp_path):
-    runs = opened(tmp_path, ("simsiam", "vi_simsiam"), (0, 1, 2))
+    runs = opened(tmp_path, methods=("simsiam", "vi_simsiam"), seeds=(0, 1, 2))
     before = [dict(run.measures) for run in runs]
     add_neighbour_consistency(runs)
     for members in (runs[:3], runs[3:]):
@@ -38,7 +33,8 @@ def test_it_is_one_score_for_all_seeds_and_each_has_its_own_errors(tmp_path):
 
 
 def test_no_consistency_of_one_seed_or_of_seeds_that_are_the_same(tmp_path):
-    alone, *same = opened(tmp_path / "a", ("simsiam",), (0,)) + opened(tmp_path / "b", ("untrained",), (0, 1))
+    (alone,) = opened(tmp_path / "a", methods=("simsiam",))
+    same = opened(tmp_path / "b", methods=("untrained",), seeds=(0, 1))
     np.save(same[1].path("uncertainty", "neighbours.npy"), np.array(same[0].neighbours))
     add_neighbour_consistency([alone, *same])
     assert not [name for run in (alone, *same) for name in run.measures if "consistency" in name]

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.plot_inputs import RIVALS, write_results
+from helpers.plot_inputs import RIVALS, opened, reopened, write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS, PlotParams
 from vi_simsiam.core.errors import Problem
@@ -31,7 +31,7 @@ from vi_simsiam.report.figures.methods import methods as method_comparison
 from vi_simsiam.report.figures.registry import FIGURES, FigureRow
 from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
 from vi_simsiam.report.figures.training import training_curves
-from vi_simsiam.report.runs import Run, open_runs, verify
+from vi_simsiam.report.runs import Run, verify
 
 PARAMS = PlotParams(quantiles=5, grid_images=12, margin=0.02)
 KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", "augmentations.svg")
@@ -39,9 +39,8 @@ KAPPA_FIGURES = ("kappa_histogram.svg", "kappa_grids.png", "embedding_map.png", 
 
 def drawn(root: Path, only: tuple[str, ...] = (), **kwargs) -> Path:
     """The figures of made-up results, all of them or `only` some."""
-    runs = open_runs(write_results(root, **kwargs), root / "data", root / "results")
     functions = {name: function for name, function in figure_functions().items() if not only or name in only}
-    draw_figures(functions, runs, PARAMS, root / "figures")
+    draw_figures(functions, opened(root, **kwargs), PARAMS, root / "figures")
     return root / "figures"
 
 
@@ -55,7 +54,7 @@ def figures(tmp_path_factory) -> Path:
     """Grey images by six methods, images in colour by one, two seeds of each."""
     root = tmp_path_factory.mktemp("many")
     names = write_results(root, seeds=(0, 1)) + write_results(root, ("colour",), ("vi_simsiam",), seeds=(0, 1))
-    draw_figures(figure_functions(), open_runs(names, root / "data", root / "results"), PARAMS, root / "figures")
+    draw_figures(figure_functions(), reopened(names, root), PARAMS, root / "figures")
     return root / "figures"
 
 
@@ -177,8 +176,7 @@ def test_methods_with_a_certainty_that_is_not_kappa_are_drawn_by_it(tmp_path):
 @pytest.mark.slow
 def test_the_legend_of_nine_methods_is_inside_the_figure(tmp_path):
     methods = ("untrained", "simsiam", "vi_simsiam", "simclr", "dino", *RIVALS)
-    names = write_results(tmp_path, methods=methods, seeds=(0, 1), images=10)
-    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    runs = opened(tmp_path, methods=methods, seeds=(0, 1), images=10)
     with drawing_style():
         for draw in (leaderboard, method_comparison, training_curves):
             figure = draw(runs)
@@ -230,8 +228,7 @@ def test_measures_and_features_that_are_undefined_are_left_out(tmp_path):
         path = tmp_path / "results/uncertainty" / name / "metrics.json"
         path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), undefined)))
         np.save(tmp_path / "results/probe" / name / "features_test.npy", np.full((100, 16), 2, np.float32))
-    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
-    draw_figures(figure_functions(), runs, PARAMS, tmp_path / "figures")
+    draw_figures(figure_functions(), reopened(names, tmp_path), PARAMS, tmp_path / "figures")
     assert "ρ = not estimated" in texts(tmp_path / "figures/augmentations.svg")
     found = texts(tmp_path / "figures/claims.svg")
     assert "competitive_knn" in found and "kappa_alive" not in found
@@ -250,7 +247,7 @@ def test_without_labels_the_figures_say_so(tmp_path):
 def test_a_labelled_and_an_unlabelled_data_set_in_one_run(tmp_path):
     names = write_results(tmp_path, methods=("vi_simsiam",))
     names += write_results(tmp_path, ("mine",), methods=("vi_simsiam",), labels=False)
-    runs = open_runs(names, tmp_path / "data", tmp_path / "results")
+    runs = reopened(names, tmp_path)
     for name, count in (("methods.svg", 7), ("accuracy_by_certainty.svg", 4)):
         draw_figures({name: figure_functions()[name]}, runs, PARAMS, tmp_path)
         assert texts(tmp_path / name).count("no labelled images") == count
@@ -301,9 +298,7 @@ def test_the_map_holds_a_part_of_many_images():
 
 
 def test_grids_hold_the_extremes_and_never_share_an_image(tmp_path):
-    runs = open_runs(
-        write_results(tmp_path, methods=("vi_simsiam",), seeds=(0, 1)), tmp_path / "data", tmp_path / "results"
-    )
+    runs = opened(tmp_path, methods=("vi_simsiam",), seeds=(0, 1))
     pixels = runs[0].test_images()
     order = np.argsort(runs[0].images["kappa"] + runs[1].images["kappa"], kind="stable").to_numpy()
     for images, shown in ((12, 12), (80, 50)):  # of 100 images
@@ -375,4 +370,4 @@ def test_a_missing_input_is_named(tmp_path):
     names = write_results(tmp_path, methods=("simsiam",))
     (tmp_path / "results/probe" / names[0] / "probe.json").unlink()
     with pytest.raises(Problem, match=r"probe\.json is missing"):
-        verify(open_runs(names, tmp_path / "data", tmp_path / "results"))
+        verify(reopened(names, tmp_path))

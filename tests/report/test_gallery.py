@@ -15,20 +15,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers.plot_inputs import write_results
+from helpers.plot_inputs import only, opened, reopened
 from helpers.project import ROOT
 from vi_simsiam.core import record
 from vi_simsiam.report.gallery import page as gallery_page
 from vi_simsiam.report.gallery.page import write_gallery
-from vi_simsiam.report.runs import open_runs
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NASTY = "<script>document.title='obeyed'</script><img src=x onerror=alert(1)>&amp;\u2028\"'@SCRIPT@"
 
 
 def page(root, **changes):
-    names = write_results(root, **({"methods": ("untrained", "vi_simsiam", "dino")} | changes))
-    runs = open_runs(names, root / "data", root / "results")
+    runs = opened(root, **({"methods": ("untrained", "vi_simsiam", "dino")} | changes))
     write_gallery(runs, root / "gallery.html")
     return root / "gallery.html", runs
 
@@ -42,12 +40,12 @@ def test_the_page_holds_the_tables(tmp_path):
     path, runs = page(tmp_path)
     (found,) = embedded(path)
     kappa, dino = found["runs"]  # what has no score of its own is left out where another method has one
-    table = next(run for run in runs if run.has_kappa).images
+    table = only(runs, "vi_simsiam").images
     assert kappa["score"] == "kappa" and dino["score"] == "negative_entropy"
     np.testing.assert_allclose(kappa["scores"][0], table["kappa"], rtol=1e-3)
     assert kappa["correct"] == table["correct"].tolist() and found["label"] == table["label"].tolist()
     assert found["path"][7] == "test/class/00007.png" and found["sprite"].startswith("data:image/png;base64,")
-    crops = next(run for run in runs if run.has_kappa).crops
+    crops = only(runs, "vi_simsiam").crops
     for row in (0, 57):
         own = crops[crops["index"] == row].sort_values("kappa")
         for crop, end in zip(kappa["crops"][row], (own.iloc[0], own.iloc[-1]), strict=True):
@@ -84,8 +82,7 @@ def test_without_labels_or_own_scores(tmp_path):
         file = runs[0].path("uncertainty", f"{name}.parquet")
         missing = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]
         pd.read_parquet(file).drop(columns=missing).to_parquet(file)
-    names = ["digits/simsiam/seed0"]
-    write_gallery(open_runs(names, tmp_path / "b/data", tmp_path / "b/results"), path)
+    write_gallery(reopened(["digits/simsiam/seed0"], tmp_path / "b"), path)
     run = embedded(path)[0]["runs"][0]
     assert run["correct"] is None and run["predicted"] is None
 
@@ -173,7 +170,7 @@ def test_a_browser_sorts_filters_and_shows(browser, tmp_path):
     from selenium.webdriver import Keys
 
     path, runs = page(tmp_path, methods=("vi_simsiam", "dino"), images=400)
-    table = next(run for run in runs if run.has_kappa).images
+    table = only(runs, "vi_simsiam").images
     shown = Page(browser, path)
     assert shown.texts("#count") == ["400 of 400 images, by κ"]
     assert shown.pixels(".card canvas") > 20 and shown.pixels("#detail canvas") > 20

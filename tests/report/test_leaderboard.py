@@ -7,16 +7,11 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from helpers.plot_inputs import write_results
+from helpers.plot_inputs import opened, reopened, write_results
 from vi_simsiam.evaluation.measures import Tables, measure
 from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table, seconds, tasks
-from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import over_seeds
-
-
-def opened(root, **kwargs):
-    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
 
 
 def test_a_row_for_each_task_and_score(tmp_path):
@@ -69,7 +64,7 @@ def test_what_methods_share_has_one_rank(tmp_path):
             tmp_path / f"results/uncertainty/digits/{m}/seed{seed}/images.parquet" for m in ("simsiam", "untrained")
         ]
         shutil.copy(*tables)
-    table = leaderboard_table(open_runs(names, tmp_path / "data", tmp_path / "results"))
+    table = leaderboard_table(reopened(names, tmp_path))
     errors = table[(table["task"] == "errors") & table["rank"].notna()]
     untrained, simsiam = (
         errors[errors["method"] == method].set_index("score")[["rank", "rank_low", "rank_high", "best"]]
@@ -125,8 +120,9 @@ def test_what_has_no_ranks(tmp_path):
     assert not {"errors_on_corruptions", "corruptions_below_clean"} & set(fewer.index)  # there are none
     fewer = fewer.loc["errors_on_crops"]
     assert fewer["rank"].isna().all() and fewer["estimate"].notna().all()
-    other = open_runs(["digits/dino/seed0", "digits/dino/seed2", "digits/simclr/seed0", "digits/simclr/seed1"],
-                      tmp_path / "data", tmp_path / "results")  # fmt: skip
+    other = reopened(
+        [f"digits/{run}" for run in ("dino/seed0", "dino/seed2", "simclr/seed0", "simclr/seed1")], tmp_path
+    )
     assert leaderboard_table(other).set_index("task").loc["errors_on_crops", "rank"].isna().all()
     runs[0].crops["correct"] = True
     del runs[0].measures["auroc_crop_correct/knn_density"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from helpers.plot_inputs import DIMENSION, write_results
+from helpers.plot_inputs import DIMENSION, only, opened, reopened, write_results
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import (
@@ -27,13 +27,9 @@ from vi_simsiam.report.tables import (
 from vi_simsiam.stats.intervals import wilson
 
 
-def opened(root, **kwargs):
-    return open_runs(write_results(root, **kwargs), root / "data", root / "results")
-
-
 def test_summary_has_a_row_per_run_in_an_order_of_its_own(tmp_path):
     names = write_results(tmp_path, datasets=("b", "a"), methods=("vae", "untrained", "vi_simsiam"), seeds=(10, 2))
-    table = summary_table(open_runs(names[::-1], tmp_path / "data", tmp_path / "results"))
+    table = summary_table(reopened(names[::-1], tmp_path))
     order = [("untrained", 2), ("untrained", 10), ("vi_simsiam", 2), ("vi_simsiam", 10), ("vae", 2), ("vae", 10)]
     assert list(zip(table["dataset"], table["method"], table["seed"], strict=True)) == [
         (dataset, *rest) for dataset in "ab" for rest in order
@@ -45,7 +41,7 @@ def test_summary_has_a_row_per_run_in_an_order_of_its_own(tmp_path):
 def test_summary_values_are_the_estimates_of_the_earlier_steps(tmp_path):
     runs = opened(tmp_path)
     table = summary_table(runs).set_index("method")
-    run = next(run for run in runs if run.method == "vi_simsiam")
+    run = only(runs, "vi_simsiam")
     assert table.loc["vi_simsiam", "knn_top1"] == run.images["knn_correct"].mean()
     assert table.loc["vi_simsiam", "probe_top1"] == run.images["correct"].mean()
     assert table.loc["vi_simsiam", "auroc_correct/kappa"] == run.measures["auroc_correct/kappa"]["estimate"]
@@ -55,11 +51,11 @@ def test_summary_values_are_the_estimates_of_the_earlier_steps(tmp_path):
 def test_every_measure_stands_with_its_interval(tmp_path):
     runs = opened(tmp_path)
     table = measures_table(runs).set_index(["method", "measure"])
-    right = next(run for run in runs if run.method == "vae").images["knn_correct"]
+    right = only(runs, "vae").images["knn_correct"]
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, "wilson")
     row = table.loc[("vae", "knn_top1")]
     assert list(row[["estimate", "ci_low", "ci_high", "n"]]) == pytest.approx([right.mean(), *interval, len(right)])
-    crops = next(run for run in runs if run.method == "vae").measures["crop_knn_top1"]
+    crops = only(runs, "vae").measures["crop_knn_top1"]
     assert table.loc[("vae", "crop_knn_top1"), "ci_high"] == crops["ci_high"]
     per_run = table.groupby("method", sort=False).size()
     assert per_run["vi_simsiam"] > per_run["simsiam"] > 5
@@ -110,7 +106,7 @@ def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
     for method, rows in table.groupby("method"):
         assert set(rows.loc[rows["on"] == "images", "score"]) == common | own.get(method, set())
         assert set(rows.loc[rows["on"] == "crops", "score"]) <= set(rows["score"]) - {"view_agreement"}
-    run = next(run for run in runs if (run.method, run.seed) == ("dino", 1))
+    run = only(runs, "dino", 1)
     assert own_score(run.images) == "negative_entropy"
     lowest = run.crops.sort_values("negative_entropy", kind="stable")[: len(run.crops) // 4]
     chosen = {

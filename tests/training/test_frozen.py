@@ -3,46 +3,18 @@
 import pytest
 import torch
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.encoders import BackboneParams
-from vi_simsiam.config.schema import METHODS, AugmentationParams, UntrainedParams
-from vi_simsiam.core.record import RunRecord
-from vi_simsiam.methods import ImageSpec, build
+from helpers.small import pretrain_params, views_of
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.models import saved
 from vi_simsiam.training import trainer
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.transforms.views import Views
 
 TRAINED = [name for name in METHODS if name != "untrained"]
 CPU = torch.device("cpu")
-ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory, store):
-    """A folder of a trained model, whose batch norms have seen some images."""
-    folder = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(3)
-    images = ImageSpec(12, 1, tuple(store.mean), tuple(store.std))
-    model = build("untrained", UntrainedParams(backbone=BackboneParams(**ENCODER)), images).train()
-    for _ in range(20):
-        model.features(torch.rand(16, 1, 12, 12))
-    saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": ENCODER}, images))
-    RunRecord("pretrain", {}, dataset="digits").write(folder)
-    return folder
 
 
 def job(method, weights, **backbone):
     return pretrain_params(method, backbone={"weights": str(weights), **backbone})
-
-
-def views_of(store):
-    return Views(AugmentationParams(**store.augmentation), store.size, store.channels)
 
 
 def state(module):

@@ -12,13 +12,11 @@ import pytest
 import torch
 
 from helpers.processes import in_processes, initialised_with_halved_norms
-from helpers.small import digits_store, pretrain_params, training_command
-from vi_simsiam.config.schema import AugmentationParams
+from helpers.small import pretrain_params, training_command, views_of
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.models import saved
 from vi_simsiam.training import launch, trainer
-from vi_simsiam.transforms.views import Views
 
 NODES = {"nodes": 2, "batch_size": 48, "knn_every": 1}
 OF_LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -33,11 +31,6 @@ def no_launcher(monkeypatch):
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
 def test_a_shell_that_srun_has_started_is_no_training(monkeypatch):
     monkeypatch.setenv(SRUN, "4")
     for name in (processes.STARTED_BY, "SLURM_PTY_PORT"):  # a job of a run, and a command such as `vi-simsiam rank`
@@ -50,9 +43,8 @@ def test_a_shell_that_srun_has_started_is_no_training(monkeypatch):
 
 
 def in_one_process(store, checkpoint=None, **changes):
-    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     params = pretrain_params("vi_simsiam", **changes)
-    return trainer.pretrain("vi_simsiam", params, store, augmentation, 0, checkpoint)
+    return trainer.pretrain("vi_simsiam", params, store, views_of(store), 0, checkpoint)
 
 
 def agents(store, folder, **changes):

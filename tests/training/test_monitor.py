@@ -8,24 +8,16 @@ import torch
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.schema import AugmentationParams
+from helpers.small import pretrain_params, views_of
 from vi_simsiam.training import trainer
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.transforms.noise import with_noise
-from vi_simsiam.transforms.views import Views
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
 def trained(method, store):
-    views = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    return trainer.pretrain(method, pretrain_params(method), store, views, seed=0)[0].eval()
+    return trainer.pretrain(method, pretrain_params(method), store, views_of(store), seed=0)[0].eval()
 
 
 def left_out(features, labels, i, k):

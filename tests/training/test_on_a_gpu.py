@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from helpers.pretended_gpu import GPU, pretended_gpu
-from helpers.small import SHIPPED, merged, pretrain_params
+from helpers.small import SHIPPED, merged, pretrain_params, views_of
 from helpers.stores import params, pictures
 from vi_simsiam.config.loading import resolve
-from vi_simsiam.config.schema import METHODS, AugmentationParams, parse
+from vi_simsiam.config.schema import METHODS, parse
 from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
@@ -60,8 +60,7 @@ def fresh(tmp_path_factory):
 
 def training(method, job, store, device):
     device = devices.join(job, torch.device(device))
-    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    views = ViewBatches(store, augmentation, job.batch_size, 0, device)
+    views = ViewBatches(store, views_of(store), job.batch_size, 0, device)
     return trainer.Training(device, trainer._initialised(method, job, store, 0), views, job, 0)
 
 
@@ -148,10 +147,9 @@ def test_fresh_views_do_not_wait(place, fresh, gpu, monkeypatch):
 @pytest.mark.parametrize("per_image", [0, 3])
 def test_batches_are_the_cpus_wherever_they_lie(per_image, place, store, fresh, gpu):
     store = store if per_image else fresh
-    augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    expected = list(ViewBatches(store, augmentation, 32, 0, CPU).epoch(3))
+    expected = list(ViewBatches(store, views_of(store), 32, 0, CPU).epoch(3))
     with gpu.use():
-        found = ViewBatches(store, augmentation, 32, 0, GPU)
+        found = ViewBatches(store, views_of(store), 32, 0, GPU)
         assert (found._on_gpu is None) == (place == "read for each batch")
         found = [tuple(view.cpu() for view in pair) for pair in found.epoch(3)]
     assert not torch.equal(*found[0])
@@ -198,9 +196,8 @@ def test_no_step_needs_more_kernels_than_it_did(method, of_the_recipes_size):
 
 
 def test_no_views_need_more_kernels_than_they_did(fresh):
-    augmentation = Views(AugmentationParams(**fresh.augmentation), fresh.size, fresh.channels)
     with pretended_gpu() as seen:
-        views = ViewBatches(fresh, augmentation, 32, 0, GPU)
+        views = ViewBatches(fresh, views_of(fresh), 32, 0, GPU)
         seen.clear()
         assert len(list(views.epoch(1))) == 2
     assert sum(seen.kernels.values()) / 2 <= AUGMENTATION
@@ -208,9 +205,8 @@ def test_no_views_need_more_kernels_than_they_did(fresh):
 
 def test_noise_costs_those_who_ask_for_it(fresh):
     def seen_of(probability):
-        augmentation = AugmentationParams(**fresh.augmentation | {"noise": probability})
         with pretended_gpu() as seen:
-            views = ViewBatches(fresh, Views(augmentation, fresh.size, fresh.channels), 32, 0, GPU)
+            views = ViewBatches(fresh, views_of(fresh, noise=probability), 32, 0, GPU)
             seen.clear()
             assert len(list(views.epoch(1))) == 2
         assert not seen.waits

@@ -16,8 +16,8 @@ from torch import nn
 
 from helpers.processes import in_processes, initialised_with_halved_norms
 from helpers.project import ROOT
-from helpers.small import digits_store, pretrain_params, training_command
-from vi_simsiam.config.schema import METHODS, AugmentationParams
+from helpers.small import digits_store, pretrain_params, training_command, views_of
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build
@@ -25,7 +25,6 @@ from vi_simsiam.models import reference, saved
 from vi_simsiam.training import devices, launch, trainer
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
-from vi_simsiam.transforms.views import Views
 
 TRAINED = [name for name in METHODS if name != "untrained"]
 CPU = torch.device("cpu")
@@ -34,18 +33,9 @@ TWO = {"devices": 2}
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
-def augmentation(store):
-    return Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-
-
 def job(method, store, checkpoint=None, **changes):
     params = pretrain_params(method, **changes)
-    return method, params, store, augmentation(store), 0, CPU, checkpoint
+    return method, params, store, views_of(store), 0, CPU, checkpoint
 
 
 def train_all(jobs, folder):
@@ -118,8 +108,8 @@ def compare(method, store, trained, expected, other):
 @pytest.mark.parametrize("per_image", [0, 3])
 def test_processes_take_their_slices_of_the_same_batches(tmp_path, per_image):
     store = digits_store(tmp_path, per_image=per_image)
-    whole = ViewBatches(store, augmentation(store), 32, 5, CPU)
-    parts = [ViewBatches(store, augmentation(store), 32, 5, CPU, rank, 4) for rank in range(4)]
+    whole = ViewBatches(store, views_of(store), 32, 5, CPU)
+    parts = [ViewBatches(store, views_of(store), 32, 5, CPU, rank, 4) for rank in range(4)]
     for batch, *slices in zip(whole.epoch(3), *(part.epoch(3) for part in parts), strict=True):
         for view in range(2):
             assert all(len(s[view]) == 8 for s in slices)
@@ -129,7 +119,7 @@ def test_processes_take_their_slices_of_the_same_batches(tmp_path, per_image):
 @pytest.mark.parametrize("per_image", [0, 3])
 def test_prefetched_batches_are_the_same(tmp_path, per_image):
     store = digits_store(tmp_path, per_image=per_image)
-    batches = ViewBatches(store, augmentation(store), 32, 5, CPU)
+    batches = ViewBatches(store, views_of(store), 32, 5, CPU)
     for a, b in zip(batches.epoch(2), batches.epoch(2, prefetch=True), strict=True):
         assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
 
@@ -137,7 +127,7 @@ def test_prefetched_batches_are_the_same(tmp_path, per_image):
 def test_what_a_machine_cannot_do_is_said_before_training(store, monkeypatch):
     def refused(**changes):
         method, params, *_ = job("simsiam", store, **changes)
-        trainer.pretrain(method, params, store, augmentation(store), 0)
+        trainer.pretrain(method, params, store, views_of(store), 0)
 
     monkeypatch.setattr(trainer, "_train", lambda *_: pytest.fail("trained"))
     with pytest.raises(Problem, match=r"devices = 1000: this machine has \d+ CPU cores?\. Lower it"):
@@ -257,7 +247,7 @@ def test_a_stopped_training_leaves_no_process_and_goes_on_from_its_checkpoint(st
         copy = Path(shutil.copy(checkpoint, tmp_path / "copy.safetensors"))
         done = len(load_checkpoint(copy, trainer._initialised(*job("vi_simsiam", store)[:3], 0))["history"])
         method, params, *_ = job("vi_simsiam", store, epochs=done + 1)
-        return done, trainer.pretrain(method, params, store, augmentation(store), 0, copy)[1]
+        return done, trainer.pretrain(method, params, store, views_of(store), 0, copy)[1]
 
     done, history = in_one_process()
     assert [row["epoch"] for row in history] == list(range(1, done + 2))

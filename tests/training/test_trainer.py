@@ -3,39 +3,23 @@
 import pytest
 import torch
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.schema import METHODS, AugmentationParams, UntrainedParams
+from helpers.small import digits_store, pretrain_params, views_of
+from vi_simsiam.config.schema import METHODS, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build
-from vi_simsiam.nn.distributions import log_sphere_area, power_spherical_log_prob
 from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.history import HISTORY
-from vi_simsiam.transforms.views import Views
 
 SOON = ("simsiam", "vi_simsiam", "vae", "mcinfonce")  # in `make test`; the others are slow tests
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("fresh"))
-
-
-@pytest.fixture(scope="module")
-def cached(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("cached"), per_image=3)
-
-
-def augmentation(store):
-    return Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-
-
 def pretrain(method, store, seed=0, checkpoint=None, **changes):
     params = pretrain_params(method, **changes)
-    return trainer.pretrain(method, params, store, augmentation(store), seed, checkpoint)
+    return trainer.pretrain(method, params, store, views_of(store), seed, checkpoint)
 
 
 def same(a, b):
@@ -79,17 +63,17 @@ def test_the_seed_decides_everything_and_the_global_state_nothing(store):
 
 
 def test_every_method_sees_the_same_views(store):
-    a, b = (list(ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(3)) for _ in range(2))
+    a, b = (list(ViewBatches(store, views_of(store), 32, 5, CPU).epoch(3)) for _ in range(2))
     assert all(
         torch.equal(x, y) for first, second in zip(a, b, strict=True) for x, y in zip(first, second, strict=True)
     )
-    later = next(ViewBatches(store, augmentation(store), 32, 5, CPU).epoch(4))
+    later = next(ViewBatches(store, views_of(store), 32, 5, CPU).epoch(4))
     assert not torch.equal(a[0][0], later[0])
     assert not torch.equal(a[0][0], a[0][1]), "the two views of an image are drawn apart"
 
 
 def test_an_epoch_visits_every_image_once(store, monkeypatch):
-    batches = ViewBatches(store, augmentation(store), 32, 0, CPU)
+    batches = ViewBatches(store, views_of(store), 32, 0, CPU)
     seen = []
     monkeypatch.setattr(batches, "_fresh", lambda rows, draw: lambda: seen.append(rows) or (rows, rows))
     list(batches.epoch(1))
@@ -97,7 +81,7 @@ def test_an_epoch_visits_every_image_once(store, monkeypatch):
 
 
 def test_cached_views_are_two_different_ones_of_the_same_image(cached):
-    batches = ViewBatches(cached, augmentation(cached), 32, 0, CPU)
+    batches = ViewBatches(cached, views_of(cached), 32, 0, CPU)
     stored = torch.from_numpy(cached.views("train").copy()).permute(0, 1, 4, 2, 3).float() / 255
     pairs = set()
     for epoch in range(1, 30):
@@ -184,7 +168,7 @@ def test_bf16_autocast_trains_alike(method, store):
 
 def test_untrained_is_the_start_of_the_other_methods(store):
     params = UntrainedParams(backbone={"name": "resnet10", "width": 4, "stem": "3x3/2"})
-    untrained, history = trainer.pretrain("untrained", params, store, augmentation(store), 0)
+    untrained, history = trainer.pretrain("untrained", params, store, views_of(store), 0)
     assert history == [] and not untrained.training
     unmoved, _ = pretrain("simsiam", store, epochs=1, lr=1e-30)
     for name, start in untrained.backbone.named_parameters():
@@ -225,9 +209,3 @@ def test_data_that_cannot_be_trained_on(store, tmp_path):
     one_view._arrays["views_train.npy"] = one_view.views("train")[:, :1]  # parameters do not let it be made
     with pytest.raises(Problem, match="per_image = 1: training needs two views"):
         pretrain("simsiam", one_view)
-
-
-def test_the_loss_at_a_dead_kappa_is_the_uniform_density():
-    """What the alarm looks for: with kappa = 0 the loss is log area / d whatever the views are."""
-    loss = -power_spherical_log_prob(torch.linspace(-1, 1, 9), torch.zeros(9), 128) / 128
-    torch.testing.assert_close(loss, torch.full((9,), log_sphere_area(128) / 128, dtype=torch.float64))

@@ -5,26 +5,19 @@ import math
 import pytest
 import torch
 
-from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config.schema import AugmentationParams
+from helpers.small import pretrain_params, views_of
 from vi_simsiam.methods.exponential import Exponential
 from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
-from vi_simsiam.transforms.views import Views
 
 # As the tiny problem of test_trainer.py, on which all is decided within seconds.
 LONG = {"epochs": 40, "lr": 0.8}
 NOTHING_CHANGES = {"crop_scale": [1.0, 1.0], "crop_ratio": [1.0, 1.0], "flip": 0.0, "jitter": 0.0, "grey": 0.0}
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"))
-
-
 def pretrain(method, store, augmentation=None, **own):
-    views = Views(AugmentationParams(**store.augmentation | (augmentation or {})), store.size, store.channels)
-    return trainer.pretrain(method, pretrain_params(method, **LONG, **{method: own}), store, views, seed=0)[1]
+    params, views = pretrain_params(method, **LONG, **{method: own}), views_of(store, **augmentation or {})
+    return trainer.pretrain(method, params, store, views, seed=0)[1]
 
 
 def test_without_its_penalty_the_concentration_runs_away(store):

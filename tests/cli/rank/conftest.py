@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.photographs import encoder
+from helpers.models import encoder
 from vi_simsiam.cli.rank import encoding, heads
 
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers.photographs import photographs, picture, rank
-from vi_simsiam import __main__
+from helpers.photographs import photographs, picture, rank, score
 from vi_simsiam.cli.rank import encoding
 from vi_simsiam.data.reader import ImageReader
 from vi_simsiam.models.model import Model
@@ -126,12 +125,6 @@ def test_pages_that_cannot_be_read_are_one_line(tiny, photos, capsys):
     report = (photos.parent / "out/report.txt").read_text(encoding="utf-8")
     assert "11 images scored, 32 could not be read" in report and "Not read: 3\n" in report
     assert report.count("photos/real.tif (30 pages): 32-bit pixels") == 2 and "[page 30]" not in report
-
-
-def score(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        __main__.main(["score", *map(str, arguments)])
-    return ended.value.code
 
 
 def test_score_of_the_first_page_and_of_each(tiny, photos, capsys, monkeypatch):

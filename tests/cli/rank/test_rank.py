@@ -21,8 +21,9 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
+from helpers.models import encoder
 from helpers.pages import blocks, section
-from helpers.photographs import encoder, photographs, picture, rank
+from helpers.photographs import photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
 from vi_simsiam.cli.rank import answer, encoding, heads, issues, neighbourhood, results
@@ -33,6 +34,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import append_store, own_images
 from vi_simsiam.data.published import find_source
 from vi_simsiam.evaluation import scores
+from vi_simsiam.methods import ImageSpec
 
 
 def refused(capsys, *arguments):
@@ -269,7 +271,7 @@ def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(t
 
 
 def test_grey_models_take_photographs(tmp_path):
-    model = encoder(tmp_path / "encoder", channels=1)
+    model = encoder(tmp_path / "encoder", ImageSpec(16, 1, (0.5,), (0.3,)))
     assert rank(photographs(tmp_path / "photos", range(8)), "--out", tmp_path / "out", "--encoder", model) == 0
 
 

@@ -1,0 +1,45 @@
+"""Folders of tiny models that nothing has been taught."""
+
+from pathlib import Path
+
+import torch
+
+from helpers.small import SHIPPED
+from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.loading import merged, resolve
+from vi_simsiam.config.schema import UntrainedParams, parse
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.data.store import Store
+from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.models import reference, saved
+from vi_simsiam.training.trainer import image_spec
+
+BACKBONE = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
+IN_SMALL = BackboneParams(**BACKBONE)
+COLOUR = ImageSpec(16, 3, (0.5,) * 3, (0.3,) * 3)
+
+
+def encoder(folder: Path, images: ImageSpec = COLOUR) -> Path:
+    """An encoder alone, whose batch norms have seen something."""
+    torch.manual_seed(7)
+    model = build("untrained", UntrainedParams(backbone=IN_SMALL), images).train()
+    for _ in range(20):
+        model.features(torch.rand(16, images.channels, images.size, images.size))
+    saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": BACKBONE}, images))
+    RunRecord("pretrain", {}, dataset="digits").write(folder)
+    return folder
+
+
+def untaught(folder: Path, store: Store, method: str = "vi_simsiam") -> Path:
+    """A model of a method, as a training on the store would leave it, with a score that differs from image to image."""
+    torch.manual_seed(0)
+    params = merged(resolve(SHIPPED, "pretrain", "digits", method), {"backbone": BACKBONE})
+    parsed = parse("pretrain", params, method)
+    model = build(method, parsed, image_spec(store, parsed.backbone)).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 2 and not parameter.any():  # at first it gives the same kappa to every image
+            torch.nn.init.normal_(parameter)
+    saved.save(folder, model, saved.describe(method, params, model.images, dataset="digits"))
+    reference.write(folder, model, store)
+    RunRecord("pretrain", params).write(folder)
+    return folder
