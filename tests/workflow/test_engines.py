@@ -25,10 +25,6 @@ def run(repo, engine):
     (repo.repro if engine == "dvc" else repo.snakemake)()
 
 
-def test_copy_needs_nothing(repo):
-    repo.agree()
-
-
 def test_fresh_clone_without_data_makes_everything(finished, tmp_path):
     """The tables and figures are in git; that must not pass for a finished run."""
     subprocess.run(["git", "clone", "-q", finished.path, tmp_path / "clone"], check=True)
