@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from helpers.living import alive, wait_for
 from vi_simsiam.core import processes
 
 CHILD = """
@@ -25,14 +26,6 @@ sys.stdin.read()
 """
 
 
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_process_ends_when_the_one_that_started_it_is_killed():
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
@@ -41,10 +34,7 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed():
     assert alive(child)
     parent.kill()
     parent.wait()
-    end = time.monotonic() + 10
-    while alive(child):
-        assert time.monotonic() < end, "it goes on"
-        time.sleep(0.05)
+    assert wait_for(lambda: not alive(child), 10), "it goes on"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import sys
 import time
 
 import numpy as np
-import psutil
 import pytest
 
 from helpers.archives import zipped
 from helpers.images import encoded
+from helpers.living import alive, wait_for
 from helpers.project import ROOT
 
 # What a GPU machine that was looked at has not; each but lightly is needed by other tests or by the engines alone.
@@ -97,10 +97,7 @@ def test_a_stage_ends_when_the_time_is_up_with_all_that_it_started(gpu_day, tmp_
     assert not day.stage("long", [sys.executable, "-c", code])
     assert time.monotonic() - start < 60 and "time is up" in capsys.readouterr().out
     child = int((tmp_path / "child").read_text())
-    end = time.monotonic() + 10
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end, "it goes on"
-        time.sleep(0.05)
+    assert wait_for(lambda: not alive(child), 10), "it goes on"
     assert not day.stage("next", [sys.executable, "-c", ""]) and "no time left" in capsys.readouterr().out
     another = gpu_day.Day(tmp_path, 60)
     assert another.state["done"] == {}, "what was cut off is done again"

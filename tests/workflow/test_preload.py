@@ -5,11 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 import preload
+from helpers.living import alive, commands, wait_for
 from helpers.project import ROOT
 
 RUN = """
@@ -73,20 +73,18 @@ def test_a_signal_to_the_client_ends_the_job(job, tmp_path, number):
     """SIGTERM reaches the job, and the client waits for its end; where the client is killed the job ends itself."""
     run = job("import os; os.environ['CLIENT']\n" + WAITS, "env CLIENT=1 python job.py")
     process = int(run.stdout.readline())
-    client = next(pid for pid in children(run.pid) if "preload.py" in command(pid) and "--serve" not in command(pid))
+    started = commands(run.pid).items()
+    client = next(pid for pid, words in started if "preload.py" in words and "--serve" not in words)
     os.kill(client, number)
     assert run.wait(60) in ((7,) if number == signal.SIGTERM else (-9, 247))
-    end = time.monotonic() + 30
-    while not (tmp_path / "ended").exists() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert (tmp_path / "ended").exists() and process != client
+    assert wait_for((tmp_path / "ended").exists) and process != client
 
 
 def test_a_signal_to_all_processes_starts_no_job_once_more(job, tmp_path):
     """As a cluster and a service manager send it: the server ends before the client."""
     run = job("open('begun', 'a').write('x')\n" + WAITS)
     run.stdout.readline()
-    server, client = sorted(children(run.pid), key=lambda pid: "--serve" not in command(pid))
+    server, client = (pid for pid, _ in sorted(commands(run.pid).items(), key=lambda item: "--serve" not in item[1]))
     for process, number in ((client, "STOP"), (server, "KILL"), (client, "TERM"), (client, "CONT")):
         os.kill(process, getattr(signal, f"SIG{number}"))
     assert run.wait(60) != 0
@@ -96,10 +94,7 @@ def test_a_signal_to_all_processes_starts_no_job_once_more(job, tmp_path):
 def test_the_server_ends_with_the_run(job):
     run = job("import os; print(os.getppid())")
     server = int(run.communicate(timeout=60)[0])
-    end = time.monotonic() + 30
-    while server in map(int, filter(str.isdigit, os.listdir("/proc"))) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not os.path.exists(f"/proc/{server}")
+    assert wait_for(lambda: not alive(server))
 
 
 def test_without_a_server_the_client_is_python(tmp_path):
@@ -117,26 +112,6 @@ def test_another_users_client_starts_nothing(monkeypatch):
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a job was started"))
     with ours, theirs:
         assert preload._begin(ours, theirs) is None
-
-
-def children(parent):
-    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and f"\nPPid:\t{parent}\n" in status(pid)]
-
-
-def status(pid):
-    return read(f"/proc/{pid}/status")
-
-
-def command(pid):
-    return read(f"/proc/{pid}/cmdline")
-
-
-def read(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def test_where_processes_cannot_be_watched_each_job_is_a_python_of_its_own(monkeypatch, tmp_path):

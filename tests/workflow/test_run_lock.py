@@ -11,6 +11,7 @@ import time
 import pytest
 
 import run_lock
+from helpers.living import alive
 from helpers.project import ROOT
 from vi_simsiam.core.errors import Problem
 
@@ -58,14 +59,6 @@ def killed(folder):
     yield job
     if alive(job):
         os.kill(job, signal.SIGKILL)
-
-
-def alive(process):
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_job_that_outlives_its_run_keeps_the_folder(folder, killed, monkeypatch):
