@@ -153,19 +153,6 @@ def test_a_killed_training_is_continued(cached, weights, tmp_path, monkeypatch, 
     assert sum(encoded) == VIEWS - 150
 
 
-@pytest.mark.parametrize("damage", ["bit", "cut"])
-def test_what_is_damaged_is_computed_anew(cached, weights, tmp_path, encoded, damage):
-    model = frozen(cached, weights)
-    whole = of_views(model, cached, tmp_path)[:]
-    (file,) = tmp_path.glob("*/features.bin")
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data if damage == "bit" else data[:-7])
-    encoded.clear()
-    assert np.array_equal(of_views(model, cached, tmp_path)[:], whole)
-    assert sum(encoded) == VIEWS % 50
-
-
 def test_two_at_once_encode_each_image_once(cached, weights, tmp_path, encoded):
     caches = [FeatureCache(frozen(cached, weights), tmp_path) for _ in range(2)]
     results = {}

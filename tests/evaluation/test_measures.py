@@ -112,12 +112,6 @@ def test_view_agreement_is_the_mean_pairwise_cosine(model):
         assert agreement[i] == pytest.approx(off_diagonal.mean().item(), abs=1e-5)
 
 
-def test_identical_views_agree_fully(model):
-    views = np.repeat(images(3)[:, None], 4, axis=1)
-    scored = scorer.Scorer(model, None, torch.ones(1, model.backbone.dim), None, k=1, temperature=0.1)
-    np.testing.assert_allclose(scored.score_views(views, 12)[1], 1, atol=1e-5)
-
-
 def test_view_mean_is_geometric():
     index = np.array([0, 1, 0, 1, 2])
     np.testing.assert_allclose(scorer.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
