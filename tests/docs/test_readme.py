@@ -148,16 +148,11 @@ def test_only_a_whole_paper_run_is_recorded(tmp_path, monkeypatch):
 
 
 def test_links_and_files_exist():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
     tree = re.search(r"## What is where\n\n```text\n(.*?)```", README, re.DOTALL).group(1)
     for line in tree.splitlines():
         for name in re.split(r",? +", line.split("  ")[0].strip()):
             path = name.replace("<step>", "probe")
             assert (ROOT / path).exists() or path == "data/", name
-
-
-def test_documents_link_to_what_exists():
-    for page in (ROOT / "docs").glob("*.md"):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -16,7 +16,7 @@ from torch import nn
 
 from helpers.processes import in_processes, initialised_with_halved_norms
 from helpers.project import ROOT
-from helpers.small import digits_store, pretrain_params, training_command, views_of
+from helpers.small import pretrain_params, training_command, views_of
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core import distributed
 from vi_simsiam.core.errors import Problem
@@ -105,9 +105,9 @@ def compare(method, store, trained, expected, other):
         assert found == value or found == pytest.approx(value, rel=tolerance, abs=tolerance), (method, key)
 
 
-@pytest.mark.parametrize("per_image", [0, 3])
-def test_processes_take_their_slices_of_the_same_batches(tmp_path, per_image):
-    store = digits_store(tmp_path, per_image=per_image)
+@pytest.mark.parametrize("kind", ["store", "cached"])
+def test_processes_take_their_slices_of_the_same_batches(request, kind):
+    store = request.getfixturevalue(kind)
     whole = ViewBatches(store, views_of(store), 32, 5, CPU)
     parts = [ViewBatches(store, views_of(store), 32, 5, CPU, rank, 4) for rank in range(4)]
     for batch, *slices in zip(whole.epoch(3), *(part.epoch(3) for part in parts), strict=True):
@@ -116,9 +116,9 @@ def test_processes_take_their_slices_of_the_same_batches(tmp_path, per_image):
             torch.testing.assert_close(torch.cat([s[view] for s in slices]), batch[view], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("per_image", [0, 3])
-def test_prefetched_batches_are_the_same(tmp_path, per_image):
-    store = digits_store(tmp_path, per_image=per_image)
+@pytest.mark.parametrize("kind", ["store", "cached"])
+def test_prefetched_batches_are_the_same(request, kind):
+    store = request.getfixturevalue(kind)
     batches = ViewBatches(store, views_of(store), 32, 5, CPU)
     for a, b in zip(batches.epoch(2), batches.epoch(2, prefetch=True), strict=True):
         assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
