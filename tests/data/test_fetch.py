@@ -25,13 +25,6 @@ def left(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_from_a_server(tmp_path):
-    with FileServer({NAME: BODY}) as server:
-        path, _ = get(tmp_path / "new" / "folder", server.base)
-    assert path.read_bytes() == BODY
-    assert left(path.parent) == [NAME]
-
-
 @pytest.mark.parametrize("folder", ["plain", "with space", "percent %20 & #hash?", "ümläut"])
 def test_from_a_folder(tmp_path, folder):
     source = tmp_path / folder

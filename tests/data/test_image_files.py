@@ -225,11 +225,6 @@ def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
     assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
 
 
-def test_a_path_that_is_not_there_or_of_another_kind(script, tree, tmp_path):
-    for path, words in ((tmp_path / "none", "no such file"), (tree / "train/notes.txt", "neither a folder nor")):
-        assert words in steps(script, path, tmp_path)[1]
-
-
 def test_images_without_labels_into_the_store(tmp_path):
     images = read(tmp_path, {f"{i}.png": i for i in range(40)})
     build(tmp_path / "store", "mine", images, params(size=10))

@@ -1,6 +1,5 @@
 """Folders as people have them: nothing that looks like an image goes without a word, whatever the file system lists."""
 
-import json
 import os
 import random
 import unicodedata
@@ -209,13 +208,10 @@ def test_folders_that_cannot_be_listed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["raw", "raw/in", ".", "link", "raw/images.zip"])
-def test_images_in_the_folder_that_is_written_to_are_refused(tmp_path, path, script):
+def test_images_in_the_folder_that_is_written_to_are_refused(tmp_path, path):
     folder(tmp_path, {"raw/in/a/1.png": None, "raw/images.zip": b"PK", "link": "raw/in"})
     with pytest.raises(Problem, match="Move the images elsewhere"):
         own_images.bring(tmp_path / path, tmp_path / "raw")
-    asked = {"source": "files", "path": str(tmp_path / path), "classes": None, "mirrors": [], "retries": 0}
-    status, said = script("download", "--dataset", "x", "--params", json.dumps(asked), "--out", tmp_path / "raw")
-    assert status == 1 and "Move the images elsewhere" in said
 
 
 def test_a_class_is_one_however_its_accent_is_written(tmp_path):
@@ -234,6 +230,9 @@ def test_paths_that_cannot_be_used_are_named(tmp_path, monkeypatch):
     for path in ("~nobody-of-this-name/x", str(tmp_path / "none")):
         with pytest.raises(Problem, match="there is no such file or folder"):
             own_images.find_images(path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(Problem, match="neither a folder nor"):
+        own_images.find_images(str(tmp_path / "notes.txt"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(Problem, match="you may not read it"):
         own_images.find_images(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Consistency of neighbours against sets in a loop, and what it must say of cases that are known."""
+"""Consistency of neighbours against sets in a loop."""
 
 from itertools import combinations
 
@@ -30,24 +30,6 @@ def test_it_is_the_mean_overlap_of_sets(seeds, k):
     np.testing.assert_allclose(found, by_sets(neighbours))
     assert (found == 1).all() == (k == 29)
     np.testing.assert_array_equal(neighbour_consistency([rng.permuted(each, axis=1) for each in neighbours]), found)
-
-
-def test_chance_is_known():
-    rng = np.random.default_rng(0)
-    unrelated = neighbour_consistency([nearest(rng.normal(size=(400, 8)), 20) for _ in range(2)])
-    assert unrelated.mean() == pytest.approx(20 / 399, abs=0.01)
-
-
-def test_an_image_that_every_seed_puts_elsewhere_is_the_least_consistent():
-    rng = np.random.default_rng(1)
-    centres = np.repeat(np.eye(5) * 4, 12, axis=0)
-    seeds = []
-    for _ in range(5):
-        each = centres + rng.normal(0, 0.5, centres.shape)
-        each[:6] = rng.normal(size=(6, 5))  # wanders
-        seeds.append(nearest(each, 8))
-    found = neighbour_consistency(seeds)
-    assert found[:6].max() < found[6:].min() + 0.1 and found[:6].mean() < found[6:].mean() - 0.2
 
 
 def test_nothing_is_compared_with_nothing():

@@ -53,13 +53,6 @@ def test_closed_forms():
         assert ExcessAurc(Aurc(Ranked(np.arange(n)), value)).point == pytest.approx(0, abs=1e-12)
 
 
-def test_a_random_order_has_the_error_rate():
-    rng = np.random.default_rng(0)
-    correct = np.arange(400) % 4 > 0
-    found = [Aurc(Ranked(rng.random(400)), correct).point for _ in range(300)]
-    assert np.mean(found) == pytest.approx(0.25, abs=4 * np.std(found) / 300**0.5)
-
-
 @pytest.mark.parametrize("clustered", [False, True])
 def test_resamples_equal_the_definition_on_repeated_rows(clustered):
     """Repeated rows are ties: the mean of the naive value over random orders converges to ours."""
