@@ -1,4 +1,3 @@
-import io
 import logging
 import struct
 import warnings
@@ -158,16 +157,6 @@ def test_cmyk():
     for kind in ("JPEG", "TIFF"):
         data = encoded(Image.fromarray(flat, "CMYK"), kind)
         assert np.abs(decode(data, 12, 3).astype(int) - [255, 0, 255]).max() <= 3 and not load(data).grey
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_of_an_animation_the_first_frame(kind):
-    frames = [Image.new("RGB", (12, 12), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
-    data = encoded(
-        frames[0], kind, save_all=True, append_images=frames[1:], **{"WEBP": {"lossless": True}}.get(kind, {})
-    )
-    assert Image.open(io.BytesIO(data)).n_frames == 3
-    assert np.array_equal(decode(data, 12, 3), np.broadcast_to([250, 0, 0], (12, 12, 3)))
 
 
 def test_scans_may_be_twice_as_large():

@@ -61,13 +61,6 @@ def test_classes_without_splits_under_a_common_folder(tmp_path):
     assert content(images.train) == [("pictures/x/b b/1.png", 0, 1), ("pictures/x/ä $(x)/1.png", 1, 2)]
 
 
-@pytest.mark.parametrize("names", [["1.png", "2.png"], ["all/1.png", "all/2.png"], ["train/1.png", "train/2.png"]])
-def test_images_without_classes(tmp_path, names):
-    images = read(tmp_path, {names[0]: 1, names[1]: 2})
-    assert images.classes == () and images.test is None
-    assert content(images.train) == [(names[0], -1, 1), (names[1], -1, 2)]
-
-
 def test_what_is_left_out_and_what_is_ignored(tmp_path):
     files = {f"train/a/{i}.png": i for i in range(4)} | {"train/b/1.png": 1, "train/b/2.PNG": 2, "test/a/1.jpg": 3}
     files |= {"train/a/broken.jpg": b"\xff\xd8\xff", "train/a/short.png": picture(1)[:45], "extra/a/1.png": 1}

@@ -36,7 +36,7 @@ def test_split_folders_by_any_usual_name(train, test, top):
 def test_of_validation_beside_test_the_test_images_are_used(val):
     layout = Layout.of([f"{split}/a/1.png" for split in ("train", val, "test")], Path("raw"))
     assert layout.splits == ("train", "test") and layout.split(f"{val}/a/1.png") == "val"
-    assert layout.split("extra/a/1.png") is None
+    assert layout.split("extra/a/1.png") is None and layout.split("1.png") is None
 
 
 @pytest.mark.parametrize("name", ["train", "Test", "val"])
@@ -52,12 +52,10 @@ def test_a_class_that_is_named_as_a_split(name):
     assert list(named["train"].values()) == ["bus", name]
 
 
-def test_other_folders_beside_a_split_are_outside_of_it():
-    layout = Layout.of(["train/a/1.png", "extra/a/1.png"], Path("raw"))
-    assert layout.splits == ("train",) and layout.split("extra/a/1.png") is None and layout.split("1.png") is None
-
-
 KNOWN = {
+    "images alone": (["1.png", "2.png"], [], [""]),
+    "one folder": (["all/1.png", "all/2.png"], [], [""]),
+    "training images alone": (["train/1.png", "train/2.png"], [], ["train"]),
     "YOLO": (["train/images/1.jpg", "train/images/2.jpg", "valid/images/3.jpg"], [], ["train", "val"]),
     "YOLO, the other way": (["images/train/1.jpg", "images/val/2.jpg"], [], ["train", "val"]),
     "COCO": (["coco/train2017/1.jpg", "coco/train2017/2.jpg", "coco/val2017/3.jpg"], [], ["train", "val"]),
@@ -79,7 +77,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_known_layouts_of_detection_and_segmentation_have_no_classes(name):
+def test_known_layouts_without_classes(name):
     images, masks, splits = KNOWN[name]
     placed = without_masks([*images, *masks])
     assert [path for path, place in placed.items() if place is None] == masks

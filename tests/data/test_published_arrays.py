@@ -11,7 +11,6 @@ from torchvision.datasets import FashionMNIST
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
-from vi_simsiam.data.image_sets import ArraySplit
 from vi_simsiam.data.published import SOURCES, Digits, find_source
 
 FASHION_MNIST = SOURCES["fashion_mnist"]
@@ -106,13 +105,6 @@ def test_names_and_official_files():
         find_source("fashon")
     assert [file.name for file in FASHION_MNIST.files] == [name for name, _ in FashionMNIST.resources]
     assert FASHION_MNIST.addresses[1:] == tuple(FashionMNIST.mirrors)
-
-
-def test_array_split_of_colour_images():
-    images = np.random.RandomState(0).randint(0, 256, (5, 12, 20, 3)).astype(np.uint8)
-    split = ArraySplit(images, np.arange(5), 12)
-    assert split.channels == 3
-    assert np.array_equal(split.pixels(np.array([4, 2])), images[[4, 2], :, 4:16])
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
