@@ -5,7 +5,7 @@ from vi_simsiam.config.loading import STEPS
 
 # Leaves the files that its rule promises and a true record, so both engines do all that they do. What is in the files
 # follows from what the job is given and reads: other parameters or inputs make other bytes, other code does not.
-_SCRIPT = """\
+SCRIPT = """\
 import hashlib, json, sys
 from pathlib import Path
 from vi_simsiam.config import encoders
@@ -70,4 +70,4 @@ with new_result(Path(given("out"))) as out:
 def stand_in(repo: Repo) -> None:
     """Put the stand-ins in the place of the steps' scripts."""
     for step in STEPS:
-        (repo.path / f"src/{step}.py").write_text(_SCRIPT)
+        (repo.path / f"src/{step}.py").write_text(SCRIPT)

@@ -8,35 +8,28 @@ import pandas as pd
 import pytest
 
 from helpers.fault_matrix import Started
+from helpers.stand_ins import SCRIPT
 
 pytestmark = pytest.mark.slow
 
-# Leaves the files that the rule promises, a true record, and a line in trace.csv.
-STAND_IN = """\
-import json, sys, time
+# Around a stand-in: leaves a file when it begins, and a line in trace.csv when it ends.
+BEFORE = """\
+import time
 from pathlib import Path
-from vi_simsiam.core.record import RunRecord
 from vi_simsiam.core import processes
 processes.join_run()
 begin = time.time()
-def given(name):
-    return sys.argv[sys.argv.index(f"--{{name}}") + 1]
-out = Path(given("out"))
-out.mkdir(parents=True, exist_ok=True)
-identity = {{"dataset": given("dataset"), "method": given("method"), "seed": int(given("seed"))}}
 Path("started").touch()
-made = RunRecord("pretrain", json.loads(given("params")), [Path(given("store"))], **identity)
 time.sleep({seconds})
-for name in ("model.safetensors", "model.json", "history.csv", "scoring.json", "known.safetensors"):
-    (out / name).write_text("x")
-made.write(out)
+"""
+AFTER = """\
 with open("trace.csv", "a") as file:
-    file.write(f"{{begin}},{{time.time()}}\\n")
+    file.write(f"{begin},{time.time()}\\n")
 """
 
 
 def stand_in(repo, seconds):
-    (repo.path / "src/pretrain.py").write_text(STAND_IN.format(seconds=seconds))
+    (repo.path / "src/pretrain.py").write_text(BEFORE.format(seconds=seconds) + SCRIPT + AFTER)
 
 
 def most_at_once(repo) -> int:
