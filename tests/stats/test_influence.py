@@ -1,9 +1,7 @@
-"""Influence of images: against scikit-learn and scipy, the exact bootstrap, and what one image does."""
+"""Influence of images: against the exact bootstrap, and what one image does."""
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
 
 from vi_simsiam.stats import influence, ranks
 from vi_simsiam.stats.bootstrap import Bootstrap, Mean
@@ -22,10 +20,7 @@ CASES = {
 }
 
 
-def test_values():
-    assert influence.mean(SCORES, IMAGE, N).value == pytest.approx(SCORES.mean())
-    assert influence.auroc(SCORES, RIGHT, IMAGE, N).value == pytest.approx(roc_auc_score(RIGHT, SCORES))
-    assert influence.spearman(X + Y, Y).value == pytest.approx(spearmanr(X + Y, Y).statistic)
+def test_without_two_kinds_or_values_it_is_undefined():
     assert influence.auroc(SCORES, np.ones(3 * N), IMAGE, N) is None
     assert influence.spearman(X, np.ones(N)) is None
 
