@@ -1,9 +1,7 @@
 """The gallery page: what is in the file, and what a real browser makes of it."""
 
 import base64
-import json
 import os
-import re
 import shutil
 import tomllib
 from fnmatch import fnmatch
@@ -15,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from helpers.pages import embedded
 from helpers.plot_inputs import only, opened, reopened
 from helpers.project import ROOT
 from vi_simsiam.core import record
@@ -29,11 +28,6 @@ def page(root, **changes):
     runs = opened(root, **({"methods": ("untrained", "vi_simsiam", "dino")} | changes))
     write_gallery(runs, root / "gallery.html")
     return root / "gallery.html", runs
-
-
-def embedded(path):
-    text = re.search(r'type="application/json">(.*?)</script>', path.read_text(encoding="utf-8"), re.S)[1]
-    return json.loads(text)["datasets"]
 
 
 def test_the_page_holds_the_tables(tmp_path):

@@ -3,7 +3,6 @@
 import base64
 import errno
 import io
-import json
 import os
 import re
 import shlex
@@ -22,7 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import vi_simsiam
 from helpers.models import encoder
-from helpers.pages import blocks, section
+from helpers.pages import blocks, embedded, section
 from helpers.photographs import photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
@@ -114,10 +113,9 @@ def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     by = "kappa" if training.reliable else "knn_density"
     assert text.startswith(answer.order_sentence(by, training, trained_here=True) + "\n\nLook at first: 10\n")
     assert f"is higher on a whole image than on its central quarter for {training.above} of 39 training images" in text
-    page = (top / "out/gallery.html").read_text(encoding="utf-8")
     for name in ("kappa", "knn_density", "view_agreement"):
         assert scores.SCORES[name].explained in text
-    (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
+    (entry,) = embedded(top / "out/gallery.html")
     (run,) = entry["runs"]
     assert run["labels"][0] == scores.SCORES[by].label and run["explained"][0] == scores.SCORES[by].explained
     assert all(run["explained"]) and sorted(filter(None, entry["group"])) == [1, 1, 2, 2] and entry["label"] is None
@@ -481,8 +479,7 @@ def test_thumbnails_are_read_again_and_files_that_are_gone_have_small_ones(tiny,
 
     monkeypatch.setattr(results, "_chosen", vanish)
     assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
-    page = (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
-    (entry,) = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])["datasets"]
+    (entry,) = embedded(tmp_path / "out/gallery.html")
     names = [Path(path).name for path in entry["path"]]
     assert entry["tile"] == 192 and entry["images"] == 7
     assert entry["link"][names.index("large #1.png")] == "../photos/large%20%231.png"
