@@ -81,24 +81,3 @@ def test_the_encoder_learns_at_its_own_rate(method, store, weights):
         factor = 0.25 if name in names else 1.0
         torch.testing.assert_close(moved[0.25][name], factor * whole, rtol=1e-3, atol=1e-6)
     assert any(moved[1.0][name].abs().max() > 1e-4 for name in names)
-
-
-@pytest.mark.parametrize("backbone", [{"frozen": True}, {"lr_factor": 0.1}])
-def test_resuming_is_exact(backbone, store, weights, tmp_path, monkeypatch):
-    params = job("vi_simsiam", weights, **backbone).model_copy(update={"epochs": 3})
-    straight, history = trainer.pretrain("vi_simsiam", params, store, views_of(store), seed=0)
-    save = trainer.save_checkpoint
-
-    def save_and_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
-    monkeypatch.setattr(trainer, "save_checkpoint", save_and_die)
-    file = tmp_path / "c.safetensors"
-    with pytest.raises(KeyboardInterrupt):
-        trainer.pretrain("vi_simsiam", params, store, views_of(store), 0, file)
-    monkeypatch.setattr(trainer, "save_checkpoint", save)
-    resumed, again = trainer.pretrain("vi_simsiam", params, store, views_of(store), 0, file)
-    assert again == history
-    assert all(torch.equal(tensor, state(resumed)[name]) for name, tensor in state(straight).items())

@@ -26,15 +26,21 @@ def same(a, b):
     return all(torch.equal(t, b.state_dict()[name]) for name, t in a.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    "method",
-    [pytest.param(name, marks=() if name in SOON else pytest.mark.slow) for name in METHODS if name != "untrained"],
-)
-@pytest.mark.parametrize("kind", ["store", "cached"])
-def test_resuming_is_exact(method, kind, request, tmp_path, monkeypatch, capsys):
+TRAININGS = [
+    pytest.param(name, kind, {}, marks=() if name in SOON else pytest.mark.slow)
+    for name in METHODS
+    for kind in ("store", "cached")
+    if name != "untrained"
+]
+OF_WEIGHTS = [("vi_simsiam", "store", {"frozen": True}), ("vi_simsiam", "store", {"lr_factor": 0.1})]
+
+
+@pytest.mark.parametrize(("method", "kind", "begun"), TRAININGS + OF_WEIGHTS)
+def test_resuming_is_exact(method, kind, begun, weights, request, tmp_path, monkeypatch, capsys):
     """Stopped after epoch 2 of 4 and started again, a training ends where an undisturbed one does, bit for bit."""
     store = request.getfixturevalue(kind)
-    straight, history = pretrain(method, store, epochs=4)
+    changes = {"epochs": 4} | ({"backbone": {"weights": str(weights), **begun}} if begun else {})
+    straight, history = pretrain(method, store, **changes)
     save = trainer.save_checkpoint
 
     def save_and_die(path, model, optimizer, progress):
@@ -45,9 +51,9 @@ def test_resuming_is_exact(method, kind, request, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
     monkeypatch.setattr(trainer, "save_checkpoint", save_and_die)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(method, store, epochs=4, checkpoint=tmp_path / "c.safetensors")
+        pretrain(method, store, checkpoint=tmp_path / "c.safetensors", **changes)
     monkeypatch.setattr(trainer, "save_checkpoint", save)
-    resumed, resumed_history = pretrain(method, store, epochs=4, checkpoint=tmp_path / "c.safetensors")
+    resumed, resumed_history = pretrain(method, store, checkpoint=tmp_path / "c.safetensors", **changes)
     assert "resumed after epoch 2 of 4" in capsys.readouterr().out
     assert same(straight, resumed)
     assert resumed_history == history and [row["epoch"] for row in history] == [1, 2, 3, 4]
