@@ -49,7 +49,7 @@ def test_a_row_of_a_misspelt_method_is_named(monkeypatch):
 
 def test_a_new_row_needs_neither_label_nor_colour():
     row = scores.Score("lost_mass", "a toy", "[0, 1]", method="toy")
-    assert (row.label, row.measured) == ("lost mass", True) and row.colour
+    assert (row.label, row.measured) == ("lost mass", True)
     assert scores.score("of_an_old_model").label == "of an old model"
 
 

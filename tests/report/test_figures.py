@@ -19,7 +19,7 @@ from helpers.plot_inputs import RIVALS, opened, reopened, write_results
 from helpers.project import ROOT
 from vi_simsiam.config.schema import METHODS, PlotParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.evaluation.scores import SCORES
+from vi_simsiam.evaluation.scores import SCORES, Score
 from vi_simsiam.report.figures import kappa, style
 from vi_simsiam.report.figures.certainty import risk_at
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
@@ -194,8 +194,10 @@ def test_methods_and_their_scores_look_the_same_and_each_method_has_a_look(monke
     for look in ("label", "colour", "marker", "line"):
         assert len({getattr(style, look) for style in styles}) == len(styles), look
     for row in SCORES.values():
-        if row.method and row.measured:
-            assert row.colour == method_style(row.method).colour
+        if row.method:
+            assert style.score_colour(row) == method_style(row.method).colour
+    new = Score("lost_mass", "a toy", "[0, 1]", method=more[0])
+    assert style.score_colour(new) == styles[len(METHODS)].colour
 
 
 def test_the_untrained_encoder_alone_has_no_curves(tmp_path):

@@ -13,7 +13,6 @@ from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
 
-_SPARE_COLOUR = "#444444"
 LABELS = "labels"
 
 
@@ -31,7 +30,7 @@ class Score:
         needs: what it takes beside the model and the image, such as `LABELS` of training images; a score that needs
             those is compared with, but not ranked among, the others.
         label: for people; by default the name in words.
-        colour, line: how figures that compare scores draw it. A method's own score has the method's colour.
+        colour, line: how figures that compare scores draw it; by default in the colour of its method.
         place: in figures and the gallery, smallest first; rows of equal place in the order of the table.
     """
 
@@ -43,7 +42,7 @@ class Score:
     measured: bool = True
     needs: str = ""
     label: str = ""
-    colour: str = _SPARE_COLOUR
+    colour: str = ""
     line: str | tuple = "-"
     place: int = 5  # after the other methods' own scores, before those of all methods
 
@@ -57,40 +56,40 @@ _ROWS = (
         "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
         explained="How well the model expects to predict another view of the image, higher is more certain; it is not "
         "whether people will agree on the image, nor whether something in it is defective or rare.",
-        label="κ", colour="#D55E00", place=1,
+        label="κ", place=1,
     ),
     Score(
         "negative_entropy", "minus the entropy of the categorical output", "[-ln K, 0] nats", method="dino",
         explained="How surely DINO's teacher puts the image into one of its prototypes; it is no class of anybody's.",
-        label="−entropy", colour="#CC79A7", place=3,
+        label="−entropy", place=3,
     ),
     Score(
         "posterior_precision", "minus the mean log sigma of the posterior", "[-7, 7] nats", method="vae",
         explained="How narrow the VAE's code of the image is; it follows pixels more than what they show.",
-        colour="#009E73", place=4,
+        place=4,
     ),
     Score(
         "sampled_kappa", "concentration of the distribution that samples of the embedding are drawn from", "(0, inf)",
         method="mcinfonce",
         explained="How little the embedding of the image may be scattered before it is lost among other images; it "
         "depends on which others there are.",
-        label="κ of MCInfoNCE", colour="#882255",
+        label="κ of MCInfoNCE",
     ),
     Score(
         "inverse_temperature", "1 / tau(x), the factor on the image's cosines", "(0, 1 / lowest)", method="temperature",
         explained="How sharply the model tells another view of the image from other images; many images can share its "
         "highest value.",
-        label="1/τ", colour="#999933",
+        label="1/τ",
     ),
     Score(
         "concentration", "concentration that multiplies the cosine of the views", "(0, inf)", method="concentration",
         explained="The cosine with another view of the image that the model expects, times a constant.",
-        label="κ, explicit", colour="#332288",
+        label="κ, explicit",
     ),
     Score(
         "rate", "rate of the exponential distribution of the views' distance", "(0, inf)", method="exponential",
         explained="One over the distance from another view of the image that the model expects.",
-        label="rate of the distance", colour="#44AA99",
+        label="rate of the distance",
     ),
     Score(
         "feature_norm", "length of the features", "[0, inf)",

@@ -17,6 +17,7 @@ from vi_simsiam.report.figures.style import (
     draw_estimate,
     method_style,
     methods_legend,
+    score_colour,
 )
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import (
@@ -126,7 +127,7 @@ def _method(axes: Axes, tables: Sequence[pd.DataFrame]) -> None:
         curves = [risk_at(coverage, table[name], w) for table, w in zip(tables, wrong, strict=True)]
         style = scores.score(name)
         width = 1.6 if name == own else 0.9
-        axes.plot(coverage, np.mean(curves, axis=0), color=style.colour, linestyle=style.line, linewidth=width)
+        axes.plot(coverage, np.mean(curves, axis=0), color=score_colour(style), linestyle=style.line, linewidth=width)
     axes.set_ylim(bottom=0)
 
 
@@ -148,6 +149,6 @@ def risk_at(coverage: ArrayLike, score: ArrayLike, wrong: ArrayLike) -> NDArray[
 
 def _legend(part: FigureBase, names: Sequence[str]) -> None:
     styles = [scores.score(name) for name in names]
-    handles = [Line2D([], [], color=s.colour, linestyle=s.line, label=s.label) for s in styles]
+    handles = [Line2D([], [], color=score_colour(s), linestyle=s.line, label=s.label) for s in styles]
     handles += [Line2D([], [], label="random order", **_RANDOM), Line2D([], [], label="ideal order", **_IDEAL)]
     part.legend(handles=handles, loc="center", ncols=-(-len(handles) // 2))

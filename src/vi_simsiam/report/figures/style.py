@@ -15,6 +15,7 @@ from matplotlib.transforms import Bbox
 
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.files import replacing
+from vi_simsiam.evaluation.scores import Score
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
 
@@ -74,6 +75,11 @@ def method_style(method: str) -> MethodStyle:
         return _METHODS[method]
     others = [*(name for name in METHODS if name not in _METHODS), method]
     return MethodStyle(method, *_SPARE[others.index(method) % len(_SPARE)])
+
+
+def score_colour(row: Score) -> str:
+    """The colour of a certainty score: its row's, else its method's."""
+    return row.colour or (method_style(row.method).colour if row.method else "#444444")
 
 
 @contextmanager
