@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from helpers.small import pretrain_params, views_of
+from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data import append_store
@@ -102,9 +103,7 @@ def test_an_encoder_that_learns_keeps_nothing(cached, weights, tmp_path):
     assert feature_cache.use(model, tmp_path) is None and model.feature_cache is None and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae", "mcinfonce", "temperature", "exponential"]
-)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "untrained"])
 def test_training_on_them_is_training_on_the_views(method, cached, weights, tmp_path):
     straight, expected = pretrain(method, cached, weights)
     model, history = pretrain(method, cached, weights, tmp_path)

@@ -156,7 +156,9 @@ def test_views_reach_the_model_as_they_were_made(precision):
         "dino",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("simsiam", "simclr", "vae", "temperature", "concentration", "exponential")
+            # MCInfoNCE's samples part where the last bits of a concentration differ.
+            for name in METHODS
+            if name not in ("untrained", "vi_simsiam", "dino", "mcinfonce")
         ),
     ],
 )
