@@ -4,7 +4,8 @@ from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord, new_result
-from vi_simsiam.report.claims import check_claims, claims_table, findings
+from vi_simsiam.report.claim_rows import check_claims
+from vi_simsiam.report.claims import claims_table, findings
 from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery

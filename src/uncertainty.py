@@ -57,7 +57,7 @@ def main() -> None:
     features = np.load(args.probe / "features_test.npy")
     tables = evaluate(scorer, store, features, others, params)
     with record.new_result(args.out) as out:
-        for name, table in (tables._asdict() | {"train_images": own_scores(scorer)}).items():
+        for name, table in (tables._asdict() | {"train_images": own_scores(scorer, store.images("train"))}).items():
             with replacing(out / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
         with replacing(out / "neighbours.npy") as temporary:

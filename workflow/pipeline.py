@@ -21,6 +21,7 @@ from vi_simsiam.config import jobs, loading  # noqa: E402
 from vi_simsiam.core import command, environment, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.evaluation import scores  # noqa: E402
+from vi_simsiam.report.claim_rows import check_claims  # noqa: E402
 from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 
 _PLANNED = "WORKFLOW_PARAMS"
@@ -105,6 +106,7 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
     Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
     config = loading.load("params.yaml", files, options, alone)
+    check_claims()
     for method in config["methods"]:
         scores.require_rows(method, scores.stated(method))
     for dataset in config["datasets"]:

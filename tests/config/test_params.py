@@ -134,6 +134,12 @@ def test_a_method_of_which_a_place_was_forgotten(shipped, monkeypatch):
     with pytest.raises(Problem, match=r"no methods/toy\.py: write it"):
         loading.check(shipped)
     monkeypatch.delitem(schema.METHOD_PARAMS, "toy")
+    monkeypatch.setitem(schema.METHOD_PARAMS, "base", schema.SimSiamTraining)  # a module without a method's class
+    with pytest.raises(
+        Problem, match=r"methods/base\.py has no METHOD: end it with `METHOD = ` and the method's class"
+    ):
+        loading.check(shipped)
+    monkeypatch.delitem(schema.METHOD_PARAMS, "base")
     del shipped["pretrain"]["vae"]
     with pytest.raises(Problem, match=r"pretrain\.vae: missing"):
         loading.check(shipped)

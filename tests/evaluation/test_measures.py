@@ -11,7 +11,8 @@ from helpers.small import pretrain_params
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.evaluation import knn, linear, scorer
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.measures import Tables, measure, why_unknown
+from vi_simsiam.evaluation.measure_names import why_unknown
+from vi_simsiam.evaluation.measures import Tables, measure
 from vi_simsiam.methods import ImageSpec, build
 
 

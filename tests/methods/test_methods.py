@@ -222,7 +222,7 @@ def test_what_every_method_states(name, views):
     features = net.features(views[0])
     assert features.shape == (8, net.backbone.dim) == (8, 32)
     torch.testing.assert_close(net.embedding(features).norm(dim=-1), torch.ones(8))
-    assert tuple(net.certainty(features)) == net.certainty_scores
+    assert tuple(net.own_scores(features, views[0])) == net.certainty_scores
     # the same seed gives the same encoder to every method: they differ in nothing else
     torch.testing.assert_close(net.backbone.conv1.weight, shipped("untrained").backbone.conv1.weight)
 

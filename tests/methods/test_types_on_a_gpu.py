@@ -29,9 +29,14 @@ def types(method, device):
         torch.set_autocast_dtype(device, torch.bfloat16)
         try:
             losses = model(tuple(torch.empty(8, 1, 12, 12, device=device) for _ in range(2)), 0.5)
-            features = model.features(torch.empty(8, 1, 12, 12, device=device))
+            images = torch.empty(8, 1, 12, 12, device=device)
+            features = model.features(images)
             found += [("align", losses.align), ("uniform", losses.uniform), ("kl", losses.kl)]
-            found += [*losses.monitors.items(), *model.certainty(features).items(), ("z", model.embedding(features))]
+            found += [
+                *losses.monitors.items(),
+                *model.own_scores(features, images).items(),
+                ("z", model.embedding(features)),
+            ]
         finally:
             torch.set_autocast_enabled(device, False)
     tensors = [(name, tensor) for name, tensor in found if isinstance(tensor, torch.Tensor)]

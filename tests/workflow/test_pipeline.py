@@ -16,6 +16,9 @@ import step as command
 from helpers.project import ROOT, copy_project
 from vi_simsiam.config import jobs, loading
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.evaluation import scores
+from vi_simsiam.report import claim_rows
+from vi_simsiam.report.claim_rows import Claim
 
 STAGES = pipeline.stages()
 PARAMS = loading.load(ROOT / "params.yaml")
@@ -227,6 +230,23 @@ def test_files_that_parameters_name_and_that_do_not_exist(option, said, monkeypa
     with pytest.raises(Problem) as caught:
         pipeline.planned(options=[option])
     assert said in str(caught.value)
+
+
+def test_faults_of_the_tables_of_claims_and_scores_end_a_run_before_it_begins(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    pipeline.planned()
+    with monkeypatch.context() as patch, pytest.raises(Problem, match=r"'accurate' .*'r_auroq' \(did you mean r_auroc"):
+        patch.setattr(claim_rows, "OUTCOMES", ((Claim("accurate", "probability", 0.5), "r_auroq/kappa"),))
+        pipeline.planned()
+    with monkeypatch.context() as patch, pytest.raises(Problem, match=r"'target_cosine' is a text, not a tuple"):
+        patch.setattr(scores, "stated", lambda method: "target_cosine")
+        pipeline.planned()
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(Problem, match=r"'vi_simsam' is no method \(did you mean vi_sims"),
+    ):
+        patch.setattr(scores, "_ROWS", (*scores._ROWS, scores.Score("new", "a toy", "[0, 1]", method="vi_simsam")))
+        pipeline.planned()
 
 
 def test_a_reader_that_goes_away_does_not_end_a_run(blank):

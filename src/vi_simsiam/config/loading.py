@@ -3,6 +3,7 @@
 The Snakefile imports this on every call, so it needs nothing heavy.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,14 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
 
 def _faults(params: Any) -> Iterator[str]:
     for method in METHOD_PARAMS:
-        if not (METHOD_MODULES / f"{method}.py").is_file():
+        module = METHOD_MODULES / f"{method}.py"
+        if not module.is_file():
             yield (
                 f"METHOD_PARAMS in config/schema.py has method {method}, but there is no methods/{method}.py: write it"
             )
+        # An import of the module would take seconds.
+        elif not re.search(r"^METHOD\b", module.read_text(encoding="utf-8"), re.MULTILINE):
+            yield f"methods/{method}.py has no METHOD: end it with `METHOD = ` and the method's class"
     if not isinstance(params, Mapping):
         yield f"the file must hold keys and values, not {shorten(params)}"
         return

@@ -1,16 +1,18 @@
 """Running a frozen model over many images."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vi_simsiam.data.store import FORGET_AFTER, release_pages
+from vi_simsiam.data.store import FORGET_AFTER, RowView, release_pages
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.precision import exact_float32
 
 CPU = torch.device("cpu")
+IMAGES_AT_ONCE = 256  # that are scored beside features of more at once
 _HELD = 64 << 20  # bytes of results that stay on a GPU until they are read off it together
 
 
@@ -24,7 +26,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def batches(images: np.ndarray, batch_size: int, device: torch.device = CPU) -> Iterator[Tensor]:
+def batches(images: np.ndarray | RowView, batch_size: int, device: torch.device = CPU) -> Iterator[Tensor]:
     """uint8 images (N, H, W, C), in memory or memory-mapped, as float tensors (B, C, H, W) in [0, 1] on the device."""
     read = 0
     for start in range(0, len(images), batch_size):
@@ -35,18 +37,30 @@ def batches(images: np.ndarray, batch_size: int, device: torch.device = CPU) -> 
         yield to_device(batch, device).permute(0, 3, 1, 2).float() / 255
 
 
+def images_to_score(model: Method, images: np.ndarray | RowView, batch_size: int) -> Iterator[Tensor | None]:
+    """Batches of images on the model's device for `own_scores`, beside batches of their features.
+
+    Yields: as `batches`; None without end where the method's scores need no images.
+    """
+    if not model.scores_images:
+        yield from repeat(None)
+    device = next(model.parameters()).device
+    for batch in batches(images, batch_size):
+        yield to_device(batch, device)
+
+
 @torch.no_grad()
 @exact_float32()
 def extract(
-    model: Method, images: Iterable[Tensor], read: Callable[[Tensor], dict[str, Tensor]] | None = None
+    model: Method, images: Iterable[Tensor], read: Callable[[Tensor, Tensor], dict[str, Tensor]] | None = None
 ) -> dict[str, Tensor]:
     """Apply a frozen model to many images.
 
     Args:
         model: on any device; it is put into evaluation mode.
         images: at least one batch (B, C, H, W) in [0, 1], for instance from `batches`.
-        read: from a batch's features (B, dim) on the model's device to named tensors (B, ...). By default the features
-            themselves under the name "features".
+        read: from a batch's features (B, dim) and its images, both on the model's device, to named tensors (B, ...),
+            for instance `Method.own_scores`. By default the features themselves under the name "features".
 
     Returns: the named tensors of all images, float32, on the CPU.
     """
@@ -56,8 +70,9 @@ def extract(
     there: list[dict[str, Tensor]] = []  # on the model's device still
     held = 0
     for batch in images:
-        features = model.features(batch.to(device))
-        named = {"features": features} if read is None else read(features)
+        batch = batch.to(device)
+        features = model.features(batch)
+        named = {"features": features} if read is None else read(features, batch)
         there.append({name: tensor.float() for name, tensor in named.items()})
         held += sum(tensor.nbytes for tensor in there[-1].values())
         if held > _HELD:

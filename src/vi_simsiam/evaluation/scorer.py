@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vi_simsiam.evaluation import knn
-from vi_simsiam.evaluation.features import CPU, batches, extract
+from vi_simsiam.evaluation.features import CPU, batches, extract, images_to_score
 from vi_simsiam.evaluation.linear import LinearProbe
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.precision import exact_float32
@@ -60,16 +60,25 @@ class Scorer:
             `embedding_norm`.
             `scores.SCORES` says what each score is.
 
-        Raises: ValueError when the method's `certainty` gives other scores than its `certainty_scores` name.
+        Raises: ValueError when the method gives other scores than its `certainty_scores` name.
         """
         return _columns(extract(self.model, images, self._read))
 
     @torch.no_grad()
     @exact_float32()
-    def score_features(self, features: np.ndarray, rows: int) -> dict[str, np.ndarray]:
-        """Score images by their features (N, dim), `rows` at a time. Returns: as `score`."""
+    def score_features(self, features: np.ndarray, images: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+        """Score images whose features are known.
+
+        Args:
+            features: (N, dim).
+            images: uint8 (N, H, W, C), which are read only where the method's own scores need them.
+            rows: number of images that are scored at a time.
+
+        Returns: as `score`.
+        """
         self.model.eval()
-        named = [self._read(part.to(self.device)) for part in torch.from_numpy(features).split(rows)]
+        parts = zip(torch.from_numpy(features).split(rows), images_to_score(self.model, images, rows), strict=False)
+        named = [self._read(part.to(self.device), pixels) for part, pixels in parts]
         return _columns({name: torch.cat([part[name] for part in named]).float().cpu() for name in named[0]})
 
     def score_views(self, views: np.ndarray, batch_size: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -83,19 +92,14 @@ class Scorer:
         """
         n, count = views.shape[:2]
         flat = batches(views.reshape(n * count, *views.shape[2:]), batch_size, self.input_device)
-        named = extract(self.model, flat, lambda f: self._read(f) | {"embedding": self.model.embedding(f)})
+        named = extract(self.model, flat, lambda f, x: self._read(f, x) | {"embedding": self.model.embedding(f)})
         z = named.pop("embedding").view(n, count, -1)
         return _columns(named), agreement(z).numpy()
 
-    def _read(self, features: Tensor) -> dict[str, Tensor]:
+    def _read(self, features: Tensor, images: Tensor | None) -> dict[str, Tensor]:
         features = features.float()
         cosines, indices = knn.neighbours(features, self.directions, self.k)
-        own = self.model.certainty(features)
-        if set(own) != set(self.model.certainty_scores):
-            raise ValueError(
-                f"{type(self.model).__name__}.certainty gives {sorted(own)}, but its certainty_scores name "
-                f"{sorted(self.model.certainty_scores)}"
-            )
+        own = self.model.own_scores(features, images)
         out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
         if self.model.projects:
             out["embedding_norm"] = self.model.projection(features).float().norm(dim=-1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from vi_simsiam.config.schema import UncertaintyParams
 from vi_simsiam.data.store import Store
 from vi_simsiam.evaluation import corruptions, graded, knn, scores
-from vi_simsiam.evaluation.features import batches
+from vi_simsiam.evaluation.features import IMAGES_AT_ONCE, batches, images_to_score
 from vi_simsiam.evaluation.human_labels import label_entropy
 from vi_simsiam.evaluation.measures import Tables
 from vi_simsiam.evaluation.ood import matched
@@ -43,7 +43,7 @@ def evaluate(
     columns, agreement = scorer.score_views(store.views("test"), size)
     views = _judged(views, columns)
 
-    whole = scorer.score_features(features, size)
+    whole = scorer.score_features(features, pictures, size)
     images = _judged(pd.DataFrame({"index": range(len(truth)), "label": truth}), whole)
     images["view_agreement"] = agreement
     if "kappa" in views:
@@ -69,12 +69,15 @@ def evaluate(
 
 
 @torch.no_grad()
-def own_scores(scorer: Scorer) -> pd.DataFrame:
-    """A row per training image: index, and the method's own scores of the image as it is.
+def own_scores(scorer: Scorer, images: np.ndarray) -> pd.DataFrame:
+    """A row per training image, uint8 (N, H, W, C): index, and the method's own scores of the image as it is.
 
     The training saw views of these images, so the model may be more certain of them than of others like them.
     """
-    parts = [scorer.model.certainty(features.to(scorer.device)) for features in scorer.train_features.split(_FEATURES)]
+    model = scorer.model.eval()
+    rows = IMAGES_AT_ONCE if model.scores_images else _FEATURES
+    features, pixels = scorer.train_features.split(rows), images_to_score(model, images, rows)
+    parts = [model.own_scores(part.to(scorer.device), some) for part, some in zip(features, pixels, strict=False)]
     columns = {name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]}
     return pd.DataFrame({"index": range(len(scorer.train_features)), **columns})
 

@@ -142,10 +142,14 @@ class Method(nn.Module):
             if self.feature_cache is None or (self.training and not self.caches_views):
                 return self.encode(images)
             return self.feature_cache(images)
-        if self.images.input_size is None or self.backbone.training:
-            return self.backbone(self.standardised(images))
+        return self.features_of(self.backbone, images)
+
+    def features_of(self, encoder: nn.Module, images: Tensor) -> Tensor:
+        """(B, C, H, W) images in [0, 1] to (B, dim) features of an encoder like `backbone`, such as its average."""
+        if self.images.input_size is None or encoder.training:
+            return encoder(self.standardised(images))
         # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
-        return torch.cat([self.backbone(self.standardised(piece)) for piece in images.split(_PIECE)])
+        return torch.cat([encoder(self.standardised(piece)) for piece in images.split(_PIECE)])
 
     @torch.no_grad()
     @exact_float32()
@@ -208,6 +212,43 @@ class Method(nn.Module):
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
         """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""
         return {}
+
+    def image_certainty(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
+        """The method's own scores that features do not suffice for: of pixels, or of a second network.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            features: (B, dim), of these images.
+
+        Returns: scores as of `certainty`, under other names.
+        """
+        return {}
+
+    @property
+    def scores_images(self) -> bool:
+        """Whether `image_certainty` has a score, so that `own_scores` needs images."""
+        return type(self).image_certainty is not Method.image_certainty
+
+    def own_scores(self, features: Tensor, images: Tensor | None = None) -> dict[str, Tensor]:
+        """All certainty scores that the method states, each (B,), larger = more certain.
+
+        Args:
+            features: (B, dim).
+            images: (B, C, H, W) in [0, 1], of these features; None is enough unless the method `scores_images`.
+
+        Raises: ValueError where `certainty` and `image_certainty` give other scores than `certainty_scores` names.
+        """
+        out = self.certainty(features)
+        if self.scores_images:
+            if images is None:
+                raise ValueError(f"the scores of {type(self).__name__} need images, and only features were given")
+            out = out | self.image_certainty(images, features)
+        if set(out) != set(self.certainty_scores):
+            raise ValueError(
+                f"{type(self).__name__}: certainty and image_certainty give {sorted(out)}, but certainty_scores names "
+                f"{sorted(self.certainty_scores)}"
+            )
+        return out
 
     def phase(self, progress: float) -> Any:
         """What `forward` is told of a training's progress, the share of it that is done, in [0, 1); None: nothing.

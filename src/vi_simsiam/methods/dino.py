@@ -1,7 +1,6 @@
 """DINO: Caron et al., "Emerging Properties in Self-Supervised Vision Transformers" (2021), arXiv 2104.14294."""
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn.functional import normalize
 from vi_simsiam.config.schema import DinoParams, DinoTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
+from vi_simsiam.methods.moving_average import follow, rising
 from vi_simsiam.nn import elbo_terms
 from vi_simsiam.nn.backbones import mlp
 from vi_simsiam.nn.sphere import dot_products
@@ -105,14 +105,12 @@ class Dino(Method):
         zero = align.new_zeros(())
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors)
 
-    @torch.no_grad()
     def after_step(self, progress: float) -> None:
-        """The teacher's weights follow the student's, ever more slowly: momentum rises to 1 in half a cosine."""
-        start = self.dino.teacher_momentum
-        momentum = 1 - (1 - start) * (1 + math.cos(math.pi * progress)) / 2
-        followed = [] if self.frozen else [(self.backbone, self.student_backbone)]
-        for teacher, student in (*followed, (self.head, self.student_head)):
-            torch._foreach_lerp_([*teacher.parameters()], [*student.parameters()], 1 - momentum)
+        """Let the teacher's weights follow the student's, ever more slowly."""
+        momentum = rising(self.dino.teacher_momentum, progress)
+        if not self.frozen:
+            follow(self.backbone, self.student_backbone, momentum)
+        follow(self.head, self.student_head, momentum)
 
 
 METHOD = Dino

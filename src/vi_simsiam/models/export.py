@@ -24,7 +24,7 @@ class _Outputs(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         features = self.network.backbone(self.network.standardised(images))
-        scores = self.network.certainty(features)
+        scores = self.network.own_scores(features, images)
         return features, *(scores[name].float() for name in self.network.certainty_scores)
 
 

@@ -129,9 +129,9 @@ class Model:
                 table[DENSITY] = scores[DENSITY].double().numpy()
             yield table, pixels
 
-    def _read(self, features: Tensor) -> dict[str, Tensor]:
+    def _read(self, features: Tensor, images: Tensor) -> dict[str, Tensor]:
         density = {} if self.known is None else {DENSITY: self.known.density(features)}
-        return self.network.certainty(features) | density
+        return self.network.own_scores(features, images) | density
 
     def score(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> pd.DataFrame:
         """The scores of all images of files, folders and archives, a row per image; columns as of `scored`."""

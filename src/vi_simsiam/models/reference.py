@@ -105,7 +105,7 @@ def write(
     encoded = batches(images[some], _BATCH) if features is None else _pieces(features[some])
     known.write(folder, extract(model, encoded)["features"])
     if name is not None:
-        encoded = batches(images, _BATCH) if features is None else _pieces(features)
+        encoded = batches(images, _BATCH) if features is None or model.scores_images else _pieces(features)
         whole = _scores(model, name, encoded)
         rows = np.arange(0, len(images), -(-len(images) // _CENTRAL))
         quarters = _central(images[rows])
@@ -131,7 +131,7 @@ def write(
 
 
 def _scores(model: Method, name: str, images: Iterable[Tensor]) -> np.ndarray:
-    return extract(model, images, lambda f: {name: model.certainty(f)[name]})[name].numpy()
+    return extract(model, images, lambda f, x: {name: model.own_scores(f, x)[name]})[name].numpy()
 
 
 def _pieces(features: np.ndarray | RowView) -> Iterator[Tensor]:

@@ -8,48 +8,21 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import nearest
-from vi_simsiam.evaluation.measures import outcomes, why_unknown
+from vi_simsiam.evaluation.measures import outcomes
+from vi_simsiam.report.claim_rows import INFORMATION, OUTCOMES, RANGES, Claim
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
-from vi_simsiam.training.alarms import DEAD_COSINE
 
-# What a quantity can be, by its scale.
-RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
 COLUMNS = (
     "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
     "p", "p_holm", "verdict_holm", "decidable", "se_images", "sd_seeds", "seeds", "images",
     "threshold",
 )  # fmt: skip
 _RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
-
-
-class Claim(NamedTuple):
-    """That a quantity lies on one side of a threshold.
-
-    Args:
-        name: of the claim, in snake_case.
-        scale: what the quantity is, a key of `RANGES`; a probability is an AUROC or a share.
-        threshold: the bound.
-        above: whether the claim is that the quantity is larger than it.
-    """
-
-    name: str
-    scale: str
-    threshold: float
-    above: bool = True
-
-    def verdict(self, interval: Estimate) -> str:
-        """`supported` or `not supported` where the whole interval lies on one side, else `inconclusive`."""
-        if self.threshold < interval.ci_low:
-            return "supported" if self.above else "not supported"
-        if self.threshold > interval.ci_high:
-            return "not supported" if self.above else "supported"
-        return "inconclusive"
 
 
 class ClaimResult(NamedTuple):
@@ -75,22 +48,6 @@ class ClaimResult(NamedTuple):
         return self.verdict if adjusted < LEVEL else "inconclusive"
 
 
-# Claims about one measure of a certainty score each: (claim, the measure's name in metrics.json), in the order of the
-# table. They are about the methods that have the measure.
-_INFORMATION = (
-    (Claim("kappa_alive", "cosine", DEAD_COSINE), "expected_cosine_mean"),
-    (Claim("kappa_falls_with_cropping", "correlation", 0), "spearman_crop_area/kappa"),
-    (Claim("crops_below_whole", "probability", 0.5), "crop_below_whole/kappa"),
-)
-_OUTCOMES = (
-    (Claim("accuracy_rises_with_kappa", "probability", 0.5), "auroc_correct/kappa"),
-    (Claim("crop_accuracy_rises_with_kappa", "probability", 0.5), "auroc_crop_correct/kappa"),
-    (Claim("kappa_finds_wrong_neighbours", "probability", 0.5), "r_auroc/kappa"),
-    (Claim("low_kappa_less_gradient", "correlation", 0), "spearman_gradient_energy/kappa"),
-    (Claim("low_kappa_less_contrast", "correlation", 0), "spearman_rms_contrast/kappa"),
-    (Claim("kappa_matches_view_agreement", "correlation", 0), "spearman_view_agreement/kappa"),
-    (Claim("kappa_follows_human_uncertainty", "correlation", 0, above=False), "spearman_label_entropy/kappa"),
-)
 # Claims about VI-SimSiam against SimSiam: the name, the table, and the column that says whether a prediction is right.
 _COMPETITIVE = (
     ("competitive_knn", "images", "knn_correct"),
@@ -98,16 +55,6 @@ _COMPETITIVE = (
     ("competitive_crop_knn", "crops", "knn_correct"),
     ("competitive_crop_probe", "crops", "correct"),
 )
-
-
-def check_claims() -> None:
-    """Check the rows above, before any work. Raises: Problem for a scale or a measure that does not exist."""
-    for claim, measure in (*_INFORMATION, *_OUTCOMES):
-        fault = why_unknown(measure)
-        if claim.scale not in RANGES:
-            fault = f"{claim.scale!r} is no scale{nearest(claim.scale, RANGES)}"
-        if fault is not None:
-            raise Problem(f"the claim {claim.name!r} in src/vi_simsiam/report/claims.py: {fault}. Correct its row.")
 
 
 def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
@@ -161,12 +108,12 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
             Claim(name, "difference", -margin),
             _paired(ours, others.get("simsiam", []), partial(difference, table=table, column=column)),
         )
-    for claim, measure in _INFORMATION:
+    for claim, measure in INFORMATION:
         yield claim, _measured(ours, measure)
     for augmentation in dict.fromkeys(name for run in ours for name in run.graded["augmentation"].unique()):
         claim = Claim(f"kappa_falls_with_{augmentation}", "correlation", 0, above=False)
         yield claim, _measured(ours, f"spearman_{augmentation}/kappa")
-    for claim, measure in _OUTCOMES:
+    for claim, measure in OUTCOMES:
         yield claim, _measured(ours, measure)
     yield Claim("kappa_agrees_with_dino", "correlation", 0), _paired(ours, others.get("dino", []), dino_correlation)
     prefix, suffix = "ood_auroc_", "/kappa"

@@ -35,7 +35,7 @@ def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[
     outputs = extract(
         model,
         batches(images[rows], _BATCH),
-        lambda f: {"features": f} | {name: model.certainty(f)[name] for name in own},
+        lambda f, x: {"features": f} | model.own_scores(f, x),
     )
     row: dict[str, float | None] = {}
     if labelled:
@@ -52,6 +52,6 @@ def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[
             with_noise(batch, torch.full((len(batch),), _SIGMA), seed)
             for batch, seed in zip(batches(images[rows], _BATCH), seeds, strict=True)
         )
-        with_it = extract(model, noisy, model.certainty)[own[0]]
+        with_it = extract(model, noisy, model.own_scores)[own[0]]
         row["certainty_below_clean"] = (with_it < outputs[own[0]]).float().mean().item()
     return row

@@ -24,6 +24,7 @@ from vi_simsiam.data.names import ARRAYS, UNKNOWN
 from vi_simsiam.data.reader import without_page
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.features import IMAGES_AT_ONCE, images_to_score
 from vi_simsiam.evaluation.scorer import agreement
 from vi_simsiam.models.model import Model
 from vi_simsiam.report.gallery import page
@@ -95,10 +96,12 @@ def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.nd
     network, parts = model.network, []
     device = next(network.parameters()).device
     whole, views = RowView(kept.array("whole"), rows), RowView(kept.array("views"), rows)
+    at_once = IMAGES_AT_ONCE if network.scores_images else _AT_ONCE
+    pixels = images_to_score(network, RowView(kept.array("pixels"), rows), at_once)
     with torch.no_grad():
-        for start in range(0, len(rows), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            own = network.certainty(_tensor(whole[part], device))
+        for start in range(0, len(rows), at_once):
+            part = slice(start, start + at_once)
+            own = network.own_scores(_tensor(whole[part], device), next(pixels))
             some = _tensor(views[part], device)
             z = network.embedding(some.flatten(0, 1)).unflatten(0, some.shape[:2])
             parts.append({name: own[name].double() for name in names} | {"view_agreement": agreement(z)})

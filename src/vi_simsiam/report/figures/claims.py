@@ -8,7 +8,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from vi_simsiam.report.claims import RANGES, ClaimResult, adjusted, findings
+from vi_simsiam.report.claim_rows import RANGES
+from vi_simsiam.report.claims import ClaimResult, adjusted, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run
 from vi_simsiam.stats.intervals import mean_over_seeds

@@ -1,0 +1,35 @@
+"""Names of the measures of a run, for what only names them: a run's start imports this, so it needs nothing heavy."""
+
+from vi_simsiam.config.schema import GradedParams
+from vi_simsiam.core.text import nearest
+from vi_simsiam.evaluation import scores
+
+# What is drawn for an augmented view. Those that do not vary in the data give no measure.
+AUGMENTATIONS = (
+    "crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
+)  # fmt: skip
+# Properties of a whole image that its score is ranked against, where they are known.
+PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
+
+# Names of a score's measures, before the slash. Those of a data set or a corruption end on its name.
+_OF_SCORES = {
+    "auroc_correct", "r_auroc", "aurc", "e_aurc",
+    "auroc_crop_correct", "aurc_crop", "e_aurc_crop", "spearman_crop_area", "crop_below_whole",
+    "spearman_severity", "corrupted_below_clean", "auroc_corrupted_correct", "spearman_view_agreement",
+    *(f"spearman_{name}" for name in (*PROPERTIES, *GradedParams.model_fields)),
+    *(f"spearman_view_{name}" for name in AUGMENTATIONS),
+}  # fmt: skip
+_OF_A_NAME = ("ood_auroc_", "ood_fpr95_", "spearman_corruption_")
+_OF_RUNS = ("expected_cosine_mean", "crop_knn_top1", "crop_probe_top1", "auroc_crop_correct/crop_area")
+
+
+def why_unknown(name: str) -> str | None:
+    """Say which part of a measure's name no run can have; None for a name that is known."""
+    measured, slash, score = name.partition("/")
+    if name in _OF_RUNS:
+        return None
+    if not slash or not (measured in _OF_SCORES or measured.startswith(_OF_A_NAME)):
+        return f"no measure is called {measured!r}{nearest(measured, [*_OF_SCORES, *_OF_RUNS])}"
+    if score not in scores.MEASURED:
+        return f"{score!r} is no score that is measured{nearest(score, scores.MEASURED)}"
+    return None

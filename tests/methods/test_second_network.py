@@ -1,0 +1,201 @@
+"""A method with a second network and a score of images, from docs/extending.md, from its training to its scores."""
+
+import json
+import re
+import sys
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch.nn.functional import normalize
+
+import vi_simsiam
+from helpers.photographs import rank
+from helpers.project import ROOT
+from helpers.small import SHIPPED, digits_store, merged, pretrain_params
+from vi_simsiam import methods
+from vi_simsiam.config.loading import resolve
+from vi_simsiam.config.schema import METHOD_PARAMS, AugmentationParams, SimSiamTraining, UntrainedParams, parse
+from vi_simsiam.core.record import RunRecord
+from vi_simsiam.evaluation import scores
+from vi_simsiam.evaluation.features import batches, extract
+from vi_simsiam.evaluation.scorer import Scorer
+from vi_simsiam.evaluation.tables import evaluate, own_scores
+from vi_simsiam.methods.moving_average import follow, rising
+from vi_simsiam.models import export, reference, saved
+from vi_simsiam.training import trainer
+from vi_simsiam.transforms.views import Views
+
+NAME = "simsiam_averaged"
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def method():
+    """The page's method, as if it were among the project's."""
+    (block,) = re.findall(rf"^# src/vi_simsiam/methods/{NAME}\.py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    module = ModuleType(f"vi_simsiam.methods.{NAME}")
+    exec(compile(block, "docs/extending.md", "exec"), module.__dict__)
+    row = scores.Score("target_cosine", "a toy", "[-1, 1]", explained="The cosine with a target.", method=NAME)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        patch.setitem(METHOD_PARAMS, NAME, SimSiamTraining)
+        patch.setattr(methods, "METHODS", (*methods.METHODS, NAME))
+        patch.setitem(scores.SCORES, row.name, row)
+        patch.setattr(scores, "MEASURED", (*scores.MEASURED, row.name))
+        yield module.METHOD
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return digits_store(tmp_path_factory.mktemp("store"), per_image=3)
+
+
+@pytest.fixture(scope="module")
+def trained(store):
+    return pretrain(store, knn_every=2)
+
+
+@pytest.fixture(scope="module")
+def folder(trained, store, tmp_path_factory):
+    """What the step `pretrain` leaves."""
+    folder = tmp_path_factory.mktemp("model")
+    network, params = trained[0], json.loads(pretrain_params(NAME).model_dump_json(exclude_none=True))
+    saved.save(folder, network, saved.describe(NAME, params, network.images, dataset="digits"))
+    reference.write(folder, network, store)
+    RunRecord("pretrain", params, dataset="digits").write(folder)
+    return folder
+
+
+def pretrain(store, checkpoint=None, features=None, **changes):
+    views = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
+    return trainer.pretrain(NAME, pretrain_params(NAME, **changes), store, views, 0, checkpoint, features)
+
+
+def expected(network, images):
+    """The score, (n,), of uint8 images (n, H, W, C), computed without the method."""
+    with torch.no_grad():
+        standardised = (torch.from_numpy(np.array(images)).permute(0, 3, 1, 2) / 255 - network.mean) / network.std
+        predicted = network.predictor(network.projector(network.backbone(standardised)))
+        averaged = network.averaged_projector(network.averaged_backbone(standardised))
+        return (normalize(predicted, dim=-1) * normalize(averaged, dim=-1)).sum(-1).numpy()
+
+
+def test_the_average_follows_and_has_no_gradient(trained, store):
+    network, history = trained
+    assert not any(p.requires_grad for name, p in network.named_parameters() if name.startswith("averaged_"))
+    assert len(history) == 2 and 0 <= history[-1]["certainty_auroc"] <= 1
+    assert 0 <= history[-1]["certainty_below_clean"] <= 1
+    start = trainer._initialised(NAME, pretrain_params(NAME), store, seed=0)
+    moved = [
+        torch.cat([(p - old).flatten() for p, old in zip(part.parameters(), start.backbone.parameters(), strict=True)])
+        for part in (network.backbone, network.averaged_backbone)
+    ]
+    assert 0 < moved[1].norm() < 0.2 * moved[0].norm() and torch.dot(*moved) > 0
+
+
+def test_an_average_is_of_parameters_and_its_momentum_rises():
+    network, average = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    network.weight.data += 1
+    network.running_mean += 1
+    follow(average, network, 0.9)
+    torch.testing.assert_close(average.weight.data, torch.full((2,), 1.1))
+    assert not average.running_mean.any()
+    assert [rising(0.9, progress) for progress in (0, 0.5, 1)] == pytest.approx([0.9, 0.95, 1])
+
+
+def test_resuming_is_exact(trained, store, tmp_path, monkeypatch):
+    save = trainer.save_checkpoint
+
+    def save_and_die(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trainer, "save_checkpoint", save_and_die)
+        pretrain(store, tmp_path / "c.safetensors", knn_every=2)
+    resumed, history = pretrain(store, tmp_path / "c.safetensors", knn_every=2)
+    assert history == trained[1]
+    assert all(torch.equal(tensor, resumed.state_dict()[name]) for name, tensor in trained[0].state_dict().items())
+
+
+def test_the_scores_of_a_run(trained, store):
+    """Of images, of known features of images, of views, and of the training images."""
+    network = trained[0].eval()
+    bank, features = (extract(network, batches(store.images(split), 64))["features"] for split in ("train", "test"))
+    scorer = Scorer(network, None, bank, torch.from_numpy(np.array(store.labels("train"))), k=5, temperature=0.1)
+    params = merged(resolve(SHIPPED, "uncertainty", "digits"), {"crop_areas": [0.5, 1.0], "batch_size": 16})
+    made = evaluate(scorer, store, features.numpy(), [store], parse("uncertainty", params))
+    target = expected(network, store.images("test"))
+    assert np.ptp(target) > 0.01
+    for table in (made.images, made.crops[made.crops["area"] == 1], made.ood):
+        np.testing.assert_allclose(table["target_cosine"], target[table["index"]], rtol=1e-4, atol=1e-5)
+    views = store.views("test")
+    np.testing.assert_allclose(
+        made.views["target_cosine"], expected(network, views.reshape(-1, *views.shape[2:])), rtol=1e-4, atol=1e-5
+    )
+    table = own_scores(scorer, store.images("train"))
+    np.testing.assert_allclose(table["target_cosine"], expected(network, store.images("train")), rtol=1e-4, atol=1e-5)
+
+
+def test_features_alone_are_refused(trained):
+    with pytest.raises(ValueError, match="the scores of SimSiamAveraged need images, and only features were given"):
+        trained[0].own_scores(torch.zeros(2, trained[0].backbone.dim))
+
+
+def test_a_folder_of_the_model_scores_and_ranks_files(folder, store, tmp_path):
+    model, pixels = vi_simsiam.load(folder, "cpu"), store.images("test")[:7]
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(pixels):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"photos/{i}.png")
+    target = expected(model.network, pixels)
+    np.testing.assert_allclose(model.score([tmp_path / "photos"])["target_cosine"], target, rtol=1e-4, atol=1e-5)
+    assert rank(tmp_path / "photos", "--run", folder, "--out", tmp_path / "r") == 0
+    table = pd.read_csv(tmp_path / "r/ranking.csv").sort_values("path")
+    np.testing.assert_allclose(table["target_cosine"], target, atol=0.01)  # features are kept as float16
+
+
+@pytest.mark.slow
+def test_a_model_with_both_networks_becomes_onnx(folder, store, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model, pixels = vi_simsiam.load(folder, "cpu"), store.images("test")[:7]
+    assert export.write(model, tmp_path / "model.onnx") == ("features", "target_cosine")
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    (images,) = batches(pixels, 7)
+    found = session.run(None, {"images": images.numpy()})[1]
+    np.testing.assert_allclose(found, expected(model.network, pixels), rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def weights(store, tmp_path_factory):
+    """A folder of a model to begin with."""
+    folder = tmp_path_factory.mktemp("weights")
+    model = trainer._initialised("untrained", UntrainedParams(backbone=ENCODER), store, seed=5)
+    saved.save(folder, model, saved.describe("untrained", {"backbone": ENCODER}, model.images))
+    RunRecord("pretrain", {}, dataset="digits").write(folder)
+    return folder
+
+
+def test_both_networks_begin_with_the_weights(weights, store):
+    network = trainer._initialised(NAME, pretrain_params(NAME, backbone={"weights": str(weights)}), store, seed=0)
+    there = saved.load(weights)[0].backbone.state_dict()
+    for encoder in (network.backbone, network.averaged_backbone):
+        assert all(torch.equal(tensor, encoder.state_dict()[name]) for name, tensor in there.items())
+
+
+def test_both_networks_share_a_frozen_encoder(weights, store, tmp_path):
+    """Its features of views are kept in files, and the training is the one on the views."""
+    frozen = {"backbone": {"weights": str(weights), "frozen": True}}
+    straight, history = pretrain(store, **frozen)
+    network, again = pretrain(store, features=tmp_path, **frozen)
+    assert len(list(tmp_path.glob("*/features.bin"))) == 1
+    assert not hasattr(network, "averaged_backbone") and hasattr(network, "averaged_projector")
+    assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in history], rel=1e-4)
+    found = [extract(each, batches(store.images("test"), 16), each.own_scores) for each in (network, straight)]
+    torch.testing.assert_close(found[0]["target_cosine"], found[1]["target_cosine"], rtol=0, atol=1e-3)
