@@ -106,9 +106,9 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
     Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
     config = loading.load("params.yaml", files, options, alone)
-    check_claims()
     for method in config["methods"]:
         scores.require_rows(method, scores.stated(method))
+    check_claims()
     for dataset in config["datasets"]:
         external_inputs.images_state(config, dataset)
         external_inputs.soft_labels(config, dataset)

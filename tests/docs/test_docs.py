@@ -46,6 +46,8 @@ def way(page: str, command: str) -> str:
         return "small"
     if page == "your_images":
         return "as it is"
+    if page == "extending":
+        return "docs/test_extending.py"
     if "label_curve" in command:
         return "docs/test_studies.py"
     if "clip_art.tar" in command:
@@ -64,7 +66,7 @@ def test_other_tests_run_what_is_left_to_them():
     others = {way(page, command) for page, command in commands()} - here
     assert others == {
         "cli/test_score.py", "cli/rank/test_rank.py", "workflow/test_slurm.py", "docs/test_readme.py",
-        "workflow/test_gpu_day.py", "docs/test_studies.py",
+        "workflow/test_gpu_day.py", "docs/test_studies.py", "docs/test_extending.py",
     }  # fmt: skip
     assert all((ROOT / "tests" / name).is_file() for name in others)
     assert len(commands()) > 40 and len(chosen("as it is")) == 1 and len(chosen("ten changes")) == len(TEN)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers.extending import carry_out
+from helpers.pages import blocks
 from helpers.project import ROOT
 
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
@@ -77,9 +78,22 @@ def test_a_forgotten_place_is_named_at_the_start(blank):
 
 
 @pytest.mark.nightly
+def test_the_tiny_run_of_the_page_changes_no_recorded_file(blank):
+    (blank.path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    carry_out(PAGE, blank.path)
+    blank.commit("what the page adds")
+    (command,) = blocks(PAGE, "sh")
+    blank("bash", "-c", command)  # the tiny run of the page
+    assert blank.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
+    assert {path.name for path in (blank.path / "results/pretrain").iterdir()} == {"tiny"}
+    assert not blank("git", "status", "--porcelain")
+
+
+@pytest.mark.nightly
 def test_the_tests_over_all_methods_have_those_of_the_page(blank):
     """They find the new methods by themselves, and a method with a second network passes them."""
     shutil.copytree(ROOT / "tests", blank.path / "tests")
+    shutil.copytree(ROOT / "docs", blank.path / "docs", ignore=shutil.ignore_patterns("results"))
     (blank.path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     carry_out(PAGE, blank.path)
     rooms = [blank.path / "tests" / room for room in ("methods", "training", "evaluation", "models")]

@@ -31,7 +31,7 @@ def test_onnx_gives_the_numbers_of_torch(method, store, tmp_path, capsys):
         (images,) = batches(store.images("test")[:count], count)
         with torch.no_grad():
             features = network.features(images)
-            scores = network.certainty(features)
+            scores = network.own_scores(features, images)
         outputs = session.run(None, {"images": images.numpy()})
         np.testing.assert_allclose(outputs[0], features, rtol=1e-3, atol=1e-4)
         for values, name in zip(outputs[1:], names[1:], strict=True):
