@@ -105,4 +105,4 @@ def test_the_tests_over_all_methods_have_those_of_the_page(blank):
         cwd=blank.path, env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)}, capture_output=True, text=True,
     )  # fmt: skip
     assert found.returncode == 0, found.stdout[-3000:]
-    assert int(re.search(r"(\d+) passed", found.stdout)[1]) > 40
+    assert int(re.search(r"(\d+) passed", found.stdout)[1]) >= 30

@@ -109,7 +109,7 @@ def test_training_on_them_is_training_on_the_views(method, cached, weights, tmp_
     model, history = pretrain(method, cached, weights, tmp_path)
     assert len(list(tmp_path.glob("*/features.bin"))) == 1
     for row, other in zip(history, expected, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=1e-4)  # processors round differently
+        assert row["loss"] == pytest.approx(other["loss"], rel=1e-4, abs=1e-6)  # processors round differently
     images = torch.rand(20, 1, 12, 12)
     a, b = (m.embedding(m.features(images)) for m in (model, straight))
     torch.testing.assert_close(a, b, rtol=0, atol=1e-3)
