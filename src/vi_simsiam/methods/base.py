@@ -226,7 +226,7 @@ class Method(nn.Module):
 
     @property
     def scores_images(self) -> bool:
-        """Whether `image_certainty` has a score, so that `own_scores` needs images."""
+        """True where `image_certainty` has a score, so that `own_scores` needs images."""
         return type(self).image_certainty is not Method.image_certainty
 
     def own_scores(self, features: Tensor, images: Tensor | None = None) -> dict[str, Tensor]:
