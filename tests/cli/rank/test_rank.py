@@ -278,7 +278,7 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     assert "there is no such encoder" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
     assert "Did you mean efficientnet_lite0" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
     assert "Did you mean timm/resnet50" in refused(capsys, folder, "--out", out, "--encoder", "resnet50")
-    assert "no folder of a trained model" in refused(capsys, folder, "--out", out, "--encoder", folder)
+    assert "not a trained model's folder" in refused(capsys, folder, "--out", out, "--encoder", folder)
     assert "no such file" in refused(capsys, tmp_path / "nowhere", "--out", out, "--encoder", tiny)
     assert "--device nonsense" in refused(capsys, folder, "--out", out, "--encoder", tiny, "--device", "nonsense")
     assert "leave one of them out" in refused(capsys, folder, "--out", out, "--run", tiny, "--size", 8)
