@@ -38,7 +38,7 @@ FROZEN = {"Method.encode"}
 @pytest.fixture(autouse=True)
 def recorded_soon(monkeypatch):
     """Epochs are short here: all of their steps but the first are recorded, or replayed."""
-    monkeypatch.setattr(graphed, "_AS_IT_IS", 1)
+    monkeypatch.setattr(graphed, "_WARM_UP", 1)
 
 
 def made(folder, **changes):

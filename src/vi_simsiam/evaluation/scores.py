@@ -54,8 +54,8 @@ class Score:
 _ROWS = (
     Score(
         "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
-        explained="How well the model expects to predict another view of the image, higher is more certain; it is not "
-        "whether people will agree on the image, nor whether something in it is defective or rare.",
+        explained="How well the model expects to predict another view of the image; higher is more certain. It does "
+        "not say if people agree on the image, or if something in it is defective or rare.",
         label="κ", place=1,
     ),
     Score(
@@ -105,8 +105,8 @@ _ROWS = (
     Score(
         "view_agreement", "mean cosine of the embeddings of an image's V views, over all pairs", "[-1/(V-1), 1]",
         needs="views",
-        explained="How alike the model finds random crops and colourings of the image; an image of one texture agrees "
-        "with itself whatever it shows.",
+        explained="How similar random crops and colourings of the image are to the model. Those of a texture agree "
+        "even if it shows nothing.",
         colour="#0072B2", line=(0, (1, 1)), place=7,
     ),
     Score(
@@ -118,8 +118,8 @@ _ROWS = (
     Score(
         "knn_density", "mean cosine to the k nearest training images", "[-1, 1]",
         needs="training images",
-        explained="How like its nearest images an image is: low for what is unlike all others, such as rare things and "
-        "defects; a common image can still be hard.",
+        explained="Similarity to the nearest images: low for images unlike all others, such as rare things and "
+        "defects. A common image can still be hard.",
         label="k-NN density", colour="#56B4E9", line=(0, (5, 1, 1, 1)), place=8,
     ),
     Score(
@@ -143,7 +143,7 @@ _ROWS = (
     ),
     Score(
         "expected_cosine", "kappa / (kappa + d - 1): it ranks as kappa does, so it is not measured again", "(0, 1)",
-        explained="The agreement with another view that κ stands for, as a cosine; it orders images as κ does.",
+        explained="Agreement with another view that κ predicts, as a cosine; it orders images as κ does.",
         method="vi_simsiam", measured=False, place=10,
     ),
     Score(

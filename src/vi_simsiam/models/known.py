@@ -1,4 +1,4 @@
-"""Training images that a model knows: how like them new images are."""
+"""Similarity of new images to a model's training images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,42 +14,42 @@ from vi_simsiam.core.files import replacing
 from vi_simsiam.evaluation.knn import directions, neighbours
 
 FILE = "known.safetensors"
-K = 20  # nearest training images
-UNLIKE = 0.01  # share of the training images that are as unlike the others
-_BYTES, _MOST = 20_000_000, 20_000  # of features that are kept, and images
+K = 20  # nearest training images that are averaged
+UNLIKE = 0.01  # quantile of the known images' densities; an image below it is unlike them
+_BYTES, _MOST = 20_000_000, 20_000  # limits of the stored features: bytes and images
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class KnownImages:
-    """Features of a model's training images, all of them or an even selection.
+    """Features of a model's training images: of all, or of images at even steps.
 
     Attributes:
-        bank: (n, dim) unit vectors, float32, on the model's device; rounded to float16.
-        own: (n,) density of each among the others, float32; NaN where there are no others.
+        bank: (n, dim) float32 unit vectors on the model's device; stored as float16.
+        own: (n,) float32 density of each image among the others, on the CPU; NaN for a single image.
     """
 
     bank: Tensor
     own: Tensor
 
     def density(self, features: Tensor) -> Tensor:
-        """Mean cosine of features (B, dim) to the K nearest known images, (B,) in [-1, 1]; a known one finds itself."""
+        """Mean cosine of features (B, dim) to the K nearest known images: (B,). A known image finds itself."""
         return neighbours(features, self.bank, K)[0].mean(1)
 
     @property
     def threshold(self) -> float:
-        """Density below which an image is unlike anything known: `UNLIKE` of the known images are below it."""
+        """Density below which an image counts as unlike the known images: the `UNLIKE` quantile of `own`."""
         return float(np.quantile(self.own.cpu().numpy(), UNLIKE))
 
 
 def selection(count: int, dim: int) -> np.ndarray:
-    """Rows of the training images that are kept, at even steps: (n,), at most 20 MB and 20,000 images."""
+    """Rows of the training images to store, at even steps: (n,) int64, at most 20,000 images and 20 MB of features."""
     most = max(2, min(count, _MOST, _BYTES // (2 * dim)))
     return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
 
 
 def write(folder: Path, features: Tensor) -> None:
-    """Write `folder`/known.safetensors of features (n, dim) of the images of `selection`."""
+    """Write `folder`/known.safetensors. features: (n, dim), of the images that `selection` names."""
     kept = directions(features).half()
     own = neighbours(kept, directions(kept), K, leave_one_out=True)[0].mean(1)
     with replacing(folder / FILE) as temporary:
@@ -57,7 +57,7 @@ def write(folder: Path, features: Tensor) -> None:
 
 
 def read(folder: Path, device: torch.device) -> KnownImages:
-    """Read `folder`/known.safetensors. Raises: Problem when it is damaged."""
+    """Read `folder`/known.safetensors. Raises: Problem when it is missing or damaged."""
     try:
         tensors = safetensors.torch.load_file(folder / FILE)
         return KnownImages(directions(tensors["features"].to(device)), tensors["density"])

@@ -1,7 +1,7 @@
-"""How certain a model is of its training images: the scale on which its scores of new images are read.
+"""A model's certainty scores on its training images: the scale for its scores of new images.
 
-The scores lie in the model's folder as scoring.json. Beside them are the rule by which images are resized and the
-versions of the packages, so that the folder can be used without the data.
+The scores are in scoring.json in the model's folder, with the rule for resizing images and the versions of the
+packages, so that the folder can be used without the data.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,24 +24,24 @@ from vi_simsiam.transforms.resizing import resize
 
 FILE = "scoring.json"
 FORMAT = 2
-RESIZE = "central square, bilinear, antialiased"  # what transforms.resizing.resize does, the only rule there is
-_MOST = 10_000  # values kept; of more training images so many quantiles, which tell percentiles .01 apart
-_CENTRAL = 500  # training images, at most, that are compared with their central quarter
-_SAME = 1  # grey levels
+RESIZE = "central square, bilinear, antialiased"  # the rule of transforms.resizing.resize
+_MOST = 10_000  # stored scores; more are stored as this many quantiles, which resolve percentiles to .01
+_CENTRAL = 500  # training images, at most, that are compared with their central quarters
+_SAME = 1  # mean difference in grey levels up to which two images look the same
 _BATCH = 500
 
 
 @dataclass(frozen=True)
 class TrainingScores:
-    """The own certainty score of a model, as its training images got it.
+    """A model's own certainty score on its training images.
 
     Attributes:
-        name: of the score, e.g. "kappa"; None: the method has none.
+        name: of the score, e.g. "kappa"; None if the method has none.
         images: number of training images.
-        values: (n,) float32, rising: the scores, or `_MOST` quantiles of them; empty where there is no score.
-        central: pairs of a training image and its central quarter that were compared, without those that look the same,
-            as images of one colour do; 0: none, or an older model.
-        above: how many of these images were more certain than their quarter.
+        values: (n,) float32 in ascending order: the scores, or `_MOST` quantiles of them; empty without a score.
+        central: number of training images that were compared with their central quarters. Images that look like their
+            quarters, such as those of one colour, are left out. 0: none, or an older model.
+        above: number of these images with a higher score than their quarters.
     """
 
     name: str | None
@@ -52,28 +52,28 @@ class TrainingScores:
 
     @property
     def reliable(self) -> bool:
-        """True where the score is higher on whole images than on their quarters more often than by chance.
+        """True if whole images score higher than their quarters more often than by chance.
 
-        So it is where the 95 % Wilson interval of the share of such pairs lies above one half.
+        The 95 % Wilson interval of the share of such images must be above one half.
         """
         return self.central > 0 and wilson(np.arange(self.central) < self.above).ci_low > 0.5
 
     @property
     def reliability_warning(self) -> str | None:
-        """A sentence where the pairs were compared and the score is not `reliable`; else None."""
+        """Warning if images were compared and the score is not `reliable`, else None."""
         if self.central == 0 or self.reliable:
             return None
         return (
             f"{self.name} of this model is higher on a whole image than on its central quarter for {self.above} of "
-            f"{self.central} training images, which is no more than chance: its order says little. Train longer or on "
+            f"{self.central} training images, which is no more than chance: its order means little. Train longer or on "
             "more images (docs/troubleshooting.md)."
         )
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
-        """Percent of the training images that are less certain: (n,) in [0, 100]; images that tie count half.
+        """Percentage of training images with a lower score: (n,) in [0, 100]; ties count half.
 
         Args:
-            scores: (n,) of new images, larger = more certain.
+            scores: (n,) of new images; larger is more certain.
         """
         scores = np.asarray(scores, dtype=np.float32)
         below, upto = (np.searchsorted(self.values, scores, side) for side in ("left", "right"))
@@ -87,22 +87,22 @@ def write(
     features: np.ndarray | RowView | None = None,
     device: torch.device | None = None,
 ) -> None:
-    """Score the training images, as they are, and write `folder`/scoring.json beside the saved model.
+    """Score the unaugmented training images and write `folder`/scoring.json beside the saved model.
 
-    Features of them, of at most 20 MB, go to `folder`/known.safetensors.
+    Also write their features, at most 20 MB, to `folder`/known.safetensors.
 
     Args:
         folder: of the model.
         model: moved to the device.
         store: its training images.
-        features: (N, dim) of these images as they are, where they are known.
-        device: the GPU if there is one unless named.
+        features: (N, dim) of these images, for a model with a frozen encoder; computed by default.
+        device: by default the GPU if there is one, else the CPU.
     """
     name = model.certainty_scores[0] if model.certainty_scores else None
     images, values, central, above = store.images("train"), np.empty(0, np.float32), 0, 0
     model.to(device or best_device())
-    some = known.selection(len(images), model.backbone.dim)
-    encoded = batches(images[some], _BATCH) if features is None else _pieces(features[some])
+    stored = known.selection(len(images), model.backbone.dim)
+    encoded = batches(images[stored], _BATCH) if features is None else _pieces(features[stored])
     known.write(folder, extract(model, encoded)["features"])
     if name is not None:
         encoded = batches(images, _BATCH) if features is None or model.scores_images else _pieces(features)
@@ -121,7 +121,7 @@ def write(
             "format": FORMAT,
             "score": name,
             "train_images": len(images),
-            "train_scores": [float(f"{value:.9g}") for value in values],  # nine digits tell all of float32 apart
+            "train_scores": [float(f"{value:.9g}") for value in values],  # nine digits distinguish all float32
             "central": central,
             "above": above,
             "resize": RESIZE,
@@ -135,13 +135,13 @@ def _scores(model: Method, name: str, images: Iterable[Tensor]) -> np.ndarray:
 
 
 def _pieces(features: np.ndarray | RowView) -> Iterator[Tensor]:
-    """Features in batches, which a model with a frozen encoder takes as they are."""
+    """Features in batches. A model with a frozen encoder takes features in place of images."""
     for start in range(0, len(features), _BATCH):
         yield torch.from_numpy(np.array(features[start : start + _BATCH], dtype=np.float32))
 
 
 def _central(images: np.ndarray) -> np.ndarray:
-    """The middle of each image, a quarter of its area, at the image's size: uint8 (n, H, W, C)."""
+    """Central quarter of the area of each image, resized to the image's size: uint8 (n, H, W, C)."""
     side = images.shape[1]
     half = max(1, side // 2)
     start = (side - half) // 2
@@ -151,7 +151,7 @@ def _central(images: np.ndarray) -> np.ndarray:
 def _differ(images: np.ndarray, quarters: np.ndarray) -> np.ndarray:
     """Find images that differ from their quarters by more than `_SAME` levels on average: (n,) booleans.
 
-    One of a single level does not, and says nothing about the score.
+    An image of one colour does not, and says nothing about the score.
     """
     return np.abs(images.astype(np.int16) - quarters).mean((1, 2, 3)) > _SAME
 
@@ -161,8 +161,8 @@ def read(folder: Path) -> TrainingScores:
     path = folder / FILE
     if not path.exists():
         raise Problem(
-            f"{folder} has no {FILE}: it is no folder of a model, only a part of one, or was made before models knew "
-            "the scores of their training images. Run the step `pretrain` again (`snakemake --cores all`)."
+            f"{folder} has no {FILE}: it is not the whole folder of a model, or an earlier version made it. Run "
+            "the step `pretrain` again (`snakemake --cores all`)."
         )
     content = read_json(path)
     try:
@@ -171,9 +171,9 @@ def read(folder: Path) -> TrainingScores:
         values = np.array(content["train_scores"], dtype=np.float32)
         compared = (int(content.get(name, 0)) for name in ("central", "above"))
         scores = TrainingScores(content["score"], int(content["train_images"]), values, *compared)
-        whole = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
+        valid = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
     except (KeyError, TypeError, ValueError) as error:
-        raise Problem(f"{path} is damaged ({error!r}): copy the folder anew, or run `pretrain` again.") from None
-    if not whole:
-        raise Problem(f"{path} is damaged (its scores do not rise): copy the folder anew, or run `pretrain` again.")
+        raise Problem(f"{path} is damaged ({error!r}): copy the folder again, or run `pretrain` again.") from None
+    if not valid:
+        raise Problem(f"{path} is damaged (its scores do not ascend): copy the folder again, or run `pretrain` again.")
     return scores

@@ -1,4 +1,4 @@
-"""A trained model on disk: two files, tensors only, enough to use it on another machine."""
+"""A trained model on disk: its weights and its description, without code, sufficient on any machine."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from vi_simsiam.core.files import read_json, replacing, write_json
 from vi_simsiam.methods import ImageSpec, Method, build
 
 FORMAT = 1
-_NO_LONGER = {"compile"}  # parameters in models of earlier versions
+_REMOVED = {"compile"}  # parameters that only models of earlier versions have
 
 
 def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
     """Write `folder`/model.safetensors and model.json.
 
     Args:
-        folder: made if need be.
-        model: any method.
+        folder: created if missing.
+        model: of any method.
         description: from `describe`.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
@@ -31,7 +31,7 @@ def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
 
 
 def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any) -> dict[str, Any]:
-    """What model.json holds: all that is needed to build the network again and to prepare its images."""
+    """Contents of model.json: all that is needed to rebuild the network and to prepare its images."""
     resized = {"input_size": images.input_size, "interpolation": images.interpolation}
     return {
         "format": FORMAT,
@@ -50,9 +50,9 @@ def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict[str, Any]]:
-    """Read a model in evaluation mode, and its description.
+    """Load a model, in evaluation mode and channels-last format, and its description.
 
-    Raises: Problem when a file is missing, damaged or of another format. No code in the files is executed.
+    No code in the files is executed. Raises: Problem when a file is missing, damaged or of another format.
     """
     description = read_json(folder / "model.json")
     if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -60,7 +60,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
     method = description["method"]
     spec = description["images"]
     images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
-    params = {name: value for name, value in description["params"].items() if name not in _NO_LONGER}
+    params = {name: value for name, value in description["params"].items() if name not in _REMOVED}
     model = build(method, parse("pretrain", params, method), images)
     path = folder / "model.safetensors"
     try:

@@ -1,10 +1,10 @@
-"""Bootstrap over images: resamples, and the intervals of any statistic of them.
+"""Bootstrap over images: resamples, and percentile intervals of any statistic.
 
-The bootstrap draws images with replacement; an image's crops or views stay together. A resample is written as counts:
-how often each image was drawn. Every statistic is computed from values that are sorted once and from such counts, so
-that repeated images are treated exactly as ties and thousands of resamples are a few array operations. Resamples are
-drawn in blocks, each with random numbers of its own, so that the blocks can be worked on by any number of threads with
-the same result. The statistics are here (`Mean`), in `ranks` and in `risk_coverage`.
+The bootstrap draws images with replacement; an image's crops or views stay together. A resample is stored as counts:
+how often each image was drawn. A statistic sorts its values once and weights them by the counts, so that repeated
+images are exact ties and thousands of resamples take a few array operations. Resamples are drawn in blocks, each with
+its own random generator, so the result does not depend on the number of threads. Statistics are `Mean` here and those
+in `ranks` and `risk_coverage`.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ from vi_simsiam.core import randomness
 from vi_simsiam.stats.intervals import Estimate
 
 _LEVEL = 0.95
-_COUNTS = 1 << 18  # counts of a block
+_COUNTS = 1 << 18  # counts in a block
 _VALUES = 1 << 17  # values worked on at once: they stay in the processor's cache
 
 
 class Resamples:
-    """Some resamples, and what statistics have derived from them and can share.
+    """Resamples, with a cache of intermediate results that statistics share.
 
     Attributes:
         counts: (r, n) int32, how often each of the n images was drawn in each of the r resamples.
@@ -34,24 +34,24 @@ class Resamples:
         self._made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What `make` returns, called only when `key` is asked for the first time."""
+        """Result of `make()`, computed once per `key`."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
 
     def parts(self, width: int) -> Iterator["Resamples"]:
-        """The same resamples in pieces, so small that an array of `width` values for each fits the cache."""
+        """The same resamples in parts, small enough that `width` values for each resample fit the processor's cache."""
         rows = max(1, _VALUES // width)
         for start in range(0, len(self.counts), rows):
             yield Resamples(self.counts[start : start + rows])
 
 
 class Statistic(Protocol):
-    """A quantity of the images, and of any resample of them.
+    """A statistic of the images and of any resample of them.
 
     Attributes:
         point: its value on the images themselves.
-        width: number of table rows that it looks at.
+        width: number of table rows that it reads.
     """
 
     point: float
@@ -63,11 +63,11 @@ class Statistic(Protocol):
 
 
 class Draws:
-    """Blocks of resamples of one or more sets of images, each set with replacement from itself.
+    """Blocks of resamples of one or more sets of images; each set is resampled separately.
 
     Args:
         sizes: number of images of each set; the counts of the first set's images come first.
-        resamples: number of resamples in all blocks together.
+        resamples: number of resamples in all blocks.
         seed: of the draws.
     """
 
@@ -79,7 +79,7 @@ class Draws:
         return -(-self.resamples // self._rows)
 
     def block(self, number: int) -> Resamples:
-        """Block `number` of len(self), a function of that number and the arguments above alone."""
+        """Block `number`, in 0..len(self)-1. It depends only on that number and the arguments above."""
         rng = np.random.default_rng(randomness.seed(self.seed, "bootstrap", number))
         rows = min(self._rows, self.resamples - number * self._rows)
         counts = np.empty((rows, sum(self.sizes)), np.int32)
@@ -95,10 +95,10 @@ class Bootstrap:
     """Resamples of n images, the same ones for every measure, so that measures are comparable.
 
     Args:
-        n: number of images; several numbers for several sets of images, each of which is drawn from itself.
+        n: number of images, or one number for each of several sets, which are resampled separately.
         resamples: number of resamples.
         seed: of the draws.
-        threads: that work side by side (None: as many as torch has). The results do not depend on it.
+        threads: number of threads (None: as many as torch uses). The results do not depend on it.
     """
 
     def __init__(self, n: int | Sequence[int], resamples: int, seed: int, threads: int | None = None):
@@ -108,11 +108,11 @@ class Bootstrap:
         self.threads = threads
 
     def estimates(self, statistics: Mapping[str, Statistic | None]) -> dict[str, Estimate]:
-        """Statistics with their percentile intervals; those that are None are left out.
+        """Estimates of statistics with 95 % percentile intervals; statistics that are None are left out.
 
-        Every resample is drawn once for all of them, and statistics of the same `Ranked` share its work.
+        All statistics use the same resamples, and those of one `Ranked` share intermediate results.
         """
-        import torch  # not above: who imports this module for its types can do without
+        import torch  # here, because modules that import only types from this one need no torch
 
         defined = {name: statistic for name, statistic in statistics.items() if statistic is not None}
         by_width: dict[int, list[str]] = {}
@@ -133,7 +133,7 @@ class Bootstrap:
             with ThreadPoolExecutor(self.threads or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 blocks = list(pool.map(resampled, range(len(self.draws))))
         finally:
-            torch.set_num_threads(threads)  # new threads take over what was set last
+            torch.set_num_threads(threads)  # threads that start later inherit the last setting
         return {
             name: self._estimate(statistic, [block[name] for block in blocks]) for name, statistic in defined.items()
         }
@@ -144,16 +144,16 @@ class Bootstrap:
         return Estimate(float(statistic.point), float(low), float(high), self.n)
 
     def one(self, statistic: Statistic | None) -> Estimate | None:
-        """The estimate of a single statistic; None of None."""
+        """Estimate of one statistic; None for None."""
         return self.estimates({"": statistic}).get("")
 
     def mean(self, values: ArrayLike, image: ArrayLike | None = None) -> Estimate:
-        """Estimate of `Mean`, see there."""
+        """Estimate of `Mean(values, image)`."""
         return self.estimates({"": Mean(values, image)})[""]
 
 
 class Mean:
-    """Mean of values (m,), any floats; `image`: (m,) index of the image of each row, None: row i is image i."""
+    """Mean of values (m,). `image`: (m,) index of each value's image; None: value i is of image i."""
 
     def __init__(self, values: ArrayLike, image: ArrayLike | None = None):
         values = np.asarray(values, float)

@@ -1,6 +1,6 @@
-"""What a GPU computes in every step as one CUDA graph: recorded once, and from then on launched by a single call.
+"""A function on a GPU as one CUDA graph: recorded once, then launched by a single call.
 
-Launching kernel by kernel takes the CPU longer than the kernels take the GPU, many times as long for small networks
+The CPU takes longer to launch kernels one by one than the GPU takes to run them, many times longer for small networks
 (docs/running_large.md).
 """
 
@@ -13,21 +13,20 @@ from torch import Tensor
 
 from vi_simsiam.core.errors import Problem
 
-# Calls before the recording, in which cuDNN looks for its fastest algorithms and libraries are loaded: a recording must
-# not hold these. PyTorch's documentation has as many.
-_AS_IT_IS = 3
+# Calls before the recording, as many as in PyTorch's documentation. In these, cuDNN picks its fastest algorithms and
+# libraries are loaded, which must not happen during a recording.
+_WARM_UP = 3
 
 
 class Graphed:
     """A function on a GPU that is recorded and replayed.
 
-    A replay repeats what the GPU did: numbers of Python that went into it stay as they were, those of its tensors are
-    read anew, and random numbers go on as they would without it.
+    A replay launches the recorded kernels: Python numbers keep their recorded values, tensors are read again, and
+    the random generator advances as without a graph.
 
     Args:
-        function: of tensors, which have the same shapes in every call, and of a phase. What it gives, and whatever else
-            it leaves in tensors, it must compute from these and from tensors that stay where they are, without
-            waiting for the GPU.
+        function: takes tensors, of the same shapes in every call, and a phase. It reads and writes only these
+            tensors and tensors whose memory does not move, and does not wait for the GPU.
     """
 
     def __init__(self, function: Callable[[tuple[Tensor, ...], Any], dict[str, Tensor]]):
@@ -36,25 +35,25 @@ class Graphed:
         self.graph: Any = None  # a torch.cuda.CUDAGraph, of this phase
 
     def __call__(self, tensors: tuple[Tensor, ...], phase: Any) -> dict[str, Tensor]:
-        """What the function gives; these tensors hold until the next call. It is recorded anew for another phase.
+        """Call the function; its results are valid until the next call. A change of phase causes a new recording.
 
-        Raises: Problem where it cannot be recorded.
+        Raises: Problem if the function cannot be recorded.
         """
         if phase != self.phase:
             self.calls, self.phase, self.graph = 0, phase, None
         self.calls += 1
-        if self.calls <= _AS_IT_IS:
-            return self._beside(lambda: self.function(tensors, phase))
+        if self.calls <= _WARM_UP:
+            return self._on_the_stream(lambda: self.function(tensors, phase))
         if self.graph is None:
-            self.given = tuple(torch.empty_like(tensor) for tensor in tensors)
+            self.inputs = tuple(torch.empty_like(tensor) for tensor in tensors)
             self._record()
-        for place, tensor in zip(self.given, tensors, strict=True):
+        for place, tensor in zip(self.inputs, tensors, strict=True):
             place.copy_(tensor)
         self.graph.replay()
         return dict(self.results)
 
-    def _beside(self, call: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """On the stream that is recorded, as autograd wants gradients to come from where they came from before."""
+    def _on_the_stream(self, call: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Call on the stream of the recording, because autograd expects gradients on the stream of earlier calls."""
         here = torch.cuda.current_stream()
         self.stream.wait_stream(here)
         with torch.cuda.stream(self.stream):
@@ -65,14 +64,14 @@ class Graphed:
     def _record(self) -> None:
         self.graph = torch.cuda.CUDAGraph()
         collects = gc.isenabled()
-        gc.disable()  # an older graph among the garbage would be given back in the midst of this one, and break it
+        gc.disable()  # freeing an older graph during the recording would break it
         try:
-            # Other threads may pin memory meanwhile.
+            # thread_local: other threads may pin memory during the recording.
             with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
-                self.results = self.function(self.given, self.phase)
+                self.results = self.function(self.inputs, self.phase)
         except RuntimeError as error:
-            first = error.__context__ or error  # which torch's own next error would hide
-            why = str(first).partition("\n")[0] or type(first).__name__
+            cause = error.__context__ or error  # torch's next error hides the cause
+            why = str(cause).partition("\n")[0] or type(cause).__name__
             raise Problem(f"pretrain.cuda_graph: a step cannot be recorded here ({why}). Set it to false.") from error
         finally:
             if collects:

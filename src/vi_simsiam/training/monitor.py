@@ -1,4 +1,4 @@
-"""What is looked at while training: a k-NN and the certainty score, on training images alone."""
+"""Monitoring during training: k-NN accuracy and the certainty score, on training images only."""
 
 import numpy as np
 import torch
@@ -10,27 +10,33 @@ from vi_simsiam.methods import Method
 from vi_simsiam.stats.ranks import auroc
 from vi_simsiam.transforms.noise import SEEDS, with_noise
 
-_MONITORED_IMAGES = 2000  # training images, or up to twice as many
+_MONITORED_IMAGES = 2000  # or up to twice as many
 _BATCH = 500
-_SIGMA = 0.1  # of the noise, as in the recipes' graded augmentation
+_SIGMA = 0.1  # standard deviation of the noise, as in the recipes' graded augmentation
 
 
 def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[str, float | None]:
-    """What some training images say, one by one left out: no test image is looked at while training.
+    """Measure k-NN accuracy and the method's own certainty score on some training images; no test image is read.
 
-    Returns: `knn_top1`, the 20-NN accuracy, and of the method's own certainty score, if it has one, `certainty_auroc`,
-        how well it tells the images that are classified right from the others, `certainty_r_auroc`, those whose nearest
-        image has their label from the others (Kirchhof et al. 2023, arXiv 2307.03810; None where all or no images are
-        right), and `certainty_below_clean`, the share of images of which it is less certain with Gaussian noise of a
-        standard deviation of .1. Without labels the last alone.
+    An image is never its own neighbour.
+
+    Returns:
+        knn_top1: accuracy of the 20-NN classifier.
+        certainty_auroc: AUROC of the score for images that this classifier gets right.
+        certainty_r_auroc: AUROC of the score for images whose nearest image has their label (Kirchhof et al. 2023,
+            arXiv 2307.03810).
+        certainty_below_clean: share of images with a lower score after Gaussian noise of standard deviation .1.
+
+        An AUROC is missing where all or no images are right. Without labels only the last is returned, without a score
+        only the first.
     """
     images = store.images("train")
     # At even steps, because images may be sorted by class.
     rows = np.arange(0, len(images), max(1, len(images) // _MONITORED_IMAGES))
-    own = model.certainty_scores[:1]
+    score = model.certainty_scores[:1]
     labels = torch.from_numpy(store.labels("train")[rows]).to(device)
     labelled = len(labels) > 1 and not (labels < 0).any()
-    if not labelled and not own:
+    if not labelled and not score:
         return {}
     outputs = extract(
         model,
@@ -44,14 +50,14 @@ def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[
         row["knn_top1"] = right.float().mean().item()
         tasks = {"certainty_auroc": right, "certainty_r_auroc": knn.neighbour_correct(features, labels)}
         for name, target in tasks.items():
-            if own and (found := auroc(outputs[own[0]], target.cpu())) is not None:
+            if score and (found := auroc(outputs[score[0]], target.cpu())) is not None:
                 row[name] = found.point
-    if own:
+    if score:
         seeds = torch.from_numpy(rows % SEEDS).split(_BATCH)
         noisy = (
             with_noise(batch, torch.full((len(batch),), _SIGMA), seed)
             for batch, seed in zip(batches(images[rows], _BATCH), seeds, strict=True)
         )
-        with_it = extract(model, noisy, model.own_scores)[own[0]]
-        row["certainty_below_clean"] = (with_it < outputs[own[0]]).float().mean().item()
+        of_noisy = extract(model, noisy, model.own_scores)[score[0]]
+        row["certainty_below_clean"] = (of_noisy < outputs[score[0]]).float().mean().item()
     return row

@@ -46,7 +46,7 @@ def test_wrong_requests_for_labels_are_sentences(tiny, tmp_path, monkeypatch, ca
         (("--label-first", 2, "--labelled", "wrong.txt"), "photos/nowhere.png is not among the images"),
         (("--label-first", 2, "--labelled", "binary"), "--labelled binary: it cannot be read as text"),
         (("--label-first", 2, "--labelled", "gone"), "--labelled gone: it cannot be read as text"),
-        (("--labelled", "wrong.txt"), "--labelled counts only for --label-first N"),
+        (("--labelled", "wrong.txt"), "--labelled needs --label-first N"),
         (("--label-first", 2, "--tiles", 16), "leave one of them out"),
     ):
         assert rank(*options, *arguments) == 1

@@ -38,7 +38,7 @@ def test_the_first_page_is_ranked_and_said_also_when_nothing_is_new(tiny, photos
         assert sum(encoded) == 7, again
     table = pd.read_csv("out/ranking.csv").set_index("path")
     assert table["pages"].to_dict() == dict.fromkeys(table.index, 1) | {"photos/stack.tif": 5}
-    assert "pages: Pages of the file" in (photos.parent / "out/report.txt").read_text(encoding="utf-8")
+    assert "pages: Pages or frames in the file" in (photos.parent / "out/report.txt").read_text(encoding="utf-8")
 
 
 def test_a_folder_of_single_pages_has_no_column_of_pages(tiny, photos, capsys):

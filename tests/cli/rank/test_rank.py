@@ -278,11 +278,11 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     assert "there is no such encoder" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
     assert "Did you mean efficientnet_lite0" in refused(capsys, folder, "--out", out, "--encoder", "efficientnet_lite1")
     assert "Did you mean timm/resnet50" in refused(capsys, folder, "--out", out, "--encoder", "resnet50")
-    assert "no folder of a trained model" in refused(capsys, folder, "--out", out, "--encoder", folder)
+    assert "not a trained model's folder" in refused(capsys, folder, "--out", out, "--encoder", folder)
     assert "no such file" in refused(capsys, tmp_path / "nowhere", "--out", out, "--encoder", tiny)
     assert "--device nonsense" in refused(capsys, folder, "--out", out, "--encoder", tiny, "--device", "nonsense")
     assert "leave one of them out" in refused(capsys, folder, "--out", out, "--run", tiny, "--size", 8)
-    assert "not empty, and no earlier ranking" in refused(capsys, folder, "--out", folder, "--encoder", tiny)
+    assert "it is not empty and holds no ranking" in refused(capsys, folder, "--out", folder, "--encoder", tiny)
     assert "it is a file" in refused(capsys, folder, "--out", folder / "000.png", "--encoder", tiny)
     (tmp_path / "empty").mkdir()
     (out / "lost+found").mkdir(parents=True)  # a fresh volume is an empty folder
@@ -318,7 +318,7 @@ def test_few_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, c
     assert rank(folder, "--out", out, "--encoder", tiny) == 0
     assert "4 files are few to train on" in capsys.readouterr().err
     assert "kappa" in pd.read_csv(out / "ranking.csv")
-    with command._own(out), pytest.raises(Problem, match="another process"), command._own(out):
+    with command._locked(out), pytest.raises(Problem, match="another process"), command._locked(out):
         pass
 
 
@@ -546,7 +546,7 @@ def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tin
         Image.fromarray(levels).save(folder / f"{i}.png")
     out = tmp_path / "out"
     assert rank(folder, "--out", out, "--encoder", tiny, "--no-kappa") == 0
-    said = "images of 16 bits use 12 bits, so that they are almost black here. Rank with --depth 12 --overwrite."
+    said = "16-bit images use only 12 bits, so they are almost black here. Rank with --depth 12 --overwrite."
     assert said in (out / "report.txt").read_text(encoding="utf-8")
     dark = pd.read_csv(out / "ranking.csv").set_index("path")["mean_luma"]
     assert rank(folder, "--out", out, "--encoder", tiny, "--no-kappa", "--depth", 12, "--overwrite") == 0
@@ -556,7 +556,9 @@ def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tin
     run = tmp_path / "run"
     assert rank(folder, "--out", run, "--run", ranked[0] / "out/model") == 0
     assert "The model was trained with another depth." in (run / "report.txt").read_text(encoding="utf-8")
-    assert "leave one out" in refused(capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12)
+    assert "leave one of them out" in refused(
+        capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12
+    )
 
 
 def test_a_wrong_threshold_leaves_no_folder(tmp_path, capsys):

@@ -119,7 +119,7 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
     folder = photographs(tmp_path / "photos", range(3))
     for side in (-1, 0, 8, 15):
         assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny, "--tiles", side) == 1
-        assert f"--tiles {side}: pixels of a tile's side, such as 256. Smaller" in capsys.readouterr().err
+        assert f"--tiles {side}: tiles with sides below 16 pixels" in capsys.readouterr().err
     mosaic(3, range(9)).save(folder / "large.png")
     (folder / "damaged.png").write_bytes((folder / "001.png").read_bytes()[:600])
     monkeypatch.setattr(tiles, "MOST", 8)

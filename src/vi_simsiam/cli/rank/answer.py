@@ -177,7 +177,7 @@ def _copies(table: pd.DataFrame, found: Mapping[str, Sequence[int]]) -> Iterator
 
 def _label_first(table: pd.DataFrame) -> Section:
     order = table[labels.FIRST].dropna().sort_values().index
-    return Section("Label first", "Together they cover all images best, in this order.", order.tolist())
+    return Section("Label first", "Each adds the most coverage of all images to those before it.", order.tolist())
 
 
 def _suspect_labels(table: pd.DataFrame) -> Section:

@@ -1,4 +1,4 @@
-"""`vi-simsiam rank`: photographs by how certain a model is of them, without labels and without a parameter file."""
+"""`vi-simsiam rank`: order photographs by the certainty of a model, without labels or a parameter file."""
 
 import argparse
 import fcntl
@@ -27,31 +27,33 @@ from vi_simsiam.data.names import is_hidden
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.model import Model
 
-_EARLIER = "options.json"  # photographs and options of the ranking that is there
+_EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
-_FEW = 100  # photographs, of which heads learn little
-_LEAST = 4  # photographs that heads are trained on: 1,500 steps on fewer teach them nothing
+_FEW = 100  # photographs; from fewer, heads learn little
+_LEAST = 4  # photographs; from fewer, heads learn nothing in 1,500 steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photographs", nargs="+", metavar="PHOTOS", help="image files, folders, .zip, .tar, .tar.gz ..."
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="new, or of an earlier ranking")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="a new folder, or one of an earlier ranking"
+    )
     either = parser.add_mutually_exclusive_group()
     either.add_argument(
         "--encoder", metavar="NAME", help=f"timm/<model>, or a trained model's folder ({LITE})", default=LITE
     )
     either.add_argument("--run", type=Path, metavar="MODEL", help="a trained model, instead of training heads here")
     parser.add_argument(
-        "--size", type=positive, metavar="PIXELS", help="that the encoder sees (96; of other encoders their own)"
+        "--size", type=positive, metavar="PIXELS", help="side of the encoder's input (96; other encoders: their own)"
     )
     parser.add_argument(
         "--depth", type=int, choices=range(8, 17), default=FULL_DEPTH, metavar="BITS",
-        help="that grey images of 16 bits use, such as 12 of many microscopes (%(default)s)",
+        help="bits that 16-bit grey images use, 12 for many microscopes (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with such a side, and rank these"
+        "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with this side, and rank the tiles"
     )
     add_pages(parser)
     parser.add_argument(
@@ -59,38 +61,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
     )  # fmt: skip
     parser.add_argument(
-        "--no-kappa", action="store_true", help="encode each image once and train nothing: no kappa, but all the rest"
+        "--no-kappa", action="store_true", help="encode each image once and train nothing: no kappa, no view agreement"
     )
     parser.add_argument(
         "--label-first", type=positive, metavar="N", help="choose the N images to label first, in column label_first"
     )
     parser.add_argument(
-        "--labelled", type=Path, metavar="FILE", help="paths of images that have labels already, one a line"
+        "--labelled", type=Path, metavar="FILE", help="paths of images that have labels already, one per line"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a ranking of other photographs or options")
     parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
-    parser.add_argument("--threads", type=positive, help="of the CPU (one per core)")
+    parser.add_argument("--threads", type=positive, help="CPU threads (one per core)")
 
 
 def rank(args: argparse.Namespace) -> int:
-    """Rank `args.photographs`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
+    """Rank `args.photographs`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem if nothing can be ranked."""
     started = time.monotonic()
     if args.run is not None and args.size is not None:
-        raise Problem("--size is the encoder's, and the model of --run has its own: leave one of them out.")
+        raise Problem("--size sets the encoder's input, and the model of --run has its own: leave one of them out.")
     if args.run is not None and args.depth != FULL_DEPTH:
-        raise Problem("--depth is for heads that are trained here, and the model of --run has its own: leave one out.")
+        raise Problem(
+            "--depth is for heads that are trained here; the model of --run has its own: leave one of them out."
+        )
     if args.tiles is not None and args.tiles < tiles.LEAST:
         raise Problem(
-            f"--tiles {args.tiles}: pixels of a tile's side, such as 256. Smaller tiles than {tiles.LEAST} show hardly "
-            "more than a colour."
+            f"--tiles {args.tiles}: tiles with sides below {tiles.LEAST} pixels show hardly more than a colour. Choose "
+            "a larger side, such as 256."
         )
     if args.run is not None and args.no_kappa:
-        raise Problem("--no-kappa uses no model's score, and --run names one: leave one of them out.")
+        raise Problem("--no-kappa uses no model's score, and --run names a model: leave one of them out.")
     if args.label_first is not None and args.tiles is not None:
         raise Problem("--label-first chooses images, and --tiles ranks parts of them: leave one of them out.")
     if args.labelled is not None and args.label_first is None:
-        raise Problem("--labelled counts only for --label-first N: name how many images to choose.")
+        raise Problem("--labelled needs --label-first N, the number of images to choose: add it.")
     labelled = [] if args.labelled is None else labels.read_labelled(args.labelled)
     limits = issues.thresholds(args.threshold)
     threads = args.threads or processes.cores()
@@ -99,7 +103,7 @@ def rank(args: argparse.Namespace) -> int:
         stream = Photographs(args.photographs, 1, 1, threads, every_page=every_page)
     else:
         stream = tiles.Tiles(args.photographs, 1, 1, threads, every_page=every_page, side=args.tiles)
-    with _own(args.out):
+    with _locked(args.out):
         _check_earlier(args)
         return _rank(args, stream, labelled, limits, started)
 
@@ -118,14 +122,14 @@ def _rank(
         network = heads.encoder(backbone, args.seed, device, args.depth)
     else:
         model = opened(args.run, args.device)
-        model.scores  # noqa: B018 - raises for a method without a score, before work
+        model.scores  # noqa: B018 - raises for a method without a score, before any work
         network = model.network
     encoder = Encoder(network, args.seed, args.out / "features", 0 if args.no_kappa else VIEWS)
     kept = encoder.kept
     images = network.images
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
     stream.there = kept.rows
-    there, unread = kept.count, []
+    before, unread = kept.count, []
     tell = Teller("read")
 
     def report(path: str, problem: str) -> None:
@@ -136,23 +140,23 @@ def _rank(
     encoded = time.monotonic()
     if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
-    contents = _first(rows)
-    things, count = "files" if args.pages == "first" else "images", len(files)
+    contents = _distinct(rows)
+    unit, count = "files" if args.pages == "first" else "images", len(files)
     if args.tiles is not None:
-        things, count = "tiles", int((files["tile"] == 1).sum())
+        unit, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
-        f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {things}, "
-        f"{kept.count - there} of them encoded now ({duration(encoded - started)})."
+        f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {unit}, "
+        f"{kept.count - before} of them encoded now ({duration(encoded - started)})."
     ]
     if (bits := stream.few_bits) is not None:
         depth = f"Rank with --depth {bits} --overwrite."
         way_out = depth if model is None else "The model was trained with another depth."
-        lines.append(f"Note: images of 16 bits use {bits} bits, so that they are almost black here. {way_out}")
+        lines.append(f"Note: 16-bit images use only {bits} bits, so they are almost black here. {way_out}")
     few = model is None and 1 < len(contents) < _LEAST
     if args.no_kappa or few:
         results.require_different(kept, rows)
         shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
-        why = f": {len(contents)} {things} are too few to learn it from" if few else ""
+        why = f": {len(contents)} {unit} are too few to learn it from" if few else ""
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
         if len(contents) == 1:
@@ -170,7 +174,7 @@ def _rank(
             f"({duration(time.monotonic() - encoded)})."
         )
         if len(contents) < _FEW:
-            lines.append(f"Note: {len(contents)} {things} are few to train on; --run takes a trained model.")
+            lines.append(f"Note: {len(contents)} {unit} are few to train on; consider a trained model with --run.")
         model = opened(folder, args.device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
@@ -214,9 +218,9 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_earlier(args: argparse.Namespace) -> None:
-    """Raise Problem where another ranking would be replaced without --overwrite.
+    """Raise Problem if another ranking would be replaced without --overwrite.
 
-    A ranking grows: it may be replaced by one of the same photographs and further ones.
+    A ranking may always be replaced by one of the same photographs, or of these and more, with equal options.
     """
     if args.overwrite or not (args.out / results.TABLE).exists():
         return
@@ -230,21 +234,21 @@ def _check_earlier(args: argparse.Namespace) -> None:
         return
     raise Problem(
         f"--out {args.out}: it holds a ranking {other}. Name a new folder, or add --overwrite to replace it; "
-        "features that are there are used again."
+        "stored features are used again."
     )
 
 
-def _first(rows: np.ndarray) -> np.ndarray:
-    """Each row once, in the order in which it is met first: so a training does not depend on what was kept when."""
+def _distinct(rows: np.ndarray) -> np.ndarray:
+    """Each row once, in order of appearance, so that training does not depend on when a photograph was stored."""
     _, places = np.unique(rows, return_index=True)
     return rows[np.sort(places)]
 
 
 @contextmanager
-def _own(out: Path) -> Iterator[None]:
-    """The folder, made or taken up again, for this process alone.
+def _locked(out: Path) -> Iterator[None]:
+    """Lock the folder of a ranking for this process, after creating it if need be.
 
-    Raises: Problem where it holds other things, cannot be written, or another process ranks into it.
+    Raises: Problem if it holds anything else, cannot be written, or is locked by another process.
     """
     mark = out / RANKING
     if out.exists() and not out.is_dir():
@@ -254,7 +258,7 @@ def _own(out: Path) -> Iterator[None]:
     except OSError as error:
         raise Problem(f"--out {out} cannot be read: {error.strerror}.") from None
     if foreign:
-        raise Problem(f"--out {out}: it is not empty, and no earlier ranking. Name a new folder.")
+        raise Problem(f"--out {out}: it is not empty and holds no ranking. Name a new folder.")
     check_writable(mark)
     if mark.is_file():
         content = read_json(mark)
@@ -271,7 +275,9 @@ def _lock(file: TextIO, out: Path) -> None:
     try:
         lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Problem(f"--out {out}: another process ranks into it now. Wait for it, or name another folder.") from None
+        raise Problem(
+            f"--out {out}: another process is ranking into it. Wait for it, or name another folder."
+        ) from None
 
 
 def _device(name: str | None) -> torch.device:

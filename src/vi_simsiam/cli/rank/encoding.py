@@ -1,4 +1,4 @@
-"""Each photograph through the encoder: its pixels, features of the whole and of views of it, and its facts."""
+"""Encode photographs: store the pixels, the facts and the features of each, and the features of its random views."""
 
 import hashlib
 import json
@@ -30,22 +30,23 @@ AUGMENTATION = AugmentationParams(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
     saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],
 )  # fmt: skip
-_PIECE = 256  # photographs that are written at once
-_AT_ONCE = 32  # whose views a thread has in memory at once
+_PIECE = 256  # photographs per write
+_AT_ONCE = 32  # photographs whose views a thread holds in memory at once
 _FORMAT = 4
 
 
 class Encoder:
-    """A frozen encoder, the views that it is shown, and the place where its features are kept.
+    """A frozen encoder, its random views of each photograph, and the store of its features.
 
     Args:
-        model: in evaluation mode, on its device; its features are kept, what follows them is not used.
-        seed: of the views.
-        top: folder of all that is kept.
-        views: of each image; 0: none, for a ranking without kappa.
+        model: on its device; put into evaluation mode. Its encoder is used, its heads are not.
+        seed: of the random views.
+        top: folder of the stores, one for each encoder and setting.
+        views: number of random views per image; 0 for a ranking without kappa.
 
     Attributes:
-        kept: pixels `pixels`, features `views` (N, V, dim) and `whole` (N, dim), `facts` (N, 8), `look` (N, 32, 32).
+        kept: store with a row for each different content: uint8 `pixels` (N, size, size, C) and `look` (N, 32, 32),
+            float16 features `whole` (N, dim) and, unless `views` is 0, `views` (N, V, dim), float32 `facts` (N, 8).
     """
 
     def __init__(self, model: Method, seed: int, top: Path, views: int = VIEWS):
@@ -53,26 +54,26 @@ class Encoder:
         images = model.images
         self.device = next(model.parameters()).device
         self.views = Views(AUGMENTATION, images.size, images.channels)
-        drawn = {"augmentation": AUGMENTATION.model_dump(exclude_defaults=True), "seed": seed}
-        made_with = {
+        of_views = {"augmentation": AUGMENTATION.model_dump(exclude_defaults=True), "seed": seed}
+        settings = {
             "format": _FORMAT,
-            **feature_cache.depends_on(model, *DECODERS, "scipy"),  # which computes the facts
+            **feature_cache.depends_on(model, *DECODERS, "scipy"),  # scipy computes the facts
             "views": views,
-            **(drawn if views else {}),
+            **(of_views if views else {}),
         }
-        key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim, views))
         self._folded = False
 
     def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
-        """Encode what is new, and say where everything is.
+        """Encode and store the photographs whose contents are not stored yet.
 
         Args:
-            stream: with `there` set to `kept.rows`.
-            report: called with path and reason of what cannot be read.
+            stream: photographs; its `there` is `kept.rows`, so that stored contents are not decoded.
+            report: called with the path of each photograph that cannot be read, and the reason.
 
-        Returns: a table in the order of the stream, with `path` and of tiles the fields of `Tile`, and of each its row
-            in `kept`; equal files have the same.
+        Returns: a table in the order of the stream, with `path` and, for tiles, the fields of `Tile`; and the row of
+            each photograph in `kept`, (n,) int64. Equal files share a row.
         """
         waiting: dict[bytes, Photograph] = {}
         paths: list[str] = []
@@ -100,7 +101,7 @@ class Encoder:
         return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
     def _keep(self, photographs: list[Photograph]) -> None:
-        if not self._folded:  # not earlier, because a run with nothing new needs no encoder
+        if not self._folded:  # only here, because a run without new photographs needs no encoder
             self.model.fold_encoder()
             self._folded = True
         groups = [photographs[start : start + _AT_ONCE] for start in range(0, len(photographs), _AT_ONCE)]
@@ -118,13 +119,13 @@ class Encoder:
             self.kept.add(columns)
 
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
-        """Features of the views, (n, V, dim), and of the whole, (n, dim)."""
+        """Float16 features of the views, (n, V, dim), and of the whole images, (n, dim)."""
         pixels = torch.from_numpy(_stack(photograph.pixels for photograph in photographs)).to(self.device)
         if not self.count:
             whole = self._encoded(pixels)
             return np.empty((len(whole), 0, whole.shape[1]), whole.dtype), whole
         size = pixels.shape[1]
-        # A generator for each image, of its contents: its views do not depend on what lies beside it.
+        # An image's contents seed its generator, so its views do not depend on the other images.
         drawn = [
             self.views.draw(self.count, size, size, Generators(self.seed, photograph.key.hex(), "views"))
             for photograph in photographs
@@ -134,12 +135,12 @@ class Encoder:
         return features[: len(views)].reshape(len(pixels), self.count, -1), features[len(views) :]
 
     def _encoded(self, pixels: Tensor) -> np.ndarray:
-        """uint8 (n, size, size, C) to features (n, dim)."""
+        """Float16 features (n, dim) of uint8 pixels (n, size, size, C)."""
         return self.model.encode(pixels.permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
 
 
 def _stack(parts: Iterable[np.ndarray | None]) -> np.ndarray:
-    """A column of photographs that are new, so that none of its arrays is None."""
+    """Stack one array of each new photograph. None of them is None, because new photographs are decoded."""
     return np.stack(cast(list[np.ndarray], list(parts)))
 
 

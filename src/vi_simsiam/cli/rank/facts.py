@@ -23,20 +23,21 @@ class Fact:
 FACTS = (
     Fact(
         "sharpness", "sharpness", "[0, inf) squared grey levels",
-        f"How much neighbouring pixels differ, in the central square at {SIDE} x {SIDE} pixels (variance of the "
-        "Laplacian): low for blurred images, and as low for sharp ones of smooth things; a smaller file looks blurred.",
+        f"Variance of the Laplacian of the central square at {SIDE} x {SIDE} pixels: low for blurred images, but also "
+        "for sharp images of smooth things and for images that were smaller.",
     ),
     Fact(
         "mean_luma", "mean brightness", "[0, 1]",
-        "Mean brightness of the pixels, 0 black and 1 white; not whether it is the right one.",
+        "Mean brightness of the pixels, 0 black and 1 white. It does not tell if the exposure is right.",
     ),
     Fact(
         "dark_share", "black pixels", "[0, 1]",
-        f"Share of the pixels that are almost black (at most {_DARK} of 255): underexposed, or a black ground.",
+        f"Share of the pixels that are almost black (at most {_DARK} of 255): underexposed, or on a black background.",
     ),
     Fact(
         "bright_share", "white pixels", "[0, 1]",
-        f"Share of the pixels that are almost white (at least {_BRIGHT} of 255): overexposed, or a white ground.",
+        f"Share of the pixels that are almost white (at least {_BRIGHT} of 255): overexposed, or on a white "
+        "background.",
     ),
     Fact(
         "highlight", "highlights", "[0, 1]",
@@ -44,7 +45,7 @@ FACTS = (
     ),
     Fact("width", "width", "pixels", "Pixels of the upright image from left to right."),
     Fact("height", "height", "pixels", "Pixels of the upright image from top to bottom."),
-    Fact("pages", "pages", "number", "Pages of the file, or frames; the first is ranked unless with --pages all."),
+    Fact("pages", "pages", "number", "Pages or frames in the file. Only the first is ranked without --pages all."),
 )  # fmt: skip
 
 

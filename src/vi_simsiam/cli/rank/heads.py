@@ -1,4 +1,4 @@
-"""VI-SimSiam's heads on a frozen encoder, trained without labels on the photographs themselves."""
+"""VI-SimSiam's heads on a frozen encoder, trained without labels on the photographs to rank."""
 
 import io
 from contextlib import redirect_stdout
@@ -38,18 +38,19 @@ from vi_simsiam.training.history import HISTORY
 from vi_simsiam.transforms.views import Views
 
 METHOD = "vi_simsiam"
-LITE_SIZE = 96  # pixels: a fifth of the work of 224
-# At least: with fewer steps kappa has not yet learnt which images are hard (docs/choosing_parameters.md).
+LITE_SIZE = 96  # pixels: a fifth of the computation of 224
+# Fewest steps and epochs: with fewer steps kappa has not learnt which images are hard (docs/choosing_parameters.md).
 _STEPS, _EPOCHS = 1500, 16
-_BATCH = 64  # photographs, at most
+_BATCH = 64  # largest batch
 _RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"
 
 
 @dataclass(frozen=True)
 class Images:
-    """What a training reads, of photographs that are kept: a `data.store.TrainingImages`.
+    """Stored photographs as training images: a `data.store.TrainingImages`.
 
-    Attributes: as of a Store. mean and std are not used: an encoder with weights has its own.
+    Attributes: those of a Store; `kept`: the encoder's store; `rows`: of the photographs in it, (N,). mean and std are
+        not used, because the frozen encoder has its own.
     """
 
     size: int
@@ -61,7 +62,7 @@ class Images:
     depth: int = 16
 
     def array(self, name: str) -> RowView:
-        assert self.kept is not None  # what an encoder is built for has no photographs yet
+        assert self.kept is not None  # None only while the encoder is built
         return RowView(self.kept.array(name), self.rows)
 
     def images(self, split: SplitName) -> RowView:
@@ -76,7 +77,7 @@ class Images:
 
 
 def _views(images: Images) -> Views:
-    return Views(AUGMENTATION, images.size, images.channels)  # for the trainer, which draws none: they are kept
+    return Views(AUGMENTATION, images.size, images.channels)  # required by the trainer, which reads stored views
 
 
 def backbone(name: str, size: int | None) -> BackboneParams:
@@ -84,7 +85,7 @@ def backbone(name: str, size: int | None) -> BackboneParams:
 
     Args:
         name: efficientnet_lite0, timm/<model>, or the folder of a trained model.
-        size: pixels that it sees; None: LITE_SIZE for efficientnet_lite0, its own for others.
+        size: side of its input in pixels; None: LITE_SIZE for efficientnet_lite0, the encoder's default for others.
 
     Raises: Problem with the nearest names for an unknown one; where a package is missing.
     """
@@ -92,7 +93,7 @@ def backbone(name: str, size: int | None) -> BackboneParams:
     if folder.is_dir():
         missing = [file for file in (*MODEL_FILES, NAME) if not (folder / file).is_file()]
         if missing:
-            raise Problem(f"--encoder {name}: no folder of a trained model, {missing[0]} is missing{meant(folder)}.")
+            raise Problem(f"--encoder {name}: not a trained model's folder, {missing[0]} is missing{meant(folder)}.")
         theirs = read_json(folder / "model.json")["params"]["backbone"]
         params = {key: theirs[key] for key in ("name", "width", "stem") if key in theirs} | {"weights": str(folder)}
     elif name == LITE or name.startswith(TIMM):
@@ -102,8 +103,8 @@ def backbone(name: str, size: int | None) -> BackboneParams:
         near = get_close_matches(name, (LITE, *(TIMM + model for model in RESNETS)), n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Problem(
-            f"--encoder {name}: there is no such encoder, and no such folder{meant(folder)}.{hint} It is {LITE}, "
-            "timm/<model>, or the folder of a trained model."
+            f"--encoder {name}: there is no such encoder or folder{meant(folder)}.{hint} Name {LITE}, timm/<model>, or "
+            "the folder of a trained model."
         )
     try:
         return BackboneParams(**params, size=size, frozen=True)
@@ -112,17 +113,20 @@ def backbone(name: str, size: int | None) -> BackboneParams:
 
 
 def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int) -> Method:
-    """The encoder with its weights, on the device, in evaluation mode.
+    """Build the frozen encoder with its weights, on the device and in evaluation mode.
 
     Args:
-        params: of the encoder. seed: of weights that it does not have. depth: bits that grey images of 16 bits use.
+        params: of the encoder.
+        seed: of weights that are not loaded.
+        device: for the encoder.
+        depth: bits that 16-bit grey images use, 8 to 16.
 
     Raises: Problem for an unknown model of timm, weights that are not installed, cannot be fetched or do not fit.
     """
     try:
-        weights_checksum(params.name, params.weights)  # a package that is missing is told before work
-        own = encoders.preprocessing(params)
-        images = Images(own["input_size"], len(own["mean"]), depth=depth)
+        weights_checksum(params.name, params.weights)  # reports a missing package before any work
+        preprocessing = encoders.preprocessing(params)
+        images = Images(preprocessing["input_size"], len(preprocessing["mean"]), depth=depth)
         model, _ = trainer.pretrain(
             "untrained", UntrainedParams(backbone=params), images, _views(images), seed, device=device
         )
@@ -133,13 +137,16 @@ def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int)
 
 
 def train(params: BackboneParams, images: Images, seed: int, device: torch.device, folder: Path) -> dict[str, Any]:
-    """Train the heads on the photographs' features and leave the model in a folder, as the step `pretrain` does.
+    """Train the heads on the photographs' features and write the model's folder, as the step `pretrain` does.
 
     Args:
-        params: of the encoder. images: at least two. seed: of the heads' weights and of the order.
-        folder: what is there of an earlier model is replaced.
+        params: of the encoder.
+        images: at least two.
+        seed: of the heads' weights and of the order of the photographs.
+        device: for the training.
+        folder: an earlier model in it is replaced.
 
-    Returns: epochs, steps and batch size. Raises: Problem when the training died.
+    Returns: "epochs", "steps" and "batch" (photographs). Raises: Problem when an alarm stops the training.
     """
     count = len(images.rows)
     batch = min(_BATCH, 1 << max(1, (count // 2).bit_length() - 1))
@@ -152,10 +159,10 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         "batch_size": batch,
         "warmup_epochs": epochs // 10,
     }
-    made = RunRecord("rank", job, seed=seed)
+    record = RunRecord("rank", job, seed=seed)
     before = torch.get_num_threads()
     try:
-        with redirect_stdout(io.StringIO()):  # a line for each epoch, which history.csv keeps
+        with redirect_stdout(io.StringIO()):  # of a line per epoch; history.csv has it
             parsed = parse("pretrain", job, METHOD)
             model, history = trainer.pretrain(METHOD, parsed, images, _views(images), seed, device=device)
     except TrainingAlarm as alarm:
@@ -180,5 +187,5 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         reference.write(out, model, images, images.array("whole"), device)
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
-        made.write(out, str(device))
+        record.write(out, str(device))
     return {"epochs": epochs, "steps": epochs * steps, "batch": batch}

@@ -60,8 +60,8 @@ def _odd_aspect_ratio(table: pd.DataFrame, limit: float) -> pd.Series:
 ISSUES = (
     Issue(
         "outlier", "Unlike all others", 3.0,
-        "Less like their nearest images than is usual here (knn_density more than {} standard deviations below the "
-        "median): rare things, defects, images from elsewhere.", _outlier,
+        "Unusually dissimilar to their nearest images (knn_density more than {} standard deviations below the "
+        "median): rare things, defects, images from other sources.", _outlier,
     ),
     Issue(
         "dark", "Dark", 0.32,
@@ -70,16 +70,17 @@ ISSUES = (
     ),
     Issue(
         "light", "Overexposed", 0.5,
-        "More than {} of their pixels are white: overexposed, or on a white ground.",
+        "More than {} of their pixels are white: overexposed, or on a white background.",
         lambda table, limit: table["bright_share"].where(table["bright_share"] > limit),
     ),
     Issue(
         "blurry", "Blurred", 0.1,
-        "Their sharpness is less than {} times the median of all images: blurred, or of something smooth.", _blurry,
+        "Their sharpness is less than {} times the median of all images: blurred, or showing something "
+        "smooth.", _blurry,
     ),
     Issue(
         "low_information", "Without content", 0.0,
-        "Of one brightness, with transparent parts as white: their sharpness is at most {}, so nothing is to be seen.",
+        "Of one brightness, counting transparent parts as white: their sharpness is at most {}, so they show nothing.",
         lambda table, limit: -table["sharpness"].where(table["sharpness"] <= limit),
     ),
     Issue(

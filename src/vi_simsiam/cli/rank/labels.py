@@ -1,4 +1,4 @@
-"""Labels of a ranking's images: which to label first, and which folders may be wrong."""
+"""Labels of a ranking's images: the images to label first, and images that may be in a wrong folder."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,32 +20,32 @@ FOLDS = 5
 EXPLAINED = {
     FIRST: (
         "label first",
-        "Order in which to label images, from 1: together the first ones cover all images best (MaxHerding).",
+        "Order in which to label images, from 1: each adds the most coverage to those before it (MaxHerding).",
     ),
     QUALITY: (
         "label quality",
-        "Probability that the image belongs to its folder, by a linear classifier of features that was fitted without "
-        "it: low for images in a wrong folder, and for unusual ones in the right folder.",
+        "Probability of the image's folder, from a linear classifier that was fitted without the image: low for images "
+        "in a wrong folder and for unusual images in the right one.",
     ),
     SUGGESTED: (
         "suggested label",
         "Another folder that the image fits as well as that folder's own images do on average; empty for most images.",
     ),
 }
-# Of the classifier: chosen for speed and few wrong suggestions, on 4,000 images of CIFAR-10 with 1,280 features each
-# (docs/your_images.md has what it finds in other draws of wrong labels). Fewer images have fewer components and a
-# weaker penalty: components that are as many as images are noise, by which wrong labels are found only by chance.
-_MOST, _LEAST, _IMAGES_EACH = 256, 16, 15  # components; images for each
+# Settings of the classifier, chosen for speed and few wrong suggestions on 4,000 images of CIFAR-10 with 1,280 features
+# each (docs/your_images.md has its results on other draws of wrong labels). Fewer images get fewer components and a
+# weaker penalty: with as many components as images, the classifier fits noise and finds wrong labels only by chance.
+_MOST, _LEAST, _IMAGES_EACH = 256, 16, 15  # limits of the number of components; images for each
 _C_TIMES_IMAGES = 12.0
 
 
 def read_labelled(file: Path) -> list[str]:
-    """Paths in a text file, one a line. Raises: Problem where it cannot be read."""
+    """Paths in a text file, one per line. Raises: Problem if it cannot be read."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(
-            f"--labelled {file}: it cannot be read as text ({error}). Name a file with a path a line."
+            f"--labelled {file}: it cannot be read as text ({error}). Name a file with one path per line."
         ) from None
     return [line.strip() for line in lines if line.strip()]
 
@@ -53,15 +53,19 @@ def read_labelled(file: Path) -> list[str]:
 def label_first(
     paths: pd.Series, rows: np.ndarray, features: np.ndarray, count: int, labelled: Sequence[str]
 ) -> pd.Series:
-    """Numbers 1 to `count` of the files to label, missing for all others. Of equal files only the first has a number.
+    """Order in which to label files: 1 to `count`, missing for all others and for copies of an earlier file.
 
     Args:
-        paths: of the files. rows: of each file's contents in `features`, (N, dim). labelled: paths that have labels.
+        paths: (n,) of the files.
+        rows: (n,) of each file's contents in `features`.
+        features: (N, dim).
+        count: number of files to choose.
+        labelled: paths of files that have labels already.
 
     Raises: Problem for a labelled path that is not among the files.
     """
     _, first = np.unique(rows, return_index=True)
-    first = np.sort(first)  # files in their order, each content once
+    first = np.sort(first)  # the first file of each content, in the order of the files
     place = {row: number for number, row in enumerate(rows[first])}
     known = dict(zip(paths, rows, strict=True)) | {
         str(Path(path).absolute()): row for path, row in zip(paths, rows, strict=True)
@@ -82,10 +86,11 @@ def label_first(
 
 
 def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
-    """Name of each file's class, (N,) strings, by the rules that recipes have for folders; None: no classes.
+    """Class of each file, (N,) strings, by the rules for the folders of a recipe; None if folders are not classes.
 
     Args:
-        paths: of files. inputs: folders and archives that were named.
+        paths: (N,) of the files.
+        inputs: the folders and archives that are ranked.
     """
     tops = sorted((writable(name).rstrip("/") + "/" for name in inputs), key=len, reverse=True)
     inside = [next((path[len(top) :] for top in tops if path.startswith(top)), "") for path in paths]
@@ -107,17 +112,19 @@ def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
 def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, seed: int) -> pd.DataFrame | None:
     """Columns `label_quality` and `label_suggested` of files in class folders.
 
-    Probabilities are those of linear classifiers, each fitted without a fifth of the files. A label is suspect where
-    another class has at least the probability that files of that class give it on average (confident learning:
-    Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", sec. 3.1).
+    Each of `FOLDS` linear classifiers gives the probabilities of the files on which it was not fitted. A label is
+    suspect where the probability of another class is at least its mean over the files of that class: confident learning
+    (Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", sec. 3.1).
 
     Args:
-        names: (N,) class of each file. rows: of each file's contents in `features`, (N, dim); equal files are judged
-            by classifiers that have seen none of them. seed: of the shares.
+        names: (n,) class of each file.
+        rows: (n,) of each file's contents in `features`. Equal files are always in the same fold.
+        features: (N, dim).
+        seed: of the folds.
 
-    Returns: None where fewer than two classes have `FOLDS` different files, or where the classifiers are not better
-        than the largest class by chance (95 % Wilson interval): then folders are no classes. Files of smaller classes
-        have missing values.
+    Returns: None where fewer than two classes have `FOLDS` different files, or where the accuracy of the classifiers is
+        not above the share of the largest class (95 % Wilson interval): folders are then not classes. Files of smaller
+        classes have missing values.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import
 
@@ -151,7 +158,7 @@ def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, see
 
 
 def _components(features: torch.Tensor) -> torch.Tensor:
-    """The first principal components of features (N, dim): (N, K), K by N as above, but at most dim and N / 4."""
+    """The first K principal components of features (N, dim): (N, K), K as above but at most N / 4. All if dim <= K."""
     count = min(_MOST, max(_LEAST, len(features) // _IMAGES_EACH), len(features) // 4)
     if features.shape[1] <= count:
         return features

@@ -35,12 +35,14 @@ _AT_ONCE = 1024  # photographs whose features are in memory at once
 MOST_IMAGES = 600  # in the gallery, of more than so many about: at 192 pixels it has up to 11 MB
 _EXTREMES, _LISTED = 20, 40  # of each column that the gallery holds, at each end, and of each list
 _DARK = 0.32  # highlight below which the gallery shows an image brighter
-_PERCENTILE = "Percent of the images that the model was trained on of which it is less certain; ties count half."
+_PERCENTILE = "Percentage of the training images that are less certain; ties count half."
 _GROUP = (
     "Files with the same number are copies: equal bytes, or one picture resized, compressed, cropped at its centre, "
-    "turned or mirrored; all others are much less like them."
+    "turned or mirrored. All other images are much less similar."
 )
-_COPY_OF = "The file to keep of its group, the largest and of these the sharpest; empty for that file and in no group."
+_COPY_OF = (
+    "The file of the group to keep, the largest and of these the sharpest. Empty for that file, and outside groups."
+)
 _ISSUES = f"Reasons to look at the image, with ; between them: {', '.join(issues.NAMES)}."
 _OF_TILES = {
     "tile": ("tile", "Number of the tile within its image, from 1, row by row."),
@@ -49,7 +51,7 @@ _OF_TILES = {
     "width": ("width", "Pixels of the tile from left to right."),
     "height": ("height", "Pixels of the tile from top to bottom."),
     "tiles": ("tiles", "Number of the image's tiles."),
-    "lowest_tile": ("least certain tile", "Number of the tile of the image that is least certain, as in tiles.csv."),
+    "lowest_tile": ("least certain tile", "Number in tiles.csv of the image's least certain tile."),
 }
 _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
