@@ -4,8 +4,7 @@ import torch
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
-from vi_simsiam.core.record import RunRecord, new_result, verify
-from vi_simsiam.data import manifest
+from vi_simsiam.core.record import RunRecord, new_result, read, verify
 from vi_simsiam.data.left_out import write_report
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
@@ -19,9 +18,10 @@ def main() -> None:
     params = parse("cache_views", args.params)
     torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
-    verify(args.download, manifest.FILE)
-    source = manifest.verified_manifest(args.download).source
-    images = find_source(source).read(args.download, params.size, params.depth, args.threads, params.labels)
+    downloaded = read(args.download)
+    verify(args.download, *downloaded["outputs"])
+    source = find_source(downloaded["params"].get("source") or args.dataset)
+    images = source.read(args.download, params.size, params.depth, args.threads, params.labels)
     with new_result(args.out) as out:
         write_report(out / "report.csv", images.report)  # first: it names all that may stop the step
         build(out, args.dataset, images, params)

@@ -5,9 +5,9 @@ from pathlib import Path
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, note, run
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import sha256, write_json
 from vi_simsiam.core.record import NAME, RunRecord, read
 from vi_simsiam.data import own_images
-from vi_simsiam.data.manifest import write_manifest
 from vi_simsiam.data.published import find_source
 
 
@@ -56,7 +56,9 @@ def main() -> None:
         paths = own_images.bring(original, args.out, classes)
         if own_images.state(original, classes) != more["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
-    checksums = write_manifest(args.out, args.dataset, name, paths)
+    checksums = {path: sha256(args.out / path) for path in paths}
+    files = [{"path": path, "bytes": (args.out / path).stat().st_size, "sha256": checksums[path]} for path in paths]
+    write_json(args.out / "manifest.json", {"dataset": args.dataset, "source": name, "files": files})
     made.write(args.out, checksums=checksums, **more)
 
 

@@ -165,7 +165,7 @@ def test_a_record_that_is_missing_damaged_or_older(results):
 def test_a_damaged_file_is_refused(results):
     verify(results / "seed0", "a.bin")
     (results / "seed0/a.bin").write_text("damaged")
-    with pytest.raises(Problem, match=r"a\.bin is damaged.* Delete it and run again"):
+    with pytest.raises(Problem, match=r"a\.bin is damaged.* Delete the folder .*seed0 and run again"):
         verify(results / "seed0", "a.bin")
     (results / "seed0/a.bin").unlink()
     with pytest.raises(Problem, match=r"a\.bin is missing"):

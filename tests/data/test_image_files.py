@@ -148,7 +148,6 @@ def test_a_folder_into_the_store(script, tree, tmp_path):
     out, said = steps(script, tree, tmp_path, left_out=0.1)
     assert said == ""
     store = Store.open(out)
-    store.verify()
     assert store.classes == ("cat's", "dog") and (store.size, store.channels) == (10, 3)
     for split, n in (("train", 10), ("test", 4)):
         table = store.sources(split)

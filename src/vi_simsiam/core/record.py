@@ -148,8 +148,7 @@ def verify(folder: Path, *names: str) -> None:
     for name in names:
         path = Path(folder) / name
         if trouble := _trouble(path, outputs.get(name)):
-            again = "Run again" if not path.exists() else "Delete it and run again"
-            raise Problem(f"{path} {trouble}. {again} (`snakemake --cores all`).")
+            raise Problem(f"{path} {trouble}. Delete the folder {folder} and run again (`snakemake --cores all`).")
 
 
 def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:

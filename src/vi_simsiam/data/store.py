@@ -17,12 +17,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
 
 from vi_simsiam.core import record
-from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import read_json, sha256
+from vi_simsiam.core.files import read_json
 
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "test")
@@ -113,46 +110,27 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
-        """Open a store and check that all its files are there, of the right kind and of full length.
-
-        This reads headers and labels only. `verify` compares contents.
-
-        Raises: Problem naming the file that is missing or does not fit.
-        """
+        """Open a store. `open_verified` compares its files with their checksums before. Raises: Problem without one."""
         entries = read_json(folder / DESCRIPTION)
-        try:
-            size, channels, classes = entries["size"], entries["channels"], tuple(entries["classes"])
-            arrays = {}
-            for split in SPLITS:
-                n, v = entries[split], entries["views"][split]
-                images, labels, views, table, sources = file_names(split)
-                arrays[images] = _mapped(folder / images, (n, size, size, channels), np.uint8)
-                arrays[views] = _mapped(folder / views, (n, v, size, size, channels), np.uint8)
-                arrays[labels] = np.array(_mapped(folder / labels, (n,), np.int64))
-                if n and not -1 <= arrays[labels].min() <= arrays[labels].max() < len(classes):
-                    raise _damaged(folder / labels, f"labels are not all among the {len(classes)} classes")
-                if (rows := _parquet(folder / table).num_rows) != n * v:
-                    raise _damaged(folder / table, f"it has {rows} rows for {n * v} views")
-                if (rows := _parquet(folder / sources).num_rows) != n:
-                    raise _damaged(folder / sources, f"it has {rows} rows for {n} images")
-            return cls(
-                folder, entries["dataset"], classes, size, channels, tuple(entries["mean"]), tuple(entries["std"]),
-                entries["augmentation"], entries["sha256"], entries.get("depth", 16),
-                arrays,
-            )  # fmt: skip
-        except (KeyError, TypeError) as error:
-            raise _damaged(folder / DESCRIPTION, f"{error!r}") from None
+        arrays: dict[str, np.ndarray] = {}
+        for split in SPLITS:
+            images, labels, views, *_ = file_names(split)
+            arrays |= {name: np.load(folder / name, mmap_mode="r") for name in (images, views)}
+            arrays[labels] = np.load(folder / labels)
+        return cls(
+            folder, entries["dataset"], tuple(entries["classes"]), entries["size"], entries["channels"],
+            tuple(entries["mean"]), tuple(entries["std"]), entries["augmentation"], entries["sha256"],
+            entries.get("depth", 16), arrays,
+        )  # fmt: skip
 
     @classmethod
     def open_verified(cls, folder: Path) -> "Store":
-        """Open the store of a finished step, and compare every file, the description first, with its checksum.
+        """Open the store of a finished step after comparing every file with its checksum (reads all of the store).
 
         Raises: Problem naming the first file that is not as the step wrote it.
         """
-        record.verify(folder, DESCRIPTION)
-        store = cls.open(folder)
-        store.verify()
-        return store
+        record.verify(folder, DESCRIPTION, *(name for split in SPLITS for name in file_names(split)))
+        return cls.open(folder)
 
     def __reduce__(self):
         # Opened anew in another process: memory maps would go there by value, all images through a pipe.
@@ -172,21 +150,11 @@ class Store:
 
     def view_parameters(self, split: SplitName) -> pd.DataFrame:
         """What was drawn for the cached views: a row per view, those of image 0 first; read anew at each call."""
-        return _table(self.folder / file_names(split)[3])
+        return pd.read_parquet(self.folder / file_names(split)[3])
 
     def sources(self, split: SplitName) -> pd.DataFrame:
         """Where each image comes from: columns index and path; read anew at each call."""
-        return _table(self.folder / file_names(split)[4])
-
-    def verify(self) -> None:
-        """Compare every file's contents with its checksum (reads all of the store).
-
-        Raises: Problem naming the first file that differs.
-        """
-        for split in SPLITS:
-            for name in file_names(split):
-                if sha256(self.folder / name) != self.sha256.get(name):
-                    raise _damaged(self.folder / name, "its SHA-256 is not the one it was written with")
+        return pd.read_parquet(self.folder / file_names(split)[4])
 
 
 def release_pages(array: Any, least: int = _KEPT) -> None:
@@ -200,41 +168,3 @@ def release_pages(array: Any, least: int = _KEPT) -> None:
         array = base
     if isinstance(array, mmap.mmap) and len(array) > least and hasattr(mmap, "MADV_DONTNEED"):
         array.madvise(mmap.MADV_DONTNEED)
-
-
-def _mapped(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise _damaged(path, "it is missing") from None
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise _damaged(path, error) from None
-    if array.shape != shape or array.dtype != dtype:
-        raise _damaged(path, f"it holds {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
-    # A map of a file that is too short fails; one that is too long is as wrong.
-    if (surplus := path.stat().st_size - array.offset - array.nbytes) != 0:
-        raise _damaged(path, f"it has {surplus} bytes too many")
-    return array
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ArrowException, ValueError) as error:
-        raise _damaged(path, error) from None
-
-
-def _parquet(path: Path) -> pq.FileMetaData:
-    try:
-        return pq.read_metadata(path)
-    except FileNotFoundError:
-        raise _damaged(path, "it is missing") from None
-    except (OSError, ArrowException, ValueError) as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, why: object) -> Problem:
-    return Problem(
-        f"{path} is damaged or belongs to another store: {why}. Delete the folder {path.parent} and run step "
-        "cache_views again (`snakemake --cores all`)."
-    )
