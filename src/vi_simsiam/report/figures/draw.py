@@ -1,10 +1,8 @@
 """Draws the figures of the registry, whose functions are found by their names."""
 
-import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from matplotlib.figure import Figure
 
@@ -20,16 +18,9 @@ _REGISTRY = "src/vi_simsiam/report/figures/registry.py"
 def figure_functions() -> dict[str, Callable[..., Figure]]:
     """The function of every figure, by file name.
 
-    Raises: Problem naming a row whose function or parameter does not exist, or a figure's function without a row. A
-        public function of this folder that takes `runs` and returns a `Figure` is a figure's.
+    Raises: Problem naming a row whose function or parameter does not exist.
     """
-    functions = {name: _function(name) for name in FIGURES}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        module = import_module(f"{__package__}.{path.stem}")
-        for name, function in inspect.getmembers(module, inspect.isfunction):
-            if _draws(function, module) and function not in functions.values():
-                raise Problem(f"the figure {path.stem}:{name} has no row in the table of {_REGISTRY}. Add one.")
-    return functions
+    return {name: _function(name) for name in FIGURES}
 
 
 def draw_figures(
@@ -55,13 +46,3 @@ def _function(name: str) -> Callable[..., Figure]:
     if unknown := set(row.params) - set(PlotParams.model_fields):
         raise Problem(f"{_REGISTRY}: the row of {name} names {', '.join(unknown)}, no parameter of the step plot.")
     return drawing
-
-
-def _draws(function: Callable, module: ModuleType) -> bool:
-    signature = inspect.signature(function)
-    return (
-        function.__module__ == module.__name__
-        and not function.__name__.startswith("_")
-        and next(iter(signature.parameters), None) == "runs"
-        and signature.return_annotation in (Figure, "Figure")
-    )
