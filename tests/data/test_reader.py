@@ -175,7 +175,7 @@ def test_the_last_channel_of_a_tiff_is_remarked_on_where_it_is_transparent(tmp_p
     assert [str(w.message) for w in recwarn] == [f"{top}/a.tif: its last channel is read as transparency, over white"]
 
 
-def test_a_png_with_long_texts_is_read_without_them():
+def test_a_png_with_long_texts_is_read():
     texts = PngInfo()
     texts.add_text("workflow", "x" * 2_000_000, zip=True)
     pixels = DRAW.integers(0, 256, (9, 9, 3), dtype=np.uint8)

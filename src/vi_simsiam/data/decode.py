@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from vi_simsiam.data.archives import Unreadable, is_of_the_machine
 from vi_simsiam.data.names import HEAD, kind_of, unread_kind
@@ -47,10 +47,12 @@ _DESCRIPTION, _METAMORPH = 270, 33629
 _NO_PAGE = 1 | 4  # of `_SUBFILE`: a smaller copy, a mask
 _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
-_TEXT = (b"tEXt", b"zTXt", b"iTXt")  # parts of a PNG
 FULL_DEPTH = 16  # bits
 _FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
 _AT_ONCE = 1 << 27  # pixels of images in decoding threads, each of which takes up to 8 bytes while it is decoded
+# Bytes of the texts of a PNG. Pillow refuses an image with a text of more than 1 MB, which programs write that keep
+# there how an image was made.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 1 << 27
 
 
 class _Room:
@@ -153,7 +155,7 @@ class Book:
     def __init__(self, data: bytes, most: int = MOST_PIXELS):
         self._most = most
         self._passed: dict[int, Image.Image] = {}
-        _despite_text(self._open, data)
+        self._open(data)
 
     @property
     def pages(self) -> int:
@@ -168,27 +170,19 @@ class Book:
 
         Raises: as `Book`.
         """
-
-        def loaded(data: bytes) -> Decoded:
-            if data is not self._data:
-                self._open(data)
-            image = self._at(page)
-            with _errors_of_decoders(data):
-                if side is not None:
-                    image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
-                room.wait_for(image.width * image.height)
-                image.load()
-            if image.mode in ("I", "F") and not _is_deep(image):
-                raise Unreadable(
-                    "32-bit pixels, of which nothing says what is black and white: save it with 8 or 16 bits"
-                )
-            if _is_deep_colour(image, data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
-                remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
-            if image.format == "TIFF" and (planes := _planes(image)) > self.pages:
-                remark(f"of its {planes} planes only {self.pages} can be read here: save it as a plain TIFF of pages")
-            return Decoded(image, self.pages)
-
-        return _despite_text(loaded, self._data)
+        image = self._at(page)
+        with _errors_of_decoders(self._data):
+            if side is not None:
+                image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
+            room.wait_for(image.width * image.height)
+            image.load()
+        if image.mode in ("I", "F") and not _is_deep(image):
+            raise Unreadable("32-bit pixels, of which nothing says what is black and white: save it with 8 or 16 bits")
+        if _is_deep_colour(image, self._data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
+            remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
+        if image.format == "TIFF" and (planes := _planes(image)) > self.pages:
+            remark(f"of its {planes} planes only {self.pages} can be read here: save it as a plain TIFF of pages")
+        return Decoded(image, self.pages)
 
     def size(self, page: int = 1) -> tuple[int, int]:
         """Width and height of a page upright, which is not decoded. Raises: as `Book`."""
@@ -284,26 +278,6 @@ def few_bits(brightest: int | None, depth: int) -> int | None:
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)  # which would copy it
-
-
-def _despite_text(work, data: bytes):
-    """`work(data)`; of a PNG that cannot be read, once more without its texts, which Pillow refuses above 1 MB."""
-    try:
-        return work(data)
-    except Unreadable:
-        if kind_of(data[:HEAD]) != "PNG" or len(shorter := _without_text(data)) == len(data):
-            raise
-        return work(shorter)
-
-
-def _without_text(data: bytes) -> bytes:
-    kept, start = [data[:8]], 8
-    while len(data) - start >= 12:
-        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
-        if data[start + 4 : start + 8] not in _TEXT:
-            kept.append(data[start:end])
-        start = end
-    return b"".join(kept)
 
 
 def _frames(image: Image.Image) -> list[int]:
