@@ -128,4 +128,4 @@ def test_accepted_checksums_are_of_one_content():
         name = file.name.removesuffix(".gz").encode() + b"\0"
         official = debian[:3] + b"\x08" + date + debian[8:10] + name + debian[10:]
         assert hashlib.md5(official).hexdigest() == md5[file.name]
-        assert file.sha256 == (hashlib.sha256(official).hexdigest(), hashlib.sha256(debian).hexdigest())
+        assert file.checksums == (hashlib.sha256(official).hexdigest(), hashlib.sha256(debian).hexdigest())

@@ -45,7 +45,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
             temporary.chmod(mode)
         with open(temporary, "rb") as file:  # the data must be on disk before the name is
             os.fsync(file.fileno())
-        with _written(path):
+        with writing(path):
             os.replace(temporary, path)
     except Exception as error:
         if (number := _error_number(error)) in _FULL:
@@ -65,7 +65,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 def _tried(path: Path) -> tuple[Path, int]:
     """Make a file beside `path` and remove it. Returns: its path, and the permissions that a new file has there."""
-    with _written(path):
+    with writing(path):
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -80,14 +80,14 @@ def _tried(path: Path) -> tuple[Path, int]:
 
 def move(source: Path, target: Path) -> None:
     """Give a whole file another name, on the same disk. The parent folder is made. Raises: Problem as `replacing`."""
-    with _written(target):
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """An error of the system, of what is done to write `path`, as a Problem."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system while `path` is written into a Problem that names it."""
     try:
         yield
     except OSError as error:

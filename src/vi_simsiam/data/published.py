@@ -338,7 +338,7 @@ SOURCES: dict[str, Source] = {
     ),
     # Stanford's course CS231n.
     "tiny_imagenet": TinyImageNet(
-        (RemoteFile("tiny-imagenet-200.zip", md5=("90528d7ca1a48142e341f4ef8d21d0de",)),),
+        (RemoteFile("tiny-imagenet-200.zip", ("90528d7ca1a48142e341f4ef8d21d0de",)),),
         ("http://cs231n.stanford.edu/",),
     ),
     "files": OwnImages(),
