@@ -28,7 +28,7 @@ from helpers.models import untaught
 from helpers.pages import blocks, section
 from helpers.photographs import command, score
 from helpers.project import ROOT
-from vi_simsiam.cli.extremes import Extremes
+from vi_simsiam.cli.score import extremes
 from vi_simsiam.config.encoders import weights_files
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.errors import Problem
@@ -429,12 +429,10 @@ def test_colours_are_turned_to_grey_or_kept_as_the_model_has_it(tmp_path):
 def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, count, different):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"path": [str(i) for i in range(images)], "kappa": rng.integers(0, different, images)})
-    extremes = Extremes("kappa", count)
-    for start in range(0, images, 6):
-        extremes.add(table[start : start + 6])
+    lowest, highest = extremes(table, "kappa", count)
     rows = table.sort_values("kappa", kind="stable")
     half = images // 2
-    sides = (extremes.lowest(), rows[: images - half]), (extremes.highest(), rows[::-1][:half])
+    sides = (lowest, rows[: images - half]), (highest, rows[::-1][:half])
     for side, expected_rows in sides:
         assert side["path"].tolist() == expected_rows["path"].tolist()[:count]
         assert side.index.tolist() == expected_rows.index.tolist()[:count]

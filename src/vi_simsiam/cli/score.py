@@ -3,19 +3,16 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from vi_simsiam.cli.extremes import Extremes
 from vi_simsiam.cli.journal import Journal, journal
 from vi_simsiam.core import record
 from vi_simsiam.core.command import write_out
@@ -31,6 +28,8 @@ from vi_simsiam.stats.intervals import wilson
 
 SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
 _TOP = 50
+
+Sides = tuple[pd.DataFrame, pd.DataFrame]  # rows of lowest and of highest score
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +79,7 @@ def score(args: argparse.Namespace) -> int:
         from vi_simsiam.cli import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
     started = time.monotonic()
     model = opened(args.run, args.device)
-    extremes = Extremes(model.scores[0], args.top or _TOP)
+    by = model.scores[0]
     stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
         say("the model was trained on grey images: colours are turned to grey")
@@ -90,20 +89,17 @@ def score(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say(f"{kept.path} keeps what was scored; the same command goes on from there")
             raise
-        scored, unread = _count(kept)
-        if not scored:
+        pieces = list(kept.pieces())
+        unread = sum(len(piece.unread) for piece in pieces)
+        if not (tables := [piece.rows for piece in pieces if len(piece.rows)]):
             kept.begin({})
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
-        unlike = 0
-        with table_writer(args.out) as write:
-            for piece in kept.pieces():
-                if len(piece.rows):
-                    write(piece.rows)
-                    extremes.add(piece.rows)
-                    unlike += _unlike(model, piece.rows)
-    undrawn = _draw(args, model, extremes) if args.grid else None
+        table = pd.concat(tables, ignore_index=True)
+        write_table(table, args.out)
+    scored, sides = len(table), extremes(table, by, args.top or _TOP)
+    undrawn = _draw(args, model, sides, by) if args.grid else None
     if args.top:
-        _list(extremes)
+        _list(sides, by)
     if stream.several_pages:
         say(pages_sentence(pd.Series(stream.several_pages), "scored"))
     if (bits := stream.few_bits) is not None:
@@ -115,9 +111,9 @@ def score(args: argparse.Namespace) -> int:
         say(f"warning: {model.training.reliability_warning}")
     if model.known is None:
         say("no column knn_density: this model, of an earlier version, has no features of its training images")
-    elif wilson(np.arange(scored) < unlike).ci_low > UNLIKE:  # more than of the training images
+    elif wilson(unlike := table[DENSITY] < model.known.threshold).ci_low > UNLIKE:  # more than of the training images
         say(
-            f"{unlike} of {scored} images are unlike anything this model was trained on (knn_density below "
+            f"{unlike.sum()} of {scored} images are unlike anything this model was trained on (knn_density below "
             f"{model.known.threshold:.3f}, as of {UNLIKE:.0%} of its training images)"
         )
     seconds = time.monotonic() - started
@@ -140,30 +136,25 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
     }
 
 
-def _unlike(model: Model, rows: pd.DataFrame) -> int:
-    return 0 if model.known is None else int((rows[DENSITY] < model.known.threshold).sum())
-
-
 def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
     """Add to the journal what it lacks."""
     unread: list[tuple[str, str]] = []
-    tell = Teller("scored")
 
-    def report(path: str, problem: str) -> None:
-        unread.append((path, problem))
-        tell(path, problem)
+    def keep(table: pd.DataFrame) -> None:
+        kept.add(table, unread)
+        tell(unread)
+        unread.clear()
 
     with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
-        bar.update(_resume(stream, kept, tell))
-        for table, _ in model.scored(stream, report):
-            kept.add(table, unread)
-            unread.clear()
+        bar.update(_resume(stream, kept))
+        for table, _ in model.scored(stream, lambda path, problem: unread.append((path, problem))):
+            keep(table)
             bar.update(len(table))
         if unread:
-            kept.add(pd.DataFrame(), unread)
+            keep(pd.DataFrame())
 
 
-def _resume(stream: ImageReader, kept: Journal, tell: "Teller") -> int:
+def _resume(stream: ImageReader, kept: Journal) -> int:
     """Let the stream begin after the images that the journal has. Returns: how many of these were scored.
 
     Raises: Problem where the images have changed meanwhile.
@@ -185,27 +176,14 @@ def _resume(stream: ImageReader, kept: Journal, tell: "Teller") -> int:
         )
     stream.skipped = len(paths)
     say(f"{scored} images were scored before the interruption")
-    for path, problem in unread:
-        tell(path, problem)
+    tell(unread)
     return scored
 
 
-class Teller:
-    """Says of each image that cannot be read why; of pages of one file with one reason once.
-
-    Args:
-        done: with images that are read.
-    """
-
-    def __init__(self, done: str):
-        self._done = done
-        self._last: tuple[str, str] | None = None
-
-    def __call__(self, path: str, problem: str) -> None:
-        about = without_page(path), problem
-        if about != self._last or about[0] == path:
-            say(f"not {self._done}: {path}: {problem}")
-        self._last = about
+def tell(unread: Iterable[tuple[str, str]], done: str = "scored") -> None:
+    """Print the images that cannot be read. done: with images that can."""
+    for line in of_files(unread):
+        say(f"not {done}: {line}")
 
 
 def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:
@@ -220,12 +198,6 @@ def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def _count(kept: Journal) -> tuple[int, int]:
-    """Images scored, and not read."""
-    sizes = [(len(piece.rows), len(piece.unread)) for piece in kept.pieces()]
-    return sum(rows for rows, _ in sizes), sum(unread for _, unread in sizes)
-
-
 def opened(run: Path, device: str | None) -> Model:
     """The model of a folder. Raises: Problem, also for a device that is not there."""
     try:
@@ -234,43 +206,36 @@ def opened(run: Path, device: str | None) -> Model:
         raise Problem(f"--device {device}: {str(error).splitlines()[0]}") from None
 
 
-class Write(Protocol):
-    def __call__(self, table: pd.DataFrame) -> None: ...
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a .csv or .parquet. The file appears when it is whole."""
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":  # nine digits tell all numbers of 32 bits apart
+            table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+        else:
+            table.to_parquet(temporary, index=False)
 
 
-@contextmanager
-def table_writer(path: Path) -> Iterator[Write]:
-    """What appends tables to a file, which appears when all of them are in it."""
-    with replacing(path) as temporary, ExitStack() as stack:
-        if path.suffix == ".csv":
-            file = stack.enter_context(open(temporary, "w", encoding="utf-8", newline=""))
-            # Nine digits tell all numbers of 32 bits apart.
-            yield lambda table: table.to_csv(
-                file, index=False, header=file.tell() == 0, float_format="%.9g", lineterminator="\n"
-            )
-            return
-        writer: list[pq.ParquetWriter] = []
+def extremes(table: pd.DataFrame, score: str, count: int) -> Sides:
+    """Rows of the `count` lowest scores, and of the `count` highest, the most extreme first.
 
-        def write(table: pd.DataFrame) -> None:
-            rows = pa.Table.from_pandas(table, preserve_index=False)
-            if not writer:
-                writer.append(stack.enter_context(pq.ParquetWriter(temporary, rows.schema)))
-            writer[0].write_table(rows)
-
-        yield write
+    No image is on both sides, also where scores are equal: of fewer than 2 x `count` images, each side gets half, the
+    lower one also the image in the middle.
+    """
+    rows = table.sort_values(score, kind="stable")
+    middle = (len(rows) + 1) // 2
+    return rows[:middle][:count], rows[middle:][::-1][:count]
 
 
-def _draw(args: argparse.Namespace, model: Model, extremes: Extremes) -> str | None:
+def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> str | None:
     """Draw the picture. Returns: why there is none, whatever the reason: the table is worth more."""
     from vi_simsiam.cli import drawing  # slow to import, and seldom asked for
     from vi_simsiam.report.figures import style
 
     try:
-        sides = extremes.lowest(), extremes.highest()
         pixels = _pixels(model.stream(args.images, every_page=args.pages == "all"), pd.concat(sides)["path"])
         lowest, highest = ((table, [pixels[path] for path in table["path"]]) for table in sides)
         with style.drawing_style():
-            figure = drawing.extremes(lowest, highest, extremes.score)
+            figure = drawing.extremes(lowest, highest, score)
             style.save(figure, args.grid)
     except Exception as error:
         return str(error) or type(error).__name__
@@ -283,14 +248,14 @@ def _pixels(stream: ImageReader, paths: Iterable[str]) -> dict[str, np.ndarray]:
     return {file.path: stream.prepared(Contents(file), file.page) for file in stream.files() if file.path in wanted}
 
 
-def _list(extremes: Extremes) -> None:
+def _list(sides: Sides, score: str) -> None:
     lines = []
-    for title, table in (("most uncertain", extremes.lowest()), ("most certain", extremes.highest())):
+    for title, table in zip(("most uncertain", "most certain"), sides, strict=True):
         if table.empty:
             continue
-        lines.append(f"{title}:\n{extremes.score:>20}  percentile  path")
+        lines.append(f"{title}:\n{score:>20}  percentile  path")
         for row in table.to_dict("records"):
-            lines.append(f"{row[extremes.score]:>20.6g}  {row['percentile']:>10.2f}  {one_line(row['path'])}")
+            lines.append(f"{row[score]:>20.6g}  {row['percentile']:>10.2f}  {one_line(row['path'])}")
     write_out("\n".join(lines))
 
 

@@ -16,7 +16,7 @@ import torch
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import SOME_UNREAD, Teller, add_pages, counts, of_files, opened, pages_sentence, positive, say
+from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, of_files, opened, pages_sentence, positive, say, tell
 from vi_simsiam.config.encoders import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
@@ -130,13 +130,8 @@ def _rank(
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
     stream.there = kept.rows
     before, unread = kept.count, []
-    tell = Teller("read")
-
-    def report(path: str, problem: str) -> None:
-        unread.append((path, problem))
-        tell(path, problem)
-
-    files, rows = encoder.encode(stream, report)
+    files, rows = encoder.encode(stream, lambda path, problem: unread.append((path, problem)))
+    tell(unread, "read")
     encoded = time.monotonic()
     if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")

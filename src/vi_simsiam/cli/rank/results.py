@@ -15,7 +15,7 @@ from vi_simsiam.cli.rank import answer, copies, issues, labels, neighbourhood, t
 from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import one_line, table_writer
+from vi_simsiam.cli.score import one_line, write_table
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
@@ -140,8 +140,7 @@ def write_tables(result: pd.DataFrame, by: str, out: Path) -> dict[str, pd.DataF
                 path.unlink(missing_ok=True)  # of an earlier ranking
                 continue
             column = by if by in tables[name] else by + tiles.SUFFIX
-            with table_writer(path) as write:
-                write(tables[name].sort_values([column, "path"], kind="stable"))
+            write_table(tables[name].sort_values([column, "path"], kind="stable"), path)
     return tables
 
 
