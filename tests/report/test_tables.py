@@ -147,17 +147,10 @@ def test_dimension_is_found_from_kappa_and_its_cosine(tmp_path):
     assert sphere_dimension(run.images.astype({"kappa": "float32", "expected_cosine": "float32"})) == DIMENSION
 
 
-def test_problems_name_the_run_or_the_file(tmp_path):
+def test_a_name_of_no_run_is_a_sentence(tmp_path):
     for wrong in ("digits/seed0", "digits/vae/seed07"):
         with pytest.raises(Problem, match=f"{wrong!r} does not name a run"):
             open_runs([wrong], tmp_path, tmp_path)
-    (run,) = opened(tmp_path, methods=("simsiam",))
-    run.path("uncertainty", "crops.parquet").unlink()
-    with pytest.raises(Problem, match=r"crops\.parquet does not exist"):
-        _ = run.crops
-    run.path("uncertainty", "images.parquet").write_bytes(b"not a table")
-    with pytest.raises(Problem, match=r"images\.parquet is not readable"):
-        _ = run.images
 
 
 def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):

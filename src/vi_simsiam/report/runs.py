@@ -40,7 +40,7 @@ class Run:
         data: folder of the stores, `data/cache_views`.
         results: folder of the results; a step's files lie in `results/<step>/<dataset>/<method>/seed<k>/`.
 
-    Every table raises a `Problem` that names the file when it is missing or damaged.
+    `verify` finds files that are missing or damaged.
     """
 
     dataset: str
@@ -89,7 +89,7 @@ class Run:
     @property
     def neighbours(self) -> np.ndarray:
         """Which other test images are the nearest of each in the embedding, (N, k), mapped rather than read."""
-        return _mapped(self.path("uncertainty", "neighbours.npy"))
+        return np.load(self.path("uncertainty", "neighbours.npy"), mmap_mode="r")
 
     @cached_property
     def ood(self) -> pd.DataFrame:
@@ -112,11 +112,11 @@ class Run:
 
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
-        return _mapped(self.data / self.dataset / "images_test.npy")
+        return np.load(self.data / self.dataset / "images_test.npy", mmap_mode="r")
 
     def test_features(self) -> np.ndarray:
         """The backbone's features of the test images, float32 (N, dim), mapped rather than read."""
-        return _mapped(self.path("probe", "features_test.npy"))
+        return np.load(self.path("probe", "features_test.npy"), mmap_mode="r")
 
     @property
     def has_kappa(self) -> bool:
@@ -164,21 +164,5 @@ def _rank(method: str) -> int:
     return METHODS.index(method) if method in METHODS else len(METHODS)
 
 
-def _mapped(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-
-
 def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's and pandas' own errors are ValueErrors
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> Problem:
-    if isinstance(error, FileNotFoundError):
-        return Problem(f"{path} does not exist. Run the step that makes it (`snakemake --cores all`).")
-    return Problem(f"{path} is not readable ({error}). Delete it and run the step again.")
+    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
