@@ -9,7 +9,6 @@ from ruamel.yaml import YAML
 from vi_simsiam.config.loading import STEPS, lineage, resolve
 
 Keys = tuple[str, ...]
-_SECTION = "section"
 
 
 def origins(
@@ -19,14 +18,16 @@ def origins(
 
     The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` where the recipe has it from another.
     """
+    written = {keys: (value, "section") for keys, value in _leaves(params[step])}
     line = [] if dataset is None else lineage(params["recipes"], dataset)
-    section = dict(_leaves(params[step]))
+    for name in line:
+        origin = f"recipes.{name}" + " (like)" * (name != dataset)
+        overrides = (params["recipes"][name] or {}).get(step) or {}
+        written |= {keys: (value, origin) for keys, value in _leaves(overrides)}
     values = {}
     for keys, value in _leaves(resolve(params, step, dataset, method)):
-        name = _setter(params, step, line, keys)
-        origin = _SECTION if name is None else f"recipes.{name}" + " (like)" * (name != dataset)
-        written = section.get(keys) if name is None else dict(_overrides(params, step, name))[keys]
-        if (step, keys) == ("download", ("source",)) and written is None:
+        before, origin = written[keys]
+        if (step, keys) == ("download", ("source",)) and before is None:
             origin = f"name of recipes.{line[0]}" if value != "files" else "because path is set"
         values[keys] = value, origin
     return values
@@ -54,15 +55,6 @@ def of_recipes(params: Mapping[str, Any]) -> str:
         }
         texts.append(_as_yaml(values) if values else f"{_flow(name)}: {{}}\n")
     return "".join(texts)
-
-
-def _setter(params: Mapping[str, Any], step: str, line: list[str], keys: Keys) -> str | None:
-    """The last recipe of a line that sets a value; None: none does."""
-    return next((name for name in reversed(line) if keys in dict(_overrides(params, step, name))), None)
-
-
-def _overrides(params: Mapping[str, Any], step: str, name: str) -> Iterator[tuple[Keys, Any]]:
-    return _leaves((params["recipes"][name] or {}).get(step) or {})
 
 
 def _leaves(mapping: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
