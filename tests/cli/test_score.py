@@ -205,7 +205,8 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
     assert len(lines) == 6 and "\x1b" not in said
     assert (
         "41 images scored, 6 could not be read; ignored: 1 files that are no images (notes.txt), "
-        "1 hidden files and those of operating systems, 1 links to folders that are used already." in said
+        "1 hidden files and those of operating systems, 1 links to folders that are used already (deep/loop -> .)."
+        in said
     )
     with pytest.raises(Problem, match=r"cut\.png: not readable"):
         vi_simsiam.load(folder).score([photos / "cut.png"])

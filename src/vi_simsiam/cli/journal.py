@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TextIO
 import pandas as pd
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import lock
+from vi_simsiam.core.files import lock, writing
 
 _SUFFIX = ".partial"  # after the name of the table
 
@@ -69,12 +69,10 @@ class Journal:
             return False
 
     def _line(self, content: dict[str, Any]) -> None:
-        try:
+        with writing(self.path):
             self._file.seek(0, os.SEEK_END)
             self._file.write(json.dumps(content) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise Problem(f"{self.path} cannot be written: {error.strerror}. Make room and run again.") from None
 
 
 @contextmanager

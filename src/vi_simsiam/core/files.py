@@ -86,17 +86,17 @@ def move(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the system while `path` is written into a Problem that names it."""
+def writing(what: object) -> Iterator[None]:
+    """Turn an error of the system while something is written into a Problem that names it."""
     try:
         yield
     except OSError as error:
-        raise _unwritable(path, error.errno) from None
+        raise _unwritable(what, error.errno) from None
 
 
-def _unwritable(path: Path, number: int | None) -> Problem:
+def _unwritable(what: object, number: int | None) -> Problem:
     room = " Make room and run again." * (number in _FULL)
-    return Problem(f"{path} cannot be written: {os.strerror(number or 0)}.{room}")
+    return Problem(f"{what} cannot be written: {os.strerror(number or 0)}.{room}")
 
 
 def _stem(path: Path) -> str:

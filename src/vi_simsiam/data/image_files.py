@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import writing
 from vi_simsiam.core.text import one_spelling
 from vi_simsiam.data.archives import Archive
 from vi_simsiam.data.decode import FULL_DEPTH, load, square, used_depth
@@ -195,10 +196,8 @@ class _Scratch:
         return values.reshape(self.size, self.size, -1)
 
     def _write(self, start: int, image: np.ndarray) -> None:
-        try:
+        with writing("decoded images"):
             os.pwrite(self._file.fileno(), np.ascontiguousarray(image).data, start)
-        except OSError as error:
-            raise Problem(f"decoded images cannot be written: {error.strerror}. Make room and run again.") from None
 
 
 def _decoded(files: Sequence[ImageFile], size: int, depth: Depth, threads: int) -> Iterator[LoadedImage]:

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below, read_json, replacing, write_json
 from vi_simsiam.core.text import one_spelling
@@ -26,7 +25,6 @@ from vi_simsiam.data.reader import ImageFile, cannot_be_read, list_folder
 CLASSES = "classes.txt"  # the list of classes in the download folder
 _PACKED = "packed.json"  # there, if the archive was packed here: the report on the other files of the folder
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file packed, so that the same images give the same bytes
-_MOST_NOTES = 5  # of folders that were reached before
 
 
 def find_images(path: str) -> Path:
@@ -116,15 +114,10 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
     """Pack the images of a folder. Returns: what else it has."""
     left_out: list[tuple[str, str]] = []
     ignored: Ignored = {}
-    repeated: list[str] = []
     chosen = frozenset(classes or ())
     seen: set[str] = set()
-
-    def again(name: str, first: str) -> None:
-        repeated.append(f"{name}/ is {first or '.'}/, which is used already: it is skipped.")
-
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:  # images are compressed already
-        for file in sorted(list_folder(path, ignored, again), key=lambda file: file.name):
+        for file in sorted(list_folder(path, ignored), key=lambda file: file.name):
             class_name = _class_of(file.name, chosen)
             if chosen and class_name is None and not (file.source and file.source.is_dir()):
                 count(ignored, "images that are not wanted", file.name)
@@ -134,10 +127,6 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
                 seen.add(class_name)
         others = len(left_out) + sum(number for number, _ in ignored.values())
         print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
-    for sentence in repeated[:_MOST_NOTES]:
-        note(sentence)
-    if len(repeated) > _MOST_NOTES:
-        note(f"and {len(repeated) - _MOST_NOTES} more links to folders that are used already.")
     require_all(classes or (), seen, path)
     return Report(tuple(sorted(left_out)), ignored)
 

@@ -35,10 +35,9 @@ from vi_simsiam.data.archives import (
 )
 from vi_simsiam.data.decode import FULL_DEPTH, MOST_PIXELS, Book, Decoded, few_bits, room, square
 from vi_simsiam.data.left_out import Ignored, count
-from vi_simsiam.data.names import HEAD, HIDDEN, PAGED, ignored_kind, is_hidden, kind_of, refusal
+from vi_simsiam.data.names import HEAD, HIDDEN, PAGED, REPEATED_FOLDERS, ignored_kind, is_hidden, kind_of, refusal
 from vi_simsiam.data.remarks import listen, remarks
 
-REPEATED_FOLDERS = "links to folders that are used already"
 REPEATED_FILES = "links to files, and inputs, that are used already"
 _CHUNK = 4  # images that a thread takes at a time
 _AHEAD = 3  # chunks per thread that are decoded before the consumer wants them
@@ -142,24 +141,20 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: boo
         yield ImageFile(member.name, whole, member.bytes, problem, partial(archive.read, member))
 
 
-def list_folder(
-    top: Path, ignored: Ignored, on_repeat: Callable[[str, str], None] = lambda name, first: None
-) -> Iterator[ImageFile]:
+def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
     """The images of a folder and all below it, and its folders that cannot be listed, which have a problem too.
 
     In the order of `core.files.files_below`: links to folders are followed, and no folder is read twice.
 
     Args:
         ignored: counts all other files.
-        on_repeat: gets the path of a link to a folder that is used already, and the path where it is.
     """
     errors: list[OSError] = []
     library = os.path.basename(os.path.abspath(top))
 
     def repeated(name: str, first: str) -> None:
         if not is_hidden(name):
-            count(ignored, REPEATED_FOLDERS, writable(name))
-            on_repeat(writable(name), writable(first))
+            count(ignored, REPEATED_FOLDERS, f"{writable(name)} -> {writable(first) or '.'}")
 
     found = files_below(top, errors.append, is_hidden, repeated)
     for _, files in groupby(found, lambda item: item[0].rpartition("/")[0]):

@@ -7,6 +7,7 @@ other tables. Ranks come from the images' own scores: which score beats which on
 
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -88,14 +89,6 @@ def _other_images(dataset: str) -> Callable[[Run, str], Linear | None]:
     return measure
 
 
-def _images(run: Run) -> pd.DataFrame:
-    return run.images
-
-
-def _crops(run: Run) -> pd.DataFrame:
-    return run.crops
-
-
 def _parts(run: Run) -> pd.DataFrame:
     return run.crops[run.crops["area"] < 1]
 
@@ -104,11 +97,12 @@ def _changed(run: Run) -> pd.DataFrame:
     return run.corrupted[run.corrupted["severity"] > 0]
 
 
+_IMAGES, _CROPS = attrgetter("images"), attrgetter("crops")
 _TASKS = (
-    Task("errors", "auroc_correct", "errors", images=_judged(_images, "correct")),
-    Task("errors_on_crops", "auroc_crop_correct", "errors on crops", images=_judged(_crops, "correct")),
+    Task("errors", "auroc_correct", "errors", images=_judged(_IMAGES, "correct")),
+    Task("errors_on_crops", "auroc_crop_correct", "errors on crops", images=_judged(_CROPS, "correct")),
     Task("errors_on_corruptions", "auroc_corrupted_correct", "errors, corrupted", images=_judged(_changed, "correct")),
-    Task("retrieval", "r_auroc", "retrieval (R-AUROC)", images=_judged(_images, "neighbour_correct")),
+    Task("retrieval", "r_auroc", "retrieval (R-AUROC)", images=_judged(_IMAGES, "neighbour_correct")),
     Task("lost_information", "crop_below_whole", "crops below whole", images=_below_whole(_parts)),
     Task("corruptions_below_clean", "corrupted_below_clean", "corrupted below clean", images=_below_whole(_changed)),
     Task("human_doubt", "spearman_label_entropy", "human doubt", larger=False, images=_human_doubt),
