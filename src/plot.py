@@ -6,10 +6,9 @@ from vi_simsiam.core.files import replacing, write_json
 from vi_simsiam.core.record import RunRecord, new_result
 from vi_simsiam.report.claim_rows import check_claims
 from vi_simsiam.report.claims import claims_table, findings
-from vi_simsiam.report.consistency import add_neighbour_consistency
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
-from vi_simsiam.report.leaderboard import leaderboard_table, seconds
+from vi_simsiam.report.leaderboard import add_neighbour_consistency, leaderboard_table, seconds
 from vi_simsiam.report.reliability import reliability_warnings
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.summary import summary_text

@@ -64,7 +64,7 @@ def curve(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         data = run.data / run.dataset
         x, y = _unit(np.load(run.path("probe", "features_train.npy"))), np.load(data / "labels_train.npy")
-        x_test, y_test = _unit(np.array(run.test_features())), np.load(data / "labels_test.npy")
+        x_test, y_test = _unit(np.array(run.test_features)), np.load(data / "labels_test.npy")
         x_test, y_test = x_test[y_test >= 0], y_test[y_test >= 0]
         labelled = np.random.default_rng(run.seed).permutation(np.flatnonzero(y >= 0))
         pool = np.sort(labelled[: len(labelled) // 2])

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from helpers.plot_inputs import opened
 from vi_simsiam.evaluation import scores
-from vi_simsiam.report.consistency import add_neighbour_consistency
+from vi_simsiam.report.leaderboard import add_neighbour_consistency
 from vi_simsiam.report.tables import measures_table, summary_table
 
 

@@ -15,14 +15,16 @@ import pandas as pd
 
 from vi_simsiam.core import record
 from vi_simsiam.evaluation import scores
-from vi_simsiam.evaluation.measures import measured_scores, outcomes
+from vi_simsiam.evaluation.measures import measured_scores, of_images, outcomes
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats import influence
+from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.comparison import Candidate, ranks
 from vi_simsiam.stats.decisions import Errors
 from vi_simsiam.stats.influence import Linear
 from vi_simsiam.stats.intervals import Estimate, over_seeds
+from vi_simsiam.stats.neighbours import neighbour_consistency
 
 COLUMNS = (
     "dataset", "task", "measure", "method", "score", "needs", "estimate", "ci_low", "ci_high", "seeds",
@@ -31,6 +33,24 @@ COLUMNS = (
 SEEDS = "seed_agreement"
 _OTHERS = "ood_auroc_"
 _RESAMPLES = 1000
+
+
+def add_neighbour_consistency(runs: list[Run]) -> None:
+    """Add to the measures of each run those of its method's neighbour consistency, which no run has alone.
+
+    The certainty is the same for all seeds, what is right and wrong is of each. A method of one seed has none, nor one
+    whose embeddings are the same for all seeds, as features of a frozen encoder are.
+    """
+    for members in grouped(runs, "dataset", "method").values():
+        if len(members) < 2:
+            continue
+        consistency = neighbour_consistency([run.neighbours for run in members])
+        if np.ptp(consistency) == 0:
+            continue
+        for run in members:
+            images = run.images.drop(columns=measured_scores(run.images)).assign(neighbour_consistency=consistency)
+            estimates = Bootstrap(len(images), _RESAMPLES, seed=0).estimates(of_images(images))
+            run.measures.update({name: estimate._asdict() for name, estimate in estimates.items()})
 
 
 class Task(NamedTuple):

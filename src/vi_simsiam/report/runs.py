@@ -1,11 +1,11 @@
 """What the earlier steps wrote about each run, read back for tables and figures."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,21 +15,23 @@ from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json
 
-# Files of each step that tables and figures are made of.
-_READ = {
-    "pretrain": ("history.csv",),
-    "probe": ("probe.json", "features_test.npy"),
-    "uncertainty": (
-        "images.parquet",
-        "train_images.parquet",
-        "crops.parquet",
-        "graded.parquet",
-        "corrupted.parquet",
-        "ood.parquet",
-        "metrics.json",
-        "neighbours.npy",
-    ),
-}
+T = TypeVar("T")
+
+
+class _File(cached_property[T]):
+    """A file of a step's result, which is read when it is first wanted."""
+
+    def __init__(self, step: str, name: str, read: Callable[[Path], T]):
+        super().__init__(lambda run: read(run.path(step, name)))
+        self.step, self.name = step, name
+
+
+def _mapped(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r")
+
+
+def _estimated(path: Path) -> dict[str, dict[str, float | None]]:
+    return {name: value for name, value in read_json(path).items() if value}
 
 
 @dataclass(frozen=True)
@@ -52,54 +54,27 @@ class Run:
     def path(self, step: str, name: str) -> Path:
         return self.results / step / self.dataset / self.method / f"seed{self.seed}" / name
 
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """A row per epoch; no rows for a method that is never trained."""
-        return _table(self.path("pretrain", "history.csv"))
-
-    @cached_property
-    def probe(self) -> dict[str, Any]:
-        return read_json(self.path("probe", "probe.json"))
-
-    @cached_property
-    def images(self) -> pd.DataFrame:
-        """A row per test image: predictions, and a column per certainty score."""
-        return _table(self.path("uncertainty", "images.parquet"))
-
-    @cached_property
-    def train_images(self) -> pd.DataFrame:
-        """A row per training image: the method's own certainty scores."""
-        return _table(self.path("uncertainty", "train_images.parquet"))
-
-    @cached_property
-    def crops(self) -> pd.DataFrame:
-        """A row per (test image, area of the graded crop)."""
-        return _table(self.path("uncertainty", "crops.parquet"))
-
-    @cached_property
-    def graded(self) -> pd.DataFrame:
-        """A row per (test image, augmentation, strength); strength 0 is the untouched image."""
-        return _table(self.path("uncertainty", "graded.parquet"))
-
-    @cached_property
-    def corrupted(self) -> pd.DataFrame:
-        """A row per (some test images, corruption, severity), 0 is the untouched image; no rows without corruptions."""
-        return _table(self.path("uncertainty", "corrupted.parquet"))
-
-    @property
-    def neighbours(self) -> np.ndarray:
-        """Which other test images are the nearest of each in the embedding, (N, k), mapped rather than read."""
-        return np.load(self.path("uncertainty", "neighbours.npy"), mmap_mode="r")
-
-    @cached_property
-    def ood(self) -> pd.DataFrame:
-        """A row per test image of each other data set: its certainty scores."""
-        return _table(self.path("uncertainty", "ood.parquet"))
-
-    @cached_property
-    def measures(self) -> dict[str, dict[str, float | None]]:
-        """Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}."""
-        return {name: value for name, value in read_json(self.path("uncertainty", "metrics.json")).items() if value}
+    # A row per epoch; no rows for a method that is never trained.
+    history = _File("pretrain", "history.csv", pd.read_csv)
+    probe = _File("probe", "probe.json", read_json)
+    # The backbone's features of the test images: float32 (N, dim).
+    test_features = _File("probe", "features_test.npy", _mapped)
+    # A row per test image: predictions, and a column per certainty score.
+    images = _File("uncertainty", "images.parquet", pd.read_parquet)
+    # A row per training image: the method's own certainty scores.
+    train_images = _File("uncertainty", "train_images.parquet", pd.read_parquet)
+    # A row per (test image, area of the graded crop).
+    crops = _File("uncertainty", "crops.parquet", pd.read_parquet)
+    # A row per (test image, augmentation, strength); strength 0 is the untouched image.
+    graded = _File("uncertainty", "graded.parquet", pd.read_parquet)
+    # A row per (some test images, corruption, severity), 0 is the untouched image; no rows without corruptions.
+    corrupted = _File("uncertainty", "corrupted.parquet", pd.read_parquet)
+    # A row per test image of each other data set: its certainty scores.
+    ood = _File("uncertainty", "ood.parquet", pd.read_parquet)
+    # Which other test images are the nearest of each in the embedding: (N, k).
+    neighbours = _File("uncertainty", "neighbours.npy", _mapped)
+    # Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}.
+    measures = _File("uncertainty", "metrics.json", _estimated)
 
     @cached_property
     def store(self) -> dict[str, Any]:
@@ -108,15 +83,11 @@ class Run:
 
     def sources(self, split: str = "test") -> pd.Series:
         """Where each image of a split comes from: its path, by index."""
-        return _table(self.data / self.dataset / f"sources_{split}.parquet").set_index("index")["path"]
+        return pd.read_parquet(self.data / self.dataset / f"sources_{split}.parquet").set_index("index")["path"]
 
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
-        return np.load(self.data / self.dataset / "images_test.npy", mmap_mode="r")
-
-    def test_features(self) -> np.ndarray:
-        """The backbone's features of the test images, float32 (N, dim), mapped rather than read."""
-        return np.load(self.path("probe", "features_test.npy"), mmap_mode="r")
+        return _mapped(self.data / self.dataset / "images_test.npy")
 
     @property
     def has_kappa(self) -> bool:
@@ -147,8 +118,9 @@ def verify(runs: list[Run]) -> None:
     for folder in sorted({run.data / run.dataset for run in runs}):
         record.verify(folder, "images_test.npy", "sources_train.parquet", "sources_test.parquet", "store.json")
     for run in runs:
-        for step, files in _READ.items():
-            record.verify(run.path(step, ""), *files)
+        for file in vars(Run).values():
+            if isinstance(file, _File):
+                record.verify(run.path(file.step, ""), file.name)
 
 
 def grouped(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
@@ -162,7 +134,3 @@ def grouped(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
 
 def _rank(method: str) -> int:
     return METHODS.index(method) if method in METHODS else len(METHODS)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)

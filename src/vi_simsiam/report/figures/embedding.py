@@ -44,7 +44,7 @@ def _maps(part: FigureBase, run: Run) -> None:
         axes.set_frame_on(False)
         axes.grid(visible=False)
     which = chosen(len(run.images))
-    places = tsne(np.asarray(run.test_features()[which]))
+    places = tsne(np.asarray(run.test_features[which]))
     if places is None:
         for axes in (by_kappa, by_class):
             axes.text(0.5, 0.5, "no map: too few images, or equal features", ha="center", transform=axes.transAxes)
