@@ -25,52 +25,23 @@ class Piece(NamedTuple):
 
 
 class Journal:
-    """A file with a line of JSON for what its rows depend on, then one for each `Piece`.
-
-    A line that is cut off is not counted: it is computed again.
+    """Pieces in memory and in a file: a line of JSON for what they depend on, then one for each.
 
     Attributes:
         path: of the file.
+        pieces: in their order, with the numbers that were added, to the last bit.
     """
 
-    def __init__(self, file: TextIO, path: Path):
-        self._file, self.path = file, path
+    def __init__(self, file: TextIO, path: Path, pieces: list[Piece]):
+        self._file, self.path, self.pieces = file, path, pieces
 
     def add(self, rows: pd.DataFrame, unread: Sequence[tuple[str, str]]) -> None:
-        self._line({"rows": rows.to_dict("list"), "unread": list(unread)})
+        self.pieces.append(Piece(rows, list(unread)))
+        self.write({"rows": rows.to_dict("list"), "unread": list(unread)})
 
-    def pieces(self) -> Iterator[Piece]:
-        """All pieces in their order, with the numbers that were added, to the last bit."""
-        self._file.seek(0)
-        self._file.readline()
-        while (line := self._file.readline()).endswith("\n"):
-            piece = json.loads(line)
-            yield Piece(pd.DataFrame(piece["rows"]), [(path, problem) for path, problem in piece["unread"]])
-
-    def begin(self, made_of: dict[str, Any]) -> None:
-        """Remove all pieces and write what new ones depend on."""
-        self._file.seek(0)
-        self._file.truncate()
-        self._line(made_of)
-
-    def resume(self, made_of: dict[str, Any]) -> bool:
-        """Drop a line that is cut off. Returns: whether there are pieces of the same. False: of something else."""
-        self._file.seek(0)
-        whole = 0
-        first = self._file.readline()
-        line = first
-        while line.endswith("\n"):
-            whole = self._file.tell()
-            line = self._file.readline()
-        self._file.truncate(whole)
-        try:
-            return json.loads(first) == json.loads(json.dumps(made_of))
-        except ValueError:
-            return False
-
-    def _line(self, content: dict[str, Any]) -> None:
+    def write(self, content: dict[str, Any]) -> None:
+        """Add a line to the file. Raises: Problem when the disk is full."""
         with writing(self.path):
-            self._file.seek(0, os.SEEK_END)
             self._file.write(json.dumps(content) + "\n")
             self._file.flush()
 
@@ -91,20 +62,27 @@ def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Jou
             lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Problem(f"--out {out}: another process writes it now. Wait for it, or name another file.") from None
-        kept = Journal(file, path)
+        file.seek(0)
+        lines = [line for line in file if line.endswith("\n")]  # one that is cut off is computed again
+        if lines and lines[0] != json.dumps(made_of) + "\n":
+            if not overwrite:
+                raise Problem(
+                    f"{path} has the rows of an interrupted command with other images or another model. Give that "
+                    "command again to finish it, name another --out, or add --overwrite to drop these rows."
+                )
+            lines = []
+        kept = Journal(file, path, [_piece(**json.loads(line)) for line in lines[1:]])
         try:
-            if path.stat().st_size == 0:
-                kept.begin(made_of)
-            elif not kept.resume(made_of):
-                if not overwrite:
-                    raise Problem(
-                        f"{path} has the rows of an interrupted command with other images or another model. Give that "
-                        "command again to finish it, name another --out, or add --overwrite to drop these rows."
-                    )
-                kept.begin(made_of)
+            file.truncate(len("".join(lines).encode()))
+            if not lines:
+                kept.write(made_of)
             yield kept
         except BaseException:
-            if next(kept.pieces(), None) is None:
+            if not kept.pieces:
                 path.unlink(missing_ok=True)
             raise
         path.unlink(missing_ok=True)
+
+
+def _piece(rows: dict[str, list[Any]], unread: list[list[str]]) -> Piece:
+    return Piece(pd.DataFrame(rows), [(path, problem) for path, problem in unread])

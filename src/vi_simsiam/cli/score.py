@@ -89,10 +89,9 @@ def score(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say(f"{kept.path} keeps what was scored; the same command goes on from there")
             raise
-        pieces = list(kept.pieces())
-        unread = sum(len(piece.unread) for piece in pieces)
-        if not (tables := [piece.rows for piece in pieces if len(piece.rows)]):
-            kept.begin({})
+        unread = sum(len(piece.unread) for piece in kept.pieces)
+        if not (tables := [piece.rows for piece in kept.pieces if len(piece.rows)]):
+            kept.pieces.clear()
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
         table = pd.concat(tables, ignore_index=True)
         write_table(table, args.out)
@@ -159,13 +158,9 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
 
     Raises: Problem where the images have changed meanwhile.
     """
-    paths, unread, scored = [], [], 0
-    for piece in kept.pieces():
-        unread += piece.unread
-        paths += [path for path, _ in piece.unread]
-        if len(piece.rows):
-            paths += piece.rows["path"].tolist()
-            scored += len(piece.rows)
+    unread = [one for piece in kept.pieces for one in piece.unread]
+    scored = [path for piece in kept.pieces if len(piece.rows) for path in piece.rows["path"]]
+    paths = scored + [path for path, _ in unread]
     if not paths:
         return 0
     stream.count()  # lists the files, once
@@ -175,9 +170,9 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
             "Add --overwrite to score all again."
         )
     stream.skipped = len(paths)
-    say(f"{scored} images were scored before the interruption")
+    say(f"{len(scored)} images were scored before the interruption")
     tell(unread)
-    return scored
+    return len(scored)
 
 
 def tell(unread: Iterable[tuple[str, str]], done: str = "scored") -> None:
