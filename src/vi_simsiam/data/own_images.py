@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from vi_simsiam.core.errors import Problem
@@ -114,20 +114,15 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
     """Pack the images of a folder. Returns: what else it has."""
     left_out: list[tuple[str, str]] = []
     ignored: Ignored = {}
-    chosen = frozenset(classes or ())
-    seen: set[str] = set()
+    wanted = _place(classes)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:  # images are compressed already
         for file in sorted(list_folder(path, ignored), key=lambda file: file.name):
-            class_name = _class_of(file.name, chosen)
-            if chosen and class_name is None and not (file.source and file.source.is_dir()):
+            if wanted(file.name) is None and not (file.source and file.source.is_dir()):
                 count(ignored, "images that are not wanted", file.name)
             elif problem := file.problem or _pack_image(file, packed):
                 left_out.append((file.name, problem))
-            elif class_name is not None:
-                seen.add(class_name)
         others = len(left_out) + sum(number for number, _ in ignored.values())
         print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
-    require_all(classes or (), seen, path)
     return Report(tuple(sorted(left_out)), ignored)
 
 
@@ -172,26 +167,16 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _class_of(path: str, classes: Collection[str]) -> str | None:
-    """The first folder of a path (with forward slashes) that is one of the classes; None: none is."""
-    parts = PurePosixPath(one_spelling(path)).parts[:-1]
-    return next((part for part in parts if part in classes), None)
+def _place(classes: Collection[str] | None) -> Callable[[str], str | None]:
+    """A function of paths (with forward slashes) that gives None for those without a folder of `classes`; None: all."""
 
+    chosen = frozenset(classes or ())
 
-def only(classes: Iterable[str]) -> Callable[[str], str | None]:
-    """A function that keeps the paths of these classes and gives None for all others."""
-    chosen = frozenset(classes)
-    return lambda path: path if _class_of(path, chosen) else None
+    def place(path: str) -> str | None:
+        folders = PurePosixPath(one_spelling(path)).parts[:-1]
+        return path if classes is None or not chosen.isdisjoint(folders) else None
 
-
-def require_all(classes: Iterable[str], present: Collection[str], where: object) -> None:
-    """Raise a Problem that names the classes of which there is no image."""
-    if missing := [name for name in classes if name not in present]:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise Problem(
-            f"{where} has no images of {', '.join(missing[:5])}{more}, which download.classes asks for: "
-            "correct the list, or the folder."
-        )
+    return place
 
 
 class OwnImages:
@@ -203,11 +188,13 @@ class OwnImages:
     def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
         archive = open_archive(_archive_in(folder))
         chosen, packed = read_classes(folder / CLASSES), _read_packed(folder)
-        if chosen is None:
-            return read_archive(archive, folder, size, depth, threads, packed=packed, labels=labels)
-        images = read_archive(archive, folder, size, depth, threads, only(chosen), packed, labels)
-        if labels:
-            require_all(chosen, images.classes, f"the archive in {folder}")
+        images = read_archive(archive, folder, size, depth, threads, _place(chosen), packed, labels)
+        if labels and (missing := [name for name in chosen or () if name not in images.classes]):
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise Problem(
+                f"the archive in {folder} has no images of {', '.join(missing[:5])}{more}, which download.classes asks "
+                "for: correct the list, or the folder."
+            )
         return images
 
 
