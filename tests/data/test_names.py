@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from helpers.images import encoded
-from vi_simsiam.data.names import HEAD, is_hidden, is_image, is_raw, kind_of
+from vi_simsiam.data.names import HEAD, RAW, is_hidden, is_image, kind_of, refusal
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_folders_of_systems_are_hidden(folder):
 
 
 def test_raw_files_are_told_by_their_names():
-    assert is_raw("a/IMG_1.CR2") and is_raw("x.nef") and not is_raw("x.tif")
+    assert refusal("a/IMG_1.CR2") == refusal("x.nef") == RAW and refusal("x.tif") is None

@@ -104,11 +104,6 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(_IMAGES) and not is_hidden(name)
 
 
-def is_raw(name: str) -> bool:
-    """Whether a path ends as cameras' raw files do. They look like TIFF, and hold a thumbnail that is one."""
-    return name.lower().endswith(_RAW)
-
-
 def kind_of(head: bytes) -> str | None:
     """The kind of image that a file is by its first `HEAD` bytes; None: no image by them."""
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(head)), None)
@@ -118,9 +113,9 @@ def refusal(name: str) -> str | None:
     """Why an image cannot be used, by its name alone; None: nothing speaks against it."""
     if _waits_in_the_cloud(name):
         return IN_THE_CLOUD
-    if is_raw(name):
-        return RAW
     lower = name.lower()
+    if lower.endswith(_RAW):  # which look like TIFF, and hold a thumbnail that is one
+        return RAW
     ending = next((ending for ending in _BY_ENDING if lower.endswith(ending)), None)
     return None if ending is None else _converted(*_BY_ENDING[ending])
 

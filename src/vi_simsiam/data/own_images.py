@@ -14,13 +14,13 @@ from pathlib import Path, PurePosixPath
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import files_below, read_json, replacing, write_json
 from vi_simsiam.core.text import one_spelling
-from vi_simsiam.data.archives import SUFFIXES, open_archive, suffix
+from vi_simsiam.data.archives import SUFFIXES, Unreadable, open_archive, suffix
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.image_files import read_archive
 from vi_simsiam.data.image_sets import Depth, Images
 from vi_simsiam.data.left_out import Ignored, Report, count
 from vi_simsiam.data.names import ARCHIVE, is_hidden
-from vi_simsiam.data.reader import ImageFile, cannot_be_read, list_folder
+from vi_simsiam.data.reader import ImageFile, list_folder
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
 _PACKED = "packed.json"  # there, if the archive was packed here: the report on the other files of the folder
@@ -119,7 +119,7 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
         for file in sorted(list_folder(path, ignored), key=lambda file: file.name):
             if wanted(file.name) is None and not (file.source and file.source.is_dir()):
                 count(ignored, "images that are not wanted", file.name)
-            elif problem := file.problem or _pack_image(file, packed):
+            elif problem := _pack_image(file, packed):
                 left_out.append((file.name, problem))
         others = len(left_out) + sum(number for number, _ in ignored.values())
         print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
@@ -128,16 +128,15 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
 
 def _pack_image(file: ImageFile, packed: zipfile.ZipFile) -> str | None:
     """Pack a file. Returns: why it cannot be; None: it is packed."""
-    path = file.source or Path(file.path)
     try:
-        source = open(path, "rb")  # noqa: SIM115 - closed below; opening has its own message
-    except OSError as error:
-        return cannot_be_read(path, error)
+        contents = file.read()
+    except Unreadable as error:
+        return str(error)
     info = zipfile.ZipInfo(file.name, _DATE)
     info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
     info.external_attr = (stat.S_IFREG | 0o644) << 16
-    with source, packed.open(info, "w", force_zip64=True) as sink:
-        shutil.copyfileobj(source, sink)
+    with packed.open(info, "w", force_zip64=True) as sink:
+        sink.write(contents)
     return None
 
 

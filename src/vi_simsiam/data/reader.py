@@ -185,7 +185,7 @@ def list_file(path: Path, name: str = "") -> ImageFile:
         elif size > MOST_BYTES:
             problem = f"{size} bytes, more than {MOST_BYTES}"
     except OSError as error:
-        problem = cannot_be_read(path, error)
+        problem = _cannot_be_read(path, error)
     problem = refusal(name or path.name) or problem
     return ImageFile(writable(name), writable(path), size, problem, partial(_read, path), path, identity, linked)
 
@@ -415,7 +415,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Unreadable(cannot_be_read(path, error)) from None
+        raise Unreadable(_cannot_be_read(path, error)) from None
 
 
 def _head(path: Path) -> bytes:
@@ -424,7 +424,7 @@ def _head(path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(HEAD)
     except OSError as error:
-        cannot_be_read(path, error)
+        _cannot_be_read(path, error)
         return b""
 
 
@@ -435,7 +435,7 @@ def _member_head(archive: Archive, member: Member) -> bytes:
         return b""
 
 
-def cannot_be_read(path: Path, error: OSError) -> str:
+def _cannot_be_read(path: Path, error: OSError) -> str:
     """The reason why a file cannot be read. Raises: Problem where it is the machine's."""
     if is_of_the_machine(error):
         raise machine_problem(writable(path), error) from None
