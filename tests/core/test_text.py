@@ -2,13 +2,11 @@
 
 import os
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.properties import quickly
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import files_below
 from vi_simsiam.core.text import duration, printable, writable
 
 
@@ -37,19 +35,6 @@ def test_printed_text_is_printable_and_good_text_stays_as_it_is(text):
 def test_what_a_terminal_would_obey_is_shown_by_its_code():
     assert printable("a\x1b[31mb\nc\u202e") == r"a\x1b[31mb\nc\u202e"
     assert writable(os.fsdecode(b"\xff.jpg")) == r"\xff.jpg"
-
-
-def test_files_below_a_folder_in_order_and_no_folder_twice(tmp_path):
-    for name in ("b.txt", "a/2", "a/1", "c/d/e"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    (tmp_path / "c/again").symlink_to(tmp_path)
-    (tmp_path / "z").symlink_to(tmp_path / "a")
-    walked = list(files_below(tmp_path, pytest.fail))
-    assert [name for name, _ in walked] == ["b.txt", "a/1", "a/2", "c/d/e"]
-    assert all(path == tmp_path / name for name, path in walked)
-    errors = []
-    assert list(files_below(tmp_path / "absent", errors.append)) == [] and isinstance(errors[0], FileNotFoundError)
 
 
 def test_durations():

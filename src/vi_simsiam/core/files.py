@@ -1,18 +1,17 @@
-"""Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON, walks of folders."""
+"""Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON."""
 
 import errno
 import fcntl
 import functools
 import glob
 import hashlib
-import heapq
 import json
 import os
 import platform
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -153,61 +152,6 @@ def _error_number(error: Exception) -> int | None:
         return errno.ENOSPC
     match = re.search(r"\(os error (\d+)\)", str(error))
     return int(match[1]) if match else None
-
-
-def files_below(
-    top: Path,
-    on_error: Callable[[OSError], None],
-    last: Callable[[str], bool] = lambda name: False,
-    on_repeat: Callable[[str, str], None] = lambda name, first: None,
-) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder, by its path from there; links are followed, but no folder is entered twice.
-
-    Sorted by name in each folder, its files before its folders; then what only links lead to, sorted by their paths. So
-    a folder that is reached twice is used where it lies, if that is below `top`, else under the link that sorts first.
-
-    Args:
-        on_error: gets the error of a folder that cannot be listed; unless it raises, that folder is left out.
-        last: whether a folder (by its path from `top`) comes after all others, as those do that nobody wants.
-        on_repeat: gets the path of a folder that was entered already, and the path under which it was.
-    """
-    seen: dict[tuple[int, int], str] = {}
-    waiting = [(False, False, "")]  # whether it is of the last, whether a link, and its path
-    while waiting:
-        late, _, start = heapq.heappop(waiting)
-        todo = [start]
-        while todo:
-            name = todo.pop()
-            folder = Path(top, name)
-            try:
-                status = os.stat(folder)
-                state = status.st_dev, status.st_ino
-                if state in seen:
-                    on_repeat(name, seen[state])
-                    continue
-                seen[state] = name
-                with os.scandir(folder) as listed:
-                    entries = sorted(listed, key=lambda entry: entry.name)
-            except OSError as error:
-                on_error(error)
-                continue
-            inside = []
-            for entry in entries:
-                path = f"{name}/{entry.name}" if name else entry.name
-                if not _is_folder(entry):
-                    yield path, folder / entry.name
-                elif entry.is_symlink() or (last(path) and not late):
-                    heapq.heappush(waiting, (last(path), entry.is_symlink(), path))
-                else:
-                    inside.append(path)
-            todo += reversed(inside)
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a circle of links, or what may not be looked at: opening it will say so
-        return False
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

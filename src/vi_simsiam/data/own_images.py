@@ -12,15 +12,15 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import files_below, read_json, replacing, write_json
+from vi_simsiam.core.files import read_json, replacing, write_json
 from vi_simsiam.core.text import one_spelling
 from vi_simsiam.data.archives import SUFFIXES, Unreadable, open_archive, suffix
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.image_files import read_archive
 from vi_simsiam.data.image_sets import Depth, Images
 from vi_simsiam.data.left_out import Ignored, Report, count
-from vi_simsiam.data.names import ARCHIVE, is_hidden
-from vi_simsiam.data.reader import ImageFile, list_folder
+from vi_simsiam.data.names import ARCHIVE
+from vi_simsiam.data.reader import ImageFile, files_below, list_folder
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
 _PACKED = "packed.json"  # there, if the archive was packed here: the report on the other files of the folder
@@ -67,7 +67,7 @@ def state(path: Path, classes: Sequence[str] | None = None) -> str:
     """
     digest = hashlib.sha256("".join(f"{name}\n" for name in classes or ()).encode())
     errors: list[OSError] = []
-    for name, file in sorted(files_below(path, errors.append, is_hidden)) if path.is_dir() else [("", path)]:
+    for name, file in sorted(files_below(path, errors)) if path.is_dir() else [("", path)]:
         try:
             status = file.stat()
             digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))

@@ -4,6 +4,7 @@ Each file is listed once, by the rules of `data.names`, and decoded once. What c
 """
 
 import hashlib
+import heapq
 import os
 import re
 import stat
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import files_below
 from vi_simsiam.core.text import writable
 from vi_simsiam.data.archives import (
     MOST_BYTES,
@@ -144,7 +144,7 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: boo
 def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
     """The images of a folder and all below it, and its folders that cannot be listed, which have a problem too.
 
-    In the order of `core.files.files_below`: links to folders are followed, and no folder is read twice.
+    In the order of `files_below`: links to folders are followed, and no folder is read twice.
 
     Args:
         ignored: counts all other files.
@@ -156,7 +156,7 @@ def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
         if not is_hidden(name):
             count(ignored, REPEATED_FOLDERS, f"{writable(name)} -> {writable(first) or '.'}")
 
-    found = files_below(top, errors.append, is_hidden, repeated)
+    found = files_below(top, errors, repeated)
     for _, files in groupby(found, lambda item: item[0].rpartition("/")[0]):
         of_folder = list(files)
         yield from _unlisted(top, errors, ignored)
@@ -170,6 +170,59 @@ def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
             else:
                 count(ignored, kind, file.name)
     yield from _unlisted(top, errors, ignored)
+
+
+def files_below(
+    top: Path, errors: list[OSError], on_repeat: Callable[[str, str], None] = lambda name, first: None
+) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder, by its path from there; links are followed, but no folder is entered twice.
+
+    Sorted by name in each folder, its files before its folders; then what only links lead to, sorted by their paths. So
+    a folder that is reached twice is used where it lies, if that is below `top`, else under the link that sorts first.
+
+    Hidden folders come after all others, because nobody wants them.
+
+    Args:
+        errors: gets the error of a folder that cannot be listed, which is left out.
+        on_repeat: gets the path of a folder that was entered already, and the path under which it was.
+    """
+    seen: dict[tuple[int, int], str] = {}
+    waiting = [(False, False, "")]  # whether it is hidden, whether a link, and its path
+    while waiting:
+        hidden, _, start = heapq.heappop(waiting)
+        todo = [start]
+        while todo:
+            name = todo.pop()
+            folder = Path(top, name)
+            try:
+                status = os.stat(folder)
+                state = status.st_dev, status.st_ino
+                if state in seen:
+                    on_repeat(name, seen[state])
+                    continue
+                seen[state] = name
+                with os.scandir(folder) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                errors.append(error)
+                continue
+            inside = []
+            for entry in entries:
+                path = f"{name}/{entry.name}" if name else entry.name
+                if not _is_folder(entry):
+                    yield path, folder / entry.name
+                elif entry.is_symlink() or (is_hidden(path) and not hidden):
+                    heapq.heappush(waiting, (is_hidden(path), entry.is_symlink(), path))
+                else:
+                    inside.append(path)
+            todo += reversed(inside)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links, or what may not be looked at: opening it will say so
+        return False
 
 
 def list_file(path: Path, name: str = "") -> ImageFile:
