@@ -9,8 +9,6 @@ import pytest
 from scipy.stats import binomtest
 
 from helpers.plot_inputs import DIMENSION, only, opened, reopened, write_results
-from vi_simsiam.core.errors import Problem
-from vi_simsiam.report.runs import open_runs
 from vi_simsiam.report.tables import (
     RANKING_COLUMNS,
     accuracy_in_groups,
@@ -145,12 +143,6 @@ def test_dimension_is_found_from_kappa_and_its_cosine(tmp_path):
     (run,) = opened(tmp_path, methods=("vi_simsiam",))
     assert sphere_dimension(run.images) == DIMENSION
     assert sphere_dimension(run.images.astype({"kappa": "float32", "expected_cosine": "float32"})) == DIMENSION
-
-
-def test_a_name_of_no_run_is_a_sentence(tmp_path):
-    for wrong in ("digits/seed0", "digits/vae/seed07"):
-        with pytest.raises(Problem, match=f"{wrong!r} does not name a run"):
-            open_runs([wrong], tmp_path, tmp_path)
 
 
 def test_ranking_has_the_least_certain_image_first_with_its_path(tmp_path):

@@ -28,17 +28,10 @@ def job_arguments(description: str, *paths: str, job: tuple[str, ...] = ("datase
     parser = argparse.ArgumentParser(description=description)
     for name in job:
         parser.add_argument(f"--{name}", required=True, type=int if name == "seed" else str)
-    parser.add_argument("--params", required=True, type=_params, metavar="JSON", help="the job's resolved parameters")
+    parser.add_argument("--params", required=True, type=json.loads, metavar="JSON", help="the job's parameters")
     for name in paths:
         parser.add_argument(f"--{name}", required=True, type=Path, metavar="PATH")
     return parser
-
-
-def _params(text: str) -> dict:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
 
 
 _NOTE = "note: "

@@ -1,6 +1,5 @@
 """What the earlier steps wrote about each run, read back for tables and figures."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,6 @@ import pandas as pd
 
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core import record
-from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json
 
 T = TypeVar("T")
@@ -98,15 +96,11 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
     """Runs named `dataset/method/seed<k>`, sorted by data set, method (as in `params.METHODS`) and seed.
 
     Sorted, so that the outputs do not depend on the order of the lists in params.yaml.
-
-    Raises: Problem for a name of another form.
     """
     runs = []
     for name in dict.fromkeys(names):
-        match = re.fullmatch(r"(.+)/([^/]+)/seed(0|[1-9]\d*)", name)
-        if not match:
-            raise Problem(f"--runs: {name!r} does not name a run. Write DATASET/METHOD/seedK, e.g. digits/vae/seed0.")
-        runs.append(Run(match[1], match[2], int(match[3]), data, results))
+        dataset, method, seed = name.split("/")
+        runs.append(Run(dataset, method, int(seed.removeprefix("seed")), data, results))
     return sorted(runs, key=lambda run: (run.dataset, _rank(run.method), run.method, run.seed))
 
 
