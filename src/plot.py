@@ -8,7 +8,7 @@ from vi_simsiam.report.claim_rows import check_claims
 from vi_simsiam.report.claims import claims_table, findings
 from vi_simsiam.report.figures.draw import draw_figures, figure_functions
 from vi_simsiam.report.gallery.page import write_gallery
-from vi_simsiam.report.leaderboard import add_neighbour_consistency, leaderboard_table, seconds
+from vi_simsiam.report.leaderboard import add_neighbour_consistency, leaderboard_table
 from vi_simsiam.report.reliability import reliability_warnings
 from vi_simsiam.report.runs import open_runs, verify
 from vi_simsiam.report.summary import summary_text
@@ -48,7 +48,7 @@ def main() -> None:
         write_json(out / "metrics.json", headline(runs))
         draw_figures(figures, runs, params, out / "figures")
         write_gallery(runs, out / "gallery.html")
-        made.write(out, runs=sorted(args.runs), seconds_of=seconds(runs))
+        made.write(out, runs=sorted(args.runs))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from helpers.plot_inputs import opened, reopened, write_results
 from vi_simsiam.evaluation.measures import Tables, measure
-from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table, seconds, tasks
+from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table, tasks
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import over_seeds
 
@@ -131,9 +131,3 @@ def test_what_has_no_ranks(tmp_path):
     assert rows.loc[("dino", "knn_density"), "rank"] >= 1
     unlabelled = opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False, corruptions=True)
     assert list(leaderboard_table(unlabelled)["task"].unique()) == ["lost_information", "corruptions_below_clean"]
-
-
-def test_seconds_are_those_of_the_records(tmp_path):
-    runs = opened(tmp_path, methods=("simclr",), seeds=(0, 1))
-    found = seconds(runs)["digits"]["simclr"]
-    assert set(found) == {"pretrain", "uncertainty"} and all(0 <= value < 60 for value in found.values())

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vi_simsiam.core import record
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.measures import measured_scores, of_images, outcomes
 from vi_simsiam.report.runs import Run, grouped
@@ -153,19 +152,6 @@ def _table(runs: tuple[Run, ...]) -> pd.DataFrame:
             _rank(parts[-1], members, task)
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return table[list(COLUMNS)]
-
-
-def seconds(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
-    """What a training, and all scores of the test images together, took: data set -> method -> step -> mean seconds.
-
-    As the steps recorded it, with whatever else ran beside. Not for a table: it is another in each run.
-    """
-    out: dict[str, dict[str, dict[str, float]]] = {}
-    for (dataset, method), members in grouped(runs, "dataset", "method").items():
-        for step in ("pretrain", "uncertainty"):
-            times = [record.read(run.path(step, "")).get("seconds", np.nan) for run in members]
-            out.setdefault(dataset, {}).setdefault(method, {})[step] = round(float(np.mean(times)), 1)
-    return out
 
 
 def _rows(task: Task, methods: dict[str, list[Run]]):
