@@ -4,8 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import pipeline, external_inputs, records  # pipeline first: it lets this tree be imported, whatever is installed
-from vi_simsiam.config import jobs
+import pipeline, jobs, records  # pipeline first: it lets this tree be imported, whatever is installed
 
 records.install()
 

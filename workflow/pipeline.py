@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-import external_inputs  # noqa: E402
+import jobs  # noqa: E402
 import run_lock  # noqa: E402
-from vi_simsiam.config import jobs, loading  # noqa: E402
+from vi_simsiam.config import loading  # noqa: E402
 from vi_simsiam.core import command, environment, files, processes  # noqa: E402
 from vi_simsiam.core.errors import Problem  # noqa: E402
 from vi_simsiam.evaluation import scores  # noqa: E402
@@ -110,9 +110,9 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone
         scores.require_rows(method, scores.stated(method))
     check_claims()
     for dataset in config["datasets"]:
-        external_inputs.images_state(config, dataset)
-        external_inputs.soft_labels(config, dataset)
-        external_inputs.weights(config, dataset)
+        jobs.images_state(config, dataset)
+        jobs.soft_labels(config, dataset)
+        jobs.weights(config, dataset)
     return config
 
 

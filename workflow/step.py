@@ -24,7 +24,7 @@ if importlib.util.find_spec("snakemake") is None:
 import psutil
 
 import pipeline
-from vi_simsiam.config import jobs, loading
+from vi_simsiam.config import loading
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.command import run
 from vi_simsiam.core.errors import Problem
@@ -40,7 +40,7 @@ def main() -> None:
             done = record.read(folder)
         except Problem:
             continue  # a damaged record, whose job runs again
-        if jobs.in_sweep(done, step, config):
+        if pipeline.jobs.in_sweep(done, step, config):
             record.verify(folder, *(name for name in done["outputs"] if (folder / name).exists()))
     force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
     processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands

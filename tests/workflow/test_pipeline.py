@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import jobs
 import pipeline
 import step as command
 from helpers.project import ROOT, copy_project
-from vi_simsiam.config import jobs, loading
+from vi_simsiam.config import loading
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.evaluation import scores
 from vi_simsiam.report import claim_rows

@@ -9,7 +9,7 @@ rule download:
         runtime=120,
     params:
         config=lambda w: jobs.as_json("download", config, w.dataset),
-        images_state=lambda w: external_inputs.images_state(config, w.dataset),
+        images_state=lambda w: jobs.images_state(config, w.dataset),
     message:
         "download {wildcards.dataset}"
     shell:

@@ -21,7 +21,7 @@ rule pretrain:
         runtime=1440,
     params:
         config=lambda w: jobs.as_json("pretrain", config, w.dataset, w.method),
-        weights=lambda w: external_inputs.weights(config, w.dataset),
+        weights=lambda w: jobs.weights(config, w.dataset),
         run=RUN,
     message:
         "pretrain {params.run}"

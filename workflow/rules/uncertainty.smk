@@ -26,7 +26,7 @@ rule uncertainty:
         runtime=120,
     params:
         config=lambda w: jobs.as_json("uncertainty", config, w.dataset, w.method),
-        soft_labels=lambda w: external_inputs.soft_labels(config, w.dataset),
+        soft_labels=lambda w: jobs.soft_labels(config, w.dataset),
         run=RUN,
         ood=lambda w: expand("data/cache_views/{dataset}", dataset=jobs.ood(config, w.dataset)),
     message:

@@ -1,0 +1,127 @@
+"""The jobs that a run's parameters ask for, what each is given, and the files outside the results that it needs.
+
+Those files are params of the rules, not inputs: Snakemake would take braces in a name for wildcards, and a folder's own
+date says little about what is in it. `config` is the whole (checked) mapping of params.yaml.
+"""
+
+import contextlib
+import functools
+import json
+import os
+from pathlib import Path
+
+from vi_simsiam.config import encoders, loading
+from vi_simsiam.core import record
+from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import sha256
+from vi_simsiam.data import own_images
+
+
+def as_json(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
+    """The resolved parameters of one job, as canonical JSON.
+
+    One string, which a shell command can hold, and sorted, so that the order in params.yaml does not matter.
+    """
+    return json.dumps(loading.resolve(config, step, dataset, method), sort_keys=True)
+
+
+def devices(config: dict, dataset: str, method: str) -> int:
+    """Processes of one training, each with a GPU where there are any; 1 for what is not trained."""
+    return loading.resolve(config, "pretrain", dataset, method).get("devices", 1)
+
+
+def threads(config: dict, dataset: str, method: str) -> int:
+    """CPU threads of one training, those of all its processes."""
+    return loading.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
+
+
+def ood(config: dict, dataset: str) -> list[str]:
+    """Data sets whose test images are scored as out of the distribution of `dataset`."""
+    return loading.resolve(config, "uncertainty", dataset)["ood"]
+
+
+def all_datasets(config: dict) -> list[str]:
+    """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
+    return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
+
+
+def check_gpus(config: dict, limit: int | None) -> None:
+    """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
+
+    Args:
+        limit: of --resources gpu=N or the profile; None: there is none, or no GPU.
+    """
+    for dataset in config["datasets"]:
+        n = max(devices(config, dataset, method) for method in config["methods"])
+        if limit is not None and n > limit:
+            raise Problem(
+                f"pretrain.devices = {n} of {dataset} is more than the gpu={limit} that this run may use: give "
+                f"--resources gpu={n}, or set it in profiles/default/config.yaml, or lower pretrain.devices."
+            )
+
+
+def in_sweep(done: dict, step: str, config: dict) -> bool:
+    """True where the lists `datasets`, `methods` and `seeds` ask for the job of a record."""
+    datasets = all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
+    lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
+    return all(done[name] in asked for name, asked in lists.items() if name in done)
+
+
+def images_state(config: dict, dataset: str) -> str | None:
+    """A digest of the user's own images, by which a change of them is seen.
+
+    A clone that has the downloaded copy has all it needs: there, without the original, the recorded state holds.
+
+    Args:
+        dataset: a recipe.
+
+    Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
+    """
+    section = loading.resolve(config, "download", dataset)
+    path, classes = section["path"], section["classes"]
+    if path is None:
+        return None
+    if not os.path.exists(os.path.expanduser(path)):  # pathlib raises over another's folder
+        with contextlib.suppress(Problem):  # no copy, or a damaged one: the original is needed
+            done = record.read(Path("data/download", dataset))
+            if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
+                return done.get("images_state")
+    return _state(path, classes)
+
+
+@functools.cache
+def _state(path: str, classes: str | None) -> str:
+    return own_images.state(own_images.find_images(path), None if classes is None else own_images.find_classes(classes))
+
+
+def soft_labels(config: dict, dataset: str) -> str | None:
+    """SHA-256 of the data set's file of soft labels; None: it names none.
+
+    Raises: Problem when the file does not exist.
+    """
+    path = loading.resolve(config, "uncertainty", dataset)["soft_labels"]
+    if path is not None and not Path(path).is_file():
+        raise Problem(f"uncertainty.soft_labels = {path} of {dataset} does not exist: correct it, or set it to null.")
+    return None if path is None else _sha256(path)
+
+
+def weights(config: dict, dataset: str) -> str | None:
+    """SHA-256 of the weights that the encoders of a data set begin with; None: there is no file of them.
+
+    Raises: Problem when the file does not exist, or a package that the encoder needs is not installed.
+    """
+    backbone = loading.resolve(config, "pretrain", dataset)["backbone"]
+    try:
+        return _weights(backbone["name"], backbone.get("weights"))
+    except Problem as problem:
+        raise Problem(f"{dataset}: {problem}") from None
+
+
+@functools.cache
+def _weights(name: str, given: str | None) -> str | None:
+    return encoders.weights_checksum(name, given)
+
+
+@functools.cache
+def _sha256(path: str) -> str:
+    return sha256(path)
