@@ -44,6 +44,11 @@ _UNICODE_NAME = 0x7075
 _DOS = 0  # the system that some zips were made on, with \ between folders
 
 
+# What the readers of archives raise over a damaged one.
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
+    RuntimeError,
+)  # fmt: skip
 # Errors of the system that concern one file, which is then left out; all others (a disk that fails, no memory, too many
 # open files) are the machine's, and stop the work.
 _OF_A_FILE = (
@@ -118,10 +123,7 @@ def open_archive(path: Path) -> Archive:
     """
     try:
         return _Zip(path) if suffix(path) == ".zip" else _Tar(path)
-    except (
-        zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
-        NotImplementedError,
-    ) as error:  # fmt: skip
+    except _DAMAGE as error:
         if is_of_the_machine(error):
             raise machine_problem(path, error) from None
         raise DamagedArchive(f"{path} cannot be read as an archive: {error}. Replace it, then run again.") from None
@@ -172,10 +174,7 @@ class _Zip:
         try:
             with self._file.open(member.where) as file:
                 return file.read(count)
-        except (
-            zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, RuntimeError,
-            NotImplementedError,
-        ) as error:  # fmt: skip
+        except _DAMAGE as error:
             if is_of_the_machine(error):
                 raise machine_problem(f"{self._file.filename}: {member.name}", error) from None
             raise Unreadable(f"damaged in the archive: {error}") from None
