@@ -31,14 +31,7 @@ def main() -> None:
     made = record.RunRecord("uncertainty", args.params, (args.store, args.model, args.probe, *args.ood), **identity)
     store, *others = (Store.open_verified(folder) for folder in (args.store, *args.ood))
     record.verify(args.model, *MODEL_FILES)
-    record.verify(
-        args.probe,
-        "probe.json",
-        "classifier.safetensors",
-        "features_train.npy",
-        "features_test.npy",
-        "losses_train.npy",
-    )
+    record.verify(args.probe, *record.read(args.probe)["outputs"])
     device = best_device()
     model, _ = saved.load(args.model, device)
     feature_cache.use(model, args.scratch / "features")
