@@ -1,6 +1,6 @@
 """Every score of every method by task: which are not worse than the best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -24,27 +24,28 @@ def leaderboard(runs: list[Run]) -> Figure:
     groups = {name: group for name, group in grouped(runs, "dataset").items() if (table["dataset"] == name).any()}
     if not groups:
         return message("no score of these runs can be ranked")
-    rows = {name: _rows(table[table["dataset"] == name]) for name in groups}
+    of_datasets = {name: table[table["dataset"] == name] for name in groups}
+    rows = {name: score_places(zip(of["score"], of["method"], strict=True)) for name, of in of_datasets.items()}
     titles = [block_title(group, f"{len(group[0].images):,} test images") for group in groups.values()]
     heights = [0.7 + _STEP * (max(places.values()) + 2) for places in rows.values()]
     figure, legend, parts = blocks(titles, heights, legend_height(runs, more=1))
     _legend(legend, runs)
     for part, (name, group) in zip(parts, groups.items(), strict=True):
-        of_dataset = table[table["dataset"] == name]
+        of_dataset = of_datasets[name]
         shown = [task for task in tasks(group) if (of_dataset["task"] == task.name).any()]
         panels = np.ravel(part.subplots(1, len(shown), sharey=True, squeeze=False))
         for axes, task in zip(panels, shown, strict=True):
             _panel(axes, of_dataset[of_dataset["task"] == task.name], rows[name])
             axes.set(title=fill(task.label, 11), xlabel=fill(_scale(task.measure), 11))
-        _ticks(panels[0], rows[name])
+        score_ticks(panels[0], rows[name])
     return figure
 
 
-def _rows(table: pd.DataFrame) -> dict[tuple[str, str], float]:
+def score_places(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], float]:
     """(score, method) -> its place from the top down; a gap between scores."""
     places: dict[tuple[str, str], float] = {}
     place = 0.0
-    have = dict.fromkeys(zip(table["score"], table["method"], strict=True))
+    have = dict.fromkeys(pairs)
     for score in scores.IN_FIGURES:
         members = [pair for pair in have if pair[0] == score]
         for pair in members:
@@ -74,13 +75,14 @@ def _scale(measure: str) -> str:
     return "share" if "_below_" in measure else "rank correlation"
 
 
-def _ticks(axes: Axes, places: dict[tuple[str, str], float]) -> None:
+def score_ticks(axes: Axes, places: dict[tuple[str, str], float]) -> None:
+    """A tick for each score in the middle of its methods."""
     of_score: dict[str, list[float]] = {}
     for (score, _), place in places.items():
         of_score.setdefault(score, []).append(place)
     middle = [sum(found) / len(found) for found in of_score.values()]
     axes.set_yticks(middle, [scores.score(name).label for name in of_score])
-    axes.set_ylim(max(places.values()) + 1, -1)
+    axes.set_ylim(max(places.values(), default=0) + 1, -1)
 
 
 def _legend(part: FigureBase, runs: Sequence[Run]) -> None:

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vi_simsiam.evaluation.measures import outcomes
-from vi_simsiam.evaluation.scores import IN_FIGURES, SCORES
+from vi_simsiam.evaluation.scores import IN_FIGURES
+from vi_simsiam.report.figures.leaderboard import score_places, score_ticks
 from vi_simsiam.report.figures.style import (
     block_title,
     blocks,
@@ -30,21 +31,21 @@ _PANELS = {
 def methods(runs: list[Run]) -> Figure:
     """Accuracies on whole images and graded crops above; AUROC of every certainty score below."""
     datasets = [grouped(group, "method") for group in grouped(runs, "dataset").values()]
-    rows = [_score_rows(members) for members in datasets]
+    places = [_places(members) for members in datasets]
     heights = [
-        (0.75 + 0.16 * len(members), 0.6 + _STEP * (scores[-1][2] + 2 if scores else 3))
-        for members, scores in zip(datasets, rows, strict=True)
+        (0.75 + 0.16 * len(members), 0.6 + _STEP * (max(of_scores.values(), default=1) + 2))
+        for members, of_scores in zip(datasets, places, strict=True)
     ]
     groups = [[run for members in dataset.values() for run in members] for dataset in datasets]
     titles = [block_title(group, _sizes(group[0])) for group in groups]
     figure, legend, parts = blocks(titles, [0.2 + sum(pair) for pair in heights], legend_height(runs))
     methods_legend(legend, runs, lines=False)
-    for part, members, scores, ratios in zip(parts, datasets, rows, heights, strict=True):
+    for part, members, of_scores, ratios in zip(parts, datasets, places, heights, strict=True):
         grid = part.add_gridspec(2, 1, height_ratios=ratios)
         _accuracies(grid[0].subgridspec(1, 4).subplots(sharey=True), members)
         panels = grid[1].subgridspec(1, len(_PANELS)).subplots(sharey=True)
         for axes, (measure, title) in zip(panels, _PANELS.items(), strict=True):
-            _aurocs(axes, members, scores, measure, title)
+            _aurocs(axes, members, of_scores, measure, title)
     return figure
 
 
@@ -52,16 +53,14 @@ def _sizes(run: Run) -> str:
     return f"{len(run.images):,} test images, {run.crops['area'].nunique()} graded crops of each"
 
 
-def _score_rows(members: dict[str, list[Run]]) -> list[tuple[str, str, float]]:
-    """(score, method, place) of every estimate there is, from the top down; a gap between scores."""
-    rows, place = [], 0.0
-    for score in IN_FIGURES:
-        for method, runs in members.items():
-            if any(f"{measure}/{score}" in run.measures for run in runs for measure in _PANELS):
-                rows.append((score, method, place))
-                place += 1
-        place += 1 if rows and rows[-1][0] == score else 0
-    return rows
+def _places(members: dict[str, list[Run]]) -> dict[tuple[str, str], float]:
+    """The place of every estimate there is, by score and method."""
+    return score_places(
+        (score, method)
+        for score in IN_FIGURES
+        for method, runs in members.items()
+        if any(f"{measure}/{score}" in run.measures for run in runs for measure in _PANELS)
+    )
 
 
 def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
@@ -83,20 +82,17 @@ def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
 
 
 def _aurocs(
-    axes: Axes, members: dict[str, list[Run]], rows: Sequence[tuple[str, str, float]], measure: str, title: str
+    axes: Axes, members: dict[str, list[Run]], places: dict[tuple[str, str], float], measure: str, title: str
 ) -> None:
-    places: dict[str, list[float]] = {}
-    for score, method, place in rows:
+    for (score, method), place in places.items():
         estimates = [estimate_of(run, f"{measure}/{score}") for run in members[method]]
         draw_estimate(axes, place, estimates, method, across=True)
-        places.setdefault(score, []).append(place)
     if not axes.lines:
         title = f"{title}:\nno labelled images" if not _labelled(members) else f"{title}: not defined"
         axes.set_xlim(0, 1)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
-    axes.set_yticks([sum(p) / len(p) for p in places.values()], [SCORES[score].label for score in places])
-    axes.set_ylim(rows[-1][2] + 1 if rows else 1, -1)
+    score_ticks(axes, places)
     axes.grid(visible=False, axis="y")
 
 
