@@ -19,7 +19,7 @@ from vi_simsiam.data.archives import Archive
 from vi_simsiam.data.decode import FULL_DEPTH, load, square, used_depth
 from vi_simsiam.data.image_sets import Depth, Images
 from vi_simsiam.data.layout import Layout, without_masks
-from vi_simsiam.data.left_out import Ignored, Report, count
+from vi_simsiam.data.left_out import Report, count
 from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
 from vi_simsiam.data.remarks import remark
 
@@ -59,16 +59,20 @@ def read_archive(
     """
     ignored = {} if packed is None else dict(packed.ignored)
     wanted: list[ImageFile] = []
-    placed: dict[str, str] = {}
+    given: dict[str, str] = {}
     for file in list_archive(archive, ignored, packed=packed is not None):
         where = file.name if place is None else place(file.name)
         if where is None:
             count(ignored, "images that are not wanted", file.name)
         else:
             wanted.append(file)
-            placed[file.name] = one_spelling(where)
-    given = placed
-    wanted, placed = _without_masks(wanted, placed, ignored)
+            given[file.name] = one_spelling(where)
+    found = without_masks([*given.values()])
+    placed = {name: where for name, path in given.items() if (where := found[path]) is not None}
+    for name in given:
+        if name not in placed:
+            count(ignored, MASKS, name)
+    wanted = [file for file in wanted if file.name in placed]
     layout = Layout.of([placed[file.name] for file in wanted if file.problem is None], folder, labels)
     left_out = [] if packed is None else [*packed.left_out]
     files: dict[str, list[ImageFile]] = {split: [] for split in layout.splits}
@@ -150,22 +154,6 @@ class FileSplit:
 
     def paths(self, rows: np.ndarray) -> list[str]:
         return [self.names[row] for row in rows]
-
-
-def _without_masks(
-    files: list[ImageFile], placed: dict[str, str], ignored: Ignored
-) -> tuple[list[ImageFile], dict[str, str]]:
-    """The files that are no masks, and the paths that count for their splits and classes (`layout.without_masks`)."""
-    found = without_masks([*placed.values()])
-    kept, places = [], {}
-    for file in files:
-        place = found[placed[file.name]]
-        if place is None:
-            count(ignored, MASKS, file.name)
-        else:
-            kept.append(file)
-            places[file.name] = place
-    return kept, places
 
 
 class _Scratch:
