@@ -123,7 +123,8 @@ class Decoded:
             depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
         """
         try:
-            image = _turned(_eight_bit(self.image, depth), self.image)
+            image, turn = _eight_bit(self.image, depth), _turn(self.image)
+            image = image if turn is None else image.transpose(turn)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 least: Any = image.getchannel("A").getextrema()[0]
@@ -366,12 +367,6 @@ def _reads_heic() -> bool:
         return False
     register_heif_opener()
     return True
-
-
-def _turned(image: Image.Image, original: Image.Image) -> Image.Image:
-    """`image` upright, as the notes in the file that `original` was read from say."""
-    turn = _turn(original)
-    return image if turn is None else image.transpose(turn)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
