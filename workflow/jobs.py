@@ -16,6 +16,9 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 from vi_simsiam.data import own_images
 
+# Of files that several jobs name.
+_sha256, _weights = functools.cache(sha256), functools.cache(encoders.weights_checksum)
+
 
 def as_json(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
     """The resolved parameters of one job, as canonical JSON.
@@ -115,13 +118,3 @@ def weights(config: dict, dataset: str) -> str | None:
         return _weights(backbone["name"], backbone.get("weights"))
     except Problem as problem:
         raise Problem(f"{dataset}: {problem}") from None
-
-
-@functools.cache
-def _weights(name: str, given: str | None) -> str | None:
-    return encoders.weights_checksum(name, given)
-
-
-@functools.cache
-def _sha256(path: str) -> str:
-    return sha256(path)
