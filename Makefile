@@ -20,7 +20,7 @@ record: .venv/test.stamp  ## copy the tables and figures of a finished `make pap
 # Without the variable pytest keeps the tests that it has compiled.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(VENV) -m pytest --maxprocesses 8 --durations 10
 # Processes for the slow tests, which wait for others half of the time.
-MANY = $(shell $(PYTHON) -c 'import os; print((3 * os.cpu_count() + 1) // 2)')
+MANY = $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
 # The time limits end a suite that takes twice its budget (CONTRIBUTING.md has the budgets), and a test that hangs.
 test: .venv/test.stamp  ## all that proves a change
