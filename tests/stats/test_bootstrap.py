@@ -99,7 +99,7 @@ def test_the_number_of_threads_changes_nothing():
 def test_interval_agrees_with_scipys_bootstrap():
     rng = np.random.default_rng(1)
     values = rng.exponential(size=200)
-    ours = Bootstrap(200, 4000, seed=0).mean(values)
+    ours = Bootstrap(200, 4000, seed=0).one(Mean(values))
     theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=2).confidence_interval
     assert ours.ci_low == pytest.approx(theirs.low, abs=0.02)
     assert ours.ci_high == pytest.approx(theirs.high, abs=0.02)

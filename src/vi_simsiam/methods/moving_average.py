@@ -1,18 +1,9 @@
 """A second network whose weights are a moving average of a trained one's, as DINO's teacher and BYOL's target."""
 
-import copy
 import math
-from typing import TypeVar
 
 import torch
 from torch import nn
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def average_of(network: Network) -> Network:
-    """A copy that no gradient changes; `follow` moves it."""
-    return copy.deepcopy(network).requires_grad_(False)
 
 
 def rising(momentum: float, progress: float) -> float:

@@ -12,7 +12,7 @@ from vi_simsiam.evaluation.measures import outcomes
 from vi_simsiam.report.claim_rows import INFORMATION, OUTCOMES, RANGES, Claim
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
-from vi_simsiam.stats.bootstrap import Bootstrap
+from vi_simsiam.stats.bootstrap import Bootstrap, Mean
 from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.ranks import spearman
@@ -156,7 +156,7 @@ def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | No
     if not values.any():
         bound = 1 - 0.025 ** (1 / len(values))
         return Estimate(0.0, -bound, bound, len(values))
-    return Bootstrap(len(values), _RESAMPLES, seed=0).mean(values)
+    return Bootstrap(len(values), _RESAMPLES, seed=0).one(Mean(values))
 
 
 def dino_correlation(ours: Run, dino: Run) -> Estimate | None:

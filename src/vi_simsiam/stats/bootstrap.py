@@ -147,10 +147,6 @@ class Bootstrap:
         """Estimate of one statistic; None for None."""
         return self.estimates({"": statistic}).get("")
 
-    def mean(self, values: ArrayLike, image: ArrayLike | None = None) -> Estimate:
-        """Estimate of `Mean(values, image)`."""
-        return self.estimates({"": Mean(values, image)})[""]
-
 
 class Mean:
     """Mean of values (m,). `image`: (m,) index of each value's image; None: value i is of image i."""
