@@ -29,7 +29,7 @@ from vi_simsiam.data.store import SPLITS, Store, file_names, release_pages
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.evaluation import features
 from vi_simsiam.training import batches
-from vi_simsiam.transforms.spatial import fixed_crops
+from vi_simsiam.transforms.spatial import crop_resize
 
 FORMS = Digits._FORMS
 ALL_FILES = [name for split in SPLITS for name in file_names(split)]
@@ -106,7 +106,7 @@ def test_parameter_table_belongs_to_the_views(built):
     assert len(plain) >= 3 and plain["flip"].any()
     assert (plain[["brightness", "contrast", "saturation"]] == 1).all(axis=None) and (plain["hue"] == 0).all()
     boxes = torch.from_numpy(plain[["crop_top", "crop_left", "crop_height", "crop_width"]].to_numpy(copy=True))
-    crops = fixed_crops(torch.from_numpy(store.images("train")[plain["index"]]), boxes, 16)
+    crops = crop_resize(torch.from_numpy(store.images("train")[plain["index"]]), boxes.T, 16)
     flips = torch.from_numpy(plain["flip"].to_numpy(copy=True))[:, None, None, None]
     expected = torch.where(flips, crops.flip(3), crops).permute(0, 2, 3, 1) * 255
     views = store.views("train")[plain["index"], plain["view"]]

@@ -65,25 +65,6 @@ def _triangles(centre: Tensor, start: Tensor, length: Tensor, source: int, size:
     return weights / weights.sum(-1, keepdim=True)
 
 
-def fixed_crops(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Cut a given box out of every image and resize it, antialiased, to `size` x `size`.
-
-    Args:
-        images: (n, H, W, C) uint8, or floating point in [0, 1].
-        boxes: (n, 4) integers top, left, height, width in pixels, inside the image; on the CPU (no waiting).
-        size: pixels of the results' sides.
-
-    Returns: (n, C, size, size) float32 in [0, 1], on the device of `images`.
-    Raises: ValueError when a box lies outside the images.
-    """
-    _, height, width, _ = images.shape
-    top, left, h, w = boxes.unbind(1)
-    outside = (top < 0) | (left < 0) | (h < 1) | (w < 1) | (top + h > height) | (left + w > width)
-    if outside.any():
-        raise ValueError(f"box {boxes[outside][0].tolist()} lies outside the images of {height} x {width} pixels")
-    return crop_resize(images, boxes.T.to(images.device), size, reduces=bool((boxes[:, 2:] > size).any()))
-
-
 def to_uint8(images: Tensor) -> Tensor:
     """(n, C, H, W) in [0, 1], rounded to the nearest of 256 levels, as (n, H, W, C) uint8."""
     return (images * 255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
