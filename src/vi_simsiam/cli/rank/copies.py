@@ -15,8 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from PIL import Image
-from scipy.fft import dctn
+from scipy.fft import dct
 from scipy.optimize import isotonic_regression
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
@@ -70,7 +69,7 @@ class _Space:
         bank = self.vectors[others]
         cosines = torch.full((len(rows), len(bank)), -1.0, device=self.device)
         for vectors in self.variants(rows):
-            cosines = torch.maximum(cosines, vectors @ bank.T)
+            torch.maximum(cosines, vectors @ bank.T, out=cosines)
         return (2 - 2 * cosines).clamp_min(0).sqrt_()
 
     def tree(self) -> coo_array:
@@ -186,18 +185,26 @@ def _variants(pixels: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _cropped(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    for side in _CROPS:
-        start = (LOOK - side) // 2
-        box = (start, start, start + side, start + side)
-        images = (Image.fromarray(image) for image in pixels)
-        yield np.stack([np.asarray(i.resize((LOOK, LOOK), Image.Resampling.BILINEAR, box)) for i in images])
+    for enlarge in _ENLARGED:
+        yield enlarge @ pixels @ enlarge.T
 
 
 def _frequencies(pixels: np.ndarray) -> np.ndarray:
     """Low frequencies of images (n, LOOK, LOOK) without the mean: (n, 64)."""
-    low = dctn(pixels, axes=(1, 2), norm="ortho")[:, :_LOW, :_LOW].reshape(len(pixels), -1)
+    low = (_COSINES @ pixels @ _COSINES.T).reshape(len(pixels), -1)
     low[:, 0] = 0
     return low
+
+
+def _enlarged(side: int) -> np.ndarray:
+    """Matrix (LOOK, LOOK) that enlarges the central `side` pixels to LOOK by linear interpolation."""
+    pixel = np.arange(LOOK)
+    places = np.clip((pixel + 0.5) * side / LOOK - 0.5, 0, side - 1) + (LOOK - side) // 2
+    return np.maximum(0, 1 - np.abs(places[:, None] - pixel)).astype(np.float32)
+
+
+_COSINES = dct(np.eye(LOOK, dtype=np.float32), axis=0, norm="ortho")[:_LOW]
+_ENLARGED = [_enlarged(side) for side in _CROPS]
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
