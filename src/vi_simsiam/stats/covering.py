@@ -19,7 +19,8 @@ from torch.nn.functional import normalize
 WIDTH = 1.0
 _ROWS = 1024  # of a block of features
 _AGAIN = 32  # gains that are computed again at first; each time twice as many
-_HELD = 128 << 20  # bytes of unit vectors that are held; more features are normalised in each pass
+_HELD = 512 << 20  # bytes of unit vectors that are held; more features are normalised in each pass
+_ROUNDING = 1e-9  # relative, of a sum in another order
 
 
 class Rows(Protocol):
@@ -56,9 +57,7 @@ def covering(
         _cover(covered, bank, labelled[start : start + _ROWS])
     free = np.ones(len(features), bool)
     free[labelled] = False
-    gains = np.full(len(features), -np.inf)
-    for start in range(0, len(features), _ROWS):
-        gains[start : start + _ROWS] = _gains(covered, bank, np.arange(start, min(start + _ROWS, len(features))))
+    gains = _all_gains(covered, bank)
     chosen: list[int] = []
     while len(chosen) < min(count, len(features) - len(labelled)):
         gains[~free] = -np.inf
@@ -89,10 +88,22 @@ class _Bank:
     def rows(self, rows: NDArray) -> Tensor:
         return self.unit(rows) if self._held is None else self._held[torch.from_numpy(rows).to(self.device)]
 
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        for start in range(0, len(self.features), _ROWS):
+    def blocks(self, first: int = 0) -> Iterator[tuple[slice, Tensor]]:
+        for start in range(first, len(self.features), _ROWS):
             part = slice(start, start + _ROWS)
             yield part, self.unit(part) if self._held is None else self._held[part]
+
+
+def _all_gains(covered: Tensor, bank: _Bank) -> NDArray[np.float64]:
+    """Upper bounds of the gains of all images, (N,), above them by rounding alone. Each pair is computed once."""
+    gains = torch.zeros(len(bank.features), dtype=torch.float64, device=bank.device)
+    for part, own in bank.blocks():
+        for other, block in bank.blocks(part.start):
+            kernel = _kernel(own, block)
+            gains[part] += (kernel - covered[other]).clamp_(min=0).sum(1, dtype=torch.float64)
+            if other != part:
+                gains[other] += kernel.sub_(covered[part, None]).clamp_(min=0).sum(0, dtype=torch.float64)
+    return gains.cpu().numpy() * (1 + _ROUNDING)
 
 
 def _gains(covered: Tensor, bank: _Bank, rows: NDArray) -> NDArray[np.float64]:
