@@ -63,6 +63,10 @@ def pages_sentence(pages: pd.Series, done: str) -> str:
     return f"{files} several pages or frames ({most}). Only the first is {done}; --pages all takes each as an image."
 
 
+def few_bits_sentence(bits: int) -> str:
+    return f"16-bit images use only {bits} bits, so they are almost black here."
+
+
 def score(args: argparse.Namespace) -> int:
     """Score `args.images`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
     if args.out.suffix not in (".csv", ".parquet"):
@@ -102,10 +106,7 @@ def score(args: argparse.Namespace) -> int:
     if stream.several_pages:
         say(pages_sentence(pd.Series(stream.several_pages), "scored"))
     if (bits := stream.few_bits) is not None:
-        say(
-            f"images of 16 bits use {bits} bits, so that they are almost black to this model, whose cache_views.depth "
-            f"was {stream.depth}"
-        )
+        say(f"note: {few_bits_sentence(bits)} The model was trained with a depth of {stream.depth}.")
     if model.training.reliability_warning:
         say(f"warning: {model.training.reliability_warning}")
     if model.known is None:

@@ -555,7 +555,7 @@ def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tin
     assert (bright / dark[bright.index]).between(15, 17.5).all()  # 8 bits of 12 instead of 4
     run = tmp_path / "run"
     assert rank(folder, "--out", run, "--run", ranked[0] / "out/model") == 0
-    assert "The model was trained with another depth." in (run / "report.txt").read_text(encoding="utf-8")
+    assert "The model was trained with a depth of 16." in (run / "report.txt").read_text(encoding="utf-8")
     assert "leave one of them out" in refused(
         capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12
     )

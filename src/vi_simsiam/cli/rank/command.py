@@ -16,7 +16,18 @@ import torch
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
-from vi_simsiam.cli.score import SOME_UNREAD, add_pages, counts, of_files, opened, pages_sentence, positive, say, tell
+from vi_simsiam.cli.score import (
+    SOME_UNREAD,
+    add_pages,
+    counts,
+    few_bits_sentence,
+    of_files,
+    opened,
+    pages_sentence,
+    positive,
+    say,
+    tell,
+)
 from vi_simsiam.config.encoders import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
@@ -144,9 +155,9 @@ def _rank(
         f"{kept.count - before} of them encoded now ({duration(encoded - started)})."
     ]
     if (bits := stream.few_bits) is not None:
-        depth = f"Rank with --depth {bits} --overwrite."
-        way_out = depth if model is None else "The model was trained with another depth."
-        lines.append(f"Note: 16-bit images use only {bits} bits, so they are almost black here. {way_out}")
+        trained = f"The model was trained with a depth of {stream.depth}."
+        way_out = f"Rank with --depth {bits} --overwrite." if model is None else trained
+        lines.append(f"Note: {few_bits_sentence(bits)} {way_out}")
     few = model is None and 1 < len(contents) < _LEAST
     if args.no_kappa or few:
         results.require_different(kept, rows)

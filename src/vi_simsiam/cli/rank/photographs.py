@@ -57,7 +57,9 @@ class Photographs(ImageReader):
         if key in self.there:
             return Photograph(key)
         size = contents.book.size(page or 1)
-        image = self.loaded(contents, page, 2 * max(self.size, facts.SIDE)).upright(self.channels, self.depth)
+        # An encoder and facts see what a resize from twice the size gives; a thumbnail may come from fewer pixels.
+        side = 2 * max(self.size, facts.SIDE) if self.measured else self.size
+        image = self.loaded(contents, page, side).upright(self.channels, self.depth)
         return Photograph(key, decode.square(image, self.size), *self._facts(image, *size, contents.book.pages))
 
     def _facts(
