@@ -27,7 +27,7 @@ for step in pipeline.stages():
 rule all:
     default_target: True
     input:
-        # Of every step: a clone has the tables and figures in git and nothing that they were made from.
+        # Of every step: Snakemake does not miss a file of an earlier step where plot's are current.
         [getattr(rules, f"step_{step}").input for step in pipeline.stages()],
     message:
         "everything is up to date"

@@ -21,7 +21,7 @@ def main() -> None:
     args = parser.parse_args()
     params = parse("plot", args.params)
     check_claims()
-    figures = figure_functions()  # before any work: it finds what the table of figures lacks
+    figures = figure_functions()  # before any work: it raises for a row without a function
 
     runs = open_runs(args.runs, args.data, args.results)
     verify(runs)
@@ -40,7 +40,7 @@ def main() -> None:
     with new_result(args.out) as out:
         for name, table in tables.items():
             with replacing(out / f"{name}.csv") as temporary:
-                # Six digits: more than any interval here can tell apart, and the same on every machine.
+                # Six digits: more than any interval here can tell apart, without the rounding of the last ones.
                 table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         with replacing(out / "summary.txt") as temporary:
             text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)

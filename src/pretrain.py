@@ -48,7 +48,7 @@ def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: boo
         return
     if weights_checksum(params.backbone.name, params.backbone.weights) != weights:
         raise Problem(f"pretrain.backbone.weights = {params.backbone.weights} changed while it was read. Run again.")
-    # What a ResNet of the project that begins with random weights has none of.
+    # Both are empty for a ResNet of the project that begins with random weights.
     more = {"weights": weights, "software": encoders.software(params.backbone)}
     description = saved.describe(
         args.method,
@@ -72,9 +72,9 @@ def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: boo
 
 
 def _key(args, weights: str | None) -> str:
-    """Name of the checkpoint: a hash of all that the training depends on, so that nothing else is ever resumed.
+    """Name of the checkpoint: a hash of all that the training depends on, so that no other training is resumed.
 
-    Except the number of devices and machines: what one GPU began, two can end.
+    The number of devices and machines is not in it: a training that one GPU began can end on two.
     """
     params = {name: value for name, value in args.params.items() if name not in ("devices", "nodes")}
     code = sorted(Path(__file__).parent.glob("vi_simsiam/**/*.py"))

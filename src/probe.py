@@ -1,4 +1,4 @@
-"""Step `probe`: what a linear classifier and the nearest neighbours can read from the frozen features."""
+"""Step `probe`: fit a linear classifier to the frozen features, and test it and the nearest neighbours."""
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ def main() -> None:
         for split in ("train", "test"):
             if results[f"n_{split}_labelled"] < results[f"n_{split}"]:
                 counts = f"{results[f'n_{split}_labelled']} of {results[f'n_{split}']} {split} images of {args.dataset}"
-                print(f"only {counts} have labels; accuracies and what is fitted are of those", flush=True)
+                print(f"only {counts} have labels; classifiers and accuracies are of those", flush=True)
         named = [
             f"{name} {value:.4f}" for name, value in results.items() if name.endswith("top1") and value is not None
         ]

@@ -1,4 +1,4 @@
-"""What both engines share, read from dvc.yaml, params.yaml and the scripts' imports (written nowhere else)."""
+"""Shared by both engines: the stages of dvc.yaml, the start of a run, and its checked parameters."""
 
 import contextlib
 import hashlib

@@ -68,9 +68,9 @@ class Progress(logging.Handler):
                 self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
 
     def seconds_left(self) -> float | None:
-        """An estimate for the whole run; None before any job has ended or told.
+        """Estimate of the seconds that the run still takes; None before a job has ended or a training has told.
 
-        Jobs of a rule are taken to last as long as its jobs did in this run; before one has ended, as those of all
+        A job is taken to last as long as the rule's other jobs in this run; before one has ended, as those of all
         rules.
         """
         now, left = time.monotonic(), 0.0
