@@ -37,7 +37,7 @@ class ViewBatches:
         rank, ranks: this process's number, from 0, and how many there are.
 
     Attributes:
-        views: the cached ones, (N, V, size, size, C), or what takes their place.
+        views: the cached ones, (N, V, size, size, C), or their features, (N, V, dim).
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ViewBatches:
         self._on_gpu = self._copied()
 
     def _copied(self) -> Tensor | None:
-        """All that batches are taken from, as rows on the GPU; None: it is too much, or there is no GPU."""
+        """The views, or the images of fresh views, as rows on the GPU; None if too large, or without a GPU."""
         array = self.views if self.views.shape[1] else self.images
         if self.device.type != "cuda" or math.prod(array.shape) * array.dtype.itemsize > _ON_GPU:
             return None
@@ -134,7 +134,7 @@ class ViewBatches:
         return tuple(v.float() if v.ndim == 2 else v.permute(0, 3, 1, 2).float() / 255 for v in pair)
 
     def _read(self, array: Any, *index: Tensor) -> Tensor:
-        """What must be sent to the device: array[index], or where it is among what lies there."""
+        """The tensor to send to the device: array[index], or its row numbers if the array is on the GPU."""
         if self._on_gpu is None:
             return self._in_memory(torch.from_numpy(array[tuple(part.numpy() for part in index)]))
         image, *view = index
@@ -145,7 +145,7 @@ class ViewBatches:
         return sent.pin_memory() if self.device.type == "cuda" else sent
 
     def _given(self, sent: Tensor) -> Tensor:
-        """array[index] of what `_read` has returned, on the device."""
+        """array[index] on the device, from the tensor that `_read` returned."""
         sent = sent.to(self.device, non_blocking=True)
         return sent if self._on_gpu is None else self._on_gpu.index_select(0, sent)
 

@@ -43,7 +43,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD | N
     except FileNotFoundError:
         return None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        print(f"warning: the checkpoint {path} cannot be used ({error}); training starts anew", flush=True)
+        print(f"warning: the checkpoint {path} cannot be used ({error}); training starts at epoch 1", flush=True)
         return None
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
     for i, parameter in enumerate(model.parameters()):

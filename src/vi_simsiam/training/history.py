@@ -1,4 +1,4 @@
-"""The history of a training: what each epoch's row holds, and how it is gathered and announced."""
+"""The history of a training: its columns, means over the batches of an epoch, and lines for the terminal."""
 
 import sys
 import time
@@ -46,8 +46,8 @@ def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:
     """The history's quantiles of kappa.
 
     Args:
-        kappas: (n,) of each batch; of more than 16.8 million in all, which torch.quantile refuses, every second, third,
-            ... is looked at. No kappas, no quantiles.
+        kappas: (n,) of each batch. torch.quantile refuses more than 16.8 million: of more, every second, third ... is
+            used. Without kappas there are no quantiles.
     """
     if not kappas:
         return {}

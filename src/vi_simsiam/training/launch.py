@@ -21,7 +21,7 @@ from torch import distributed
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 
-# Seconds in which the first process reports an error of all, before another does.
+# Seconds that the other processes wait, so that the first one reports an error that all of them meet.
 _FIRST_SPEAKS = 3
 
 

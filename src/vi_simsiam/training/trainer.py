@@ -221,7 +221,7 @@ class Training:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
             progress = step / self.steps
-            # What a frozen encoder gives is looked at on the CPU, which cannot be recorded.
+            # The features of a frozen encoder are looked up on the CPU, which cannot be recorded.
             on_cpu = self.model.frozen and views[0].ndim > 2
             differentiate = self.differentiate if self.graphed is None or on_cpu else self.graphed
             measures = differentiate(views, self.model.phase(progress))
