@@ -1,4 +1,4 @@
-"""The rows of claims: what each is about. A run's start checks them, so this needs nothing heavy."""
+"""The table of claims. The start of a run checks it, so this module imports nothing heavy."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +10,7 @@ from vi_simsiam.training.alarms import DEAD_COSINE
 if TYPE_CHECKING:  # of numpy
     from vi_simsiam.stats.intervals import Estimate
 
-# What a quantity can be, by its scale.
+# Range of a quantity, by its scale.
 RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": (0.0, 1.0), "cosine": (0.0, 1.0)}
 
 

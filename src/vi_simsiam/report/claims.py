@@ -22,11 +22,11 @@ COLUMNS = (
     "p", "p_holm", "verdict_holm", "decidable", "se_images", "sd_seeds", "seeds", "images",
     "threshold",
 )  # fmt: skip
-_RESAMPLES = 2000  # of the test images, for what compares two runs and so stands in no run's metrics.json
+_RESAMPLES = 2000  # of the test images, for comparisons of two runs, which no run's metrics.json has
 
 
 class ClaimResult(NamedTuple):
-    """What the runs of a method on a data set say about a claim: each seed's estimate, and that over the seeds."""
+    """A claim about a method on a data set, with each seed's estimate and the estimate over the seeds."""
 
     claim: Claim
     dataset: str
@@ -58,10 +58,10 @@ _COMPETITIVE = (
 
 
 def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
-    """Every claim that the runs can speak about, by data set. A claim whose inputs are absent does not appear.
+    """Results of all claims whose inputs the runs have, by data set.
 
     Args:
-        margin: by how much an accuracy may lie below SimSiam's and still be competitive.
+        margin: an accuracy may be this much below SimSiam's and still be competitive.
     """
     out = []
     for dataset, group in grouped(runs, "dataset").items():
@@ -77,7 +77,7 @@ def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
 
 
 def adjusted(results: list[ClaimResult]) -> list[float]:
-    """Holm's adjusted p-value of each finding, among those on its data set."""
+    """Holm's adjusted p-value of each result, among all results on its data set."""
     out = [np.nan] * len(results)
     for dataset in dict.fromkeys(finding.dataset for finding in results):
         places = [place for place, finding in enumerate(results) if finding.dataset == dataset]
@@ -87,7 +87,7 @@ def adjusted(results: list[ClaimResult]) -> list[float]:
 
 
 def claims_table(results: list[ClaimResult]) -> pd.DataFrame:
-    """A row per finding: the columns `COLUMNS`, which docs/reading.md explains."""
+    """A row per result: the columns `COLUMNS`, which docs/reading.md explains."""
     rows = []
     for finding, value in zip(results, adjusted(results), strict=True):
         errors = Errors.of(finding.seeds)

@@ -1,8 +1,8 @@
-"""Certainty scores against each other: each score of each method, task by task, with ranks and their uncertainty.
+"""The leaderboard: every certainty score of every method, task by task, with ranks and their uncertainty.
 
-A task is a measure of docs/reading.md, which says what a score is wanted for. Estimates and intervals are those of the
-other tables. Ranks come from the images' own scores: which score beats which on the same images and seeds
-(`stats.comparison`). Scores that need labels stand beside, as a yardstick, and have no rank.
+A task is a use of a score, judged by one measure of docs/reading.md. Estimates and intervals are those of the other
+tables. Ranks come from comparisons of scores on the same images and seeds (`stats.comparison`). Scores that need labels
+are in the table for comparison, without a rank.
 """
 
 from collections.abc import Callable
@@ -35,10 +35,10 @@ _RESAMPLES = 1000
 
 
 def add_neighbour_consistency(runs: list[Run]) -> None:
-    """Add to the measures of each run those of its method's neighbour consistency, which no run has alone.
+    """Add to each run the measures of neighbour consistency, a score that all seeds of a method have together.
 
-    The certainty is the same for all seeds, what is right and wrong is of each. A method of one seed has none, nor one
-    whose embeddings are the same for all seeds, as features of a frozen encoder are.
+    The score is equal for all seeds; right and wrong predictions are each seed's own. A method with one seed has no
+    such score, nor one whose embeddings are equal for all seeds, such as `untrained` on a frozen encoder.
     """
     for members in grouped(runs, "dataset", "method").values():
         if len(members) < 2:
@@ -53,14 +53,14 @@ def add_neighbour_consistency(runs: list[Run]) -> None:
 
 
 class Task(NamedTuple):
-    """What scores are ranked for.
+    """A use for which scores are ranked.
 
     Args:
         name: in the table. measure: of a run's metrics.json, before the slash and the score.
         label: for people.
         larger: whether a larger value of the measure is better.
-        images: the measure and its influences from the tables of a run; None where a run has it not. Of `SEEDS`, which
-            is of several runs together, there is no such function.
+        images: gives the measure and its influences from the tables of a run; None where a run lacks it. `SEEDS`, which
+            compares several runs, has no such function.
     """
 
     name: str
@@ -129,7 +129,7 @@ _TASKS = (
 
 
 def tasks(runs: list[Run]) -> list[Task]:
-    """The tasks that any of the runs has a measure for, and the agreement over seeds."""
+    """The tasks whose measure any of the runs has, and the agreement over seeds."""
     names = dict.fromkeys(name.partition("/")[0] for run in runs for name in run.measures)
     others = [name.removeprefix(_OTHERS) for name in names if name.startswith(_OTHERS)]
     out = [task for task in _TASKS if task.measure in names]
@@ -155,7 +155,7 @@ def _table(runs: tuple[Run, ...]) -> pd.DataFrame:
 
 
 def _rows(task: Task, methods: dict[str, list[Run]]):
-    """What is known of each score of each method: the columns from `task` to `seeds`, and its `Candidate` for ranks."""
+    """A row per score of each method: the columns from `task` to `seeds`, and its `Candidate` for ranks."""
     for method, runs in methods.items():
         for score in measured_scores(runs[0].images):
             made = _agreement(runs, score) if task.name == SEEDS else _measured(task, runs, score)
@@ -221,7 +221,7 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
     free = [i for i in table.index if table["needs"][i] != scores.LABELS and table["measured"][i] is not None]
     seeds = grouped(runs, "method")
     if len({tuple(run.seed for run in seeds[table["method"][i]]) for i in free}) > 1:
-        return  # what differs between methods could be what differs between seeds
+        return  # a difference between methods could be one between seeds
     if free:
         # On a frozen encoder the scores of the features are the same for all methods: one score, one rank.
         first: dict[tuple, int] = {}
@@ -238,6 +238,6 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
 
 
 def _content(row: pd.Series) -> tuple[str, bytes, bytes]:
-    """What a score said of the images, by which one that several methods have is known as one."""
+    """Key that is equal for a score that several methods share: its name, its values and their influences."""
     measured: Candidate = row["measured"]
     return row["score"], measured.values.tobytes(), measured.influence.tobytes()

@@ -1,4 +1,4 @@
-"""Which certainty scores are not to be relied on, by what needs no labels; a run says so wherever it shows them."""
+"""Warnings about certainty scores that are not reliable, found without labels; a run shows them with the scores."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from vi_simsiam.evaluation import scores
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of, own_score
 
-# A score that means something falls from an image to its crops, and from an image whose views agree to one whose views
-# do not. (measure, the value that it has by chance, what is wrong where it is no larger than that)
+# A reliable score is lower on crops than on their image, and lower where the views of an image do not agree.
+# (measure, its value by chance, the fault where it is no larger than that)
 _SIGNS = (
     ("crop_below_whole", 0.5, "is no higher on whole images than on crops of them"),
     ("spearman_view_agreement", 0.0, "does not follow the agreement of an image's views"),
@@ -16,12 +16,12 @@ ADVICE = "Do not rank images by it: train longer or on more images, and look aga
 
 
 def reliability_warnings(runs: list[Run]) -> dict[tuple[str, str], str]:
-    """A sentence for each data set and method whose own certainty score shows no sign of meaning something.
+    """A sentence for each data set and method whose own certainty score fails a check.
 
-    A sign is missing where the lower end of its 95 % interval over test images, as a mean over the seeds, is not above
-    chance.
+    A check fails where the lower end of its measure's 95 % interval over test images, as a mean over the seeds, is not
+    above chance.
 
-    Returns: by (data set, method), in the order of `runs`; no entry for a score with all signs that were measured.
+    Returns: by (data set, method), in the order of `runs`; no entry for a score that passes all checks.
     """
     sentences = {}
     for (dataset, method), members in grouped(runs, "dataset", "method").items():

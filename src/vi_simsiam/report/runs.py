@@ -1,4 +1,4 @@
-"""What the earlier steps wrote about each run, read back for tables and figures."""
+"""Results of the earlier steps, run by run, for tables and figures."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _File(cached_property[T]):
-    """A file of a step's result, which is read when it is first wanted."""
+    """A file of a step's result, which is read when it is first used."""
 
     def __init__(self, step: str, name: str, read: Callable[[Path], T]):
         super().__init__(lambda run: read(run.path(step, name)))
@@ -34,7 +34,7 @@ def _estimated(path: Path) -> dict[str, dict[str, float | None]]:
 
 @dataclass(frozen=True)
 class Run:
-    """One (dataset, method, seed) and its tables, each read when first asked for.
+    """One (dataset, method, seed) and its tables, each read when it is first used.
 
     Args:
         data: folder of the stores, `data/cache_views`.
@@ -69,18 +69,18 @@ class Run:
     corrupted = _File("uncertainty", "corrupted.parquet", pd.read_parquet)
     # A row per test image of each other data set: its certainty scores.
     ood = _File("uncertainty", "ood.parquet", pd.read_parquet)
-    # Which other test images are the nearest of each in the embedding: (N, k).
+    # Numbers of the k other test images that are nearest in the embedding: (N, k).
     neighbours = _File("uncertainty", "neighbours.npy", _mapped)
     # Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}.
     measures = _File("uncertainty", "metrics.json", _estimated)
 
     @cached_property
     def store(self) -> dict[str, Any]:
-        """What the store of this run's data set says about itself: class names, counts, sizes."""
+        """Description of the store of the run's data set: class names, counts, sizes."""
         return read_json(self.data / self.dataset / "store.json")
 
     def sources(self, split: str = "test") -> pd.Series:
-        """Where each image of a split comes from: its path, by index."""
+        """Path of each image of a split, by index."""
         return pd.read_parquet(self.data / self.dataset / f"sources_{split}.parquet").set_index("index")["path"]
 
     def test_images(self) -> np.ndarray:
@@ -93,7 +93,7 @@ class Run:
 
 
 def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
-    """Runs named `dataset/method/seed<k>`, sorted by data set, method (as in `params.METHODS`) and seed.
+    """Runs named `dataset/method/seed<k>`, sorted by data set, method (in the order of `METHODS`) and seed.
 
     Sorted, so that the outputs do not depend on the order of the lists in params.yaml.
     """
@@ -105,7 +105,7 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
 
 
 def verify(runs: list[Run]) -> None:
-    """Compare all that tables and figures are made of with its checksums.
+    """Compare the files that tables and figures are made of with their checksums.
 
     Raises: Problem naming the first file that is missing or is not the one that its step wrote.
     """

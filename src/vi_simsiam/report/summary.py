@@ -18,7 +18,7 @@ _NONE = pd.Series(dtype=float)
 
 
 def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, reliability_warnings: Iterable[str], folder: Path) -> str:
-    """A table of methods and a table of claims for each data set, what not to rely on, and where to read on.
+    """A table of methods and a table of claims for each data set, warnings, and the paths of the full results.
 
     No line has more than 100 characters, as long as names of methods and claims are no longer than today's.
 
@@ -67,7 +67,7 @@ def _claims(claims: pd.DataFrame) -> list[list[str]]:
 
 
 def _decided(claims: pd.DataFrame) -> str:
-    """How many claims these seeds and images decide, and how to decide more."""
+    """Sentence that counts the claims that these seeds decide."""
     decided, corrected = ((claims[column] != "inconclusive").sum() for column in ("verdict", "verdict_holm"))
     seeds = int(claims["seeds"].max())
     return (

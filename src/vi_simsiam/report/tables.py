@@ -1,4 +1,4 @@
-"""The tables of the `plot` step, and what its figures share with them."""
+"""The tables of the `plot` step, and functions that its figures share with them."""
 
 import math
 
@@ -68,8 +68,7 @@ def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
 def ranking_table(runs: list[Run]) -> pd.DataFrame:
     """A row per image of every method that has a certainty score of its own, the least certain first.
 
-    The images are those of the test split; of a data set without any label, where nobody asked for a split, also those
-    of the training.
+    The images are those of the test split, and of a data set without any label also those of the training.
 
     Columns: dataset, method; rank, 1 for the least certain; path of the image in its archive (its number in a data set
     that is no archive of files); split, train or test; index, its row there; class, blank without a label; score, the
@@ -98,7 +97,7 @@ def ranking_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def _certainties(split: str, members: list[Run], tables: list[pd.DataFrame], score: str) -> pd.DataFrame:
-    """Rows of the images of a split: what of `ranking_table` is about one image, with its label, -1 for none."""
+    """A row per image of a split: the columns of `ranking_table` about one image, and its label, -1 for none."""
     values, index = np.array([table[score] for table in tables], float), tables[0]["index"].to_numpy()
     return pd.DataFrame(
         {

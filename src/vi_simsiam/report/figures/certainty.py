@@ -1,4 +1,4 @@
-"""What certainty scores say about right and wrong predictions: accuracy by quantile, and risk against coverage."""
+"""Certainty scores and right predictions: accuracy by quantile of a score, and risk against coverage."""
 
 from collections.abc import Sequence
 

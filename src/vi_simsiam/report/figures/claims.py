@@ -35,7 +35,7 @@ def claims(runs: list[Run], margin: float) -> Figure:
     """A row per claim: estimate, interval over images and seeds, the images' part of it, seeds, verdict."""
     groups: dict[tuple[str, str], list[ClaimResult]] = {}
     results = findings(runs, margin)
-    # Findings are told apart by what they are about; a mark says that the verdict does not stand the correction.
+    # A star marks a verdict that does not survive the correction for multiple testing.
     marks = {
         (f.dataset, f.method, f.claim.name): "" if f.corrected(value) == f.verdict else " *"
         for f, value in zip(results, adjusted(results), strict=True)

@@ -1,4 +1,4 @@
-"""Draws the figures of the registry, whose functions are found by their names."""
+"""Draw the figures of the registry, whose functions are found by their names."""
 
 from collections.abc import Callable
 from importlib import import_module

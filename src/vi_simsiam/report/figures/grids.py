@@ -19,7 +19,7 @@ _CLASSES = 10  # shown one by one, at most
 def kappa_grids(runs: list[Run], images: int) -> Figure:
     """The `images` test images of highest and of lowest kappa (mean over seeds), named by class; then class by class.
 
-    No image stands on both sides: with fewer than 2 x `images` test images each grid gets half of them, and likewise
+    No image is on both sides: with fewer than 2 x `images` test images each grid gets half of them, and likewise
     within a class.
     """
     groups = kappa_groups(runs)

@@ -1,4 +1,4 @@
-"""What happens to kappa and to accuracy as views lose information: graded crops, and each augmentation."""
+"""Kappa and accuracy of images that lose information: graded crops, and each augmentation."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ from vi_simsiam.report.tables import estimate_of, sphere_dimension
 from vi_simsiam.stats.intervals import mean_over_seeds, over_seeds, wilson
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
-# What the strength of each augmentation of uncertainty.graded counts.
+# Axis label of each augmentation of uncertainty.graded.
 _STRENGTHS = {
     "brightness": "brightness, factor 2^±x",
     "contrast": "contrast, factor 2^±x",
@@ -114,7 +114,7 @@ def augmentations(runs: list[Run]) -> Figure:
         for i, axes in enumerate(grid.flat[: 1 + len(names)]):
             if i % _COLUMNS == 0:
                 axes.set_ylabel("κ")
-            # The panels share the scale of kappa; the second axis stands at the last panel of a row.
+            # The panels share the scale of kappa; the second axis is at the last panel of a row.
             last = i % _COLUMNS == _COLUMNS - 1 or i == len(names)
             kappa_axis(axes, "y", sphere_dimension(group[0].images), cosine=last)
     return figure

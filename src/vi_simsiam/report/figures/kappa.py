@@ -13,7 +13,7 @@ from vi_simsiam.report.tables import sphere_dimension
 from vi_simsiam.stats.intervals import over_seeds
 
 NO_KAPPA = "no method with kappa in this run"
-_CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest areas there are
+_CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest of uncertainty.crop_areas
 _DOTS = 2000  # images that are drawn one by one; more are counted in hexagons
 
 

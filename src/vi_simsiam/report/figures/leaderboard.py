@@ -1,4 +1,4 @@
-"""Every score of every method by task: which are not worse than the best."""
+"""Every score of every method by task, and the scores that are not shown to be worse than another."""
 
 from collections.abc import Iterable, Sequence
 from textwrap import fill

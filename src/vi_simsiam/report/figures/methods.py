@@ -54,7 +54,7 @@ def _sizes(run: Run) -> str:
 
 
 def _places(members: dict[str, list[Run]]) -> dict[tuple[str, str], float]:
-    """The place of every estimate there is, by score and method."""
+    """The place of every estimate, by score and method."""
     return score_places(
         (score, method)
         for score in IN_FIGURES

@@ -1,4 +1,4 @@
-"""The one table of figures: file name, function and caption. It is light: the Snakefile imports it.
+"""The table of figures: file name, function and caption. The Snakefile imports it, so it imports nothing heavy.
 
 A new figure takes two places: a function in a module of this folder, and a row here.
 """
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class FigureRow(NamedTuple):
-    """How a figure is drawn, and what it shows.
+    """Function and caption of a figure.
 
     Args:
         function: "module:function" of this folder. It takes the list of runs and returns a matplotlib figure.
@@ -28,15 +28,15 @@ FIGURES: dict[str, FigureRow] = {
         "claims:claims",
         "Each claim's quantity with its 95 % interval over test images and seeds, the threshold, and the verdict by "
         "the rule of docs/reading.md. The thick bar is the part of the interval that is due to the test images (within "
-        "one seed, mean of the seeds), small dots are the seeds, the ground is tinted on the claimed side; * marks a "
-        "verdict that does not stand the correction for the number of claims.",
+        "one seed, mean of the seeds), small dots are the seeds, the claimed side is tinted; * marks a verdict that "
+        "does not survive the correction for multiple testing.",
         params=("margin",),
     ),
     "methods.svg": FigureRow(
         "methods:methods",
         "All methods compared: accuracy on whole test images and on graded crops, and for each certainty score how "
         "well it tells right from wrong predictions of the linear probe, and images whose nearest other test image has "
-        "their class from those where it has not (AUROC; 0.5 is chance). " + _BARS,
+        "their class from other images (AUROC; 0.5 is chance). " + _BARS,
     ),
     "leaderboard.svg": FigureRow(
         "leaderboard:leaderboard",

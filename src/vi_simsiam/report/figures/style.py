@@ -1,4 +1,4 @@
-"""How every figure looks: sizes, colours by method, axes of kappa, and files that are the same every time."""
+"""Style of all figures: sizes, colours by method, axes of kappa, and files that are the same every time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ _SPARE = (
 
 
 def method_style(method: str) -> MethodStyle:
-    """The style of a method; those without a row of their own differ among each other, too."""
+    """The style of a method; those without a row in the table differ from each other, too."""
     if method in _METHODS:
         return _METHODS[method]
     others = [*(name for name in METHODS if name not in _METHODS), method]
@@ -84,7 +84,7 @@ def score_colour(row: Score) -> str:
 
 @contextmanager
 def drawing_style() -> Iterator[None]:
-    """The settings of every figure, whatever the user's matplotlibrc says."""
+    """The settings of every figure, in place of those of the user's matplotlibrc."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
@@ -232,7 +232,7 @@ def kappa_axis(axes: Axes, which: str, dimension: int, cosine: bool = True, labe
     axes.set(**{f"{which}lim": (low, high)})
     if not cosine:
         return
-    # The second axis is a copy of the first in units of kappa whose ticks stand at round expected cosines.
+    # The second axis is a copy of the first in units of kappa, with ticks at round expected cosines.
     add = axes.secondary_xaxis if which == "x" else axes.secondary_yaxis
     other = add("top" if which == "x" else "right")
     ticks = _cosine_ticks(low, high, dimension)
@@ -257,7 +257,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def _cosine_ticks(low: float, high: float, dimension: int) -> list[float]:
-    """Round cosines whose kappa lies in the range and that stand at least a tenth of the axis apart."""
+    """Round cosines whose kappa is in the range and that are at least .13 of the axis apart."""
     first, last = np.log(low), np.log(high)
     kept: list[float] = []
     places: list[float] = []

@@ -55,7 +55,7 @@ def _file(name: str) -> str:
 
 
 def _embedded(data: Any) -> str:
-    """JSON that cannot end the element it stands in, nor begin another."""
+    """JSON that cannot end the element that holds it, nor begin another."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII: line separators are escaped as well
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -88,13 +88,13 @@ def of_images(
     places: Sequence[Sequence[int]] | None = None,
     extents: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Any]:
-    """What the page holds of a set of images.
+    """The entry of a set of images in the page's data.
 
     Args:
         name: of the set.
         images: uint8 (N, size, size, C), read one by one.
         paths: N names.
-        rows: which of them are in the page, rising.
+        rows: numbers of those in the page, ascending.
         classes, label: names of classes, and (N,) which of them; -1: no label. None: there are no classes.
         group: (N,) number of the group of copies, from 1; 0: in none. None: groups were not looked for.
         keep: (N,) whether it is the one of its group to keep. None: as of `group`.
@@ -127,7 +127,7 @@ def of_images(
 
 
 def of_list(title: str, sentence: str, count: int, items: Sequence[int], lines: Sequence[str] = ()) -> dict[str, Any]:
-    """What the page holds of a list of images to look at. It opens with the first list that has any.
+    """The entry of a list of images to look at. The page opens with the first list that has any.
 
     Args:
         title: a few words. sentence: the reason to look at them. count: of images in it, also those not in the page.
@@ -139,12 +139,12 @@ def of_list(title: str, sentence: str, count: int, items: Sequence[int], lines: 
 def of_scores(
     name: str, columns: Sequence[tuple[str, str, pd.Series]], warning: str = "", warned: int = 0
 ) -> dict[str, Any]:
-    """What the page holds of a model's scores of these images.
+    """The entry of a model's scores of these images.
 
     Args:
         name: of the model.
         columns: label, explanation and values of the images in the page; the page opens with the first.
-        warning: a sentence where the order by one of them means nothing. warned: the number of that column.
+        warning: a sentence where the order by a column is not reliable. warned: the number of that column.
     """
     labels, explained, values = zip(*columns, strict=True)
     return {
@@ -161,7 +161,7 @@ def of_scores(
 
 
 def _rows(score: np.ndarray) -> np.ndarray:
-    """Which images are shown: rising row numbers."""
+    """Rows of the images that are shown, ascending."""
     if len(score) <= MOST_IMAGES:
         return np.arange(len(score))
     places = np.linspace(0, len(score) - 1, MOST_IMAGES).round().astype(int)
@@ -189,9 +189,9 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _crops(run: Run, score: str, rows: np.ndarray) -> list[list[list[float]]] | None:
-    """Of each image the crops of lowest and of highest score: top, left, height, width, as shares of the image, score.
+    """The crops of lowest and of highest score of each image: top, left, height, width, as shares of the image, score.
 
-    None where there are none.
+    None without crops.
     """
     crops = run.crops
     if len(crops) == 0 or not {*_BOX, score} <= set(crops):
