@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
-import pipeline, jobs, records  # pipeline first: it lets this tree be imported, whatever is installed
+import pipeline, jobs, records  # pipeline first: it lets this tree be imported instead of an installed one
 
 records.install()
 

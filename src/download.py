@@ -26,14 +26,14 @@ def note_replaced(out: Path, dataset: str, images: str, state: str | None) -> No
         return  # the same images, perhaps elsewhere
     if before != images:
         note(
-            f"{dataset} was {before} and is {images} now. Where the images differ, results of {dataset} are made again "
-            f"and replace those of {before}. To keep both, stop now (Ctrl-C), name {before} again, and give {images} a "
-            "recipe of its own name."
+            f"{dataset} was {before} and is {images} now. Where the images differ, results of {dataset} are computed "
+            f"again and replace those of {before}. To keep both, stop now (Ctrl-C), name {before} again, and give "
+            f"{images} a recipe of its own name."
         )
     elif state is not None:
         note(
             f"{images} has changed (names, sizes or dates of its images). Where the images differ, results of "
-            f"{dataset} are made again and replace the earlier ones."
+            f"{dataset} are computed again and replace the earlier ones."
         )
 
 

@@ -1,4 +1,4 @@
-"""The jobs that a run's parameters ask for, what each is given, and the files outside the results that it needs.
+"""The jobs of a run, the parameters of each, and the files outside the results that a job needs.
 
 Those files are params of the rules, not inputs: Snakemake would take braces in a name for wildcards, and a folder's own
 date says little about what is in it. `config` is the whole (checked) mapping of params.yaml.
@@ -52,7 +52,7 @@ def check_gpus(config: dict, limit: int | None) -> None:
     """Raise Problem where a training wants more GPUs than the run may use: Snakemake would count it as `limit`.
 
     Args:
-        limit: of --resources gpu=N or the profile; None: there is none, or no GPU.
+        limit: of --resources gpu=N or the profile; None without a limit or without a GPU.
     """
     for dataset in config["datasets"]:
         n = max(devices(config, dataset, method) for method in config["methods"])
@@ -64,7 +64,7 @@ def check_gpus(config: dict, limit: int | None) -> None:
 
 
 def in_sweep(done: dict, step: str, config: dict) -> bool:
-    """True where the lists `datasets`, `methods` and `seeds` ask for the job of a record."""
+    """True where the lists `datasets`, `methods` and `seeds` contain the job of a record."""
     datasets = all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
     lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
     return all(done[name] in asked for name, asked in lists.items() if name in done)
@@ -73,7 +73,7 @@ def in_sweep(done: dict, step: str, config: dict) -> bool:
 def images_state(config: dict, dataset: str) -> str | None:
     """A digest of the user's own images, by which a change of them is seen.
 
-    A clone that has the downloaded copy has all it needs: there, without the original, the recorded state holds.
+    A clone with the downloaded copy needs no original: the recorded state counts.
 
     Args:
         dataset: a recipe.
@@ -109,7 +109,7 @@ def soft_labels(config: dict, dataset: str) -> str | None:
 
 
 def weights(config: dict, dataset: str) -> str | None:
-    """SHA-256 of the weights that the encoders of a data set begin with; None: there is no file of them.
+    """SHA-256 of the initial weights of a data set's encoders; None without a file.
 
     Raises: Problem when the file does not exist, or a package that the encoder needs is not installed.
     """

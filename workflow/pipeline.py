@@ -26,7 +26,7 @@ from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 
 _PLANNED = "WORKFLOW_PARAMS"
 
-# A training wants a GPU where there is one; without one, as many trainings run side by side as there are cores.
+# A training takes a GPU of this machine; without a GPU, trainings run side by side, one per core.
 GPU = int(processes.gpu_there())
 
 
@@ -91,7 +91,7 @@ def begin(workflow: Any) -> dict[str, Any]:
 
 
 def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A reader of Snakemake's messages that goes away, as `head` does, would end the run in the middle."""
+    """Let the run go on when a reader of Snakemake's messages goes away, as `head` does."""
 
     def emit_or_not(message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):

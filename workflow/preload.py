@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 _FOLDER = Path(".snakemake/preload")
 _SOCKET = "WORKFLOW_PRELOAD"  # environment of the jobs: the server's socket; empty: none is wanted
-_PYTHON = "WORKFLOW_PYTHON"  # the interpreter that the client stands for
+_PYTHON = "WORKFLOW_PYTHON"  # the interpreter in whose place the client runs
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.special", "safetensors.torch", "pydantic")
 _STARTED, _END = b"+", b"-"  # from the server to a client, and from a client to the server
 

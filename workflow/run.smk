@@ -1,4 +1,4 @@
-# What holds for a run as a whole.
+# Settings of the whole run.
 import re
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ resource_scopes:
     gpu="local",  # the cap of profiles/default binds on this machine, not on SLURM, which counts GPUs itself
 
 
-wildcard_constraints:  # what there is, each by one name alone, which no shell can take for anything else
+wildcard_constraints:  # known names and one spelling of a seed: nothing that a shell could take for code
     dataset="|".join(map(re.escape, config["recipes"])),
     method="|".join(METHODS),
     seed=r"0|[1-9]\d*",

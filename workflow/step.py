@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def forced(commands: list[list[str]]) -> bool:
-    """Whether one of the command lines is `dvc ... --force`, which DVC does not hand down to the commands of stages."""
+    """Tell if one of the command lines is `dvc ... --force`, which DVC does not pass on to the stages' commands."""
     return any(
         any(Path(part).name == "dvc" for part in command[:3])
         and any(part == "--force" or re.fullmatch("-[a-zA-Z]*f[a-zA-Z]*", part) for part in command)

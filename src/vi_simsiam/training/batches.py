@@ -1,4 +1,4 @@
-"""Training batches of two views, the same whatever the method, the device and the number of processes."""
+"""Training batches of two views, the same for all methods, devices and numbers of processes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class ViewBatches:
         batch_size: images of a batch over all processes, which must divide it.
         seed: of order and views.
         device: where the views are wanted.
-        rank, ranks: this process's number, from 0, and how many there are.
+        rank, ranks: this process's number, from 0, and the number of processes.
 
     Attributes:
         views: the cached ones, (N, V, size, size, C), or their features, (N, V, dim).

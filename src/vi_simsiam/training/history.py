@@ -16,7 +16,7 @@ HISTORY = (
     "certainty_auroc", "certainty_r_auroc", "certainty_below_clean", "j_align", "j_uniform", "j_kl",
 )  # fmt: skip
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_MOST = 1 << 24  # numbers of which torch.quantile takes the quantiles
+_MOST = 1 << 24  # numbers; torch.quantile refuses more
 
 
 class Means:

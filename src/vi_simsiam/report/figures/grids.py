@@ -53,7 +53,7 @@ def _draw(
 ) -> None:
     pixels, classes = run.test_images(), run.store["classes"]
     highest, lowest, *by_class = np.atleast_1d(part.subplots(len(ratios), 1, height_ratios=ratios))
-    # The only image, if there is one alone, is the highest.
+    # A single image is shown as the highest.
     for axes, rows, name in ((highest, table[::-1][: max(1, count)], "highest"), (lowest, table[:count], "lowest")):
         if rows.empty:
             axes.set_title(f"{name} κ: no other image")

@@ -41,8 +41,8 @@ FIGURES: dict[str, FigureRow] = {
     "leaderboard.svg": FigureRow(
         "leaderboard:leaderboard",
         "Every certainty score of every method by task, mean over seeds with its 95 % interval over test images and "
-        "seeds. Filled: no other score that needs no labels is better, so far as the same images and seeds can tell "
-        "(95 %, with a correction for the number of comparisons); hollow: another is. Grey: not ranked, mostly because "
+        "seeds. Filled: no other score without labels is shown to be better on the same images and seeds (95 %, with "
+        "a correction for the number of comparisons); hollow: another is. Grey: not ranked, mostly because "
         "it needs labels.",
     ),
     "accuracy_by_certainty.svg": FigureRow(

@@ -141,7 +141,7 @@ def block_title(runs: Sequence[Run], sizes: str) -> str:
 
 
 def message(text: str) -> Figure:
-    """A small figure that says why there is nothing to show: a declared output must exist in every run."""
+    """A small figure with the reason why it shows nothing: a declared output must exist in every run."""
     figure = Figure(figsize=(3.4, 0.8))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure

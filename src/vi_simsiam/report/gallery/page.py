@@ -95,7 +95,7 @@ def of_images(
         images: uint8 (N, size, size, C), read one by one.
         paths: N names.
         rows: numbers of those in the page, ascending.
-        classes, label: names of classes, and (N,) which of them; -1: no label. None: there are no classes.
+        classes, label: names of classes, and (N,) the number of each image's; -1: no label. None: no classes.
         group: (N,) number of the group of copies, from 1; 0: in none. None: groups were not looked for.
         keep: (N,) whether it is the one of its group to keep. None: as of `group`.
         links: of each image in the page, in the order of `rows`, the URL of its file. None: it has none.
