@@ -39,7 +39,7 @@ def check_devices(params: PretrainParams, device: torch.device) -> None:
 
 
 def join(params: PretrainParams, device: torch.device) -> torch.device:
-    """Join the other processes of this training; with one process do nothing.
+    """Join the other processes of this training.
 
     Returns: the device of this process, of the same kind as `device`.
     """
