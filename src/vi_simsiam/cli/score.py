@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_pages(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier table or picture")
-    parser.add_argument("--top", type=positive, metavar="N", help=f"list the N most uncertain and certain ({_TOP})")
-    parser.add_argument("--grid", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf")
+    parser.add_argument("--top", type=positive, metavar="N", help="list the N most uncertain and N most certain images")
+    parser.add_argument("--grid", type=Path, metavar="FILE", help=f"draw these ({_TOP} each): .png, .svg or .pdf")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="that decode images (one per core)")
 

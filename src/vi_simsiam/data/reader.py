@@ -350,7 +350,7 @@ class ImageReader:
 
     def count(self) -> int | None:
         """The number of images that will be read; None: that is not known. They are not listed again when they are."""
-        self._listed = list(self._files())
+        self._listed = list(self.files())
         return len(self._listed)
 
     def __iter__(self) -> Iterator[LoadedImage]:
