@@ -9,11 +9,11 @@ def load(folder: str | PathLike, device: str | None = None) -> Any:
     """Read a trained model: `vi_simsiam.load("results/pretrain/digits/vi_simsiam/seed0").score(["photos"])`.
 
     Args:
-        folder: of the model, in results/pretrain or wherever it was copied to. No code in it is executed.
-        device: the GPU if there is one unless named.
+        folder: the model's, in results/pretrain or copied to any other place. No code in it is executed.
+        device: by default the GPU if there is one, else the CPU.
 
     Returns: vi_simsiam.models.model.Model.
     Raises: vi_simsiam.core.errors.Problem when a file is missing, damaged or of an older version.
     """
-    # By its name: the digest of every job holds this file and what it imports.
+    # Imported only here: this file is code of every job, and so would be all that it imports.
     return import_module("vi_simsiam.models.model").load(folder, device)

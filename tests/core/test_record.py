@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,15 @@ def reason(folder="seed0", params=PARAMS, **wanted):
 
 def test_a_current_result(results):
     assert reason() is None
+
+
+@pytest.mark.parametrize(("system", "unit"), [("linux", 1 << 10), ("darwin", 1)])
+def test_the_peak_memory_is_in_mebibytes_on_either_system(tmp_path, monkeypatch, system, unit):
+    made = RunRecord("cache_views", {})
+    monkeypatch.setattr(record.sys, "platform", system)
+    monkeypatch.setattr(record.resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=(300 << 20) // unit))
+    made.write(tmp_path)
+    assert record.read(tmp_path)["peak_memory_mb"] == 300
 
 
 def test_another_place(results):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from helpers.properties import quickly
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import duration, printable, writable
+from vi_simsiam.core.text import duration, printable, several, writable
 
 
 @quickly
@@ -35,6 +35,11 @@ def test_printed_text_is_printable_and_good_text_stays_as_it_is(text):
 def test_what_a_terminal_would_obey_is_shown_by_its_code():
     assert printable("a\x1b[31mb\nc\u202e") == r"a\x1b[31mb\nc\u202e"
     assert writable(os.fsdecode(b"\xff.jpg")) == r"\xff.jpg"
+
+
+def test_a_sentence_names_the_first_of_many():
+    assert several("abc") == "a, b, c" and several("abcde") == "a, b, c and 2 more"
+    assert several("ab", 1) == "a and 1 more"
 
 
 def test_durations():

@@ -252,7 +252,7 @@ def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("dog\nfox\n", "has no images of fox, which download.classes asks for"),
+        ("dog\nfox\n", "has no images of fox, which download.classes names"),
         ("dog\ndog\n", "dog is in the list of classes twice"),
         ("\n", "is empty"),
         (None, "there is no such file"),

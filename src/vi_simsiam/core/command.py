@@ -44,7 +44,7 @@ def note(sentence: str) -> None:
 
 
 def notes(log: Path) -> list[str]:
-    """The notes in a job's log, as a terminal may have them."""
+    """Return the notes in a job's log; characters that a terminal would obey are shown by their codes."""
     if not log.is_file():
         return []
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -65,7 +65,7 @@ def write_out(text: str) -> None:
 
 
 def show_missing_letters() -> None:
-    """Let a terminal that lacks a letter show its code; Python ends the work there, but for stderr."""
+    """Let stdout write the code of a letter that its encoding lacks, as stderr does; Python's default is an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # it is None where stdout is closed
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -1,4 +1,4 @@
-"""What several processes that train one model tell each other. In a process that is alone, the identity."""
+"""Communication between the processes that train one model. A process that trains alone gets its tensors back."""
 
 import torch
 from torch import Tensor, distributed
@@ -23,7 +23,7 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def mean(value: Tensor) -> Tensor:
-    """The mean over processes of a tensor that has the same shape in all; without gradient."""
+    """Mean over processes of a tensor that has the same shape in all. Of several processes it has no gradient."""
     if count() == 1:
         return value
     value = value.detach().clone()
@@ -32,14 +32,14 @@ def mean(value: Tensor) -> Tensor:
 
 
 def agree(number: int, device: torch.device) -> bool:
-    """Whether all processes have the same number; `device` is theirs."""
+    """True if all processes have the same number, which is compared on `device`, that of this process."""
     if count() == 1:
         return True
     return len(gather(torch.tensor([number], device=device)).unique()) == 1
 
 
 def leave() -> None:
-    """Part from the other processes, which all have come so far."""
+    """Destroy the process group, when the processes have nothing more to tell each other."""
     if count() > 1:
         distributed.destroy_process_group()
 

@@ -1,6 +1,6 @@
-"""The variables of the environment that a run obeys: named here, checked when it starts, recorded in run.json.
+"""Variables of the environment that can change a result: checked or removed when a run starts, or recorded in run.json.
 
-Those that a run sets for its own jobs (WORKFLOW_...) are named where they are set.
+Those that a run sets for its own jobs (WORKFLOW_...) are constants of the modules that read them.
 """
 
 import os
@@ -17,7 +17,7 @@ RECORDED = (
     "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "PYTHONPATH",
     "SLURM_JOB_ID", "SLURM_STEP_NUM_TASKS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "WORLD_SIZE",
 )  # fmt: skip
-# What rounds float32 where no setting of torch prevents it, and the value that does not.
+# Variables that round float32 where no setting of torch prevents it, each with the value that leaves float32 exact.
 _EXACT = {
     "NVIDIA_TF32_OVERRIDE": "0",
     "DNNL_DEFAULT_FPMATH_MODE": "STRICT",
@@ -43,7 +43,7 @@ def check() -> None:
 
 
 def begin_run() -> list[str]:
-    """Check the environment of a run, and take out of it what must not reach its jobs.
+    """Check the environment of a run, and remove from it what must not reach its jobs.
 
     Returns: a sentence for each package that PYTHONPATH puts in front of the environment's.
     Raises: Problem as `check`.

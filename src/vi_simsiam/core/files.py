@@ -99,14 +99,14 @@ def _unwritable(what: object, number: int | None) -> Problem:
 
 
 def _stem(path: Path) -> str:
-    """What begins the names of temporary files: short enough to leave room for the rest of the name."""
+    """Beginning of the names of temporary files: short enough to leave room for the rest of the name."""
     return path.stem if len(os.fsencode(path.name)) < 200 else hashlib.sha256(os.fsencode(path.stem)).hexdigest()
 
 
 def remove_unfinished(path: Path) -> None:
     """Remove temporary files of `replacing(path)` whose processes no longer live.
 
-    Of another machine or container, whose processes cannot be seen from here: those older than a day.
+    Processes of another machine or container cannot be seen from here: their files are removed after a day.
     """
     for temporary in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp{glob.escape(path.suffix)}"):
         name = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
@@ -122,7 +122,7 @@ def remove_unfinished(path: Path) -> None:
 
 @functools.cache
 def _place() -> str:
-    """Eight digits for the machine and, on Linux, the container that process numbers belong to."""
+    """Eight hexadecimal digits for the machine and, on Linux, the container that process numbers belong to."""
     try:
         container = os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -145,7 +145,7 @@ def lock(file: int | IO, kind: int) -> bool:
 
 
 def _error_number(error: Exception) -> int | None:
-    """The system's number of an error; of libraries that have errors of their own (safetensors), as they write it."""
+    """The system's number of an error: of safetensors' own errors from their text, of numpy's that of a full disk."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if re.search(r"\d+ requested and \d+ written", str(error)):  # numpy does not say why
@@ -176,7 +176,7 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def md5(path: str | os.PathLike) -> str:
-    """Hexadecimal MD5 of a file's contents: against damage alone."""
+    """Hexadecimal MD5 of a file's contents, which detects damage but not forgery."""
     return _digest(path, hashlib.md5(usedforsecurity=False))
 
 

@@ -1,4 +1,4 @@
-"""What git says of the code that runs."""
+"""The commit of the code that runs."""
 
 import os
 import subprocess
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from vi_simsiam.core.environment import OF_HOOKS
 
-# A checkout of somebody else is asked as well (a shared project, a container): git would say nothing of it. What its
-# owner set git to run, git does not run for this.
+# By default git refuses a checkout that belongs to another user (a shared project, a container). The second setting
+# keeps it from running a program that this user has named in the checkout.
 ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
 
 
 def answer(folder: Path, *arguments: str) -> str | None:
-    """What `git ARGUMENTS` prints in a folder; None outside a checkout, without git, and where git refuses."""
+    """Output of `git ARGUMENTS` in a folder; None outside a checkout, without git, and where git refuses."""
     environment = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     command = ["git", *ANY_OWNER, *arguments]
     try:
@@ -25,7 +25,7 @@ def answer(folder: Path, *arguments: str) -> str | None:
 def commit(folder: Path, *parts: Path) -> str | None:
     """The commit that is checked out at `folder`, with `-dirty` when `parts` of the tree differ from it.
 
-    Returns: None where git does not have `parts`: they are installed below a checkout of something else, or nowhere.
+    Returns: None where git does not track `parts`: they lie below a checkout of another project, or in none.
     """
     head = answer(folder, "rev-parse", "HEAD")
     if not answer(folder, "ls-files", "--", *map(str, parts)):

@@ -19,7 +19,7 @@ def cores() -> int:
 
 
 def gpu_there(devices: Path = Path("/dev")) -> bool:
-    """Whether this machine has a GPU that may be used, without torch. In WSL2 it is `dxg`, whatever its maker."""
+    """True if this machine has a GPU that may be used, found without torch: one of NVIDIA or, in WSL2, of any maker."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
     return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
 
@@ -42,8 +42,8 @@ def end_with_parent(started_by: int | None = None, seconds: float = 1.0) -> None
     """Let this process get SIGTERM when the one that started it has ended.
 
     Args:
-        started_by: its number, if known: it may have ended before this call.
-        seconds: between two looks.
+        started_by: number of the process that started this one, if known: it may have ended before this call.
+        seconds: time between two checks.
     """
     parent = os.getppid()
     if started_by not in (None, parent) and not lives(started_by):
@@ -64,5 +64,5 @@ def lives(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # of another user
     return True

@@ -5,17 +5,17 @@ import platform
 from pathlib import Path
 
 _INFO = Path("/proc/cpuinfo")
-# Flags of Linux, the best first: what products of matrices are fastest with.
+# Flags in Linux's description, those with the fastest matrix products first.
 _INSTRUCTIONS = {"avx512_bf16": "AVX-512 with bf16", "avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def name(info: str | None = None) -> str:
-    """The processor in words: its name, family and model, instructions, and how many cores of it there are.
+    """The processor in words: its name, family and model, instructions, and number of logical cores.
 
-    A name such as "AMD EPYC" alone stands for generations of which one is twice as fast as another.
+    A name such as "AMD EPYC" alone covers generations that differ in speed by a factor of two.
 
     Args:
-        info: as Linux describes it; None: this machine's, where it is Linux.
+        info: text of /proc/cpuinfo; None: this machine's, if it runs Linux.
     """
     cores = f"{os.cpu_count()} cores"
     if info is None:

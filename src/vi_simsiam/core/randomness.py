@@ -38,10 +38,10 @@ def generator(*purpose: str | int) -> "torch.Generator":
 
 
 class Generators(dict[str, "torch.Generator"]):
-    """A generator for each name, `generator(*purpose, name)`, made when it is first asked for and then kept.
+    """A generator for each name, `generator(*purpose, name)`, made when the name is first used.
 
-    What is drawn under one name depends on the purpose, the name, and what was drawn under this name before. So a new
-    name never shifts the numbers of the others.
+    A draw depends on the purpose, the name, and the earlier draws under this name. So a new name never shifts the
+    numbers of the others.
     """
 
     def __init__(self, *purpose: str | int):

@@ -1,6 +1,6 @@
 """`run.json`: what made a result, and what the result was. Written last, so that its presence means success.
 
-Snakemake and DVC's stages ask it whether a result is current (`why_stale`), and nothing else.
+Snakemake and DVC's stages decide from it alone whether a result is current (`why_stale`).
 """
 
 import functools
@@ -20,7 +20,7 @@ from typing import Any
 from vi_simsiam.core import environment, git, processor
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, move, read_json, sha256, write_json
-from vi_simsiam.core.text import shorten
+from vi_simsiam.core.text import several, shorten
 
 NAME = "run.json"
 UNFINISHED = ".unfinished"  # in a result's folder: the next result, until it is whole
@@ -28,14 +28,13 @@ IDENTITY = ("dataset", "method", "seed")
 _HERE = Path(__file__).parent
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SRC = _PACKAGE.parent
-_OWN = (_PACKAGE.name, "__main__")  # names of modules that may lie there
+_OWN = (_PACKAGE.name, "__main__")  # where names of the project's modules begin
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
-# Modules that say what parameters may be: the parameters of a job are compared themselves.
+# Modules that only check parameters. A change of them matters where it changes a job's parameters, which are compared.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
 DECODERS = ("pillow", "pillow-heif")  # packages whose versions decide the pixels of an image
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", *DECODERS)
 _WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data sets, methods or seeds"}
-_NAMED = 3  # changes that a sentence names, at most
 
 
 class RunRecord:
@@ -55,7 +54,7 @@ class RunRecord:
     def __init__(self, step: str, params: dict[str, Any], folders: Iterable[Path] = (), **identity: str | int):
         self.started = time.time()
         self.step, self.params, self.identity = step, params, identity
-        # Of all files, before a long job: one that is edited meanwhile has been imported as it was.
+        # Before a long job: a source file that is edited meanwhile has been imported as it was.
         self._sources = {name: _digest(name) for name in _source_files()}
         self.inputs: dict[str, str] = {}
         for folder in folders:
@@ -92,9 +91,9 @@ class RunRecord:
                 "device": device,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
-                # Of all the process and of those it started, its imports included.
+                # Of this process since its start, imports included, and of the processes that it started.
                 "cpu_seconds": round(sum(os.times()[:4]), 2),
-                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "peak_memory_mb": _peak_memory(),
                 "outputs": outputs,
                 "inputs": dict(sorted(self.inputs.items())),
             },
@@ -152,7 +151,7 @@ def verify(folder: Path, *names: str) -> None:
 
 
 def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
-    """The reason why a result is not the one that a job would make now; None when it is. No result is read again.
+    """The reason why a result is not the one that a job would make now; None when it is. Only records are read.
 
     Args:
         folder: the result's.
@@ -170,10 +169,10 @@ def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
     if not isinstance(code := done.get("code"), dict):
         return f"{Path(folder) / NAME} is of an older version"
     if changed := [name for name, digest in code.items() if _digest(name) != digest]:
-        return f"code of step {done['step']} changed: {_several(f'{_SRC.name}/{name}' for name in changed)}"
+        return f"code of step {done['step']} changed: {several([f'{_SRC.name}/{name}' for name in changed])}"
     for name, value in wanted.items():
         if name == "params" and (changes := list(_changes(done[name], value, done["step"]))):
-            return f"other {'parameter' if len(changes) == 1 else 'parameters'} {_several(changes)}"
+            return f"other {'parameter' if len(changes) == 1 else 'parameters'} {several(changes)}"
         if done.get(name) != value:
             return f"other {_WORDS.get(name, name)}"
     if done["step"] == "cache_views":
@@ -203,7 +202,7 @@ def _source_files() -> Iterator[str]:
 
 
 def _used_files() -> set[str]:
-    """Those of them that this process has imported, and the data files beside these."""
+    """The source files that this process has imported, and the data files beside them, by the same paths."""
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in _OWN]
     paths = {Path(file).resolve() for module in modules if (file := getattr(module, "__file__", None))}
     used = {path.relative_to(_SRC) for path in paths if path.parent == _SRC or path.is_relative_to(_PACKAGE)}
@@ -234,11 +233,10 @@ def _changes(old: Any, new: Any, key: str) -> Iterator[str]:
         yield f"{key}: {shorten(old)} -> {shorten(new)}"
 
 
-def _several(names: Iterable[str]) -> str:
-    """The first of several names, and how many more there are."""
-    named = list(names)
-    more = len(named) - _NAMED
-    return ", ".join(named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _peak_memory() -> int:
+    """The most memory that this process has held, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20
 
 
 def _outputs(folder: Path) -> list[str]:

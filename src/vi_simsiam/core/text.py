@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,9 +24,15 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def shorten(value: Any) -> str:
-    """A value for a message: not longer than a line."""
+    """A value as text of at most 80 characters, for a message."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def nearest(word: str, choices: Iterable[Any]) -> str:
@@ -36,7 +42,7 @@ def nearest(word: str, choices: Iterable[Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`40 s`, `12 min` or `3 h 05 min`."""
+    """Seconds as `40 s`, `12 min` or `3 h 05 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

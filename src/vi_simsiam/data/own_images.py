@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing, write_json
-from vi_simsiam.core.text import one_spelling
+from vi_simsiam.core.text import one_spelling, several
 from vi_simsiam.data.archives import SUFFIXES, Unreadable, open_archive, suffix
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.image_files import read_archive
@@ -189,10 +189,9 @@ class OwnImages:
         chosen, packed = read_classes(folder / CLASSES), _read_packed(folder)
         images = read_archive(archive, folder, size, depth, threads, _place(chosen), packed, labels)
         if labels and (missing := [name for name in chosen or () if name not in images.classes]):
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise Problem(
-                f"the archive in {folder} has no images of {', '.join(missing[:5])}{more}, which download.classes asks "
-                "for: correct the list, or the folder."
+                f"the archive in {folder} has no images of {several(missing, 5)}, which download.classes names: "
+                "correct the list, or the folder."
             )
         return images
 

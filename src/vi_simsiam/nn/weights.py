@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import shorten
+from vi_simsiam.core.text import several, shorten
 
 Tensors = Mapping[str, Tensor]
 
 _BELOW = ("state_dict", "model_state_dict", "model", "net")  # where training programs put a network's tensors
 _WRAPPER = "module."  # begins all names after training on several devices
 _COUNTER = "num_batches_tracked"  # of batch norms; files of old versions of torch have none, and it changes nothing
-_NAMED = 3  # names in a sentence, at most
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -85,14 +84,9 @@ def fit(encoder: nn.Module, tensors: Tensors, origin: str, head: Iterable[str] =
     ]
     faults = {"missing": missing, "of another shape": shapes, "not of this encoder": foreign}
     if any(faults.values()):
-        sentences = [f"{kind}: {_some(names)}" for kind, names in faults.items() if names]
+        sentences = [f"{kind}: {several(names)}" for kind, names in faults.items() if names]
         raise Problem(
             f"{origin} are not those of this encoder; {'; '.join(sentences)}. Name the encoder that they belong to in "
             "pretrain.backbone, or other weights."
         )
     encoder.load_state_dict(state | given)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
