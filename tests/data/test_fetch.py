@@ -55,6 +55,12 @@ def test_unescaped_spaces_in_a_folder_address(get, tmp_path):
     assert path.read_bytes() == BODY
 
 
+def test_a_folder_that_cannot_be_made_is_named(get, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(Problem, match="out/digits cannot be written: Not a directory"):
+        get(tmp_path / "out/digits", tmp_path.as_uri())
+
+
 def test_what_is_there_is_kept(get, tmp_path):
     (tmp_path / NAME).write_bytes(BODY)
     path, lines = get(tmp_path)  # no address needed

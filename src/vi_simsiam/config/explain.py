@@ -16,7 +16,8 @@ def origins(
 ) -> dict[Keys, tuple[Any, str]]:
     """Each value of `resolve` by its keys, with its origin.
 
-    The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` where the recipe has it from another.
+    The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` where the recipe has it from another. A
+    source that is left open is named after a recipe (`name of recipes.<data set>`) or by `because path is set`.
     """
     written = {keys: (value, "section") for keys, value in _leaves(params[step])}
     line = [] if dataset is None else lineage(params["recipes"], dataset)
@@ -43,7 +44,7 @@ def of_job(params: Mapping[str, Any], dataset: str, method: str | None = None) -
 
 
 def of_recipes(params: Mapping[str, Any]) -> str:
-    """What each recipe changes of the sections, as YAML, with the origins as comments."""
+    """The values that each recipe changes, as YAML, each with its origin as a comment."""
     texts = []
     for name in params["recipes"]:
         values = {

@@ -1,4 +1,4 @@
-"""Reading and checking params.yaml, and deciding which job gets which of its parameters.
+"""Read and check params.yaml, and choose the parameters of each job.
 
 The Snakefile imports this on every call, so it needs nothing heavy.
 """
@@ -30,21 +30,21 @@ def read(path: str | Path) -> Any:
 
 def _parsed(text: str, source: str) -> Any:
     try:
-        return YAML(typ="safe").load(text)  # tags are refused, and keys that are there twice
+        return YAML(typ="safe").load(text)  # tags and duplicate keys are refused
     except MarkedYAMLError as error:
         place = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}:"
         fault = ", ".join(filter(None, [error.context, error.problem]))
         raise Problem(f"{source} is not valid YAML:{place} {fault}") from None
     except RecursionError:
         raise Problem(f"{source} is not valid YAML: it is nested too deeply") from None
-    except (YAMLError, ValueError, LookupError, TypeError) as error:  # of a date that there is not, as 2024-13-01
+    except (YAMLError, ValueError, LookupError, TypeError) as error:  # such as the impossible date 2024-13-01
         raise Problem(f"{source} is not valid YAML: {error}. Write what is text in quotes.") from None
 
 
 def load(
     path: str | Path = "params.yaml", files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False
 ) -> dict[str, Any]:
-    """Read and check a parameter file, and what changes it in turn.
+    """Read a parameter file, apply what changes it, in turn, and check the result.
 
     Args:
         path: of the parameter file.
@@ -53,12 +53,14 @@ def load(
         alone: `files` and `options` hold everything; `path` is not read (--replace-workflow-config).
 
     Returns: the mapping, checked.
-    Raises: Problem naming the file and every fault in it.
+    Raises: Problem naming the file and every fault in it, also in the parameter file before it is changed.
     """
     params: Any = {}
+    whole = "--config and --configfile"
     if not alone:
         params = read(path)
         check(params, str(path))
+        whole = f"{path} with --config or --configfile"
     changes = [(str(file), read(file)) for file in files]
     for option in options:
         key, _, text = option.partition("=")
@@ -67,8 +69,8 @@ def load(
         if not isinstance(change, Mapping):
             raise Problem(f"{source}: must hold keys and values, not {shorten(change)}")
         params = merged(params, change)
-    if changes:
-        check(params, f"{path} with --config or --configfile")
+    if changes or alone:
+        check(params, whole)
     return params
 
 
@@ -80,13 +82,13 @@ def check(params: Any, source: str = "params.yaml") -> None:
 
 
 def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, method: str | None = None) -> dict:
-    """The parameters of one job: the step's section, overridden by the data set's recipe and those it is `like`.
+    """The parameters of one job: the step's section, overridden by the recipes that it is `like`, then its own.
 
     Args:
         params: the whole (checked) mapping.
         step: name of the step.
         dataset: name of a recipe; None for the step with one job for all data sets (`plot`).
-        method: for `pretrain`, the method, whose job gets only what it uses.
+        method: for `pretrain`, the method; its job gets only the parameters that it uses. None: the whole section.
     """
     section, line = dict(params[step]), []
     if dataset is not None:
@@ -136,7 +138,7 @@ def _faults(params: Any) -> Iterator[str]:
         sound = False
     for name in recipes or () if sound else ():
         ood = resolve(params, "uncertainty", name)["ood"]
-        # A list of all data sets may hold one that has no jobs.
+        # The list of the section is for all data sets: it may name a recipe that no job of the run uses.
         if name in ood and (name in params["datasets"] or ood != params["uncertainty"]["ood"]):
             yield (
                 f"recipes.{name}.uncertainty.ood = {name!r}: is the data set itself, which cannot be out of its "
@@ -145,7 +147,7 @@ def _faults(params: Any) -> Iterator[str]:
 
 
 def _with_sections(recipe: Any, params: Mapping[str, Any], line: list[Any]) -> Any:
-    """A recipe with all values of each section that it changes, those of the recipes of `line` among them."""
+    """A recipe with all values of each section that it changes, also those that it inherits by `line`."""
     if not isinstance(recipe, Mapping):
         return {} if recipe is None else recipe
     whole = {key: value for key, value in recipe.items() if value is not None}

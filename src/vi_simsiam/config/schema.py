@@ -1,7 +1,8 @@
 """Types, ranges and rules of the parameters.
 
-`params.yaml` is the only home of values; this module is the only home of what they may be: `Params` is the whole file.
-A job gets its parameters from `vi_simsiam.config.loading.resolve` and turns them into a frozen class with `parse`.
+`params.yaml` has the values, recipes/rank.yaml those of `vi-simsiam rank`. This module says what they may be: `Params`
+is the whole of params.yaml. A job gets its parameters from `vi_simsiam.config.loading.resolve` and turns them into a
+frozen class with `parse`.
 
 A new method is the module of its name in `vi_simsiam/methods`, a class here with the sections of `pretrain` that its
 jobs get, and a row of `METHOD_PARAMS`. `loading.check` names the place that is missing.
@@ -38,7 +39,7 @@ LITE = "efficientnet_lite0"  # whose weights are a package
 TIMM = "timm/"  # begins the name of any of timm's encoders
 PRETRAINED = "pretrained"  # as `weights`: those that were published with the encoder
 
-# As vi_simsiam.evaluation.corruptions makes them, after CIFAR-10-C.
+# Those of CIFAR-10-C that vi_simsiam.evaluation.corruptions makes.
 Corruption = Literal[
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
     "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
@@ -71,7 +72,7 @@ def _recipe_name(name: str) -> str:
 
 
 def _known_recipe(name: str, info: ValidationInfo) -> str:
-    recipes = (info.context or {}).get("recipes", [name])  # a job knows its own only
+    recipes = (info.context or {}).get("recipes", [name])  # without a context, as in a job, any is
     if name not in recipes:
         raise ValueError(f"must be one of the recipes {', '.join(map(str, recipes))}{nearest(name, recipes)}")
     return name
@@ -96,9 +97,9 @@ T = TypeVar("T")
 AtLeast0 = Annotated[int, Field(ge=0)]
 AtLeast1 = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
-Positive = Annotated[float, Field(gt=0, le=1e15)]  # far enough, and within single precision
+Positive = Annotated[float, Field(gt=0, le=1e15)]  # far beyond use, and within single precision
 NonNegative = Annotated[float, Field(ge=0, le=1e15)]
-Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits are black and white; far beyond, NaN
+Doublings = Annotated[float, Field(ge=0, le=32)]  # factors 2^x: 8 of them make 8 bits black or white; far more give NaN
 Pixels = Annotated[float, Field(ge=0, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
@@ -111,7 +112,7 @@ Dataset = Annotated[str, AfterValidator(_known_recipe)]
 
 
 class Section(BaseModel):
-    # strict: `epochs: "60"` is a mistake worth hearing about, not something to convert silently.
+    # strict: `epochs: "60"` is a mistake that is named, not converted.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -186,15 +187,16 @@ class CacheViewsParams(Section):
 
 
 class BackboneParams(Section):
-    """The encoder. What is left at its default is not handed to jobs (see `encoders.used`).
+    """The encoder. A job does not get what is left at its default (see `encoders.used`).
 
     Attributes:
         name: of RESNETS, LITE, or timm/<model>.
         width, stem: of a ResNet of the project.
         weights: null, `pretrained`, a file, or the folder of a trained model.
-        size: pixels, height and width, to which the encoder has its images resized; None: its own size.
-        frozen: whether the encoder stays as it is; what follows it is trained.
-        lr_factor: the encoder's learning rate, as a multiple of that of what follows it.
+        size: height and width in pixels to which images are resized for the encoder; None: the size that timm
+            states, or that of the trained model whose folder is named as weights; other ResNets resize nothing.
+        frozen: True leaves the encoder as its weights are, and trains only the layers after it.
+        lr_factor: the encoder's learning rate as a multiple of that of the layers after it.
     """
 
     name: Annotated[str, AfterValidator(_known_encoder)]
@@ -302,10 +304,10 @@ class PretrainParams(Section):
     least_steps: AtLeast0 = 0  # models of earlier versions do not have it
 
     def with_enough_steps(self, steps: int) -> Self:
-        """The same with epochs for at least `least_steps` steps, and as large a share of warm-up.
+        """The same parameters with epochs for at least `least_steps` steps, and the same share of warm-up epochs.
 
         Args:
-            steps: of an epoch.
+            steps: number of steps in an epoch.
         """
         epochs = max(self.epochs, -(-self.least_steps // steps))
         warmup = round(self.warmup_epochs * epochs / self.epochs)
@@ -313,7 +315,7 @@ class PretrainParams(Section):
 
     @property
     def processes(self) -> int:
-        """That train together, on all machines."""
+        """Number of processes that train together, on all machines."""
         return self.devices * self.nodes
 
 
@@ -357,7 +359,7 @@ class ExponentialTraining(SimSiamTraining):
     exponential: ScalarHeadParams
 
 
-# Each method's parameters: all that its jobs get. A change of another section of `pretrain` does not rerun them.
+# Each method's parameters: all that its jobs get. A change of other parameters of `pretrain` does not rerun them.
 METHOD_PARAMS: dict[str, type[PretrainParams] | type[UntrainedParams]] = {
     "untrained": UntrainedParams,
     "simsiam": SimSiamTraining,
@@ -418,7 +420,7 @@ class PlotParams(Section):
     margin: InnerShare
 
 
-# The file has the sections of all methods, so that it shows all there is to change.
+# params.yaml has the sections of all methods, so that it shows everything that can be changed.
 _METHOD_SECTIONS: dict[str, Any] = {
     name: (field.annotation, field)
     for params in METHOD_PARAMS.values()
@@ -429,7 +431,7 @@ PretrainSection = create_model("PretrainSection", __base__=PretrainParams, **_ME
 
 
 class Recipe(Section):
-    """A data set's recipe: of each section that it changes, all values that its jobs get (`loading.check`)."""
+    """A data set's recipe. A section that it changes is whole: `loading.check` adds the inherited values."""
 
     like: str | None = None
     download: DownloadParams | None = None
@@ -494,7 +496,7 @@ def sentences(error: ValidationError, kind: type[Section], where: str = "") -> I
 
     Args:
         error: of validating `kind`.
-        where: the key of what was validated, which begins all keys.
+        where: key of the validated section, put before all keys.
 
     Faults in a recipe's section are left out where the section itself has faults, which the recipe inherits.
     """
@@ -526,7 +528,7 @@ def _place(loc: tuple[int | str, ...], kind: type[Section] | None) -> tuple[str,
 
 
 def _said(fault: Any, key: str, fields: list[str]) -> str:
-    """What a sentence says after the key."""
+    """The part of a sentence after the key."""
     kind, value = fault["type"], fault["input"]
     if kind == "missing":
         return ": missing"

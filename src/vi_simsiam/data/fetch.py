@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import md5, sha256, writing
+from vi_simsiam.core.files import md5, move, sha256, writing
 
 _BLOCK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a single byte, after which a connection counts as broken
@@ -71,7 +71,8 @@ def fetch(file: RemoteFile, folder: Path, bases: Iterable[str], retries: int = 3
     if path.exists() and file.fault(path) is None:
         print(f"{path}: already there", flush=True)
         return path
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     reasons = []
     for base in bases:
         address = f"{base.rstrip('/')}/{file.name}"
@@ -81,7 +82,7 @@ def fetch(file: RemoteFile, folder: Path, bases: Iterable[str], retries: int = 3
             reasons.append(f"{address}: {failure}")
             print(reasons[-1], flush=True)
             continue
-        os.replace(part, path)
+        move(part, path)
         print(f"{address}: {path.stat().st_size} bytes, checksum right", flush=True)
         return path
     tried = "\n  - ".join(reasons) or "no address is known"
