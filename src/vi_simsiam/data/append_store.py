@@ -5,7 +5,7 @@ A folder holds
     <field>.bin    numbers of all items, one after the other; memory maps of them are arrays (N, ...)
     pieces.jsonl   a line per piece: its number of items, SHA-256 of what it added to each file. Written last, so that a
                    piece is there as a whole or not at all
-    lock           held by the process that adds
+    lock           held by the process that opens the folder or adds to it
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _BLOCK = 1 << 24
 class AppendStore:
     """Arrays with a row for each item, which is found by its key.
 
-    Opening them compares all pieces with their checksums. A damaged one, and those after it, are forgotten, and what
+    Opening a folder compares all its pieces with their checksums. A damaged piece and those after it are dropped: what
     is added next takes their place.
 
     Args:
@@ -51,7 +51,10 @@ class AppendStore:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """One process at a time; the system takes the lock of one that ends. Raises: Problem where it cannot write."""
+        """Let one process at a time work here; the kernel releases the lock of a process that ends.
+
+        On a disk that has no locks of files nothing is held. Raises: Problem where the folder cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self.folder / "lock", "w") as file:
@@ -71,7 +74,7 @@ class AppendStore:
         return np.memmap(self._file(name), dtype, "r", shape=(self.count, *shape))
 
     def refresh(self) -> None:
-        """Take in what other processes have added; the caller is `alone`."""
+        """Read which pieces other processes have added; the caller is `alone`."""
         known = self.count
         for line in self._new_lines():
             try:
@@ -131,7 +134,7 @@ class AppendStore:
 
 
 def _append(path: Path, end: int, data: bytes) -> None:
-    """Write from `end` on, over whatever a process that was killed has left there."""
+    """Write at byte `end`, in place of what a killed process may have left after it."""
     with open(path, "ab") as file:
         file.truncate(end)
         file.write(data)

@@ -36,7 +36,7 @@ SUFFIXES = (".zip", ".tar", *_COMPRESSED)
 MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
 # Images are compressed already, even uncompressed photographs shrink by less than 10, and drawings by less than 100.
 _MOST_RATIO = 200
-_HARMLESS = 1 << 24  # bytes that may unpack from nothing: small drawings of one colour
+_HARMLESS = 1 << 24  # bytes up to which any ratio is allowed: drawings of one colour
 _BLOCK = 1 << 20
 _LONGEST_END = 22 + (1 << 16)  # bytes of the record that ends a zip
 _UTF8 = 0x800  # the mark of a name in UTF-8
@@ -87,7 +87,7 @@ def machine_problem(name: object, error: BaseException) -> Problem:
 class Member:
     """A plain file in an archive.
 
-    where: zipfile's entry, or the place in a tar. problem: why it is refused; None: it may be read.
+    where: zipfile's entry, or the offset in a tar. problem: why it is refused; None: it may be read.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Archive(Protocol):
         ...
 
     def head(self, member: Member, count: int) -> bytes:
-        """Its first bytes. Raises: Unreadable with the reason."""
+        """The first `count` bytes of one member. Raises: Unreadable with the reason."""
         ...
 
 
@@ -147,7 +147,7 @@ class _Zip:
             and len(before) - at >= 22
             and at + 22 + int.from_bytes(before[at + 20 : at + 22], "little") == len(before)
         ):
-            raise zipfile.BadZipFile("zip files joined end to end, of which only the last would be read")
+            raise zipfile.BadZipFile("zip files joined end to end (only the last would be read)")
 
     def _entries(self) -> Iterator[Member]:
         for info in self._file.infolist():
@@ -218,13 +218,13 @@ class _Tar:
                         special = not info.isreg() or info.issparse()
                         problem = "a link or special file, not a plain one" if special else None
                         yield Member(writable(info.name).removeprefix("./"), info.size, info.offset_data, problem)
-                # tarfile takes whatever is not a header for the end. The end is zeros, or nothing.
+                # tarfile takes anything but a header for the end. A true end is zeros, or that of the file.
                 if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
                     raise tarfile.ReadError(f"damaged at byte {tar.offset}")
                 start = self._next_tar(tar.offset)
 
     def _next_tar(self, end: int) -> int | None:
-        """Where another tar begins after the zeros at `end`, as `cat a.tar b.tar` joins them; None: there is none."""
+        """Offset of another tar after the zeros at `end`, as `cat a.tar b.tar` joins them; None: there is none."""
         while block := os.pread(self._file.fileno(), _BLOCK, end):
             if rest := block.lstrip(b"\0"):
                 start = end + (len(block) - len(rest)) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
@@ -268,7 +268,7 @@ def _is_bomb(packed: int, unpacked: int) -> bool:
 
 
 def _listed(entries: Iterator[Member]) -> list[Member]:
-    """Sorted by name, and refused where the name or the size is bad. Of two of a name, the archive's first counts."""
+    """The members sorted by name, those with a bad name or size refused. Of two of one name the first counts."""
     members, seen = [], set()
     for member in entries:
         problem = member.problem or _name_problem(member.name)

@@ -19,9 +19,9 @@ from vi_simsiam.transforms.resizing import resize
 
 MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
 MOST_OF_TILES = 2 * MOST_PIXELS  # of an image that is cut into tiles; above, Pillow refuses
-# Whatever the name says; no other decoder is started.
+# Pillow's decoders that may read a file, whose name does not matter. HEIF is added where pillow-heif is installed.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-# The same as `kind_of` has them.
+# The same formats by the names of `kind_of`; None: a file of no known kind.
 _READ = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "PPM", "JPEG 2000", "AVIF", None)
 _ORIENTATION = 0x0112  # EXIF's key
 _UPRIGHT = {
@@ -49,9 +49,8 @@ _LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 FULL_DEPTH = 16  # bits
 _FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
-_AT_ONCE = 1 << 27  # pixels of images in decoding threads, each of which takes up to 8 bytes while it is decoded
-# Bytes of the texts of a PNG. Pillow refuses an image with a text of more than 1 MB, which programs write that keep
-# there how an image was made.
+_AT_ONCE = 1 << 27  # pixels that threads decode at once; each takes up to 8 bytes meanwhile
+# Bytes of the texts of a PNG. Pillow's own limit is 1 MB, and programs that note how they made an image write more.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 1 << 27
 
 
@@ -68,7 +67,7 @@ class _Room:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Give the room of the images that this thread decodes in the block back at its end."""
+        """At the end of the block, give back the room of the images that this thread has decoded in it."""
         self._thread.pixels = 0
         try:
             yield
@@ -163,7 +162,7 @@ class Book:
         return len(self._frames)
 
     def load(self, page: int = 1, side: int | None = None) -> Decoded:
-        """Decode a page to its end. It is valid until another is turned to.
+        """Decode a page. The result is valid until another page is decoded.
 
         Args:
             page: its number, from 1.
@@ -178,7 +177,7 @@ class Book:
             room.wait_for(image.width * image.height)
             image.load()
         if image.mode in ("I", "F") and not _is_deep(image):
-            raise Unreadable("32-bit pixels, of which nothing says what is black and white: save it with 8 or 16 bits")
+            raise Unreadable("32-bit pixels whose black and white are not known: save it with 8 or 16 bits")
         if _is_deep_colour(image, self._data) and (bits := (_largest(image) << 8 | 255).bit_length()) < 15:
             remark(f"colours of 16 bits use {bits} of them, and the decoder keeps the upper 8: save it with 8")
         if image.format == "TIFF" and (planes := _planes(image)) > self.pages:
@@ -186,14 +185,14 @@ class Book:
         return Decoded(image, self.pages)
 
     def size(self, page: int = 1) -> tuple[int, int]:
-        """Width and height of a page upright, which is not decoded. Raises: as `Book`."""
+        """Width and height that a page has upright, without decoding it. Raises: as `Book`."""
         # Frames of an animation have one size.
         image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
         width, height = image.size
         return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
 
     def _open(self, data: bytes) -> None:
-        self._given = -1  # the frame that was asked for last
+        self._given = -1  # the frame that was given last
         formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
         try:
             with _errors_of_decoders(data):
@@ -203,7 +202,7 @@ class Book:
             raise Unreadable(f"more than {self._most} pixels") from None
 
     def _at(self, page: int) -> Image.Image:
-        """The opened file at a page, of which only the beginning is read."""
+        """The opened file at a page; only the beginning of the page is read."""
         frame = self._frames[page - 1]
         if frame in self._passed:
             return self._passed.pop(frame)
@@ -226,9 +225,9 @@ class Book:
         return image
 
     def _pass(self, frame: int) -> None:
-        """Go to a later frame of an animation, and keep those before it: other threads will ask for them soon.
+        """Decode the frames of an animation before a later one, and keep the last: other threads need them soon.
 
-        To go back means to decode it from its beginning.
+        To go back to one would mean to decode the animation from its beginning.
         """
         image = self._image
         most = min(_MOST_PASSED, _AT_ONCE // max(1, image.width * image.height))
@@ -317,14 +316,14 @@ def _full_pages(image: Image.Image) -> list[int]:
 
 
 def _planes(image: Image.Image) -> int:
-    """Planes that MetaMorph or ImageJ has put behind each other under one page of a TIFF; 0 of other TIFFs."""
+    """Number of planes that MetaMorph or ImageJ has written under one page of a TIFF; 0 of other TIFFs."""
     tags = _tags(image)
     images = re.match(r"ImageJ=[^\0]*?\nimages=(\d+)", str(tags.get(_DESCRIPTION, "")))
     return int(images[1]) if images else len(tags.get(_METAMORPH, ()))
 
 
 def _left_out(image: Image.Image) -> str | None:
-    """The kind of a TIFF that is left out: Pillow 13 gives other pixels, or colours are CIE L*a*b*; None of others."""
+    """Why a TIFF is left out: Pillow 13 would give wrong pixels, or its colours are CIE L*a*b*; None: it is not."""
     tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if 2 in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 16:
@@ -338,7 +337,7 @@ def _left_out(image: Image.Image) -> str | None:
 
 @contextmanager
 def _errors_of_decoders(data: bytes) -> Iterator[None]:
-    """Pillow's errors over these contents as Unreadable with a reason for people; the machine's stay as they are."""
+    """Turn errors of decoders over these contents into Unreadable with a reason; the machine's stay as they are."""
     try:
         yield
     except Image.DecompressionBombError:
@@ -360,7 +359,7 @@ def _errors_of_decoders(data: bytes) -> Iterator[None]:
 
 @functools.cache
 def _reads_heic() -> bool:
-    """Whether the optional package pillow-heif is installed. It is imported only when there is a HEIC image."""
+    """True if the optional package pillow-heif can be imported. Only a HEIC image is worth the time."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -380,7 +379,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether an image is grey with 16 bits. Pillow gives PPM's as 32-bit numbers."""
+    """True if an image is grey with 16 bits. Pillow gives those of PPM as 32-bit numbers."""
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
 
 

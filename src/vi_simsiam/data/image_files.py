@@ -50,12 +50,14 @@ def read_archive(
     """Read the images of an archive, and find by its folders which split and class each belongs to.
 
     Args:
-        folder: that holds the archive, for messages and for the decoded images.
+        folder: the archive's, named in messages. Decoded images lie there in a file without a name.
         size, depth, threads: of `image_sets.Source.read`. Small files are decoded by one thread.
         place: from a file's path to the path that tells its split and class; None: the file is not wanted. By default
             the path itself.
         packed: the report of `own_images.bring` where that has packed the archive; it is added to this one.
         labels: whether folders are classes.
+
+    Raises: Problem where the folders cannot be understood (as `Layout.of`) or the machine fails.
     """
     ignored = {} if packed is None else dict(packed.ignored)
     wanted: list[ImageFile] = []

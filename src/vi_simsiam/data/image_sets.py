@@ -35,7 +35,7 @@ class Split(Protocol):
         ...
 
     def paths(self, rows: np.ndarray) -> list[str]:
-        """Where each of the images `rows` comes from: its path in the archive, or its row number in an array."""
+        """The path in the archive of each of the images `rows`, or its row number in an array."""
         ...
 
 
@@ -43,8 +43,8 @@ class Split(Protocol):
 class ArraySplit:
     """A `Split` of images in memory, resized by their central square when they are read.
 
-    images: uint8 (N, H, W, C), in any order of memory. labels, groups: of `Split`. size: pixels of the sides of the
-    images that are given; None: as they are.
+    images: uint8 (N, H, W, C), in any order of memory. labels, groups: of `Split`. size: height and width in pixels of
+    what `pixels` returns; None: those of `images`.
     """
 
     images: np.ndarray
@@ -108,7 +108,7 @@ class Images:
 
 
 class Source(Protocol):
-    """Where images come from: how its raw files are brought here, and how they are read."""
+    """An origin of images: it brings its raw files here, and reads them."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         """Bring the raw files into `folder`; returns their paths, relative to it."""

@@ -1,4 +1,4 @@
-"""What the folders of images mean: which are of training and of testing, and which are classes."""
+"""The meaning of folders of images: which are for training and for testing, and which are classes."""
 
 import re
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def _role(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the folders are to be understood.
+    """The parts of an image's path that are its split and its class.
 
     splits: of training, then of testing if there is one: "train", "test", "val", or "" where there are no split
     folders. folders: the name of each split's folder, for messages. split_at, class_at: which parts of a path are the
@@ -143,7 +143,7 @@ class Layout:
 
 
 def _are_classes(names: Sequence[tuple[str, ...]], top: int, roles: dict[str, str]) -> bool:
-    """Whether the folders that are named as a split hold nothing but images, so that they are classes beside others."""
+    """True if the folders that are named as a split hold only images, so that they are classes beside others."""
     return all(len(parts) == top + 2 for parts in names if len(parts) > top + 1 and parts[top] in roles)
 
 
@@ -161,7 +161,7 @@ def _splits(roles: dict[str, str]) -> tuple[str, ...]:
 
 
 def _folders(roles: dict[str, str], splits: Sequence[str], one: bool = True) -> dict[str, str]:
-    """The folder of each split. Raises: Problem where one is asked for and there are two."""
+    """The folder of each split. Raises: Problem where two folders are of one split, if only `one` may be."""
     folders = {split: sorted(name for name, role in roles.items() if role == split) for split in splits}
     for names in folders.values():
         if one and len(names) > 1:

@@ -94,13 +94,13 @@ _OF_ARRAYS = ("HDF5 file", "NumPy array")  # of these
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a path (with forward slashes) is of a hidden file or of what operating systems leave in folders."""
+    """True if a path (with forward slashes) is of a hidden file or of what operating systems leave in folders."""
     parts = PurePosixPath(name).parts
     return any((part.startswith(".") and part != "..") or part.lower() in _JUNK for part in parts)
 
 
 def is_image(name: str) -> bool:
-    """Whether a path ends as images' do, also such images as cannot be read here; and is not hidden."""
+    """True if a path has the ending of an image, even of one that is not read here, and is not hidden."""
     return name.lower().endswith(_IMAGES) and not is_hidden(name)
 
 
@@ -110,7 +110,7 @@ def kind_of(head: bytes) -> str | None:
 
 
 def refusal(name: str) -> str | None:
-    """Why an image cannot be used, by its name alone; None: nothing speaks against it."""
+    """The reason in an image's name why it cannot be used; None: its name has none."""
     if _waits_in_the_cloud(name):
         return IN_THE_CLOUD
     lower = name.lower()
@@ -121,7 +121,7 @@ def refusal(name: str) -> str | None:
 
 
 def unread_kind(kind: str) -> str:
-    """Why a file whose first bytes are of a kind that is not read here cannot be used, with the way out."""
+    """The reason why an image of a kind that is not read here cannot be used, with the way out. kind: of `kind_of`."""
     known = _BY_ENDING.get(f".{kind.lower()}")
     return f"{kind}, which is not read here: save it as PNG, TIFF or JPEG" if known is None else _converted(*known)
 
@@ -165,7 +165,7 @@ def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], l
 
 
 def _waits_in_the_cloud(name: str) -> bool:
-    """Whether a file holds the place of an image that macOS keeps in iCloud only: `.IMG_1.HEIC.icloud`."""
+    """True if a file holds the place of an image that macOS keeps in iCloud only: `.IMG_1.HEIC.icloud`."""
     folder, _, last = name.rpartition("/")
     placeholder = _PLACEHOLDER.fullmatch(last)
     return bool(placeholder and is_image(placeholder[1])) and not is_hidden(folder)

@@ -23,7 +23,7 @@ from vi_simsiam.data.names import ARCHIVE
 from vi_simsiam.data.reader import ImageFile, files_below, list_folder
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
-_PACKED = "packed.json"  # there, if the archive was packed here: the report on the other files of the folder
+_PACKED = "packed.json"  # of a folder that was packed here: the report on its other files
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file packed, so that the same images give the same bytes
 
 
@@ -42,7 +42,7 @@ def find_images(path: str) -> Path:
 def outside_of(path: Path, folder: Path) -> None:
     """Raise a Problem where the images lie in the folder into which they are copied, or around it.
 
-    The copy would change them, and be made anew in every run.
+    The copy would be a change of their folder, so that every run would copy them again.
     """
     images, copy = path.resolve(), folder.resolve()
     if images.is_relative_to(copy) or copy.is_relative_to(images):
@@ -82,9 +82,9 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
     """Copy an archive, or pack a folder's images, into `folder`.
 
     Args:
-        classes: names of the class folders that are asked for; None: all. Of a folder only these are packed.
+        classes: names of the class folders to use; None: all. Of a folder only these are packed.
 
-    Returns: the names of the files that it has there. Raises: Problem when it cannot be read.
+    Returns: the names of the files that it has written. Raises: Problem when the images cannot be read.
     """
     outside_of(path, folder)
     kind = ".zip" if path.is_dir() else suffix(path)
@@ -111,7 +111,7 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
 
 
 def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
-    """Pack the images of a folder. Returns: what else it has."""
+    """Pack the images of a folder. Returns: the report on its other files."""
     left_out: list[tuple[str, str]] = []
     ignored: Ignored = {}
     wanted = _place(classes)
@@ -127,7 +127,7 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
 
 
 def _pack_image(file: ImageFile, packed: zipfile.ZipFile) -> str | None:
-    """Pack a file. Returns: why it cannot be; None: it is packed."""
+    """Pack a file. Returns: the reason why it cannot be packed; None: it is."""
     try:
         contents = file.read()
     except Unreadable as error:
@@ -150,7 +150,7 @@ def _read_packed(folder: Path) -> Report | None:
 
 
 def read_classes(path: Path) -> tuple[str, ...] | None:
-    """The classes of a list, one a line; None where there is no such file. Raises: Problem when it is not one."""
+    """The classes of a list, one a line; None where the file is missing. Raises: Problem when it is no such list."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         names = [one_spelling(line.strip()) for line in lines if line.strip()]

@@ -1,4 +1,4 @@
-"""The published data sets: their files, and how these are read.
+"""Published data sets: their files, and the classes that read them.
 
 A source brings its raw files into a folder (`download`) and reads them from there (`read`). A data set of a format that
 is here already is a row of SOURCES and a recipe in params.yaml; another format is a class.
@@ -73,7 +73,10 @@ class TorchvisionSet(Published):
 
 @contextmanager
 def _unpacked(paths: Sequence[Path], folder: Path, inside: str) -> Iterator[Path]:
-    """A folder as torchvision wants it: what is packed in `paths` is in its folder `inside`. Removed at the end."""
+    """A folder in torchvision's form: the contents of `paths` are in its folder `inside`. It is removed at the end.
+
+    Files .mat are not packed: they are read in `folder` itself.
+    """
     if all(path.suffix == ".mat" for path in paths):
         yield folder
         return

@@ -1,6 +1,7 @@
 """Image files, folders and archives as one stream of decoded images, for training, `score` and `rank` alike.
 
-Each file is listed once, by the rules of `data.names`, and decoded once. What cannot be used comes with its reason.
+Each file is listed once, by the rules of `data.names`, and decoded once; only 16-bit images whose depth is found from
+all of them are decoded again (`image_files`). A file that cannot be used comes with its reason.
 """
 
 import hashlib
@@ -78,19 +79,19 @@ def path_of_page(path: str, page: int) -> str:
 
 
 def without_page(path: str) -> str:
-    """The path of a file, of the path of a page of it, or of its own."""
+    """The path of a file, from that of one of its pages or its own."""
     return re.sub(r" \[page \d+\]$", "", path)
 
 
 class Contents:
-    """What a file holds: read, hashed and opened once, when it is needed first.
+    """The contents of a file: read, hashed and opened once, when they are first needed.
 
     Args:
         file: one that may have several pages.
         most: of `decode.Book`.
 
     Attributes:
-        lock: of the thread that works with it.
+        lock: held by the thread that works with them.
     """
 
     def __init__(self, file: ImageFile, most: int = MOST_PIXELS):
@@ -111,7 +112,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class LoadedImage:
-    """One image: its path, and `content`, what `ImageReader.prepared` returned, or the problem why there is none.
+    """One image: its path, and `content`, the result of its `Work`, or the problem why there is none.
 
     remarks: warnings of the decoder.
     """
@@ -180,7 +181,7 @@ def files_below(
     Sorted by name in each folder, its files before its folders; then what only links lead to, sorted by their paths. So
     a folder that is reached twice is used where it lies, if that is below `top`, else under the link that sorts first.
 
-    Hidden folders come after all others, because nobody wants them.
+    Hidden folders come after all others, so that no image is used under a hidden path that has another.
 
     Args:
         errors: gets the error of a folder that cannot be listed, which is left out.
@@ -226,14 +227,14 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def list_file(path: Path, name: str = "") -> ImageFile:
-    """A file of a disk, whatever its name. Raises: Problem where the disk fails."""
+    """A file on a disk, of any name. Raises: Problem where the disk fails."""
     size, identity, linked, problem = 0, None, False, None
     try:
         status = os.lstat(path)
         linked = stat.S_ISLNK(status.st_mode)
         status = os.stat(path) if linked else status
         size, identity = status.st_size, (status.st_dev, status.st_ino)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would never end
             problem = "no plain file"
         elif size > MOST_BYTES:
             problem = f"{size} bytes, more than {MOST_BYTES}"
@@ -247,7 +248,7 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
     """Read and decode files in their order, a few per thread ahead of the consumer.
 
     Args:
-        threads: that decode; 0: the caller's own, which is faster for small files.
+        threads: number of threads that decode; 0: the caller's thread decodes, which is faster for small files.
 
     Raises: Problem where the machine fails (no memory, a broken disk): that says nothing about an image.
     """
@@ -259,7 +260,7 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
     import torch  # slow, and not everybody who imports this module reads images
 
     before = torch.get_num_threads()
-    # Each of them resizes with torch, which would start as many threads again for each.
+    # Each thread resizes with torch, which would start threads of its own for it.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque = deque()
         try:
@@ -284,11 +285,11 @@ class ImageReader:
     archive its list of names; never all images. Warnings of the decoder are Python warnings with the path of the file.
 
     Args:
-        inputs: paths. A file is taken whatever its name says; in folders and archives, those that are images by their
-            names or first bytes. A file that is reached twice (by a link, or by inputs that overlap) is read once.
+        inputs: paths. A file is taken under any name; in folders and archives, those that are images by their names
+            or first bytes. A file that is reached twice (by a link, or by inputs that overlap) is read once.
         size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
         depth: bits that grey images of 16 bits use.
-        threads: that decode.
+        threads: number of threads that decode.
         every_page: whether each page of a file is an image, rather than the first alone.
 
     Attributes:
@@ -349,7 +350,7 @@ class ImageReader:
         return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
-        """The number of images that will be read; None: that is not known. They are not listed again when they are."""
+        """The number of images that will be read, now listed once for all; None: a subclass cannot know it."""
         self._listed = list(self.files())
         return len(self._listed)
 
@@ -389,7 +390,7 @@ class ImageReader:
         pages = 1
         if file.source is None or kind_of(_head(file.source)) in PAGED:
             listen()
-            with remarks(), suppress(Unreadable):  # which are told where it is decoded
+            with remarks(), suppress(Unreadable):  # of which decoding tells
                 pages = Contents(file, self.most).book.pages
         if pages == 1:
             yield file

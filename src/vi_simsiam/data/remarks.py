@@ -1,4 +1,4 @@
-"""What Pillow warns of while it reads a file, kept apart by file, though threads read many at once."""
+"""Collect Pillow's warnings per file, while several threads read files."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Which images are for training and which for testing."""
+"""Choice of the images for training and for testing."""
 
 import numpy as np
 import torch
@@ -45,16 +45,16 @@ def split_rows(
         test_fraction: share of the training set to hold out, for testing where there is no test set, for validation.
         train_images, test_images: use only so many, drawn in proportion to the classes; None: all.
         seed: of these draws.
-        evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test images are
-            the same as ever, and unused.
+        evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test
+            images of "test" stay unused.
         groups: (N,) integers, the group of each image of the training set, such as a patient. Images of one group are
             held out together. None: images are independent.
 
     Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
-        `evaluate_on` asks for it, else of the training set. Both rise.
+        `evaluate_on` is "test", else of the training set. Both rise.
         Where test images are drawn, every class keeps at least one image to train on. Groups are held out whole, so
         that the number of test images is as near to the share as the first groups in a random order come.
-    Raises: Problem when there are fewer images than asked for, or none.
+    Raises: Problem when there are fewer images than `train_images` or `test_images`, or none.
     """
     train = np.arange(len(labels_train))
     if labels_test is None:

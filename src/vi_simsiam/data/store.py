@@ -26,7 +26,7 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
 FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `release_pages`
 READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
-# Bytes of a map that stays, CIFAR's 150 MB among them: to map pages anew for each batch takes longer than to read them.
+# Bytes of a map whose pages stay, as CIFAR's 150 MB: to map them again for each batch takes longer than to read them.
 _KEPT = 160 << 20
 
 
@@ -37,7 +37,7 @@ def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
 
 
 class TrainingImages(Protocol):
-    """What a training reads: a `Store`, or whatever else has images, and views or features of views, of this form."""
+    """Images that a training reads: a `Store`, or another object with images, and views or features of views."""
 
     @property
     def size(self) -> int: ...
@@ -55,7 +55,7 @@ class TrainingImages(Protocol):
 
 
 class RowView:
-    """Some rows of an array, read when they are asked for: of a memory map no copy, and its memory is given back.
+    """Some rows of an array, read on access. A memory map is not copied, and the memory of its pages is given back.
 
     Args:
         array: (N, ...). rows: (n,) integers, which of them in which order.
@@ -110,7 +110,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
-        """Open a store. `open_verified` compares its files with their checksums before. Raises: Problem without one."""
+        """Open a store; `open_verified` first compares its files with their checksums. Raises: Problem without one."""
         entries = read_json(folder / DESCRIPTION)
         arrays: dict[str, np.ndarray] = {}
         for split in SPLITS:
@@ -133,7 +133,7 @@ class Store:
         return cls.open(folder)
 
     def __reduce__(self):
-        # Opened anew in another process: memory maps would go there by value, all images through a pipe.
+        # Another process opens the files itself: memory maps would go there by value, all images through a pipe.
         return Store.open, (self.folder,)
 
     def images(self, split: SplitName) -> np.ndarray:
@@ -145,15 +145,15 @@ class Store:
         return self._arrays[file_names(split)[1]]
 
     def views(self, split: SplitName) -> np.ndarray:
-        """Cached views: uint8 (N, V, size, size, C), a read-only memory map; V is 0 where none were asked for."""
+        """Cached views: uint8 (N, V, size, size, C), a read-only memory map; V is 0 where none are cached."""
         return self._arrays[file_names(split)[2]]
 
     def view_parameters(self, split: SplitName) -> pd.DataFrame:
-        """What was drawn for the cached views: a row per view, those of image 0 first; read anew at each call."""
+        """The parameters drawn for the cached views: a row per view, those of image 0 first; read at each call."""
         return pd.read_parquet(self.folder / file_names(split)[3])
 
     def sources(self, split: SplitName) -> pd.DataFrame:
-        """Where each image comes from: columns index and path; read anew at each call."""
+        """The origin of each image: columns index and path; read at each call."""
         return pd.read_parquet(self.folder / file_names(split)[4])
 
 
@@ -161,8 +161,8 @@ def release_pages(array: Any, least: int = _KEPT) -> None:
     """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
 
     Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
-    as if it were all loaded. Does nothing to a map of no more than `least` bytes or an array in memory, or where the
-    system cannot be told.
+    as if it were all loaded. Does nothing to a map of no more than `least` bytes or an array in memory, or on a system
+    without such a call.
     """
     while (base := getattr(array, "base", None)) is not None:
         array = base

@@ -1,7 +1,7 @@
 """Build a store: decode and resize every image once, draw and store its views, piece by piece.
 
-Nothing is ever held in memory as a whole, and files grow by plain writes: a full disk is then an error message,
-where writing through a memory map would kill the process.
+No array of images or views is held in memory as a whole, and files grow by plain writes: a full disk is then an error
+message, where writing through a memory map would kill the process.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
             "accuracies are too high."
         )
     try:
-        (folder / DESCRIPTION).unlink(missing_ok=True)  # whatever happens next, it would not describe what is here
+        (folder / DESCRIPTION).unlink(missing_ok=True)  # from here on it would not describe the files beside it
         pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
             _write_split(folder, split, source, rows, views, params, pixels[split])
@@ -115,7 +115,7 @@ def _require_most(images: Images, most: float) -> None:
 
 
 def _depth(images: Images, asked: Depth) -> int | None:
-    """The depth with which images of 16 bits are decoded; None where there are none. It is said where it matters."""
+    """The depth with which images of 16 bits are decoded; None where there are none. A note says if it loses levels."""
     if images.brightest is None:
         return None
     used = used_depth(images.brightest)
@@ -163,7 +163,7 @@ def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tup
 class _Pixels:
     """Statistics of a split's pixels.
 
-    Mean and standard deviation by channel are exact whatever the order: sums of whole numbers. Digests of 64 bits tell
+    Mean and standard deviation by channel are exact in any order: sums of whole numbers. Digests of 64 bits tell
     equal images: among a million each of training and test images two different ones have the same in 1 of 10^7 sets.
     """
 
