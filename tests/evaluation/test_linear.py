@@ -93,7 +93,7 @@ def most_memory(work):
 def test_a_fit_takes_one_copy_of_the_features(monkeypatch):
     """As docs/running_large.md says; also in double precision, whose features would be twice as large."""
     features, labels = data(n=30_000, dim=64)
-    monkeypatch.setattr(linear, "_EVALUATIONS", 3)
+    monkeypatch.setattr(linear, "_ITERATIONS", 3)
     monkeypatch.setattr(linear, "_CONVERGED", 0)
     monkeypatch.setattr(linear, "_ELEMENTS", 64_000)
     taken = most_memory(lambda: linear.fit(features, labels, 4))

@@ -1,4 +1,4 @@
-"""What a linear classifier and the nearest neighbours can read from frozen features, where there are labels."""
+"""Classes read from frozen features by a linear classifier and by the nearest neighbours, where there are labels."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ def classify(
         labels: (N,) of both; -1: no label. Accuracies are of images that have one.
         classes: number of classes; 0: none are known.
 
-    Returns: the probe, of as many classes as can be told apart (none without labels); counts and parameters, and with a
-        probe `knn_top1`, `probe_top1` (None where no test image has a label) and `probe_top1_train`; the loss of each
-        training image under a probe that was fitted without it, (N,) nats, NaN where there is no label.
+    Returns: the probe, of no classes without labels; counts and parameters, and with labels `knn_top1`, `probe_top1`
+        (None where no test image has a label) and `probe_top1_train`; the loss of each training image under a probe
+        that was fitted without it, (N,) nats on the CPU, NaN where there is no label.
     """
     bank, y, test, truth = features["train"], labels["train"], features["test"], labels["test"].cpu()
     if not (labelled := y >= 0).all():
@@ -58,6 +58,6 @@ def _share(right: Tensor) -> float | None:
 
 
 def _no_classes(features: Tensor) -> LinearProbe:
-    """A probe that tells no classes apart, so that every run has the same files."""
+    """A probe of no classes, so that every run has the same files."""
     none = torch.zeros(0, features.shape[1])
     return LinearProbe(none, none[:, 0], torch.zeros(features.shape[1]), torch.ones(features.shape[1]))

@@ -1,8 +1,8 @@
 """Corruptions of CIFAR-10-C (Hendrycks and Dietterich 2019, arXiv 1903.12261) at five severities, on whole batches.
 
-Written anew from the definitions and constants of its authors' `make_cifar_c.py`, whose packages would bring OpenCV and
-scikit-image; docs/reading.md states what differs. Frost is left out: it is made of photographs of frost. What is random
-is drawn once per image from the seed, the same for every method and, as far as it has a meaning there, every severity.
+Written from the definitions and constants of the authors' `make_cifar_c.py`, whose packages would bring OpenCV and
+scikit-image; docs/reading.md states the differences. Frost is left out: it is made of photographs of frost. Random
+parameters are drawn once per image from the seed, the same for every method and, but for shot noise, every severity.
 """
 
 import io
@@ -49,7 +49,7 @@ _CONSTANTS: dict[str, tuple] = {
 
 
 def chosen(n: int, count: int | None, seed: int) -> np.ndarray:
-    """Which of n images are corrupted: `count` of them at random, or all of them for None; rising."""
+    """Rows of the images that are corrupted: `count` of n at random, or all of them for None; rising."""
     if count is None or count >= n:
         return np.arange(n)
     return np.sort(torch.randperm(n, generator=generator(seed, "corrupted images"))[:count].numpy())
@@ -60,14 +60,14 @@ class Corruptions:
 
     Args:
         images: uint8 (N, S, S, C), C 1 or 3.
-        index: (n,) which of them, in [0, N). What is drawn for an image does not depend on the others.
+        index: (n,) rows of the images to corrupt. Random draws for an image do not depend on the others.
         seed: of all that is random.
     """
 
     def __init__(self, images: np.ndarray, index: np.ndarray, seed: int):
         self.images, self.index, self.seed = images, index, seed
         self.size = images.shape[1]
-        # Smaller images have the lengths of 32 pixels: a blur of less than a pixel is none.
+        # Smaller images have the lengths of 32 pixels, because a blur of less than a pixel would not blur.
         self.scale = max(1.0, self.size / _SIDE)
 
     def batches(self, corruption: str, severity: int, batch_size: int) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
-"""Features that a frozen encoder gave, kept by the contents of images, so that none is encoded twice.
+"""Features of a frozen encoder, stored under the contents of images, so that no image is encoded twice.
 
-Trainings, probes and scores of all methods and seeds share them. A cache outside any engine's outputs, which can be
-deleted at any time: a folder for each encoder, with source.json, which says what the features depend on.
+Trainings, probes and scores of all methods and seeds share the features. The cache is no output of a job and can be
+deleted when none runs. It has a folder for each encoder, with source.json, which says what the features depend on.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ class FeatureCache:
     Processes may use it at once: each image is encoded by the first that asks for it, and others wait.
 
     Args:
-        model: whose encoder it is, on its device.
+        model: has the frozen encoder, on its device.
         top: folder of all such caches.
 
-    Raises: Problem when it cannot be read or written.
+    Raises: Problem when the folder cannot be read or written.
     """
 
     def __init__(self, model: Method, top: Path):
@@ -54,7 +54,7 @@ class FeatureCache:
         return torch.from_numpy(self.at(self.rows(images)).astype(np.float32)).to(images.device)
 
     def rows(self, images: Tensor) -> np.ndarray:
-        """(B,) where the features of images (B, C, H, W) in [0, 1] are; those that are not there are computed."""
+        """(B,) rows of the features of images (B, C, H, W) in [0, 1]; missing features are computed and stored."""
         keys = [hashlib.sha256(image).digest() for image in images.detach().cpu().contiguous().numpy()]
         rows = self._kept.rows
         if any(key not in rows for key in keys):
@@ -118,7 +118,7 @@ class FeatureCache:
 
 
 class ViewFeatures:
-    """Features of views as an array (N, V, dim), of which some are read at a time."""
+    """Features of views as an array (N, V, dim), float16, read on access."""
 
     def __init__(self, cache: FeatureCache, rows: np.ndarray):
         self._cache, self._rows = cache, rows
@@ -133,7 +133,10 @@ class ViewFeatures:
 
 
 def use(model: Method, top: Path | None) -> FeatureCache | None:
-    """Have a model keep the features of its encoder, if that is frozen and there is a folder for them."""
+    """Let a model with a frozen encoder read its features from a cache below `top`.
+
+    Returns: the cache; None where the encoder is not frozen or `top` is None.
+    """
     if top is None or not model.frozen:
         return None
     cache = FeatureCache(model, top)
@@ -142,11 +145,11 @@ def use(model: Method, top: Path | None) -> FeatureCache | None:
 
 
 def depends_on(model: Method, *packages: str) -> dict[str, Any]:
-    """All that the features of an encoder depend on, beside the images: they are kept under its digest.
+    """All that the features of an encoder depend on, beside the images. Its digest names their folder.
 
     Args:
-        model: whose encoder it is.
-        packages: that decide them, beside torch and timm.
+        model: has the encoder.
+        packages: names of packages that change the features, beside torch and timm.
     """
     names = ("torch", *packages, *["timm"] * isinstance(model.backbone, TimmEncoder))
     return {"encoder": digest(model), "images": asdict(model.images), "versions": record.versions(*names)}

@@ -12,7 +12,7 @@ from vi_simsiam.methods import Method
 from vi_simsiam.nn.precision import exact_float32
 
 CPU = torch.device("cpu")
-IMAGES_AT_ONCE = 256  # that are scored beside features of more at once
+IMAGES_AT_ONCE = 256  # images that are scored at once where a score needs their pixels
 _HELD = 64 << 20  # bytes of results that stay on a GPU until they are read off it together
 
 
@@ -22,7 +22,7 @@ def best_device() -> torch.device:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on the device. To a GPU it goes from pinned memory, so that neither waits for the other."""
+    """Copy a tensor of the CPU to the device; to a GPU from pinned memory, so that neither waits for the other."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
@@ -67,7 +67,7 @@ def extract(
     device = next(model.parameters()).device
     model.eval()
     parts: list[dict[str, Tensor]] = []
-    there: list[dict[str, Tensor]] = []  # on the model's device still
+    there: list[dict[str, Tensor]] = []  # still on the model's device
     held = 0
     for batch in images:
         batch = batch.to(device)
@@ -86,5 +86,5 @@ def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _read_off(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The parts as one, on the CPU: a GPU is waited for once for each name, not for each part."""
+    """Join the parts and move them to the CPU. The CPU waits for a GPU once for each name, not for each part."""
     return {name: tensor.cpu() for name, tensor in _joined(parts).items()}

@@ -1,7 +1,8 @@
 """Test images that lose information step by step: graded crops, and augmentations one at a time.
 
-What is random (places, directions, noise) is drawn once per image from the seed, the same for every method and, as far
-as it has a meaning there, for every strength of an augmentation. docs/reading.md states what each strength means.
+Random numbers come from the seed and are the same for every method. Those of an augmentation are drawn once per image
+and serve all its strengths; the place of a crop is drawn for each area. docs/reading.md states what each strength
+means.
 """
 
 import math
@@ -16,7 +17,7 @@ from vi_simsiam.evaluation.features import CPU, batches, to_device
 from vi_simsiam.transforms.colour import blend_, luma, shift_hue_
 from vi_simsiam.transforms.spatial import blur, crop_resize
 
-COLOUR = ("saturation", "hue", "grey")  # of no meaning for images of one channel
+COLOUR = ("saturation", "hue", "grey")  # do nothing to images of one channel
 
 
 def graded_boxes(n: int, areas: list[float], size: int, seed: int) -> dict[str, np.ndarray]:
@@ -70,7 +71,7 @@ def steps(strengths: Mapping[str, Sequence[float]], channels: int) -> list[tuple
 class Augmentations:
     """One augmentation at a time on whole images.
 
-    What is drawn is drawn on the CPU, so that all devices have the same; images are changed on the device.
+    Random numbers are drawn on the CPU, so that they are equal for all devices; images are changed on the device.
 
     Args:
         images: uint8 (N, size, size, C).

@@ -12,7 +12,7 @@ from scipy.special import entr
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.store import Store
 
-_AGREEMENT = 0.5  # of the most frequent answer with the label; people do far better, and chance far worse
+_AGREEMENT = 0.5  # least share of images whose most frequent answer is the label: far below people, far above chance
 
 
 def label_entropy(path: Path, store: Store) -> np.ndarray:
@@ -21,7 +21,7 @@ def label_entropy(path: Path, store: Store) -> np.ndarray:
     Args:
         path: `.npy`, (all test images x classes) counts or probabilities in test-set order, or of the stored images
             alone, in their order.
-        store: of the data set; it knows which test images are in it.
+        store: of the data set; it states which test images are stored.
 
     Raises: Problem naming the file and what is wrong with it.
     """
@@ -58,7 +58,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _stored_rows(store: Store) -> np.ndarray | None:
-    """Which rows of the test set a store of some of its images holds; None where its images have names."""
+    """Rows of the test set that a store of some of its images holds; None where images have paths instead of rows."""
     names = store.sources("test")["path"].astype(str)
     return np.array([int(name) for name in names]) if len(names) and all(map(str.isdecimal, names)) else None
 

@@ -17,9 +17,9 @@ def neighbours(queries: Tensor, bank: Tensor, k: int, leave_one_out: bool = Fals
 
     Args:
         queries: (Q, dim) features, any length.
-        bank: (N, dim) `directions` of features. Made once, for however many queries: they may be gigabytes.
+        bank: (N, dim) `directions` of features. The caller makes them once for all queries: they may be gigabytes.
         k: number of neighbours; at most N (N - 1 with leave_one_out) are returned.
-        leave_one_out: queries are those of the bank; an image is not its own neighbour.
+        leave_one_out: True if query i is row i of the bank, which is then not its own neighbour.
 
     Returns: cosines (Q, k), falling, and indices into the bank (Q, k).
     """
@@ -45,7 +45,7 @@ def vote(cosines: Tensor, labels: Tensor, classes: int, temperature: float) -> T
         cosines: (Q, k) from `neighbours`.
         labels: (Q, k) labels of the neighbours, in [0, classes).
     """
-    # Less the largest: the same ratios, and the nearest votes at whatever temperature.
+    # Less the largest: the same ratios, and no temperature is so low that all weights are 0.
     weights = torch.exp((cosines - cosines.amax(dim=-1, keepdim=True)) / temperature)
     votes = torch.zeros(len(labels), classes, device=cosines.device)
     return votes.scatter_add_(1, labels, weights).argmax(dim=-1)
@@ -60,7 +60,7 @@ def predict(
 
 
 def neighbour_correct(features: Tensor, labels: Tensor) -> Tensor:
-    """Whether the nearest other labelled image in cosine has the same label: (N,) bool, what R-AUROC tells apart.
+    """Find images whose nearest other labelled image in cosine has the same label: (N,) bool, the classes of R-AUROC.
 
     Args:
         features: (N, dim). labels: (N,), on the same device; -1: no label, for which the result is False and means

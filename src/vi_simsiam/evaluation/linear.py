@@ -16,11 +16,11 @@ from vi_simsiam.core.files import replacing
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.nn.optimisers import Lbfgs
 
-_EVALUATIONS = 2000
+_ITERATIONS = 2000  # of one search, at most
 # Largest entry of the gradient of the mean loss at which the search stops, and at which the fit counts as converged.
 _TOLERANCE = 1e-6
 _CONVERGED = 1e-5
-_ELEMENTS = 1 << 24  # of features, of which copies are made at once
+_ELEMENTS = 1 << 24  # features that are copied at once
 _SMALLEST_LOSS = 1e-6  # nats, so that its logarithm is finite
 
 
@@ -30,7 +30,7 @@ class LinearProbe:
 
     Attributes:
         weight: (classes, dim); bias: (classes,); mean, std: (dim,), of the training features.
-        gradient: largest absolute entry of the loss gradient where the fit stopped.
+        gradient: largest absolute entry of the loss gradient where the fit stopped; 0 of a loaded probe.
     """
 
     weight: Tensor
@@ -46,12 +46,14 @@ class LinearProbe:
         return torch.softmax(torch.cat(logits), dim=-1)
 
     def save(self, path: Path) -> None:
+        """Write weight, bias, mean and std as safetensors."""
         tensors = {name: getattr(self, name).cpu().contiguous() for name in ("weight", "bias", "mean", "std")}
         with replacing(path) as temporary:
             safetensors.torch.save_file(tensors, temporary)
 
     @classmethod
     def load(cls, path: Path) -> "LinearProbe":
+        """Read what `save` wrote. Raises: Problem when the file is missing or damaged."""
         try:
             return cls(**safetensors.torch.load_file(path))
         except (OSError, SafetensorError, TypeError) as error:
@@ -110,8 +112,8 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
 def cross_fitted_losses(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Tensor:
     """Cross-entropy of each image under a probe that was fitted without it: (N,) nats, >= 1e-6, on the CPU.
 
-    Two probes, each fitted to a random half of the images, judge the other half. Arguments as of `fit`; of fewer than
-    two images no probe can be fitted without one, and the loss is that of a guess.
+    Two probes, each fitted to a random half of the images, judge the other half. Arguments as of `fit`. A single image
+    leaves none to fit a probe to: its loss is that of a guess, log(classes).
     """
     if len(labels) < 2:
         return torch.full((len(labels),), math.log(classes))
@@ -156,7 +158,7 @@ def _search(
     """
     optimizer = Lbfgs(
         [whitened, bias],
-        max_iter=_EVALUATIONS,
+        max_iter=_ITERATIONS,
         tolerance_grad=_TOLERANCE,
         tolerance_change=0,
         history_size=20,

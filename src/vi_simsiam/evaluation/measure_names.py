@@ -1,17 +1,17 @@
-"""Names of the measures of a run, for what only names them: a run's start imports this, so it needs nothing heavy."""
+"""Names of the measures of a run. The start of a run imports this module, so it imports nothing heavy."""
 
 from vi_simsiam.config.schema import GradedParams
 from vi_simsiam.core.text import nearest
 from vi_simsiam.evaluation import scores
 
-# What is drawn for an augmented view. Those that do not vary in the data give no measure.
+# Random parameters of an augmented view. One that does not vary in the data gives no measure.
 AUGMENTATIONS = (
     "crop_area", "flip", "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
 )  # fmt: skip
 # Properties of a whole image that its score is ranked against, where they are known.
 PROPERTIES = ("gradient_energy", "rms_contrast", "label_entropy")
 
-# Names of a score's measures, before the slash. Those of a data set or a corruption end on its name.
+# Names of a score's measures, before the slash. Those of `_OF_A_NAME` end on the name of a data set or corruption.
 _OF_SCORES = {
     "auroc_correct", "r_auroc", "aurc", "e_aurc",
     "auroc_crop_correct", "aurc_crop", "e_aurc_crop", "spearman_crop_area", "crop_below_whole",
@@ -24,7 +24,7 @@ _OF_RUNS = ("expected_cosine_mean", "crop_knn_top1", "crop_probe_top1", "auroc_c
 
 
 def why_unknown(name: str) -> str | None:
-    """Say which part of a measure's name no run can have; None for a name that is known."""
+    """The part of a measure's name that no run can have, in a sentence; None for a known name."""
     measured, slash, score = name.partition("/")
     if name in _OF_RUNS:
         return None

@@ -1,4 +1,4 @@
-"""The measures of a run: which score is compared with what. docs/reading.md defines each."""
+"""The measures of a run: how well each score orders the images. docs/reading.md defines each measure."""
 
 from typing import NamedTuple
 
@@ -51,9 +51,9 @@ def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
 
 
 def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The rows of which column `column` (`correct` or `knn_correct`) says whether a prediction is right.
+    """The rows with a label, where `column` (`correct` or `knn_correct`) says if the prediction is right.
 
-    None without the column, and only those whose label is known: -1 stands for no label.
+    Label -1 means no label. A table without the column has no such rows.
     """
     return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
 
@@ -120,7 +120,7 @@ def _of_graded(graded: pd.DataFrame) -> dict[str, Statistic | None]:
 
 
 def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, Statistic | None]:
-    """What is asked of graded augmentations and crops, of corruptions; images are numbered among the corrupted ones."""
+    """The measures of graded augmentations and crops, for corruptions. Images are numbered among the corrupted ones."""
     image = np.unique(corrupted["index"], return_inverse=True)[1]
     whole = images.set_index("index").loc[corrupted["index"]]
     changed = corrupted["severity"].to_numpy() > 0
@@ -145,7 +145,7 @@ def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, St
 
 
 def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic | None]:
-    """What kappa should be by the theory: how well another view's embedding can be predicted."""
+    """Measures of kappa as what theory says it is: how well another view's embedding can be predicted."""
     mean_over_views = views.groupby("index")["kappa"].mean()
     kappa = Ranked(views["kappa"], views["index"])
     out: dict[str, Statistic | None] = {

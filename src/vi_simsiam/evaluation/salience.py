@@ -1,4 +1,4 @@
-"""Stated proxies of how salient an image is, from its pixels alone. docs/reading.md says what they cannot see."""
+"""Proxies of the salience of an image, from its pixels alone. docs/reading.md says what they do not measure."""
 
 import numpy as np
 import torch

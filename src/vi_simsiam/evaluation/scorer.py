@@ -14,7 +14,7 @@ from vi_simsiam.nn.precision import exact_float32
 
 
 class Scorer:
-    """Everything that is said about an image by a frozen model, its probe and its training features.
+    """All scores and predictions that a frozen model, its probe and its training features give for an image.
 
     Args:
         model: on any device.
@@ -39,26 +39,26 @@ class Scorer:
         self.model, self.k, self.temperature = model, k, temperature
         self.probe = probe if probe is not None and len(probe.weight) else None
         self.device = next(model.parameters()).device
-        # Where images are prepared. Kept features are found by an image's bits on the CPU: a GPU may round another way.
+        # The device that prepares images. A cached feature is found by an image's bits as the CPU computes them.
         self.input_device = self.device if model.feature_cache is None else CPU
         self.train_features = train_features.to(self.device)
         labelled = None if labels is None else (labels >= 0).to(self.device)
         has_labels = labels is not None and labelled is not None and bool(labelled.any())
         self.labels = labels.to(self.device)[labelled] if labels is not None and has_labels else None
-        self.classes = 0 if self.labels is None else int(self.labels.max()) + 1  # here once: a GPU must be waited for
+        # Computed once: reading a number off a GPU waits for it.
+        self.classes = 0 if self.labels is None else int(self.labels.max()) + 1
         self.log_losses = losses.to(self.device)[labelled].log() if losses is not None and has_labels else None
-        # The images that vote; None: all of them do.
         self.directions = knn.directions(self.train_features)
+        # Directions of the images that vote; None: all vote.
         some = self.labels is not None and len(self.labels) < len(train_features)
         self.voters = self.directions[labelled] if some else None
 
     def score(self, images: Iterable[Tensor]) -> dict[str, np.ndarray]:
         """Score batches (B, C, H, W) of images in [0, 1], best on the device `input_device`.
 
-        Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores, and with labels also
-            `predicted`, `knn_predicted`, `probe_confidence` and `loss_prediction`; of a method that projects,
-            `embedding_norm`.
-            `scores.SCORES` says what each score is.
+        Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores; of a method that
+            projects, `embedding_norm`; with labels, `knn_predicted`; with a probe, `predicted` and `probe_confidence`;
+            with losses, `loss_prediction`. `scores.SCORES` says what each score is.
 
         Raises: ValueError when the method gives other scores than its `certainty_scores` name.
         """
@@ -131,7 +131,7 @@ def _columns(named: dict[str, Tensor]) -> dict[str, np.ndarray]:
 def view_mean(kappa: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Geometric mean of kappa over the views of each image: (N,).
 
-    kappa is a scale, so a single view with a huge value must not decide.
+    The geometric mean, because kappa is a scale: a single view with a huge value must not decide.
 
     Args:
         kappa: (M,) > 0. index: (M,) the image of each view, in [0, N).

@@ -1,6 +1,7 @@
-"""The one table of certainty scores: what each is, who states it, and how figures show it.
+"""The table of certainty scores: the meaning of each, the method that states it, and its look in figures.
 
-A new score of a method takes two places: the method's module (`certainty_scores` and `certainty`), and a row here.
+A new score of a method takes two places: the method's module (`certainty_scores`, and `certainty` or
+`image_certainty`), and a row here.
 """
 
 import ast
@@ -24,11 +25,11 @@ class Score:
         name: its column in the tables of the step `uncertainty`.
         meaning: what it is, for readers of this table.
         explained: one sentence for people who look at the score: what it measures and what it does not.
-        range: what values it can have, with the unit if there is one.
-        method: the method that states it as its own; None: the step computes it for every method that allows it.
-        measured: whether the measures of docs/reading.md are taken of it, and whether it can be the method's own score.
-        needs: what it takes beside the model and the image, such as `LABELS` of training images; a score that needs
-            those is compared with, but not ranked among, the others.
+        range: the values that it can have, with the unit if there is one.
+        method: the method that states it as its own; None: it is computed for every method that allows it.
+        measured: True if it has the measures of docs/reading.md; only then can it represent its method (`OWN`).
+        needs: inputs beside the model and the image, such as `LABELS` of training images. A score that needs labels is
+            listed with the others but not ranked among them.
         label: for people; by default the name in words.
         colour, line: how figures that compare scores draw it; by default in the colour of its method.
         place: in figures and the gallery, smallest first; rows of equal place in the order of the table.
@@ -50,7 +51,7 @@ class Score:
         object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
 
 
-# The order is that of tables, and that in which a method's own score is chosen (see `own`).
+# Tables have this order, and the first of `OWN` that a table has is its method's own score.
 _ROWS = (
     Score(
         "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
@@ -156,7 +157,7 @@ SCORES: dict[str, Score] = {row.name: row for row in _ROWS}
 MEASURED: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured)
 OWN: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured and row.method is not None)
 IN_FIGURES: tuple[str, ...] = tuple(row.name for row in sorted(_ROWS, key=lambda row: row.place))
-COMMON = "knn_density"  # stands in for a method's own score where it has none
+COMMON = "knn_density"  # shown in place of a method's own score where it has none
 
 
 def score(name: str) -> Score:

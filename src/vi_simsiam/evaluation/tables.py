@@ -1,4 +1,4 @@
-"""The tables of the step `uncertainty`: what a frozen model, its probe and its neighbours say of test images."""
+"""The tables of step `uncertainty`: scores of test images by a frozen model, its probe and its training features."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64
 def evaluate(
     scorer: Scorer, store: Store, features: np.ndarray, others: Sequence[Store], params: UncertaintyParams
 ) -> Tables:
-    """Score everything that the store's test split and other data sets offer.
+    """Score the store's test images as they are, cropped, altered and in views, and those of other data sets.
 
     Args:
         scorer: of the run.
@@ -84,7 +84,7 @@ def own_scores(scorer: Scorer, images: np.ndarray) -> pd.DataFrame:
 
 @torch.no_grad()
 def neighbours(scorer: Scorer, features: np.ndarray) -> np.ndarray:
-    """Which k other images are the nearest of each in the cosine of the embeddings, nearest first: (n, k) int32.
+    """Rows of the k other images nearest to each in the cosine of the embeddings, nearest first: (n, k) int32.
 
     Args:
         features: (n, dim) of the images; k is the scorer's, or n - 1 if that is less.
@@ -132,9 +132,9 @@ def _altered(
     """The rows once for each alteration at 0, where they have the scores `whole`, and once for each of its steps.
 
     Args:
-        columns: names of the columns that say which alteration, and how strong.
+        columns: names of the columns of the alteration and of its strength.
         steps: (alteration, strength) of each, those of an alteration one after the other.
-        changed: from these two to batches of the altered images, in the order of `rows`.
+        changed: from an alteration and a strength to batches of the altered images, in the order of `rows`.
     """
     name_column, strength_column = columns
     parts = []

@@ -12,11 +12,11 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.models.model import Model
 
-_INSTALL = "install it: pip install 'vi-simsiam[onnx]'"
+_PACKAGES = ("onnx", "onnxscript")
 
 
 class _Outputs(nn.Module):
-    """What the file computes: features (N, dim) and the method's own scores (N,), float32."""
+    """The network of the file: images to features (N, dim) and the method's own scores (N,), float32."""
 
     def __init__(self, model: Model):
         super().__init__()
@@ -31,9 +31,10 @@ class _Outputs(nn.Module):
 def write(model: Model, path: Path) -> tuple[str, ...]:
     """Write a model as ONNX, for any number of images. Returns: names of the outputs.
 
-    Raises: Problem where the packages are missing, or the exporter has no such operation.
+    Raises: Problem where a package is missing, the exporter fails, or the file cannot be written.
     """
-    require("onnx", "onnxscript")
+    if missing := [name for name in _PACKAGES if not _can_be_imported(name)]:
+        raise Problem(f"export needs {' and '.join(missing)}. Please install it: pip install 'vi-simsiam[onnx]'")
     images = model.description["images"]
     names = ("features", *model.network.certainty_scores)
     example = torch.rand(2, images["channels"], images["size"], images["size"])
@@ -44,7 +45,7 @@ def write(model: Model, path: Path) -> tuple[str, ...]:
                 _Outputs(model).eval(), (example,), input_names=["images"], output_names=list(names),
                 dynamic_shapes={"images": {0: torch.export.Dim("n")}}, dynamo=True, verbose=False,
             )  # fmt: skip
-    except Exception as error:  # of the exporter, whatever it cannot do
+    except Exception as error:  # the exporter raises many kinds
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise Problem(f"{path}: the model cannot be written as ONNX: {reason}") from None
     with replacing(path) as temporary:
@@ -52,14 +53,7 @@ def write(model: Model, path: Path) -> tuple[str, ...]:
     return names
 
 
-def require(*packages: str) -> None:
-    """Raise Problem where an optional package is missing."""
-    missing = [name for name in packages if not _there(name)]
-    if missing:
-        raise Problem(f"export needs {' and '.join(missing)}. Please {_INSTALL}")
-
-
-def _there(package: str) -> bool:
+def _can_be_imported(package: str) -> bool:
     try:
         __import__(package)
     except ImportError:

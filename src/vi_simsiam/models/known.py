@@ -26,7 +26,7 @@ class KnownImages:
 
     Attributes:
         bank: (n, dim) float32 unit vectors on the model's device; stored as float16.
-        own: (n,) float32 density of each image among the others, on the CPU; NaN for a single image.
+        own: (n,) float32 density of each image among the others, on the CPU; NaN of a single image.
     """
 
     bank: Tensor

@@ -1,4 +1,4 @@
-"""Certainty scores and representations of new images, from nothing but the folder of a trained model.
+"""Certainty scores and representations of new images, from the folder of a trained model alone.
 
 >>> import vi_simsiam
 >>> model = vi_simsiam.load("results/pretrain/digits/vi_simsiam/seed0")  # doctest: +SKIP
@@ -35,13 +35,12 @@ OnUnreadable = Callable[[str, str], None]  # called with an image's path and why
 
 
 def load(folder: str | os.PathLike, device: torch.device | str | None = None) -> "Model":
-    """Read a trained model, in results/pretrain/<dataset>/<method>/seed<k> or wherever that folder was copied to.
+    """Read a trained model, from results/pretrain/<dataset>/<method>/seed<k> or a copy of that folder.
 
     Args:
-        folder: with model.safetensors, model.json, scoring.json, known.safetensors (but for models of earlier
-            versions), and run.json, which has their checksums. No code in
-            them is executed.
-        device: the GPU if there is one unless named.
+        folder: with model.safetensors, model.json, scoring.json, known.safetensors (which models of earlier versions
+            lack), and run.json, which has their checksums. No code in them is executed.
+        device: by default the GPU if there is one, else the CPU.
 
     Raises: Problem when a file is missing, damaged or of an older version.
     """
@@ -63,13 +62,13 @@ def load(folder: str | os.PathLike, device: torch.device | str | None = None) ->
 
 @dataclass(frozen=True)
 class Model:
-    """A frozen model and what its training images got; `load` is the way to get one.
+    """A frozen model with the scores and features of its training images. `load` makes one.
 
     Attributes:
         network: in evaluation mode, on its device.
         description: of the model: `method`, `dataset`, `images` (size, channels, mean, std), `params`.
-        training: the own certainty scores of the training images.
-        known: features of the training images; None: the model is of an earlier version, or has one training image.
+        training: the method's own certainty score of the training images.
+        known: features of the training images; None: the model is of an earlier version.
     """
 
     network: Method
@@ -97,6 +96,7 @@ class Model:
         """The images of files, folders and archives, prepared as the training images were.
 
         Args:
+            threads: number of threads that decode; None: one for each core.
             every_page: whether each page of a file is an image, rather than the first alone.
         """
         images = self.description["images"]
@@ -116,8 +116,8 @@ class Model:
         Yields: a table and the pixels of its rows, uint8 (n, size, size, channels). The table has `path`, the method's
             own scores (larger = more certain: `kappa` in (0, inf) and `expected_cosine` in (0, 1) of VI-SimSiam; for
             others see `vi_simsiam.evaluation.scores`), `percentile`: percent of the training images that are less
-            certain, and `knn_density`, unless the model is of an earlier version: mean cosine to the nearest training
-            images.
+            certain (ties half), and `knn_density`, unless the model is of an earlier version: mean cosine to the
+            nearest training images.
         Raises: Problem for a method without a score; for the first image that cannot be read, if `report` is None.
         """
         names = self.scores

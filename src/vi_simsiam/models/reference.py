@@ -96,7 +96,7 @@ def write(
         model: moved to the device.
         store: its training images.
         features: (N, dim) of these images, for a model with a frozen encoder; computed by default.
-        device: by default the GPU if there is one, else the CPU.
+        device: of the scoring; by default the GPU if there is one, else the CPU.
     """
     name = model.certainty_scores[0] if model.certainty_scores else None
     images, values, central, above = store.images("train"), np.empty(0, np.float32), 0, 0
