@@ -45,7 +45,7 @@ def test_a_closed_example():
     assert sorted(covering(features, 99).tolist()) == list(range(10))
     assert covering(features, 5, labelled=range(10)).tolist() == []
     # exp(-2) of an image at a right angle is covered: 5 + 5 / e^2 by the first, 3 (1 - 1 / e^2) more by the second.
-    gains = module._gains(torch.zeros(10), module._Bank(features, torch.device("cpu")), np.array([0, 5]))
+    gains = module._gains(torch.zeros(10), module._Bank(features), np.array([0, 5]))
     np.testing.assert_allclose(gains, [5 + 5 * np.exp(-2), 3 + 7 * np.exp(-2)], rtol=1e-6)
 
 

@@ -11,7 +11,7 @@ __all__ = ["ImageSpec", "Losses", "Method", "build", "method_class"]
 
 
 def build(name: str, params: PretrainParams | UntrainedParams, images: ImageSpec) -> Method:
-    """A new network of method `name` (one of params.METHODS), initialised from torch's global generator."""
+    """A new network of a method, initialised from torch's global generator. Raises: ValueError for an unknown name."""
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
     return method_class(name)(params, images)

@@ -1,7 +1,7 @@
-"""What every method states and shares.
+"""The base of all methods: what each states, and what all share.
 
-A method states its latent distribution, its target and its certainty scores (docs/method.md has the table); it
-returns the three terms of the variational objective, which training adds up and logs. The encoder, the views and
+A method states its latent distribution, its prior, its target and its certainty scores (docs/method.md has the table);
+it returns the three terms of the variational objective, which training adds up and logs. The encoder, the views and
 the schedule are the same for all.
 """
 
@@ -20,14 +20,14 @@ from vi_simsiam.nn.folding import folded
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.nn.threads import by_piece
 
-# Images that are encoded at once where nothing is learnt from the batch and the encoder is large or frozen; on a CPU,
-# whose caches are small, by each thread.
+# Images that are encoded at once in evaluation, where the encoder resizes them or is frozen; the second by each thread
+# of a CPU, whose caches are small.
 _PIECE, _PIECE_OF_THREAD = 64, 16
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What an encoder must know about its images.
+    """The form of an encoder's images.
 
     Attributes:
         size: height and width in pixels.
@@ -57,8 +57,9 @@ class Losses(NamedTuple):
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
         kl: KL(q || prior), up to a constant; 0 where q is a point.
         monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
-            the concentration that is predicted or what takes its place (1/tau, a rate), and estimates of the three
-            terms in nats whatever the method optimises (scalars; see vi_simsiam.nn.elbo_terms).
+            the concentration that is predicted or what takes its place (1/tau, a rate), `expected_cosine` (scalar) of
+            that concentration, and estimates of the three terms in nats (scalars; see vi_simsiam.nn.elbo_terms). Only
+            the first two are of every method.
     """
 
     align: Tensor
@@ -96,9 +97,9 @@ class Method(nn.Module):
     prior: ClassVar[type | None]  # class of p(z)
     target: ClassVar[type | None]  # class of q(z | x)
     needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
-    # What has features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
+    # Gives stored features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
     feature_cache: Callable[[Tensor], Tensor] | None = None
-    caches_views = False  # whether it has those of a training's views, which otherwise are asked for only once
+    caches_views = False  # True: also those of a training's views; views that are used only once are not stored
     certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
     certainty_bounds: ClassVar[CertaintyBounds | None] = None  # beyond them the training is stopped
     # Advice where kappa, read as an expected cosine, has collapsed.
@@ -134,7 +135,7 @@ class Method(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, backbone.dim) features, the representation that probes read.
 
-        What are features already, of a frozen encoder, stays as it is.
+        Features of a frozen encoder, (B, dim) in place of images, are returned unchanged.
         """
         if self.frozen:
             if images.ndim == 2:
@@ -158,8 +159,8 @@ class Method(nn.Module):
 
         They are float32, rounded to float16.
 
-        Features of an image do not depend on the images beside it, nor on the number of threads, in no bit: pieces all
-        have one size, for which a library has one way of computing, and are computed by one thread.
+        Features of an image are the same to the bit with any images beside it and any number of threads: all pieces
+        have one size, for which a library has one way of computing, and each is computed by one thread.
 
         Raises: Problem where float16 cannot hold a feature.
         """
@@ -197,7 +198,7 @@ class Method(nn.Module):
         encoders.load(self.backbone, tensors, origin)
 
     def projection(self, features: Tensor) -> Tensor:
-        """(B, dim) features to (B, d), of which `embedding` is the direction; here the features themselves."""
+        """(B, dim) features to (B, d) vectors, whose directions are `embedding`; here the features themselves."""
         return features
 
     def embedding(self, features: Tensor) -> Tensor:
@@ -206,7 +207,7 @@ class Method(nn.Module):
 
     @property
     def projects(self) -> bool:
-        """Whether what is compared between views is something else than the direction of the features."""
+        """True if the views of an image are compared by other vectors than their features."""
         return type(self).projection is not Method.projection
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
@@ -251,9 +252,9 @@ class Method(nn.Module):
         return out
 
     def phase(self, progress: float) -> Any:
-        """What `forward` is told of a training's progress, the share of it that is done, in [0, 1); None: nothing.
+        """The argument `phase` of `forward`, from the share of the training that is done, in [0, 1); None: no phases.
 
-        On a GPU, steps are recorded anew whenever it changes (`training.graphed`), so it should change seldom.
+        On a GPU, steps are recorded again at each change (`training.graphed`), so changes should be rare.
         """
         return None
 
@@ -268,4 +269,4 @@ class Method(nn.Module):
         raise TypeError(f"{type(self).__name__} has no objective")
 
     def after_step(self, progress: float) -> None:
-        """What follows an optimiser step; `progress` as in `phase`."""
+        """Called after each optimiser step, for what follows it, such as a moving average; `progress` as in `phase`."""

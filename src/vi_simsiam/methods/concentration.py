@@ -1,7 +1,7 @@
 """Explicit concentration: Li et al. (2024), arXiv 2405.16460.
 
-Read in its abstract and summaries: the form of the two terms is the paper's, the head of kappa and all weights are our
-choice.
+Written from the paper's abstract and summaries: the form of the two terms is the paper's, the head of kappa and all
+weights are our choice.
 """
 
 import torch

@@ -20,7 +20,7 @@ from vi_simsiam.nn.sphere import dot_products
 class Head(nn.Module):
     """Features to cosines with K prototypes: the projector, then a linear layer between normalised vectors.
 
-    DINO's last layer is weight-normalised with its gain fixed to 1, which is this.
+    The latter is DINO's last layer: weight-normalised, with its gain fixed to 1.
     """
 
     def __init__(self, inputs: int, projector, prototypes: int):
@@ -44,10 +44,10 @@ class Head(nn.Module):
 class Dino(Method):
     """The student predicts, from one view, the class that the teacher gives to the other.
 
-    Classes are K prototypes that nobody names. The teacher is a running mean of the student; its logits are centred,
+    Classes are K prototypes without names. The teacher is a running mean of the student; its logits are centred,
     which keeps it from one class, and sharpened, which keeps it from the uniform distribution. The encoder that is
-    evaluated is the teacher's, as in the paper. Two global views; the paper's small crops are left out, so that all
-    methods here see the same views.
+    evaluated is the teacher's, as in the paper. The paper's small crops are left out, so that all methods here see the
+    same two views.
     """
 
     latent = prior = target = Categorical

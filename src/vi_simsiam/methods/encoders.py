@@ -15,7 +15,7 @@ from vi_simsiam.nn import timm_encoders, weights
 from vi_simsiam.nn.backbones import ResNet
 from vi_simsiam.nn.timm_encoders import Preprocessing, TimmEncoder
 
-# The network of TensorFlow, whose weights these are: padding as there, batch norms with an epsilon of .001.
+# timm's network for weights from TensorFlow, as the package's are: its padding, and an epsilon of .001 in batch norms.
 _LITE_MODEL = "tf_efficientnet_lite0"
 # (pixel - 127) / 128 of pixels in [0, 255] is what it was trained on (github.com/tensorflow/tpu, efficientnet/lite).
 _LITE_IMAGES = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
@@ -35,9 +35,11 @@ def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
 
 
 def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
-    """How the encoder wants its images: fields of an ImageSpec, in place of those that the images themselves have.
+    """Fields of an ImageSpec that the encoder sets, in place of the images' own values.
 
-    A ResNet of the project takes the images as they are, unless it begins with a trained model: then as that one did.
+    A ResNet of the project sets none, unless it begins with a trained model: then it takes images as that model did.
+
+    Raises: Problem for a damaged model, and as `timm_encoders.preprocessing`.
     """
     if backbone.name in RESNETS:
         folder = _model_folder(backbone)
@@ -52,7 +54,7 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
 
 
 def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tensor], str] | None:
-    """The tensors that an encoder begins with and where they are from; None: with random ones.
+    """The tensors that an encoder begins with, and their origin in words; None: it begins with random ones.
 
     Raises: Problem when they are missing, damaged, or cannot be fetched.
     """
@@ -97,7 +99,7 @@ def _fields(images: Preprocessing) -> dict[str, Any]:
 
 
 def _model_folder(backbone: BackboneParams) -> Path | None:
-    """The folder of the trained model whose encoder is the beginning; None: it is none's."""
+    """The folder of the trained model whose encoder the training begins with; None: it begins with no such model."""
     if backbone.weights in (None, PRETRAINED):
         return None
     folder = Path(backbone.weights).expanduser()
@@ -105,7 +107,7 @@ def _model_folder(backbone: BackboneParams) -> Path | None:
 
 
 def _of_model(folder: Path) -> dict[str, Any]:
-    """How a trained model's encoder wants its images."""
+    """Fields of an ImageSpec of a trained model's encoder."""
     record.verify(folder, *MODEL_FILES)
     images = read_json(folder / "model.json")["images"]
     fields = {name: tuple(images[name]) for name in ("mean", "std")}
@@ -123,7 +125,7 @@ def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
         ours = getattr(backbone, key)
         if theirs.get(key) != ours:
             raise Problem(
-                f"pretrain.backbone.{key} = {ours}: the model in {folder}, whose weights are asked for, has "
+                f"pretrain.backbone.{key} = {ours}: the model in {folder}, which pretrain.backbone.weights names, has "
                 f"{theirs.get(key)}. Set it to that."
             )
     begin = "backbone.net." if backbone.name not in RESNETS else "backbone."

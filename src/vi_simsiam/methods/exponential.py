@@ -1,6 +1,6 @@
 """Exponential distance: SimSiam, and for each image the rate at which the distance of its views falls off.
 
-The loss is that of a thesis's code, repository NikolaiL96/UASSL, where it trains the rate alone, beside other losses.
+The loss is from the code of a thesis, repository NikolaiL96/UASSL, where it trains the rate alone, beside other losses.
 """
 
 from typing import Any
@@ -32,8 +32,8 @@ class Exponential(SimSiam):
     """L = 1/2 [u_1 (1 - mu_1.sg(z_2)) - log u_1 + u_2 (1 - mu_2.sg(z_1)) - log u_2], u(x) > 0.
 
     The best u of an image is one over the mean distance of its views, in closed form. As in SimSiam no gradient reaches
-    the target z; mu and u get the loss's own, which to mu is u times SimSiam's. It does not die as that of VI-SimSiam's
-    likelihood does, because views at right angles have u = 1; but of views that are always the same u grows for ever.
+    the target z. mu gets the gradient of the loss, which is u times SimSiam's. It does not die as that of VI-SimSiam's
+    likelihood does, because views at right angles have u = 1. But for views that never differ u grows without end.
     """
 
     latent = ExponentialDistance
@@ -67,7 +67,7 @@ class Exponential(SimSiam):
 
     @torch.no_grad()
     def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
-        """As of SimSiam, with its constant concentration; `kappa` holds the rates."""
+        """Those of SimSiam, with its constant concentration, and the rates as `kappa`."""
         directions: list[OnSphere] = [VonMisesFisher(each.loc, self.constant_kappa, validate_args=False) for each in p]
         return {**super().monitors(directions, z), "kappa": torch.cat([each.concentration for each in p])}
 

@@ -15,7 +15,7 @@ from vi_simsiam.nn.sphere import PowerSpherical
 
 
 class McInfoNce(Contrastive):
-    """SimCLR on samples of what is predicted of every view, a direction and how far to trust it.
+    """SimCLR on samples from the distribution that is predicted for every view: a direction and a concentration.
 
     Of view i with the other view j, L_i = -log E[exp(c z_i.z_j) / mean over k != i of exp(c z_i.z_k)], where all z are
     samples of their views' q(z | x) and c is the constant `critic`. The expectation is a mean over `samples`, inside
@@ -23,8 +23,9 @@ class McInfoNce(Contrastive):
 
     The paper's q is a von Mises-Fisher distribution, sampled by rejection. Here it is power spherical, whose samples
     are reparametrised exactly: (1 + mu.z)^kappa in place of exp(kappa mu.z), the same near mu at a kappa twice as
-    large, with less mass far away, none at the antipode. Both reach from the uniform distribution to a point, so
-    images are ordered alike, but values of kappa do not compare; E[mu.z] does, and is what training begins with.
+    large, with less mass far away, none at the antipode. Both reach from the uniform distribution to a point, so images
+    are ordered alike, but values of kappa do not compare. E[mu.z] does; `expected_cosine` is its value at the start of
+    the training.
 
     `align` is the mean of the samples' own terms, `uniform` what is left of the loss; there is no term for the KL.
     """
@@ -51,8 +52,8 @@ class McInfoNce(Contrastive):
 
     def losses(self, features: list[Tensor], z: list[Tensor]) -> Losses:
         q = [self.q(*each) for each in zip(features, z, strict=True)]
-        # Every process draws for the whole batch, from the same generator: its images get the same samples however many
-        # share it.
+        # Every process draws for the whole batch, from the same generator: images get the same samples for any number
+        # of processes.
         drawn = [each.mapped(distributed.gather).rsample((self.samples,)) for each in q]  # (S, B, d)
         own = torch.cat([distributed.own_slice(each.transpose(0, 1)).transpose(0, 1) for each in drawn], dim=1)
         with torch.autocast(own.device.type, enabled=False):
@@ -65,7 +66,7 @@ class McInfoNce(Contrastive):
 
     @torch.no_grad()
     def monitors_of(self, q: list[PowerSpherical], z: Tensor) -> dict[str, Tensor]:
-        """What `Losses.monitors` holds, from the distributions of the two views and a sample of the second, (B, d)."""
+        """The `Losses.monitors`, from the distributions of the two views and a sample of the second, (B, d)."""
         terms = elbo_terms.spherical_terms(q[0], z, self.prior(self.d, validate_args=False))
         both = torch.cat([each.concentration for each in q])
         expected = torch.cat([each.expected_cosine for each in q]).mean()

@@ -59,7 +59,7 @@ class Contrastive(Method):
 
     @torch.no_grad()
     def monitors(self, mu: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """What `Losses.monitors` holds, from the embeddings of the two views."""
+        """The `Losses.monitors`, from the embeddings of the two views."""
         p = VonMisesFisher(mu, self.kappa, validate_args=False)
         terms = elbo_terms.spherical_terms(p, z, self.prior(self.d, validate_args=False))
         return {"mean_cosine": (mu * z).sum(-1).mean(), "embedding": mu.detach(), **terms}
@@ -73,7 +73,7 @@ class SimClr(Contrastive):
 
 
 def among_all(log_p: Tensor) -> tuple[Tensor, Tensor]:
-    """What a view has of its image's other view, and the logarithm of the mean of exp of what it has of all others.
+    """Each view's value with its image's other view, and log mean exp of its values with all other views.
 
     Args:
         log_p: (..., 2b, 2B), a row for each of this process's views, of first views then of second ones, and a column

@@ -61,7 +61,7 @@ class SimSiam(Method):
 
     @torch.no_grad()
     def monitors(self, p: list[OnSphere], z: list[Tensor]) -> dict[str, Tensor]:
-        """What `Losses.monitors` holds, from the distributions and the targets of the two views."""
+        """The `Losses.monitors`, from the distributions and the targets of the two views."""
         mean_cosine = ((p[0].loc * z[1]).sum(-1).mean() + (p[1].loc * z[0]).sum(-1).mean()) / 2
         terms = elbo_terms.spherical_terms(p[0], z[1], self.prior(self.d, validate_args=False))
         return {"mean_cosine": mean_cosine, "embedding": z[0], **terms}

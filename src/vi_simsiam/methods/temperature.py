@@ -14,8 +14,8 @@ from vi_simsiam.nn.heads import ScalarHead
 class Temperature(Contrastive):
     """SimCLR in which the cosines of an image with all others are divided by its own temperature tau(x).
 
-    1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code: bounded, for an image
-    whose other view is always found would have it grow for ever. The normaliser of p(z | x_i) is the same for all
+    1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code. It is bounded, or that of
+    an image whose other view is always found would grow without end. The normaliser of p(z | x_i) is the same for all
     views that z_i is compared with, so it cancels. When training begins tau is twice the lowest for every image.
     """
 

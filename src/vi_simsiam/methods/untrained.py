@@ -5,7 +5,7 @@ from vi_simsiam.methods.base import ImageSpec, Method
 
 
 class Untrained(Method):
-    """A randomly initialised encoder. On easy images it scores high, so no accuracy speaks without it."""
+    """A randomly initialised encoder. On easy images it scores high, so other accuracies are read beside it."""
 
     latent = prior = target = None
     certainty_scores = ()

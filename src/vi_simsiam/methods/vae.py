@@ -12,8 +12,8 @@ from vi_simsiam.config.schema import VaeTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
-# Where the encoder has no width: that of the recipes from scratch on two cores. Twice as much takes four times as long,
-# on a frozen encoder nearly the whole of a training.
+# The decoder's width where the encoder has none: that of the recipes from scratch on two cores. Twice the width takes
+# four times as long, which on a frozen encoder is nearly the whole training.
 _DECODER_WIDTH = 16
 
 
@@ -55,7 +55,7 @@ class Vae(Method):
         kl: Any = 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
-            # Drawn for the whole batch: its images get the same noise however many processes share it.
+            # Drawn for the whole batch: images get the same noise for any number of processes.
             noise = torch.randn(distributed.count() * len(mean), mean.shape[1], device=mean.device)
             z = mean + log_sigma.exp() * distributed.own_slice(noise)
             scale = self.sigma**2 / view[0].numel() / 2  # / 2: the mean over two views

@@ -18,7 +18,7 @@ from vi_simsiam.nn.sphere import PowerSpherical
 class ViSimSiam(SimSiam):
     """L = -1/2 [log PS(sg(z_2); mu_1, kappa_1) + log PS(sg(z_1); mu_2, kappa_2)] / d.
 
-    The value of the loss is that likelihood whatever `objective` says. The objectives differ only in the gradient that
+    The value of the loss is that likelihood for every `objective`. The objectives differ only in the gradient that
     reaches mu, because the likelihood's own dies when kappa nears 0, which early in training is a local optimum. With
     c = mu.z, the gradient to mu is that of
 

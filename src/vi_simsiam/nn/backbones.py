@@ -15,7 +15,7 @@ _FEW_PIXELS = 4
 class Convolution(nn.Conv2d):
     """A square convolution. Where it gives few pixels, each of them is a matrix product of its own.
 
-    oneDNN, which computes on CPUs, takes up to four times as long for those and their gradients.
+    oneDNN, which computes on CPUs, takes up to four times as long for few pixels and their gradients.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -39,9 +39,9 @@ class Convolution(nn.Conv2d):
 
 
 class _Projection(Convolution):
-    """A strided 1 x 1 convolution; of few channels as a plain one of every `stride`-th pixel, which are the same sums.
+    """A strided 1 x 1 convolution. With few channels it is a plain one of every `stride`-th pixel: the same sums.
 
-    There oneDNN writes the weight gradient of the strided one past the end of its memory.
+    With few channels oneDNN writes the weight gradient of a strided one past the end of its memory.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class BasicBlock(nn.Module):
     Args:
         inputs, planes: channels of the input and of the output.
         stride: of the block.
-        downsample: gives the input the output's shape; None: it has it.
+        downsample: gives the input the shape of the output; None: it has that shape.
     """
 
     expansion = 1

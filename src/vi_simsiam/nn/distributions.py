@@ -2,9 +2,9 @@
 
 `sphere.py` has the distributions. Power spherical, VI-SimSiam's latent: De Cao and Aziz, "The Power Spherical
 Distribution" (2020), arXiv 2006.04437. Von Mises-Fisher, of one constant concentration: Mardia and Jupp, "Directional
-Statistics" (2000), sec. 9.3. Every normaliser is evaluated in float64 whatever the input's type and whatever autocast
-says: log C is a difference of log-gammas of the order kappa log kappa, and float32 loses .025 of it at kappa = 1e5. It
-is one number per image, so this costs nothing.
+Statistics" (2000), sec. 9.3. Every normaliser is evaluated in float64, for every type of input and under autocast:
+log C is a difference of log-gammas of the order kappa log kappa, and in float32 it is wrong by up to .1 at kappa = 1e5.
+It is one number per image, so this costs nothing.
 """
 
 import math

@@ -21,13 +21,13 @@ def spherical_terms(p: OnSphere, z: Tensor, prior: Distribution) -> dict[str, Te
     """The terms of a method whose q(z | X) is a point z_i.
 
     J_align is the mean of log p(z_i | x_i) / p(z_i), and J_uniform = -E log E_x' p(z | x') / p(z), whose inner mean is
-    taken over the batch.
-    That estimator is biased in two ways. The logarithm is concave, so a mean over B images instead of all of them
-    makes J_uniform too large, by about the squared coefficient of variation of p over 2 B. And the image's own view is
-    one of the B, which bounds J_align + J_uniform by log B. So compare it between runs of one batch size.
+    taken over the batch. This estimator is biased in two ways. The logarithm is concave, so a mean over B images
+    instead of all of them makes J_uniform too large, by about the squared coefficient of variation of p over 2 B. And
+    the image's own view is one of the B, which bounds J_align + J_uniform by log B. So compare it between runs of one
+    batch size.
 
-    The KL of a point is infinite and constant. What is reported instead is -KL(p(z | x) || uniform) of the predicted
-    distribution: how much, in nats, the network claims to know about the embedding of another view.
+    The KL of a point is infinite and constant. So `j_kl` is -KL(p(z | x) || uniform) of the predicted distribution: how
+    much, in nats, the network claims to know about the embedding of another view.
 
     Args:
         p: p_theta(z | x_j) of a batch of B images. One of several processes has those of its own images, and the mean

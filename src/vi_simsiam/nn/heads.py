@@ -1,4 +1,4 @@
-"""The head that says one number of an image, beside its direction."""
+"""A head that predicts one number for an image, such as its certainty."""
 
 from torch import Tensor, nn
 
@@ -14,7 +14,7 @@ class ScalarHead(nn.Module):
     Args:
         inputs: dim.
         hidden: width of the hidden layer.
-        gain: factor on r, how fast it learns.
+        gain: factor on r; a larger one makes r learn faster.
     """
 
     def __init__(self, inputs: int, hidden: int, gain: float):

@@ -1,4 +1,4 @@
-"""Work shared out among a CPU's cores, each piece of it computed by one thread."""
+"""Work divided among a CPU's cores, each piece of it computed by one thread."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +11,11 @@ Result = TypeVar("Result")
 
 
 def by_piece(compute: Callable[[Piece], Result], pieces: Sequence[Piece], device: torch.device) -> list[Result]:
-    """`compute` of each piece, without gradients, in their order.
+    """Apply `compute` to each piece, without gradients. Returns: the results in the order of the pieces.
 
-    On a CPU as many pieces at once as torch has threads, each computed by one thread. Small operations are two to four
-    times as fast as with threads that share each of them, and a hundred times where other threads keep the cores busy;
-    the bits do not depend on the number of threads.
+    On a CPU as many pieces are computed at once as torch has threads, each by one thread. Small operations are two to
+    four times as fast as with threads that share each of them, and a hundred times where other threads keep the cores
+    busy; the bits do not depend on the number of threads.
     """
     threads = torch.get_num_threads()
     if threads == 1 or device.type != "cpu":

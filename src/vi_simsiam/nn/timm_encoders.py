@@ -12,7 +12,7 @@ _CHANNELS = 3  # grey images are given to all three
 
 
 class Preprocessing(NamedTuple):
-    """How an encoder wants its images.
+    """The form of images that an encoder was trained with.
 
     Attributes:
         size: height and width in pixels.
@@ -37,6 +37,8 @@ class TimmEncoder(nn.Module):
         net: timm's model without its classifier, of random weights.
         dim: number of features.
         head: names of the layers that were left out, the classifier's.
+
+    Raises: Problem without timm, for an unknown name, a size that the model cannot have, or features that are no row.
     """
 
     def __init__(self, model: str, size: int):
@@ -57,7 +59,10 @@ class TimmEncoder(nn.Module):
 
 
 def preprocessing(model: str) -> Preprocessing:
-    """How the model's weights were trained to see images, as timm states it. Raises: Problem as `published`."""
+    """The form of images that the model's weights were trained with, as timm states it.
+
+    Raises: Problem for a name that timm does not know, and for a model of images that are not square or not in colour.
+    """
     config = _config(model)
     channels, height, width = config["input_size"]
     if channels != _CHANNELS or height != width:
@@ -100,7 +105,7 @@ def _timm() -> Any:
 
 
 def _config(model: str) -> dict[str, Any]:
-    """What timm states of a model's weights. Raises: Problem with the nearest names when it does not know the model."""
+    """timm's description of a model's weights. Raises: Problem with the nearest names for an unknown model."""
     timm = _timm()
     try:
         if not timm.is_model(model):

@@ -33,11 +33,11 @@ def read(path: Path) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load(data)
         else:
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file makes of its reader
+    except Exception as error:  # readers raise many kinds over a damaged file
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise Problem(
             f"the weights {path} ({len(data)} bytes) are damaged, or no file of tensors alone: {shorten(reason)}. "
-            "Copy the file anew, or save the network's state_dict() by itself."
+            "Copy the file again, or save the network's state_dict() by itself."
         ) from None
     tensors = _tensors(content)
     if not tensors:
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
-    """The tensors of what a file holds, wherever training programs put them."""
+    """The tensors in the contents of a file, also where training programs put them in a section of it."""
     for key in _BELOW:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -1,10 +1,10 @@
-"""Which of several quantities is largest, where all are means over seeds measured on the same images.
+"""Ranks of several quantities that are means over seeds, all measured on the same images.
 
 Two candidates are compared by t = difference / sqrt(images^2 + seeds^2 / S): the standard error that the images cause
-in the difference, and the standard deviation of the S seeds' differences. What is hard for both cancels out. A
+in the difference, and the standard deviation of the S seeds' differences. Images that are hard for both cancel out. A
 candidate is compared with all others at once, so the largest |t| of its comparisons is held against the distribution
 that it has where nothing differs (max-T; Westfall and Young 1993). That distribution is simulated: images are
-resampled, the same for all; seeds are drawn anew from normal distributions with the covariances that the candidates
+resampled, the same for all; seeds are drawn from normal distributions with the covariances that the candidates
 of a group have, and their deviations are estimated again from each draw, which makes the tails Student's.
 """
 
@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
     Args:
         values: (S,) of each seed.
         influence: (n,) of each image on the mean of the seeds, see `influence`.
-        group: candidates of one group have seeds in common, as scores of one training have.
+        group: candidates of one group share their seeds' randomness, as scores of one training do.
     """
 
     values: NDArray[np.float64]
@@ -52,6 +52,7 @@ def ranks(candidates: Sequence[Candidate], sizes: Sequence[int], resamples: int,
     """Ranks of candidates with the same seeds and images.
 
     Args:
+        candidates: C of them, in any order; it is that of the result.
         sizes: number of images, of each set where there are several, see `Draws`.
         resamples, seed: of the simulation.
     """
@@ -86,7 +87,7 @@ def _counts(sizes: Sequence[int], resamples: int, seed: int):
 
 
 def _seeds(values: NDArray, groups: Sequence[Hashable], resamples: int, seed: int) -> NDArray:
-    """(resamples, S, C): what S new seeds would differ from their mean by, without any difference of candidates."""
+    """(resamples, S, C): deviations of S new seeds from the true means, drawn as if no candidates differed."""
     n = values.shape[1]
     deviations = values - values.mean(1, keepdims=True)
     rng = np.random.default_rng(randomness.seed(seed, "seeds"))

@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 
 WIDTH = 1.0
 _ROWS = 1024  # of a block of features
-_AGAIN = 32  # gains that are computed again at first; each time twice as many
+_AGAIN = 32  # gains that are computed again at first; then twice as many each time
 _HELD = 512 << 20  # bytes of unit vectors that are held; more features are normalised in each pass
 _ROUNDING = 1e-9  # relative, of a sum in another order
 
@@ -32,27 +32,24 @@ class Rows(Protocol):
     def __getitem__(self, key: NDArray | slice) -> NDArray: ...
 
 
-def covering(
-    features: Rows, count: int, labelled: Sequence[int] | NDArray = (), device: torch.device | None = None
-) -> NDArray[np.int64]:
+def covering(features: Rows, count: int, labelled: Sequence[int] | NDArray = ()) -> NDArray[np.int64]:
     """Choose images to label, best first; the first n of them are those of a shorter choice.
 
-    Memory beside the features: at most `_HELD` bytes of unit vectors, 40 bytes an image, a block of `_ROWS` x `_ROWS`
-    kernel values and three of `_ROWS` features. Time: one kernel value for each pair of images, and some `_AGAIN` x N
-    for each choice.
+    Memory beside the features: at most `_HELD` bytes of unit vectors, 40 bytes an image, two blocks of `_ROWS` x
+    `_ROWS` kernel values and three of `_ROWS` features. Time: one kernel value for each pair of images, and some
+    `_AGAIN` x N for each choice.
 
     Args:
         features: (N, dim), of any length; of equal gains the first image is chosen.
         count: images to choose; of fewer unlabelled images all are chosen.
         labelled: rows that have labels already. They count as covered and are not chosen.
-        device: that computes; the CPU unless named.
 
     Returns: (min(count, N - labelled),) rows.
     """
-    bank = _Bank(features, device or torch.device("cpu"))
+    bank = _Bank(features)
     labelled = np.unique(np.asarray(labelled, np.int64))
     # The largest kernel value of each image with a labelled one.
-    covered = torch.zeros(len(features), device=bank.device)
+    covered = torch.zeros(len(features))
     for start in range(0, len(labelled), _ROWS):
         _cover(covered, bank, labelled[start : start + _ROWS])
     free = np.ones(len(features), bool)
@@ -77,16 +74,16 @@ def covering(
 class _Bank:
     """Unit vectors of features, in blocks."""
 
-    def __init__(self, features: Rows, device: torch.device):
-        self.features, self.device = features, device
+    def __init__(self, features: Rows):
+        self.features = features
         held = 4 * features.shape[0] * features.shape[1] <= _HELD
         self._held = self.unit(slice(None)) if held else None
 
     def unit(self, rows: NDArray | slice) -> Tensor:
-        return normalize(torch.from_numpy(np.array(self.features[rows])).to(self.device).float(), dim=1)
+        return normalize(torch.from_numpy(np.array(self.features[rows])).float(), dim=1)
 
     def rows(self, rows: NDArray) -> Tensor:
-        return self.unit(rows) if self._held is None else self._held[torch.from_numpy(rows).to(self.device)]
+        return self.unit(rows) if self._held is None else self._held[torch.from_numpy(rows)]
 
     def blocks(self, first: int = 0) -> Iterator[tuple[slice, Tensor]]:
         for start in range(first, len(self.features), _ROWS):
@@ -96,23 +93,23 @@ class _Bank:
 
 def _all_gains(covered: Tensor, bank: _Bank) -> NDArray[np.float64]:
     """Upper bounds of the gains of all images, (N,), above them by rounding alone. Each pair is computed once."""
-    gains = torch.zeros(len(bank.features), dtype=torch.float64, device=bank.device)
+    gains = torch.zeros(len(bank.features), dtype=torch.float64)
     for part, own in bank.blocks():
         for other, block in bank.blocks(part.start):
             kernel = _kernel(own, block)
             gains[part] += (kernel - covered[other]).clamp_(min=0).sum(1, dtype=torch.float64)
             if other != part:
                 gains[other] += kernel.sub_(covered[part, None]).clamp_(min=0).sum(0, dtype=torch.float64)
-    return gains.cpu().numpy() * (1 + _ROUNDING)
+    return gains.numpy() * (1 + _ROUNDING)
 
 
 def _gains(covered: Tensor, bank: _Bank, rows: NDArray) -> NDArray[np.float64]:
     """Sum over all images of how much more of each is covered with each of the rows: (n,)."""
     own = bank.rows(rows)
-    gains = torch.zeros(len(rows), dtype=torch.float64, device=bank.device)
+    gains = torch.zeros(len(rows), dtype=torch.float64)
     for part, block in bank.blocks():
         gains += _kernel(own, block).sub_(covered[part]).clamp_(min=0).sum(1, dtype=torch.float64)
-    return gains.cpu().numpy()
+    return gains.numpy()
 
 
 def _cover(covered: Tensor, bank: _Bank, rows: NDArray) -> None:

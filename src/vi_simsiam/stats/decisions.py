@@ -1,4 +1,4 @@
-"""When an interval over seeds decides about a threshold, how surely, and how often it would in another run.
+"""Decisions of an interval over seeds about a threshold: how sure they are, and how often another run would make them.
 
 All follows from the interval of `intervals.over_seeds`, at other levels than 95 %: at level 1 - a its half width is
 
@@ -22,7 +22,7 @@ from vi_simsiam.stats.intervals import Estimate, parts
 LEVEL = 0.05  # of error, two-sided
 POWER = 0.8
 _STEPS = 60  # of a bisection: below the resolution of floating point
-_CHI_SQUARE = (np.arange(400) + 0.5) / 400  # where the variance over seeds is looked at, in probability
+_CHI_SQUARE = (np.arange(400) + 0.5) / 400  # probabilities at which the variance over seeds is evaluated
 
 
 class Errors(NamedTuple):
@@ -49,7 +49,7 @@ class Errors(NamedTuple):
         return math.hypot(_z(level) * self.images, _t(self.n, level) * self.seeds / math.sqrt(self.n))
 
     def power(self, distance: float, level: float = LEVEL) -> float:
-        """How often a run with these errors finds a quantity on its true side of a threshold, in [0, 1].
+        """Probability that a run with these errors finds a quantity on its true side of a threshold, in [0, 1].
 
         Both errors are taken as normal, and the standard deviation over the seeds as one of n draws. No approximation
         but the grid over that deviation's distribution.
@@ -64,14 +64,14 @@ class Errors(NamedTuple):
         found = np.hypot(_z(level) * self.images, seeds * _deviations(self.n))
         return float(ndtr((distance - found) / mean).mean())
 
-    def decidable(self, power: float = POWER, level: float = LEVEL) -> float:
-        """The smallest distance from a threshold that such a run decides with this power."""
-        low, high = 0.0, 1e-12 + self.half_width(level)
-        while self.power(high, level) < power:
+    def decidable(self) -> float:
+        """The smallest distance from a threshold that such a run decides with a probability of `POWER`."""
+        low, high = 0.0, 1e-12 + self.half_width()
+        while self.power(high) < POWER:
             high *= 2
         for _ in range(_STEPS):
             middle = (low + high) / 2
-            low, high = (middle, high) if self.power(middle, level) < power else (low, middle)
+            low, high = (middle, high) if self.power(middle) < POWER else (low, middle)
         return high
 
 
@@ -101,8 +101,8 @@ def p_value(estimates: Iterable[Estimate | dict], threshold: float) -> float:
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Holm's adjusted p-values: rejecting those below a level errs about any hypothesis at most that often.
 
-    Holm (1979), Scandinavian Journal of Statistics 6:65; whatever the dependence between them. NaN stays NaN and does
-    not count.
+    Holm (1979), Scandinavian Journal of Statistics 6:65; valid for any dependence between the tests. NaN stays NaN and
+    does not count.
     """
     values = np.asarray(p_values, float)
     order = np.argsort(values, kind="stable")[: np.isfinite(values).sum()]

@@ -25,7 +25,7 @@ def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
 
     Args:
         correct: (n,) bool or 0/1.
-        image: (n,) which image each observation comes from. Observations of one image are not independent;
+        image: (n,) the image that each observation comes from. Observations of one image are not independent;
             the interval then uses the effective sample size n / design effect, the design effect being estimated
             from the images' totals (Franco et al. 2019, J. Survey Statistics and Methodology 7:334). None: all
             observations are independent, and the interval is scipy's `binomtest(...).proportion_ci("wilson")`.
@@ -83,7 +83,7 @@ def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
 
 
 class Parts(NamedTuple):
-    """What an interval over seeds is made of.
+    """The parts that make an interval over seeds.
 
     Attributes:
         estimate: mean over the seeds.
@@ -115,7 +115,7 @@ def parts(estimates: Iterable[Estimate | dict]) -> Parts:
 
 
 def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:
-    """Those that have an estimate: (seeds, 4)."""
+    """The estimates that are known, with their bounds and sizes: (seeds, 4)."""
     rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
     values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
     return values[~np.isnan(values[:, 0])]

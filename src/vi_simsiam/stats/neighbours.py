@@ -1,7 +1,7 @@
 """Agreement of several representations of the same images about which are alike.
 
 Park et al., "Quantifying Representation Reliability in Self-Supervised Learning Models" (2024), arXiv 2306.00206: an
-image whose neighbours are others for every encoder is one whose place none of them knows.
+image whose neighbours differ from encoder to encoder has no reliable representation.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def neighbour_consistency(neighbours: Sequence[NDArray]) -> NDArray[np.float64]:
     two seeds at least.
 
     Args:
-        neighbours: (n, k) which images are the nearest of each, in any order, each once; an array for each seed, of the
+        neighbours: (n, k) rows of the images nearest to each, in any order, each once; an array for each seed, of the
             same images in the same order.
 
     Raises: ValueError for fewer than two arrays or arrays of different shapes.

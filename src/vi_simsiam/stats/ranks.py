@@ -1,6 +1,6 @@
 """Statistics that only look at the order of values (AUROC, FPR95, Spearman), on all resamples of a `Resamples` at once.
 
-Ranks are those of the resampled rows: a row whose image was drawn w times stands there w times, and equal values share
+Ranks are those of the resampled rows: a row whose image was drawn w times counts w times, and equal values share
 the mean of their ranks. A centred rank here is twice the mean rank, less (number of rows + 1): it is whole and its
 mean is 0, so that all sums are exact.
 """
@@ -60,7 +60,7 @@ class Ranked:
 
     def summed(self, at_places: NDArray[np.int32]) -> NDArray[np.int32]:
         """(r, m) whole numbers to (r, groups + 1): their sum below each group, and in the last column of all."""
-        import torch  # not above: who imports this module for its types can do without
+        import torch  # here: modules that import only types from this one need no torch
 
         sums = torch.zeros(len(at_places), len(self.group) + 1, dtype=torch.int32)
         # numpy's takes three times as long.
