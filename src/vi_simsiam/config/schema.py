@@ -99,7 +99,7 @@ AtLeast1 = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=1 << 20)]  # of a layer
 Positive = Annotated[float, Field(gt=0, le=1e15)]  # far beyond use, and within single precision
 NonNegative = Annotated[float, Field(ge=0, le=1e15)]
-Doublings = Annotated[float, Field(ge=0, le=32)]  # factors 2^x: 8 of them make 8 bits black or white; far more give NaN
+Doublings = Annotated[float, Field(ge=0, le=32)]  # at 8, images of 8 bits become black and white; far beyond, NaN
 Pixels = Annotated[float, Field(ge=0, le=1024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]

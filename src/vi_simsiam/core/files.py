@@ -11,7 +11,7 @@ import platform
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +19,6 @@ from typing import IO, Any
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.processes import lives
 
-_BLOCK = 1 << 20
 _DAY = 86_400  # s
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -133,7 +132,8 @@ def _place() -> str:
 def lock(file: int | IO, kind: int) -> bool:
     """Take a lock of the kernel on an open file; `kind` as for `fcntl.flock`.
 
-    Returns: False on a disk that has no locks of files. Raises: BlockingIOError when another process has the lock.
+    Returns: False on a disk that has no locks of files.
+    Raises: BlockingIOError when another process has the lock and `kind` has LOCK_NB; without it the call waits.
     """
     try:
         fcntl.flock(file, kind)
@@ -172,16 +172,14 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def sha256(path: str | os.PathLike) -> str:
     """Hexadecimal SHA-256 of a file's contents."""
-    return _digest(path, hashlib.sha256())
+    return _digest(path, hashlib.sha256)
 
 
 def md5(path: str | os.PathLike) -> str:
     """Hexadecimal MD5 of a file's contents, which detects damage but not forgery."""
-    return _digest(path, hashlib.md5(usedforsecurity=False))
+    return _digest(path, functools.partial(hashlib.md5, usedforsecurity=False))
 
 
-def _digest(path: str | os.PathLike, digest: "hashlib._Hash") -> str:
+def _digest(path: str | os.PathLike, digest: Callable[[], "hashlib._Hash"]) -> str:
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, digest).hexdigest()

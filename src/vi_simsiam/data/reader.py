@@ -280,9 +280,10 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
 class ImageReader:
     """The images of files, folders (with all below them) and archives, each file once.
 
-    Iterating gives a `LoadedImage` for each, in the order of the inputs, within a folder or archive in the order of
-    their names; links to files follow the other files of their input. It holds a few images per thread, and of an
-    archive its list of names; never all images. Warnings of the decoder are Python warnings with the path of the file.
+    Iterating gives a `LoadedImage` for each, in the order of the inputs, within a folder in that of `files_below`,
+    within an archive in that of the names; links to files follow the other files of their input. It holds a few images
+    per thread, and of an archive its list of names; never all images. Warnings of the decoder are Python warnings with
+    the path of the file.
 
     Args:
         inputs: paths. A file is taken under any name; in folders and archives, those that are images by their names
@@ -301,7 +302,7 @@ class ImageReader:
         ignored: for each kind of file without use in folders and archives, how many were met so far, and the
             first ones.
 
-    Raises: Problem for an input that does not exist; before anything is read.
+    Raises: Problem for an input that does not exist or has an empty name, before anything is read.
     """
 
     inputs: Iterable[str | os.PathLike]

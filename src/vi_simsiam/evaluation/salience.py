@@ -16,7 +16,7 @@ def salience(images: np.ndarray) -> dict[str, np.ndarray]:
 
     Returns:
         `gradient_energy`: mean squared length of the Sobel gradient of the luma in [0, 1], per pixel, the border
-            repeated; 0 for a constant image.
+            repeated; 0, but for rounding, of a constant image.
         `rms_contrast`: standard deviation of the luma over the image's pixels, in [0, 0.5].
     """
     energy, contrast = [], []

@@ -22,7 +22,8 @@ _COUNTER = "num_batches_tracked"  # of batch norms; files of old versions of tor
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a checkpoint of torch, by name.
 
-    Raises: Problem when the file is missing, damaged, holds other things than tensors, or numbers that are not finite.
+    Raises: Problem when the file is missing or damaged, needs code to be read, holds no tensors by name, or holds
+        numbers that are not finite.
     """
     try:
         data = path.read_bytes()
