@@ -28,7 +28,7 @@ OPTIONAL: dict[str, Any] = {
 
 
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The part of section `backbone` that a job gets: what its encoder and method use, without optional defaults."""
+    """The part of section `backbone` that a job gets: what its encoder and method use, except values of `OPTIONAL`."""
     without: tuple[str, ...] = () if backbone["name"] in RESNETS else ("width", "stem")
     if method == "untrained" or backbone.get("frozen"):
         without += ("lr_factor",)

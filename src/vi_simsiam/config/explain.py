@@ -17,7 +17,7 @@ def origins(
     """Each value of `resolve` by its keys, with its origin.
 
     The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` where the recipe has it from another. A
-    source that the file leaves open has the origin `name of recipes.<root of like>` or `because path is set`.
+    null `download.source` becomes a value of origin `name of recipes.<root of like>` or `because path is set`.
     """
     written = {keys: (value, "section") for keys, value in _leaves(params[step])}
     line = [] if dataset is None else lineage(params["recipes"], dataset)

@@ -1,8 +1,8 @@
 """Types, ranges and rules of the parameters.
 
-`params.yaml` has the values, recipes/rank.yaml those of `vi-simsiam rank`. This module says what they may be: `Params`
-is the whole of params.yaml. A job gets its parameters from `vi_simsiam.config.loading.resolve` and turns them into a
-frozen class with `parse`.
+`params.yaml` has the values and the meaning of each, recipes/rank.yaml the values of `vi-simsiam rank`. This module
+says what they may be: `Params` is the whole of params.yaml. A job gets its parameters from
+`vi_simsiam.config.loading.resolve` and turns them into a frozen class with `parse`.
 
 A new method is the module of its name in `vi_simsiam/methods`, a class here with the sections of `pretrain` that its
 jobs get, and a row of `METHOD_PARAMS`. `loading.check` names the place that is missing.
@@ -72,7 +72,7 @@ def _recipe_name(name: str) -> str:
 
 
 def _known_recipe(name: str, info: ValidationInfo) -> str:
-    recipes = (info.context or {}).get("recipes", [name])  # without a context, as in a job, any is
+    recipes = (info.context or {}).get("recipes", [name])  # without a context, as in a job, any name is known
     if name not in recipes:
         raise ValueError(f"must be one of the recipes {', '.join(map(str, recipes))}{nearest(name, recipes)}")
     return name

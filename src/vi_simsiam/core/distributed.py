@@ -39,7 +39,7 @@ def agree(number: int, device: torch.device) -> bool:
 
 
 def leave() -> None:
-    """Destroy the process group, when the processes have nothing more to tell each other."""
+    """Destroy the process group. To be called when all communication is done."""
     if count() > 1:
         distributed.destroy_process_group()
 

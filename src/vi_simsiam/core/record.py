@@ -30,7 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _SRC = _PACKAGE.parent
 _OWN = (_PACKAGE.name, "__main__")  # where names of the project's modules begin
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
-# Modules that only check parameters. A change of them matters where it changes a job's parameters, which are compared.
+# Modules that say what parameters may be. A change of them counts if it changes a job's parameters, which are compared.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
 DECODERS = ("pillow", "pillow-heif")  # packages whose versions decide the pixels of an image
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", *DECODERS)
@@ -151,7 +151,7 @@ def verify(folder: Path, *names: str) -> None:
 
 
 def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
-    """The reason why a result is not the one that a job would make now; None when it is. Only records are read.
+    """The reason why a result is not the one that a job would make now; None when it is. No result is read again.
 
     Args:
         folder: the result's.

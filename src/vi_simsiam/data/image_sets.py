@@ -111,7 +111,7 @@ class Source(Protocol):
     """An origin of images: it brings its raw files here, and reads them."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        """Bring the raw files into `folder`; returns their paths, relative to it."""
+        """Bring the raw files into `folder`. Returns: their paths, relative to it. Raises: Problem where it fails."""
         ...
 
     def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
@@ -122,5 +122,7 @@ class Source(Protocol):
             depth: of grey images of 16 bits.
             threads: that decode.
             labels: whether folders of images are classes. Published sets have their labels in any case.
+
+        Raises: Problem where the files are not images of this source.
         """
         ...

@@ -161,7 +161,7 @@ def _splits(roles: dict[str, str]) -> tuple[str, ...]:
 
 
 def _folders(roles: dict[str, str], splits: Sequence[str], one: bool = True) -> dict[str, str]:
-    """The folder of each split. Raises: Problem where two folders are of one split, if only `one` may be."""
+    """The folder of each split. Raises: Problem where a split has two folders, unless `one` is False."""
     folders = {split: sorted(name for name, role in roles.items() if role == split) for split in splits}
     for names in folders.values():
         if one and len(names) > 1:

@@ -92,6 +92,8 @@ class Contents:
 
     Attributes:
         lock: held by the thread that works with them.
+
+    Raises, on access: as `ImageFile.read` and, for `book`, as `Book`.
     """
 
     def __init__(self, file: ImageFile, most: int = MOST_PIXELS):
@@ -351,7 +353,7 @@ class ImageReader:
         return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
-        """The number of images that will be read, now listed once for all; None: a subclass cannot know it."""
+        """The number of images, which are listed now and not once more; None: a subclass cannot know it."""
         self._listed = list(self.files())
         return len(self._listed)
 
@@ -391,7 +393,7 @@ class ImageReader:
         pages = 1
         if file.source is None or kind_of(_head(file.source)) in PAGED:
             listen()
-            with remarks(), suppress(Unreadable):  # of which decoding tells
+            with remarks(), suppress(Unreadable):  # decoding will report it
                 pages = Contents(file, self.most).book.pages
         if pages == 1:
             yield file

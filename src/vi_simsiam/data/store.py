@@ -37,7 +37,7 @@ def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
 
 
 class TrainingImages(Protocol):
-    """Images that a training reads: a `Store`, or another object with images, and views or features of views."""
+    """The part of a `Store` that a training reads; `views` may be features of views. Members as of `Store`."""
 
     @property
     def size(self) -> int: ...

@@ -1,7 +1,7 @@
 """Build a store: decode and resize every image once, draw and store its views, piece by piece.
 
-No array of images or views is held in memory as a whole, and files grow by plain writes: a full disk is then an error
-message, where writing through a memory map would kill the process.
+The store's images and views are never in memory as a whole, and files grow by plain writes: a full disk is then an
+error message, where writing through a memory map would kill the process.
 """
 
 import hashlib

@@ -69,6 +69,7 @@ class Losses(NamedTuple):
 
     @property
     def total(self) -> Tensor:
+        """-J, the loss that a training minimises."""
         return self.align + self.uniform + self.kl
 
 
@@ -265,6 +266,8 @@ class Method(nn.Module):
             views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
                 Of a frozen encoder also their features, (B, dim), unless the method `needs_pixels`.
             phase: of the training, as the method's `phase` has it; None: that of its beginning.
+
+        Raises: TypeError for a method without an objective.
         """
         raise TypeError(f"{type(self).__name__} has no objective")
 

@@ -56,6 +56,9 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
 def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tensor], str] | None:
     """The tensors that an encoder begins with, and their origin in words; None: it begins with random ones.
 
+    Args:
+        size: height and width in pixels of the images that the encoder gets.
+
     Raises: Problem when they are missing, damaged, or cannot be fetched.
     """
     if backbone.weights is None:

@@ -44,10 +44,12 @@ class Ranked:
 
     @classmethod
     def of(cls, values: "ArrayLike | Ranked", image: ArrayLike | None) -> Self:
+        """Values as `Ranked`; what is `Ranked` already is returned as it is."""
         return cast(Self, values) if isinstance(values, cls) else cls(cast(ArrayLike, values), image)
 
     @property
     def distinct(self) -> bool:
+        """True if no two values are equal."""
         return len(self.first) == len(self.group)
 
     def weights(self, resamples: Resamples) -> NDArray[np.int32]:
