@@ -31,12 +31,12 @@ def deep(folder, bits, depth, n=12):
     [
         (12, 16, None, "images of 16 bits use 12 of them (the largest number is 4095), so that only 17 of 256"),
         (8, 16, None, "only 2 of 256 grey levels are left: set cache_views.depth to 8, or to auto"),
-        (12, "auto", 12, "are read as of 12"),
+        (12, "auto", 12, "are read as 12 bits"),
         (12, 12, 12, None),
         (12, 10, 10, "numbers above 1023 (cache_views.depth = 10) become white; the largest is 4095"),
-        (6, "auto", 8, "are read as of 8"),
+        (6, "auto", 8, "are read as 8 bits"),
         (16, 16, None, None),
-        (16, "auto", None, "are read as of 16"),
+        (16, "auto", None, "are read as 16 bits"),
     ],
 )
 def test_images_of_16_bits_that_use_fewer(tmp_path, capsys, bits, depth, used, said):

@@ -107,7 +107,7 @@ def test_splits_inside_the_class_folders():
     ("names", "said"),
     [
         (["test/a/1.png"], "a folder test/ but no train/"),
-        (["Training/a/1.png", "train/a/1.png"], "Training/ and train/ are the same by their names"),
+        (["Training/a/1.png", "train/a/1.png"], "Training/ and train/ are two names of one split"),
         (["train/a/1.png", "valid/b/1.png"], "class b is in valid/ and not in train/"),
         (["train/a/1.png", "train/2.png"], "1 images lie outside the class folders, the first is train/2.png"),
         (["train/a/1.png", "test/2.png", "test/3.png"], "2 images lie outside the class folders"),

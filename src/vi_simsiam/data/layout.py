@@ -79,7 +79,9 @@ class Layout:
         """
         names = [PurePosixPath(path).parts for path in paths]
         if not names:
-            raise Problem(f"the archive in {folder} has no image, by their names and first bytes.")
+            raise Problem(
+                f"the archive in {folder} has no image, judging by names and first bytes. Put images into it."
+            )
         top = 0
         while len(firsts := {parts[top] for parts in names if len(parts) > top + 1}) == 1:
             if any(map(_role, firsts)) or any(len(parts) == top + 1 for parts in names):
@@ -129,7 +131,10 @@ class Layout:
         train, *test = [{self._class(path) for path in of_split} for of_split in paths.values()]
         if unknown := sorted(set().union(*test) - train):
             where, others = (self.folders[split] for split in self.splits[::-1])
-            raise Problem(f"class {unknown[0]} is in {where}/ and not in {others}/: nothing could be learnt of it.")
+            raise Problem(
+                f"class {unknown[0]} is in {where}/ and not in {others}/: nothing could be learnt of it. Remove it, or "
+                "add training images."
+            )
         return tuple(sorted(train))
 
     def labels(self, paths: Sequence[str], classes: Sequence[str]) -> np.ndarray:
@@ -165,5 +170,5 @@ def _folders(roles: dict[str, str], splits: Sequence[str], one: bool = True) -> 
     folders = {split: sorted(name for name, role in roles.items() if role == split) for split in splits}
     for names in folders.values():
         if one and len(names) > 1:
-            raise Problem(f"{'/ and '.join(names)}/ are the same by their names: put their images into one of them.")
+            raise Problem(f"{'/ and '.join(names)}/ are two names of one split: put their images into one of them.")
     return {split: names[0] for split, names in folders.items()}

@@ -120,7 +120,7 @@ def _depth(images: Images, asked: Depth) -> int | None:
         return None
     used = used_depth(images.brightest)
     if asked == "auto":
-        note(f"images of 16 bits are read as of {used}: the largest number in them is {images.brightest}.")
+        note(f"images of 16 bits are read as {used} bits: the largest number in them is {images.brightest}.")
         return used
     if few_bits(images.brightest, asked) is not None:
         note(

@@ -49,7 +49,9 @@ class TimmEncoder(nn.Module):
         with torch.no_grad():
             features = self.net.eval()(torch.zeros(1, _CHANNELS, size, size))
         if features.ndim != 2:
-            raise Problem(f"timm/{model} gives {tuple(features.shape)} for an image, and not a row of features.")
+            raise Problem(
+                f"timm/{model} gives {tuple(features.shape)} for an image, and not a row of features. Name another."
+            )
         self.dim = features.shape[1]
         self.net.train()
 
@@ -66,7 +68,9 @@ def preprocessing(model: str) -> Preprocessing:
     config = _config(model)
     channels, height, width = config["input_size"]
     if channels != _CHANNELS or height != width:
-        raise Problem(f"timm/{model} wants images of {height} x {width} x {channels}, and not square colour images.")
+        raise Problem(
+            f"timm/{model} wants images of {height} x {width} x {channels}, and not square colour images. Name another."
+        )
     # torch resizes with these two; Lanczos' filter, which few models ask for, is nearest to the bicubic one.
     interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
     return Preprocessing(height, tuple(config["mean"]), tuple(config["std"]), interpolation)
