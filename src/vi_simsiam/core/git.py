@@ -8,13 +8,13 @@ from vi_simsiam.core.environment import OF_HOOKS
 
 # By default git refuses a checkout that belongs to another user (a shared project, a container). The second setting
 # keeps it from running a program that this user has named in the checkout.
-ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
+_ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
 
 
 def answer(folder: Path, *arguments: str) -> str | None:
     """Output of `git ARGUMENTS` in a folder; None outside a checkout, without git, and where git refuses."""
     environment = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
-    command = ["git", *ANY_OWNER, *arguments]
+    command = ["git", *_ANY_OWNER, *arguments]
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):

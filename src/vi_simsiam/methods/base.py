@@ -55,7 +55,7 @@ class Losses(NamedTuple):
     Attributes:
         align: how badly the views agree (for the VAE: how badly the image is explained).
         uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
-        kl: KL(q || prior), up to a constant; 0 where q is a point.
+        kl: KL(q || prior) up to a constant, or a penalty in its place; 0 where the method has neither.
         monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
             the concentration that is predicted or what takes its place (1/tau, a rate), `expected_cosine` (scalar) of
             that concentration, and estimates of the three terms in nats (scalars; see vi_simsiam.nn.elbo_terms). Only
