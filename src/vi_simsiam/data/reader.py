@@ -353,7 +353,7 @@ class ImageReader:
         return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
-        """The number of images, which are listed now and not once more; None: a subclass cannot know it."""
+        """The number of images, which are then listed once for all; None: a subclass cannot know it."""
         self._listed = list(self.files())
         return len(self._listed)
 
