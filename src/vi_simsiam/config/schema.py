@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, overload
+from typing import Annotated, Any, Literal, TypeVar, get_args, overload
 
 from annotated_types import Len
 from pydantic import (
@@ -302,16 +302,6 @@ class PretrainParams(Section):
     cuda_graph: bool = True  # models of earlier versions do not have it
     knn_every: AtLeast0
     least_steps: AtLeast0 = 0  # models of earlier versions do not have it
-
-    def with_enough_steps(self, steps: int) -> Self:
-        """The same parameters with epochs for at least `least_steps` steps, and the same share of warm-up epochs.
-
-        Args:
-            steps: number of steps in an epoch.
-        """
-        epochs = max(self.epochs, -(-self.least_steps // steps))
-        warmup = round(self.warmup_epochs * epochs / self.epochs)
-        return self.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})
 
     @property
     def processes(self) -> int:

@@ -1,6 +1,19 @@
-"""Learning-rate schedule."""
+"""Length of a training and its learning rate."""
 
 import math
+
+from vi_simsiam.config.schema import PretrainParams
+
+
+def with_enough_steps(params: PretrainParams, per_epoch: int) -> PretrainParams:
+    """Return parameters with epochs for at least `least_steps` steps, and the same share of warm-up epochs.
+
+    Args:
+        per_epoch: steps in an epoch.
+    """
+    epochs = max(params.epochs, -(-params.least_steps // per_epoch))
+    warmup = round(params.warmup_epochs * epochs / params.epochs)
+    return params.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})
 
 
 def learning_rate(step: int, steps: int, warmup_steps: int, peak: float) -> float:

@@ -25,7 +25,7 @@ from vi_simsiam.training.devices import check_devices, in_bf16, join, synchronis
 from vi_simsiam.training.graphed import Graphed
 from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
 from vi_simsiam.training.monitor import monitor
-from vi_simsiam.training.schedule import learning_rate
+from vi_simsiam.training.schedule import learning_rate, with_enough_steps
 from vi_simsiam.transforms.views import Views
 
 # A checkpoint is written when the time since the last one is this many times what writing it took: at most .5 %.
@@ -109,7 +109,7 @@ def _train(
     device = join(params, device)
     rank = distributed.rank()
     views = ViewBatches(store, augmentation, params.batch_size, seed, device, rank, params.processes)
-    params = params.with_enough_steps(len(views))
+    params = with_enough_steps(params, len(views))
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(device), features)
     if cache is not None and views.views.shape[1]:
