@@ -48,7 +48,7 @@ def way(page: str, command: str) -> str:
         return "as it is"
     if page == "extending":
         return "docs/test_extending.py"
-    if "label_curve" in command:
+    if "label_curve" in command or "rank_training" in command:
         return "docs/test_studies.py"
     if "clip_art.tar" in command:
         return "archive"

@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 import label_curve
+import rank_training
 import site_hook
 import study
+from helpers.models import encoder
+from helpers.photographs import picture
 from helpers.plot_inputs import opened
 from helpers.project import ROOT
 from helpers.small import SHIPPED
@@ -115,3 +118,33 @@ def test_the_page_shows_the_label_curve():
             row = rows.loc[(order, budget)]
             shown = row["estimate"], (row["ci_high"] - row["ci_low"]) / 2
             assert cell == " ± ".join(f"{value:.2f}"[1:] for value in shown), (order, budget)
+
+
+def test_errors_are_images_among_another_class():
+    whole = np.eye(8)[[0] * 8 + [1] * 8] + 0.01 * np.arange(16)[:, None]
+    classes = np.array(["cat"] * 8 + ["dog"] * 8)
+    classes[3] = "dog"
+    assert rank_training.errors(whole, classes).nonzero()[0].tolist() == [3]
+
+
+def test_the_study_of_rank_trains_with_so_many_views_and_steps(tmp_path, monkeypatch):
+    for label in range(2):
+        (tmp_path / f"images/{label}").mkdir(parents=True)
+        for number in range(label, 36, 2):  # the pictures say nothing about the class
+            picture(number, 24).save(tmp_path / f"images/{label}/{number}.png")
+    monkeypatch.setattr(rank_training, "ENCODER", str(encoder(tmp_path / "encoder")))
+    monkeypatch.setattr(rank_training, "SETTINGS", [(24, 3, 6), (24, 6, 6), (1000, 6, 6)])
+    monkeypatch.setattr(rank_training, "SEEDS", (0, 1))
+    monkeypatch.setattr("sys.argv", ["", str(tmp_path / "images"), str(tmp_path / "table.csv")])
+    rank_training.main()
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert table[["images", "views", "steps"]].to_numpy().tolist() == [[24, 3, 6], [24, 6, 6]]
+    assert table["knn_density"].nunique() == 1 and table["kappa"].nunique() == 2
+    assert table["kappa"].between(0, 1).all()
+
+
+def test_the_page_shows_the_study_of_rank():
+    page = (ROOT / "docs/choosing_parameters.md").read_text(encoding="utf-8")
+    assert "(../studies/rank_training.csv)" in page
+    rows = pd.read_csv(ROOT / "studies/rank_training.csv")
+    assert {(row.images, row.views) for row in rows.itertuples()} == {s[:2] for s in rank_training.SETTINGS}

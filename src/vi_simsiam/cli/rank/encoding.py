@@ -25,7 +25,7 @@ from vi_simsiam.nn.threads import by_piece
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
 
-VIEWS = 6
+VIEWS = 4  # of each image: six are no better (docs/choosing_parameters.md)
 AUGMENTATION = AugmentationParams(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
     saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],

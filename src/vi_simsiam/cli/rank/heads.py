@@ -40,7 +40,7 @@ from vi_simsiam.transforms.views import Views
 METHOD = "vi_simsiam"
 LITE_SIZE = 96  # pixels: a fifth of the computation of 224
 # Fewest steps and epochs: with fewer steps kappa has not learnt which images are hard (docs/choosing_parameters.md).
-_STEPS, _EPOCHS = 1500, 16
+_STEPS, _EPOCHS = 1000, 16
 _BATCH = 64  # largest batch
 _RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"
 
@@ -136,7 +136,9 @@ def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int)
     return model.to(device, memory_format=torch.channels_last)
 
 
-def train(params: BackboneParams, images: Images, seed: int, device: torch.device, folder: Path) -> dict[str, Any]:
+def train(
+    params: BackboneParams, images: Images, seed: int, device: torch.device, folder: Path, steps: int | None = None
+) -> dict[str, Any]:
     """Train the heads on the photographs' features and write the model's folder, as the step `pretrain` does.
 
     Args:
@@ -145,13 +147,14 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         seed: of the heads' weights and of the order of the photographs.
         device: for the training.
         folder: an earlier model in it is replaced.
+        steps: of the training, rounded up to whole epochs; None: `_STEPS` or `_EPOCHS`, whichever takes longer.
 
     Returns: "epochs", "steps" and "batch" (photographs). Raises: Problem when an alarm stops the training.
     """
     count = len(images.rows)
     batch = min(_BATCH, 1 << max(1, (count // 2).bit_length() - 1))
-    steps = count // batch
-    epochs = max(_EPOCHS, -(-_STEPS // steps))
+    per_epoch = count // batch
+    epochs = max(_EPOCHS, -(-_STEPS // per_epoch)) if steps is None else -(-steps // per_epoch)
     job = {
         **loading.read(_RECIPE)["pretrain"],
         "backbone": params.model_dump(exclude_defaults=True),
@@ -188,4 +191,4 @@ def train(params: BackboneParams, images: Images, seed: int, device: torch.devic
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
         record.write(out, str(device))
-    return {"epochs": epochs, "steps": epochs * steps, "batch": batch}
+    return {"epochs": epochs, "steps": epochs * per_epoch, "batch": batch}
