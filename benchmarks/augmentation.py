@@ -1,6 +1,6 @@
 """Augmented views per second: our batches against torchvision image by image, and kornia's batches if installed.
 
-    python benchmarks/augmentation.py [--threads 1] [--seconds 2] [--pieces]
+    python benchmarks/augmentation.py [--threads 1] [--seconds 2]
 
 Everyone gets the same images and the same recipe (SimSiam's for small images: crop, jitter, grey, flip), in
 memory, and gives float tensors. Torchvision works on PIL images, as in the usual training pipelines, in one process.
@@ -20,7 +20,6 @@ from torchvision.transforms.functional import to_pil_image
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators, generator
-from vi_simsiam.transforms import views
 from vi_simsiam.transforms.views import Views
 
 RECIPE = AugmentationParams(
@@ -80,27 +79,12 @@ def rate(make: Callable, images: torch.Tensor, seconds: float) -> float:
     return len(images) / sorted(times)[len(times) // 2]
 
 
-def pieces(images: torch.Tensor, seconds: float) -> dict[int, float]:
-    """Views per second of ours by the number of pixels that a CPU works on at once."""
-    usual, found = views._CACHED, {}
-    for views._CACHED in (1 << power for power in range(11, 23, 2)):
-        found[views._CACHED] = rate(ours, images, seconds)
-    views._CACHED = usual
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each number (default 2)")
-    parser.add_argument("--pieces", action="store_true", help="ours alone, by how many pixels it works on at once")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.pieces:
-        images = torch.randint(0, 256, (1024, 32, 32, 3), dtype=torch.uint8, generator=generator("images"))
-        for pixels, found in pieces(images, args.seconds).items():
-            print(f"{pixels:10,} pixels {found:10,.0f} views/s")
-        return
     peers = contestants()
     print(f"views/s, {args.threads} thread(s), torch {torch.__version__}")
     print(f"{'images':>16}" + "".join(f"{name:>14}" for name in peers) + "   ours / torchvision")

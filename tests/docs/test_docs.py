@@ -208,7 +208,7 @@ def test_benchmarks_with_less_to_do(command, tmp_path):
     _, script, *arguments = command.split()
     changed = [sys.executable, script, *arguments, *less[Path(script).name]]
     for part in ("benchmarks", "src"):  # some write their table beside themselves
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "jobs"))
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     said = subprocess.run(changed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert said.strip()
