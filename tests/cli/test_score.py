@@ -299,12 +299,20 @@ def test_rows_of_an_interrupted_command_are_not_mixed_with_others(folder, many, 
     RunRecord("pretrain", {}).write(Path("model"))
     for wrong in (("others", *arguments), ("photos", "--run", "model", *arguments[2:])):
         assert score(*wrong) == 1
-        assert "an interrupted command with other images or another model" in capsys.readouterr().err
-    (tmp_path / "photos/000.png").unlink()
-    assert score("photos", *arguments) == 1
-    assert "some came or went" in capsys.readouterr().err
+        assert "an interrupted command that differs from this one" in capsys.readouterr().err
+    shutil.copy("s.csv.partial", "kept")
     assert score("others", *arguments, "--overwrite") == 3
     assert pd.read_csv("s.csv")["path"].str.startswith("others/").sum() == 599
+    shutil.copy("kept", "s.csv.partial")
+    (tmp_path / "photos/000.png").unlink()
+    for more in ((), ("--overwrite",)):
+        Path("s.csv").unlink(missing_ok=True)
+        assert score("photos", *arguments, *more) == 1
+        assert "some were added or removed" in (said := capsys.readouterr().err)
+        assert "Delete s.csv.partial to score all again." in said
+    Path("s.csv.partial").unlink()
+    assert score("photos", *arguments) == 3
+    assert pd.read_csv("s.csv")["path"].str.startswith("photos/").sum() == 598
 
 
 def test_a_full_disk_is_a_sentence(folder, pictures, tmp_path, capsys, monkeypatch):

@@ -67,8 +67,9 @@ def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Jou
         if lines and lines[0] != json.dumps(made_of) + "\n":
             if not overwrite:
                 raise Problem(
-                    f"{path} has the rows of an interrupted command with other images or another model. Give that "
-                    "command again to finish it, name another --out, or add --overwrite to drop these rows."
+                    f"{path} has the rows of an interrupted command that differs from this one: in the model, the "
+                    "images, an option, the folder or a package's version. Give that command again to finish it, name "
+                    "another --out, or add --overwrite to drop these rows."
                 )
             lines = []
         kept = Journal(file, path, [_piece(**json.loads(line)) for line in lines[1:]])

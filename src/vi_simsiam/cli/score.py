@@ -167,8 +167,8 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
     stream.count()  # lists the files, once
     if sorted(file.path for file in islice(stream.files(), len(paths))) != sorted(paths):
         raise Problem(
-            "the files are not those of the interrupted command: some came or went before the place where it was. "
-            "Add --overwrite to score all again."
+            "the files are not those of the interrupted command: some were added or removed before the place where it "
+            f"stopped. Delete {kept.path} to score all again."
         )
     stream.skipped = len(paths)
     say(f"{len(scored)} images were scored before the interruption")

@@ -158,7 +158,7 @@ def test_score_of_the_first_page_and_of_each(tiny, photos, capsys, monkeypatch):
     assert score("photos", *model, "--pages", "all", "--out", "again.csv") == 130
     monkeypatch.setattr(ImageReader, "prepared", prepared)
     assert score("photos", *model, "--out", "again.csv") == 1  # other pages are another table
-    assert "an interrupted command with other images" in capsys.readouterr().err
+    assert "an interrupted command that differs from this one" in capsys.readouterr().err
     assert score("photos", *model, "--pages", "all", "--out", "again.csv") == 0
     assert "8 images were scored before" in capsys.readouterr().err
     again = pd.read_csv("again.csv").set_index("path")
