@@ -27,8 +27,8 @@ def note_replaced(out: Path, dataset: str, images: str, state: str | None) -> No
     if before != images:
         note(
             f"{dataset} was {before} and is {images} now. Where the images differ, results of {dataset} are computed "
-            f"again and replace those of {before}. To keep both, stop now (Ctrl-C), name {before} again, and give "
-            f"{images} a recipe of its own name."
+            f"again and replace those of {before}. To keep both, give {images} a recipe of its own name, and name "
+            f"{before} in {dataset} again."
         )
     elif state is not None:
         note(
