@@ -8,7 +8,7 @@ has the AUROC with which a score tells errors from the rest, mean over seeds; ea
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,12 @@ class FewerViews(heads.Images):
         return RowView(view.base[:, : self.count], self.rows) if name == "views" else view
 
 
+def refuse(unread: Sequence[tuple[str, str]]) -> None:
+    """Exit with the first image that could not be read, if any."""
+    for path, problem in unread:
+        sys.exit(f"{path}: {problem}")
+
+
 def encoded(archive: Path, folder: Path) -> tuple[Encoder, np.ndarray, np.ndarray]:
     """Encode at most MOST images at even steps. Returns: the encoder, rows of its store (N,), names of classes (N,)."""
     network = heads.encoder(heads.backbone(ENCODER, None), 0, CPU, 16)
@@ -57,7 +63,7 @@ def encoded(archive: Path, folder: Path) -> tuple[Encoder, np.ndarray, np.ndarra
     stream = Photographs([archive], network.images.size, network.images.channels, processes.cores())
     paths = [file.path for file in stream.files()]
     stream.only(set(paths[:: -(-len(paths) // MOST)]))
-    files, rows = encoder.encode(stream, lambda path, problem: sys.exit(f"{path}: {problem}"))
+    files, rows = encoder.encode(stream, refuse)
     classes = files["path"].map(lambda path: Path(path).parent.name).to_numpy()
     rows, first = np.unique(rows, return_index=True)
     return encoder, rows, classes[first]

@@ -85,7 +85,7 @@ def test_commands(repo, quick):
         if line.startswith("vi-simsiam score"):
             assert "3 images scored" in said and (true.path / "extremes.png").exists()
         if line.startswith("vi-simsiam rank"):
-            assert "3 images scored" in said and (true.path / "ranked/gallery.html").exists()
+            assert "3 images ranked" in said and (true.path / "ranked/gallery.html").exists()
     assert len(done) >= 10 and not ELSEWHERE - set("".join(BLOCKS).splitlines())
 
 

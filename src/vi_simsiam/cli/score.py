@@ -177,7 +177,7 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
 
 
 def tell(unread: Iterable[tuple[str, str]], done: str = "scored") -> None:
-    """Print the images that cannot be read. done: with images that can."""
+    """Print the images that cannot be read. done: with images that can be read."""
     for line in of_files(unread):
         say(f"not {done}: {line}")
 
@@ -255,9 +255,9 @@ def _list(sides: Sides, score: str) -> None:
     write_out("\n".join(lines))
 
 
-def counts(scored: int, unread: int, ignored: Ignored) -> str:
-    """The sentence that counts images scored, files not read, and files ignored by kind."""
-    text = f"{scored} images scored, {unread} could not be read"
+def counts(used: int, unread: int, ignored: Ignored, done: str = "scored") -> str:
+    """Count images used, images not read, and files ignored by kind, in one sentence. done: with the images used."""
+    text = f"{used} images {done}, {unread} could not be read"
     return f"{text}; {left_out.counts(ignored)}." if ignored else f"{text}."
 
 

@@ -121,9 +121,9 @@ def test_pages_that_cannot_be_read_are_one_line(tiny, photos, capsys):
     (photos / "b.jpg").write_bytes(b"no")
     assert rank("photos", "--out", "out", "--encoder", tiny, "--no-kappa", "--pages", "all") == 3
     said = capsys.readouterr().err
-    assert said.count("not read: ") == 3 and said.count("not read: photos/real.tif (30 pages): 32-bit") == 1
+    assert said.count("not ranked: ") == 3 and said.count("not ranked: photos/real.tif (30 pages): 32-bit") == 1
     report = (photos.parent / "out/report.txt").read_text(encoding="utf-8")
-    assert "11 images scored, 32 could not be read" in report and "Not read: 3\n" in report
+    assert "11 images ranked, 32 could not be read" in report and "Not read: 3\n" in report
     assert report.count("photos/real.tif (30 pages): 32-bit pixels") == 2 and "[page 30]" not in report
 
 

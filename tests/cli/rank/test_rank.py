@@ -107,7 +107,7 @@ def test_near_duplicates_are_groups(ranked):
 def test_the_report_says_what_is_missing_and_what_scores_are(ranked):
     top, _ = ranked
     text = (top / "out/report.txt").read_text(encoding="utf-8")
-    assert "40 images scored, 1 could not be read; ignored: 1 files that are no images (notes.txt)." in text
+    assert "40 images ranked, 1 could not be read; ignored: 1 files that are no images (notes.txt)." in text
     assert re.search(r"Not read: 1\n.*\n  - \S*damaged\.jpg: not readable", text)
     training = vi_simsiam.load(top / "out/model", "cpu").training
     by = "kappa" if training.reliable else "knn_density"
@@ -180,9 +180,11 @@ def test_a_model_stays_until_the_next_one_is_whole(tiny, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out/model").iterdir() if path.is_file()} == before
 
 
-def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):
+def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch, capsys):
     monkeypatch.setattr(encoding, "_PIECE", 4)
     folder = photographs(tmp_path / "photos", range(10))
+    (folder / "001a.jpg").touch()
+    (folder / "005a.jpg").touch()
     encode = encoding.Encoder._encoded
 
     def die(encoder, pixels):
@@ -194,10 +196,13 @@ def test_an_interrupted_run_goes_on(tiny, tmp_path, encoded, monkeypatch):
     with pytest.raises(OSError):
         __main__.main(["rank", str(folder), "--out", str(tmp_path / "out"), "--encoder", str(tiny)])
     assert not (tmp_path / "out/ranking.csv").exists()
+    said = capsys.readouterr().err  # what cannot be read is named before the end, once
+    assert [said.count(f"not ranked: {folder}/{name}.jpg: ") for name in ("001a", "005a")] == [1, 1]
     encoded.clear()
     monkeypatch.setattr(encoding.Encoder, "_encoded", encode)
-    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 3
     assert sum(encoded) == 2 * (encoding.VIEWS + 1)
+    assert capsys.readouterr().err.count("not ranked: ") == 2
 
 
 def test_views_do_not_depend_on_what_lies_beside_nor_on_threads(tiny, tmp_path, monkeypatch):
@@ -524,7 +529,7 @@ def test_bad_folders_end_in_a_sentence(ranked, tmp_path, capsys):
         (tmp_path / f"damaged/{i}.jpg").write_bytes(b"\xff\xd8\xff no image")
     before = report.read_bytes()
     said = refused(capsys, tmp_path / "damaged", "--out", tmp_path / "out", "--run", model, "--overwrite")
-    assert "0 images scored, 3 could not be read" in said and said.count("not readable as an image") == 3
+    assert "0 images ranked, 3 could not be read" in said and said.count("not readable as an image") == 3
     assert report.read_bytes() == before  # an earlier answer is not lost
 
 

@@ -80,7 +80,7 @@ def test_tiles_are_ranked_as_files_of_theirs_are(model, tmp_path):
     columns = pd.read_parquet(tmp_path / "out/ranking.parquet")
     pd.testing.assert_frame_equal(columns, images, check_dtype=False, rtol=1e-6)
     said = (tmp_path / "out/report.txt").read_text(encoding="utf-8")
-    assert "2 images scored" in said and scores.SCORES["kappa"].explained in said and "tiles.csv" in said
+    assert "2 images ranked" in said and scores.SCORES["kappa"].explained in said and "tiles.csv" in said
     assert "a.png [tile 6]" in (tmp_path / "out/gallery.html").read_text(encoding="utf-8")
 
 

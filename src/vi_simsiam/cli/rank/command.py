@@ -140,18 +140,23 @@ def _rank(
     images = network.images
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
     stream.there = kept.rows
-    before, unread = kept.count, []
-    files, rows = encoder.encode(stream, lambda path, problem: unread.append((path, problem)))
-    tell(unread, "read")
+    before = kept.count
+    unread: list[tuple[str, str]] = []
+
+    def report(new: Sequence[tuple[str, str]]) -> None:
+        unread.extend(new)
+        tell(new, "ranked")
+
+    files, rows = encoder.encode(stream, report)
     encoded = time.monotonic()
     if files.empty:
-        raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored)}")
+        raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored, 'ranked')}")
     contents = _distinct(rows)
     unit, count = "files" if args.pages == "first" else "images", len(files)
     if args.tiles is not None:
         unit, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
-        f"{counts(count, len(unread), stream.ignored)} {len(contents)} different {unit}, "
+        f"{counts(count, len(unread), stream.ignored, 'ranked')} {len(contents)} different {unit}, "
         f"{kept.count - before} of them encoded now ({duration(encoded - started)})."
     ]
     if (bits := stream.few_bits) is not None:

@@ -65,17 +65,21 @@ class Encoder:
         self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim, views))
         self._folded = False
 
-    def encode(self, stream: Photographs, report: Callable[[str, str], None]) -> tuple[pd.DataFrame, np.ndarray]:
+    def encode(
+        self, stream: Photographs, report: Callable[[Sequence[tuple[str, str]]], None]
+    ) -> tuple[pd.DataFrame, np.ndarray]:
         """Encode and store the photographs whose contents are not stored yet.
 
         Args:
             stream: photographs; its `there` is `kept.rows`, so that stored contents are not decoded.
-            report: called with the path of each photograph that cannot be read, and the reason.
+            report: called before each write, and at the end, with path and reason of the photographs that could not be
+                read since the last call.
 
         Returns: a table in the order of the stream, with `path` and, for tiles, the fields of `Tile`; and the row of
             each photograph in `kept`, (n,) int64. Equal files share a row.
         """
         waiting: dict[bytes, Photograph] = {}
+        unread: list[tuple[str, str]] = []
         paths: list[str] = []
         tiles: list[Tile] = []
         keys: list[bytes] = []
@@ -83,7 +87,7 @@ class Encoder:
         unit = " images" if total is not None else " tiles"
         for image in tqdm(stream, total=total, unit=unit, disable=not sys.stderr.isatty(), smoothing=0.05):
             if image.problem is not None:
-                report(image.path, image.problem)
+                unread.append((image.path, image.problem))
                 continue
             photograph: Photograph = image.content
             paths.append(image.path)
@@ -93,8 +97,11 @@ class Encoder:
             if photograph.key not in self.kept.rows and photograph.pixels is not None:
                 waiting.setdefault(photograph.key, photograph)
             if len(waiting) == _PIECE:
+                report(unread)
+                unread = []
                 self._keep(list(waiting.values()))
                 waiting.clear()
+        report(unread)
         if waiting:
             self._keep(list(waiting.values()))
         table = pd.DataFrame({"path": paths} | _columns(tiles))
