@@ -124,7 +124,7 @@ def test_density_is_that_to_the_nearest_training_images(folder, store, pictures,
 def test_images_unlike_the_training_images_are_counted(folder, pictures, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(known.KnownImages, "threshold", 2.0)
     assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 0
-    said = "40 of 40 images are unlike anything this model was trained on (knn_density below 2.000, as of 1% of its"
+    said = "40 of 40 images are unlike anything this model was trained on (knn_density below 2.000, as for 1% of its"
     assert said in capsys.readouterr().err
     # One of 40 may be a chance: the 95 % Wilson interval begins at .4 %.
     lowest = pd.read_csv(tmp_path / "s.csv")["knn_density"].nsmallest(2).mean()

@@ -114,7 +114,7 @@ def score(args: argparse.Namespace) -> int:
     elif wilson(unlike := table[DENSITY] < model.known.threshold).ci_low > UNLIKE:  # more than of the training images
         say(
             f"{unlike.sum()} of {scored} images are unlike anything this model was trained on (knn_density below "
-            f"{model.known.threshold:.3f}, as of {UNLIKE:.0%} of its training images)"
+            f"{model.known.threshold:.3f}, as for {UNLIKE:.0%} of its training images)"
         )
     seconds = time.monotonic() - started
     say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")

@@ -26,11 +26,11 @@ SOME = table(knn_density=[0.5, 0.1, 0.9], kappa=[3.0, 2.0, 1.0])
     ("training", "by", "sentence"),
     [
         (scores_of(400), "kappa",
-         "Sorted by κ, how well the model predicts an image: the least predictable come first."),
+         "Sorted by κ, how certain the model is of an image: the least certain come first."),
         (scores_of(260), "knn_density",
          "Kappa is not reliable on these images. Sorted by how unlike the others each image is."),
         (scores_of(0, central=0), "knn_density",
-         "Kappa is not reliable on these images. Sorted by how unlike the others each image is."),
+         "Kappa was not checked on these images. Sorted by how unlike the others each image is."),
         (scores_of(0, name="negative_entropy"), "knn_density",
          "−entropy is not reliable on these images. Sorted by how unlike the others each image is."),
         (None, "knn_density", "Sorted by how unlike the others each image is."),
@@ -41,6 +41,16 @@ def test_the_order_is_one_that_can_be_relied_on(training, by, sentence):
     assert answer.order_sentence(by, training, trained_here=True) == sentence
     (first,) = answer.sections(SOME, by, {}, {})[:1]
     assert first.rows == ([2, 1, 0] if by == "kappa" else [1, 0, 2])
+
+
+def test_the_check_is_said_with_its_outcome():
+    assert answer.check_sentence(scores_of(400)) == (
+        "Kappa passed its check: it is higher on a whole image than on its central quarter for 400 of 500 training "
+        "images, so it follows how much an image shows."
+    )
+    assert "Kappa failed its check" in answer.check_sentence(scores_of(260))
+    assert "no more than by chance" in answer.check_sentence(scores_of(260))
+    assert "Kappa was not checked" in answer.check_sentence(scores_of(0, central=0))
 
 
 def test_one_image_is_ordered_by_the_score_or_by_nothing():

@@ -125,7 +125,7 @@ def test_a_bad_number_or_image_is_a_sentence(tiny, tmp_path, capsys, monkeypatch
     monkeypatch.setattr(tiles, "MOST", 8)
     assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny, "--tiles", SIDE) == 3
     said = capsys.readouterr().err
-    assert re.search(r"large\.png: 9 tiles of 40 pixels, more than 8: give --tiles more", said)
+    assert re.search(r"large\.png: 9 tiles of 40 pixels, more than 8: increase --tiles", said)
     assert re.search(r"damaged\.png: not readable", said)
     assert set(pd.read_csv(tmp_path / "out/ranking.csv")["tiles"]) == {1}
     monkeypatch.setattr(tiles.Tiles, "most", 10_000)

@@ -68,27 +68,32 @@ def order_sentence(by: str, training: TrainingScores | None, trained_here: bool)
     if by != _DENSITY:
         label = scores.score(by).label
         if training is not None and training.reliable:
-            return f"Sorted by {label}, how well the model predicts an image: the least predictable come first."
+            return f"Sorted by {label}, how certain the model is of an image: the least certain come first."
         return f"Sorted by {label}: a single image has nothing else to be compared with."
     sorted_so = "Sorted by how unlike the others each image is."
     if training is None or training.name is None:
         return sorted_so
     where = "on these images" if trained_here else "with this model"
-    return f"{_name(training)} is not reliable {where}. {sorted_so}"
+    fault = "is not reliable" if training.central else "was not checked"
+    return f"{_name(training)} {fault} {where}. {sorted_so}"
 
 
 def check_sentence(training: TrainingScores) -> str:
     """Result of the check of reliability, for the report."""
+    name = _name(training)
     if training.central == 0:
-        return f"{_name(training)} was not checked: the training images have one colour each, or the model is older."
-    outcome = "which shows that it follows" if training.reliable else "no more than by chance, so it does not follow"
+        return f"{name} was not checked: the training images have one colour each, or the model is of an older version."
+    done, outcome = "failed", "no more than by chance, so it does not follow"
+    if training.reliable:
+        done, outcome = "passed", "so it follows"
     return (
-        f"Check of {_name(training)}: it is higher on a whole image than on its central quarter for {training.above} "
-        f"of {training.central} training images, {outcome} how much an image shows."
+        f"{name} {done} its check: it is higher on a whole image than on its central quarter for {training.above} of "
+        f"{training.central} training images, {outcome} how much an image shows."
     )
 
 
 def _name(training: TrainingScores) -> str:
+    """Label of a model's own score, to begin a sentence."""
     assert training.name is not None  # a model without a score is not checked
     return "Kappa" if training.name == "kappa" else scores.score(training.name).label
 
@@ -143,9 +148,10 @@ def lines(found: Sequence[Section], table: pd.DataFrame, most: int = SHOWN) -> I
 def _first(table: pd.DataFrame, by: str) -> Section:
     order = np.lexsort((table["path"], table[by]))
     order = order[table["copy_of"].isna().to_numpy()[order]][:SHOWN]  # one of each group of copies
-    words = "least like the others" if by == _DENSITY else "hardest to predict"
+    which = "that are least like the others" if by == _DENSITY else "of which the model is least certain"
+    sentence = f"The images {which}, one of each group of copies."
     notes = table["issues"].iloc[order].str.replace(";", ", ").str.replace("_", " ")
-    return Section("Look at first", f"The images that are {words}.", order.tolist(), notes=notes.tolist())
+    return Section("Look at first", sentence, order.tolist(), notes=notes.tolist())
 
 
 def _issue(issue: Issue, rows: Sequence[int], limit: float, count: int) -> Section:

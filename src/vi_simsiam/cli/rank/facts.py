@@ -28,20 +28,21 @@ FACTS = (
     ),
     Fact(
         "mean_luma", "mean brightness", "[0, 1]",
-        "Mean brightness of the pixels, 0 black and 1 white. It does not tell if the exposure is right.",
+        "Mean brightness of the central square, 0 black and 1 white. It does not tell if the exposure is right.",
     ),
     Fact(
         "dark_share", "black pixels", "[0, 1]",
-        f"Share of the pixels that are almost black (at most {_DARK} of 255): underexposed, or on a black background.",
+        f"Share of the central square that is almost black (at most {_DARK} of 255): underexposed, or on a black "
+        "background.",
     ),
     Fact(
         "bright_share", "white pixels", "[0, 1]",
-        f"Share of the pixels that are almost white (at least {_BRIGHT} of 255): overexposed, or on a white "
+        f"Share of the central square that is almost white (at least {_BRIGHT} of 255): overexposed, or on a white "
         "background.",
     ),
     Fact(
         "highlight", "highlights", "[0, 1]",
-        "Brightness that 1 % of the pixels exceed: low for an image in which nothing is bright.",
+        "Brightness that 1 % of the central square exceeds: low for an image in which nothing is bright.",
     ),
     Fact("width", "width", "pixels", "Pixels of the upright image from left to right."),
     Fact("height", "height", "pixels", "Pixels of the upright image from top to bottom."),

@@ -51,7 +51,7 @@ _OF_TILES = {
     "width": ("width", "Pixels of the tile from left to right."),
     "height": ("height", "Pixels of the tile from top to bottom."),
     "tiles": ("tiles", "Number of the image's tiles."),
-    "lowest_tile": ("least certain tile", "Number in tiles.csv of the image's least certain tile."),
+    "lowest_tile": ("first tile", "Number of the image's tile that comes first in tiles.csv."),
 }
 _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv over the image's tiles."
 
@@ -327,6 +327,6 @@ def require_different(kept: AppendStore, rows: np.ndarray) -> None:
         (whole[start : start + _AT_ONCE] == first).all() for start in range(0, len(whole), _AT_ONCE)
     ):
         raise Problem(
-            f"the encoder gives the same features to all {len(whole)} different photographs: it says nothing of them. "
-            "Name another --encoder, or look whether all photographs are of one colour."
+            f"the encoder gives the same features to all {len(whole)} different photographs, so it cannot tell them "
+            "apart. Name another --encoder, or check if all photographs have one colour."
         )

@@ -16,7 +16,7 @@ from vi_simsiam.data.remarks import remark, remarks
 
 # Pixels of a tile's side: features of 8 tell tiles apart hardly better than their colours do (docs/your_images.md).
 LEAST = 16
-MOST = 16_384  # tiles of an image: their features take 750 MB with EfficientNet-Lite0
+MOST = 16_384  # tiles of an image: the store holds 680 MB for them with EfficientNet-Lite0
 SHARE = 0.05  # of an image's tiles that may be lower than its score
 SUFFIX = "_q05"
 
@@ -62,7 +62,7 @@ class Tiles(Photographs):
         with remarks() as said:
             tiles = grid(*contents.book.size(page or 1), self.side)
             if len(tiles) > MOST:
-                raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: give --tiles more")
+                raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: increase --tiles")
             whole, pages = page_key(contents, page), contents.book.pages
             keys = [part_key(whole, repr(tuple(tile))) for tile in tiles]
             if new := any(key not in self.there for key in keys):
@@ -91,10 +91,11 @@ def summary(tiles: pd.DataFrame, score: str, names: Sequence[str]) -> pd.DataFra
     """A row per image, from a row per tile.
 
     Args:
-        tiles: an image's rows follow each other by their numbers. score: the column that tells its least certain tile.
-        names: of columns.
+        tiles: with the rows of each image together, in the order of their numbers.
+        score: column whose lowest value decides `lowest_tile`.
+        names: columns with a quantile.
 
-    Returns: path, tiles (their number), of each column the quantile `SHARE`, and lowest_tile.
+    Returns: `path`, `tiles` (their number), the quantile `SHARE` of each of `names`, and `lowest_tile`.
     """
     images = tiles.groupby((tiles["tile"] == 1).cumsum())
     result = images.agg(path=("path", "first"), tiles=("tile", "size"))
