@@ -59,7 +59,7 @@ def shift_hue_(planes: Tensor, shift: Tensor) -> None:
     smallest = torch.minimum(red, low)
     chroma = torch.maximum(red, high).sub_(smallest)
     hue = low.sub_(red).clamp_min_(0.0).add_(high).sub_(red)
-    hue.div_(chroma.clamp_min(_TINY)).add_(1.0)  # without chroma the hue is of no account, but must not be NaN
+    hue.div_(chroma.clamp_min(_TINY)).add_(1.0)  # without chroma the hue has no effect, but must not be NaN
     hue.copysign_(torch.sub(green, blue, out=high))
     hue.add_((6.0 * shift)[:, None, None])
     hue.sub_(torch.mul(hue, 1 / 6, out=high).floor_(), alpha=6.0)  # into 0 <= hue < 6
@@ -71,7 +71,7 @@ def shift_hue_(planes: Tensor, shift: Tensor) -> None:
 
 
 def jitter_(planes: Tensor, numbers: Tensor) -> None:
-    """Brightness, contrast, saturation and hue, the same operations for views that differ in their order.
+    """Apply brightness, contrast, saturation and hue, by one sequence for views that differ in their order.
 
     Args:
         planes: (C, n, H, W).
@@ -124,11 +124,10 @@ class JitterGroups:
         self.group = torch.where(applied, before_hue, self._blends + 1)
 
     def in_one_sequence(self) -> Tensor:
-        """Numbers for `jitter_`, which knows no groups: for each blend before hue, for hue, for each blend after it.
+        """Numbers for `jitter_`, which has no groups: for each blend before hue, for hue, for each blend after it.
 
-        Every view passes all blends before hue and once more after it; in one of the two places it has a blend's own
-        numbers, in the other those that change nothing. Of hue there are none where no view has a shift, and then its
-        blends come once.
+        Every view passes through all blends before hue and again after it. In one of the two places it has the blend's
+        numbers, in the other numbers that change nothing. If no view shifts hue, hue is left out and blends come once.
 
         Returns: (6 * blends + 1, n) or (3 * blends, n) float32.
         """

@@ -1,7 +1,7 @@
-"""Gaussian noise as a function of a seed for each image: the same on every device, whatever else is in the batch.
+"""Gaussian noise as a function of a seed per image: the same on every device (but for rounding) and in every batch.
 
-A GPU's generator draws other numbers than a CPU's, and goes on from image to image. So each number here is a hash of
-the image's seed and its own place, made uniform and then normal (Box and Muller 1958).
+A GPU's generator draws other numbers than a CPU's, and its state runs on from image to image. So each number here is a
+hash of the image's seed and the number's place in the image, made uniform and then normal (Box and Muller 1958).
 """
 
 import math
@@ -13,11 +13,12 @@ SEEDS = 1 << 24  # as many as float32 tells apart
 
 
 def with_noise(images: Tensor, sigma: Tensor, seeds: Tensor) -> Tensor:
-    """Images plus Gaussian noise with a strength of its own for every image, clipped to [0, 1].
+    """Add Gaussian noise to images, with a standard deviation per image, and clip them to [0, 1].
 
     Args:
-        images: (n, C, S, S) float32 in [0, 1], of less than 2**24 values each.
-        sigma: (n,) standard deviations >= 0, in pixel values. seeds: (n,) whole numbers in [0, SEEDS), of any dtype.
+        images: (n, C, S, S) float32 in [0, 1], each of less than 2**24 values.
+        sigma: (n,) standard deviations >= 0, in pixel values.
+        seeds: (n,) whole numbers in [0, SEEDS), of any dtype.
 
     Returns: (n, C, S, S) float32; between CPU and GPU the noise differs by rounding errors.
     """
@@ -26,10 +27,10 @@ def with_noise(images: Tensor, sigma: Tensor, seeds: Tensor) -> Tensor:
 
 
 def standard_normal(seeds: Tensor, count: int) -> Tensor:
-    """(n, count) float32, each row a function of its seed alone; no number is above 5.9."""
+    """Standard normal numbers (n, count) float32, each row a function of its seed alone; none is beyond +-5.9."""
     half = (count + 1) // 2
     place = torch.arange(2 * half, dtype=torch.int32, device=seeds.device)
-    # No seed is hashed to what a place is hashed to, so that no bits are 0 for being the same.
+    # Seeds are shifted beyond all places, so that no seed has the hash of a place: equal hashes would give zero bits.
     bits = _mixed(_mixed(seeds.to(torch.int32) + SEEDS)[:, None] ^ _mixed(place))
     uniform = ((bits >> 8) & (SEEDS - 1)).to(torch.float32).add_(0.5).mul_(1 / SEEDS)
     radius, angle = uniform[:, :half].log().mul_(-2).sqrt_(), uniform[:, half:] * (2 * math.pi)
@@ -37,7 +38,10 @@ def standard_normal(seeds: Tensor, count: int) -> Tensor:
 
 
 def _mixed(x: Tensor) -> Tensor:
-    """The finaliser of MurmurHash3 (Austin Appleby, public domain) of 32 bits, which torch has with a sign only."""
+    """Hash int32 numbers by the 32-bit finaliser of MurmurHash3 (Austin Appleby, public domain).
+
+    Signed numbers serve as unsigned ones, because torch has few operations on those.
+    """
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         x = (x ^ _shifted(x, shift)) * (factor - (1 << 32))
     return x ^ _shifted(x, 16)

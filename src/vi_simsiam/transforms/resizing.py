@@ -1,16 +1,15 @@
-"""The one rule by which stored images are resized, for arrays.
+"""The rule by which images are resized for storing, scoring and galleries.
 
-torch is imported where something is resized: the steps `download` and `plot`, which need it for nothing else, would
-wait seconds for it.
+torch is imported only when an image is resized, because it takes seconds and other users of this module do without it.
 """
 
 import numpy as np
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Resize uint8 images (n, H, W, C), antialiased, to (n, size, size, C) uint8; those that have the size as they are.
+    """Resize the largest central squares of uint8 images (n, H, W, C), antialiased: (n, size, size, C) uint8.
 
-    Of images that are not square the largest central square is taken.
+    Images that have the size already are returned as they are, not copied.
     """
     height, width = images.shape[1:3]
     if height == width == size:
@@ -26,6 +25,6 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     if side < size:  # enlarged as views are
         boxes = torch.tensor([0, 0, side, side]).expand(len(images), 4).T
         return to_uint8(crop_resize(square, boxes, size, reduces=False)).numpy()
-    # torch's antialiasing of whole numbers rounds between rows and columns: a tenth of the levels would differ by one.
+    # For uint8, torch also rounds between rows and columns, and a tenth of the levels would differ by one.
     pixels = square.permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 255)
     return to_uint8(interpolate(pixels, (size, size), mode="bilinear", antialias=True)).numpy()

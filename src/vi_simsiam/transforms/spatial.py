@@ -1,9 +1,9 @@
-"""Crops, resizes and blurs of whole batches, on any device, no loop over images.
+"""Crops, resizes and blurs of whole batches, on any device, without a loop over images.
 
 Bilinear interpolation as Pillow and torchvision do it: antialiased where it reduces, and what lies outside a
 crop has no influence on it. A crop that is enlarged is plain interpolation between four pixels. Where one is
 reduced, every result pixel is a weighted mean of many; that, as Gaussian blur, is separable and linear, so an
-image x becomes `rows @ x @ columns.T` with small matrices of its own, and a batch is two batched products.
+image x becomes `rows @ x @ columns.T` with two small matrices per image, and a batch is two batched products.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 @_in_float32
 def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
-    """Gaussian blur with a width of its own for every image, as torchvision's `gaussian_blur` with this kernel size.
+    """Blur images with a Gaussian of one width per image, as torchvision's `gaussian_blur` with this kernel size.
 
     Args:
         images: (n, C, S, S) float32.
@@ -83,7 +83,7 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     """
     size, reach = images.shape[3], kernel // 2
     offset = torch.arange(-reach, reach + 1, device=images.device)
-    sigma = sigma.clamp_min(1e-3)  # which changes nothing already; 0, to which float32 rounds what is tiny, gives NaN
+    sigma = sigma.clamp_min(1e-3)  # such a blur changes nothing; a sigma that float32 rounds to 0 would give NaN
     density = torch.exp(-0.5 * (offset / sigma[:, None]).square())
     density = density / density.sum(1, keepdim=True)
     taken = (torch.arange(size, device=images.device)[:, None] + offset).abs()  # (S, kernel)

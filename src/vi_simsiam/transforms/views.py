@@ -1,10 +1,10 @@
-"""Augmented views of whole batches, on any device, with the parameters that made them.
+"""Augmented views of whole batches, on any device, and the random parameters that define them.
 
 As in SimSiam: random resized crop, colour jitter, grey, blur, flip, with the distributions of torchvision's
 RandomResizedCrop, RandomApply(ColorJitter), RandomGrayscale, RandomApply(GaussianBlur) and RandomHorizontalFlip.
-Not SimSiam's, and off unless asked for: Gaussian noise, after all of these.
+Gaussian noise, after all of these, is not SimSiam's and is off by default.
 Drawing and applying are two steps: `Views.draw` gives numbers, and `Views.apply` is a function of images and
-numbers alone. `cache_views` stores the result of both, training may call them for every batch.
+numbers alone. `cache_views` stores the results of both; training can also call them for every batch.
 """
 
 import math
@@ -22,16 +22,16 @@ from vi_simsiam.transforms.spatial import blur, crop_resize
 
 _TRIES = 10  # of a crop that fits, before torchvision takes a central one
 _ROWS = 9  # of `ViewNumbers.table` before those of the colour jitter
-_CACHED = 1 << 17  # pixels of the views that a CPU makes at once, so that their planes stay in its cache
+_CACHED = 1 << 17  # pixels of the views that a CPU computes at once, so that their planes stay in its cache
 
 
 @dataclass(frozen=True)
 class ViewParameters:
-    """What was drawn for n views; CPU tensors of shape (n,), but for `order` (n, 4).
+    """Random parameters of n views: CPU tensors (n,), except `order` (n, 4).
 
-    Crop positions and sizes are in pixels of the source image, `crop_area` is the crop's share of its area in
-    (0, 1]. What was not applied to a view stands at the value that changes nothing: 1 for the factors of
-    brightness, contrast and saturation, 0 for hue (turns, -0.5..0.5), blur_sigma (pixels of the view) and noise_sigma
+    Crop positions and sizes are in pixels of the source image; `crop_area` is the crop's share of the image's area, in
+    (0, 1]. An operation that is not applied to a view has the value that changes nothing: 1 for the factors of
+    brightness, contrast and saturation, 0 for hue (turns, -0.5 to 0.5), blur_sigma (pixels of the view) and noise_sigma
     (pixel values in [0, 1]).
     """
 
@@ -56,12 +56,12 @@ class ViewParameters:
         return len(self.crop_top)
 
     def __getitem__(self, rows: slice | Tensor) -> "ViewParameters":
-        """The parameters of some of the views."""
+        """Select the parameters of some views."""
         return ViewParameters(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @staticmethod
     def joined(parts: Sequence["ViewParameters"]) -> "ViewParameters":
-        """One after the other."""
+        """Concatenate parameters of several sets of views."""
         names = [field.name for field in fields(ViewParameters)]
         return ViewParameters(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
@@ -72,7 +72,7 @@ class ViewParameters:
 
 
 class ViewNumbers(NamedTuple):
-    """`ViewParameters` as a GPU wants them: one tensor, and which operations there are, known to the CPU.
+    """`ViewParameters` for a GPU: one tensor, and flags on the CPU that say which operations any view has.
 
     Attributes:
         table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, noise_sigma, noise_seed, and those
@@ -88,7 +88,7 @@ class ViewNumbers(NamedTuple):
     noises: bool
 
     def pinned(self) -> "ViewNumbers":
-        """In memory from which a copy to a GPU does not wait for the work that the GPU still has to do."""
+        """Copy the table to pinned memory, from which a copy to a GPU does not wait for the GPU's earlier work."""
         return self._replace(table=self.table.pin_memory())
 
     def to(self, device: torch.device) -> "ViewNumbers":
@@ -115,12 +115,12 @@ class Views:
     def draw(self, n: int, height: int, width: int, generators: Mapping[str, torch.Generator]) -> ViewParameters:
         """Parameters of n views of images of `height` x `width` pixels.
 
-        Each augmentation draws from the generator of its own name (on the CPU, so that every device sees the same
-        views), and as many numbers whatever its probability and range are. So neither a change of one augmentation nor
-        a new one shifts the draws of the others.
+        Each augmentation draws from the generator of its own name, on the CPU, so that every device sees the same
+        views. Its count of numbers does not depend on its probability and range. So neither a change of one
+        augmentation nor a new one shifts the draws of the others.
 
         Args:
-            generators: by names, as of `vi_simsiam.core.randomness.Generators`; one that is used again goes on.
+            generators: by name, as of `vi_simsiam.core.randomness.Generators`. Each draw advances them.
         """
         a, colour = self.augmentation, self.channels == 3
 
@@ -193,7 +193,7 @@ class Views:
         return out
 
     def numbers(self, parameters: ViewParameters) -> ViewNumbers:
-        """What `apply_numbers` needs of the parameters, on the CPU."""
+        """Convert parameters to the form that `apply_numbers` takes, on the CPU."""
         p = parameters
         table = torch.cat([_table(p), _jitter(p).in_one_sequence()])
         blurs, noises = (bool((sigma > 0).any()) for sigma in (p.blur_sigma, p.noise_sigma))
@@ -201,14 +201,16 @@ class Views:
 
     @torch.no_grad()
     def apply_numbers(self, images: Tensor, numbers: ViewNumbers) -> Tensor:
-        """As `apply`, by few operations whose shapes do not depend on what was drawn: no groups, no indices.
+        """Apply as `apply` does, by few operations whose shapes do not depend on the draws: no groups, no indices.
 
-        Every view passes all operations that any view has, with numbers that change nothing where it has them not.
-        That is for a GPU, which needs as long to start an operation as for the operation; a CPU is faster by groups.
+        Every view passes through all operations that any view has; a view without an operation has numbers that change
+        nothing. This suits a GPU, which takes as long to start an operation as for it; a CPU is faster by groups.
 
         Args:
             images: (n, H, W, C), as for `apply`.
             numbers: of n views, on the device of `images`.
+
+        Returns: as `apply`.
         """
         flip, grey, blur_sigma, noise_sigma, noise_seed = numbers.table[4:_ROWS]
         views = crop_resize(images, numbers.table[:4], self.size, flip=flip.bool(), reduces=numbers.reduces)
@@ -220,6 +222,7 @@ class Views:
         return with_noise(views, noise_sigma, noise_seed) if numbers.noises else views
 
     def _reduces(self, parameters: ViewParameters) -> bool:
+        """True if any crop has a longer side than its view."""
         return bool((torch.maximum(parameters.crop_height, parameters.crop_width) > self.size).any())
 
 
