@@ -14,9 +14,9 @@ from vi_simsiam.core.text import nearest
 # Module of each command in `cli`, its function and its line of help. Only the module of the command that is named is
 # imported: each waits for PyTorch, and `rank` for much more.
 _COMMANDS = {
-    "score": ("score", "score", "how certain a model is about images"),
-    "rank": ("rank.command", "rank", "photographs by how certain a model is of them, from nothing but these"),
-    "export": ("onnx", "export", "a trained model as ONNX"),
+    "score": ("score", "score", "table of how certain a trained model is of images"),
+    "rank": ("rank.command", "rank", "order photographs, list faults and copies, without labels"),
+    "export": ("onnx", "export", "write a trained model as ONNX"),
 }
 
 
@@ -30,10 +30,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="vi-simsiam", description="Use a trained model, look up parameters.")
+    parser = argparse.ArgumentParser(
+        prog="vi-simsiam", description="Rank photographs, use a model, look up parameters."
+    )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_params(commands.add_parser("params", help="what a job's parameters are and where each comes from"))
+    _add_params(commands.add_parser("params", help="print a job's parameters and the origin of each"))
     for name, (module, function, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text)
         if arguments[:1] == [name]:
@@ -47,8 +49,8 @@ def _main(arguments: list[str]) -> None:
 
 def _add_params(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print parameters as YAML, each with its origin: a section of params.yaml, or a recipe."
-    parser.add_argument("dataset", nargs="?", help="a recipe; by default, what each recipe changes of the sections")
-    parser.add_argument("method", nargs="?", help="leave out the sections of other methods")
+    parser.add_argument("dataset", nargs="?", help="a recipe; without it, the values that each recipe changes")
+    parser.add_argument("method", nargs="?", help="a method: leave out the sections of the others")
     parser.add_argument("--params", default="params.yaml", metavar="FILE", help="instead of %(default)s")
     parser.set_defaults(main=_params)
 
@@ -58,7 +60,7 @@ def _params(args: argparse.Namespace) -> int:
     for value, choices, kind in ((args.dataset, params["recipes"], "recipe"), (args.method, METHODS, "method")):
         if value is not None and value not in choices:
             names = [str(name) for name in choices]
-            raise Problem(f"{value}: no such {kind}{nearest(value, names)}; there are {', '.join(names)}")
+            raise Problem(f"{value}: no such {kind}{nearest(value, names)}. Name one of {', '.join(names)}.")
     if args.dataset is None:
         write_out(explain.of_recipes(params).rstrip("\n"))
     else:

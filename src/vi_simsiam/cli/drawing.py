@@ -1,4 +1,4 @@
-"""The most uncertain and the most certain of any images, as a picture."""
+"""Picture of the images with the lowest and the highest scores."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""Rows of a table that is not finished, so that an interrupted command goes on where it was."""
+"""Journal of an unfinished table, from which an interrupted command continues."""
 
 import fcntl
 import hashlib
@@ -18,29 +18,30 @@ _SUFFIX = ".partial"  # after the name of the table
 
 
 class Piece(NamedTuple):
-    """Rows that were computed together, and path and reason of each image that could not be read before them."""
+    """Rows that were computed together, and path and reason of each image that could not be read meanwhile."""
 
     rows: pd.DataFrame
     unread: list[tuple[str, str]]
 
 
 class Journal:
-    """Pieces in memory and in a file: a line of JSON for what they depend on, then one for each.
+    """Pieces in memory and in a file: a line of JSON with all that they depend on, then a line for each piece.
 
     Attributes:
         path: of the file.
-        pieces: in their order, with the numbers that were added, to the last bit.
+        pieces: in the order in which they were added; numbers read from the file are the same to the last bit.
     """
 
     def __init__(self, file: TextIO, path: Path, pieces: list[Piece]):
         self._file, self.path, self.pieces = file, path, pieces
 
     def add(self, rows: pd.DataFrame, unread: Sequence[tuple[str, str]]) -> None:
+        """Add a piece. Raises: Problem when it cannot be written."""
         self.pieces.append(Piece(rows, list(unread)))
         self.write({"rows": rows.to_dict("list"), "unread": list(unread)})
 
     def write(self, content: dict[str, Any]) -> None:
-        """Add a line to the file. Raises: Problem when the disk is full."""
+        """Add a line to the file. Raises: Problem when it cannot be written."""
         with writing(self.path):
             self._file.write(json.dumps(content) + "\n")
             self._file.flush()
@@ -48,13 +49,16 @@ class Journal:
 
 @contextmanager
 def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Journal]:
-    """The journal beside a table. It is removed when the work is done, and stays after an interruption.
+    """Open the journal beside a table. It is removed when the work is done; after an error it stays if it has rows.
 
     Args:
-        out: the table. made_of: what its rows depend on. overwrite: whether a journal of something else is replaced.
+        out: the table.
+        made_of: all that its rows depend on.
+        overwrite: whether to replace a journal whose rows depend on something else.
 
-    Raises: Problem where the journal is of something else, or another process writes it.
+    Raises: Problem where the journal's rows depend on something else, or another process writes it.
     """
+    # A file's name has at most 255 bytes.
     name = out.name if len(os.fsencode(out.name)) < 240 else hashlib.sha256(os.fsencode(out.name)).hexdigest()
     path = out.with_name(name + _SUFFIX)
     with open(path, "a+", encoding="utf-8") as file:

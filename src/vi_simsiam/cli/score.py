@@ -1,4 +1,4 @@
-"""`vi-simsiam score`: a table of how certain a trained model is about any images."""
+"""`vi-simsiam score`: write a table of how certain a trained model is of each image."""
 
 import argparse
 import sys
@@ -26,8 +26,8 @@ from vi_simsiam.models.known import UNLIKE
 from vi_simsiam.models.model import DENSITY, Model, load
 from vi_simsiam.stats.intervals import wilson
 
-SOME_UNREAD = 3  # exit status: the table is there, but not every image is in it
-_TOP = 50
+SOME_UNREAD = 3  # exit status: the table is written, but some images could not be read
+_TOP = 50  # images drawn on each side without --top
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]  # rows of lowest and of highest score
 
@@ -35,40 +35,54 @@ Sides = tuple[pd.DataFrame, pd.DataFrame]  # rows of lowest and of highest score
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="image files, folders, .zip, .tar, .tar.gz ...")
     parser.add_argument(
-        "--run", required=True, type=Path, metavar="FOLDER", help="model: results/pretrain/<dataset>/<method>/seed<k>"
-    )
+        "--run", required=True, type=Path, metavar="FOLDER",
+        help="a trained model: results/pretrain/<dataset>/<method>/seed<k>, or folder `model` of a ranking",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, default=Path("scores.csv"), metavar="FILE", help="table: .csv or .parquet (%(default)s)"
     )
     add_pages(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier table or picture")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier table or picture, or rows of another command"
+    )
     parser.add_argument("--top", type=positive, metavar="N", help="list the N most uncertain and N most certain images")
-    parser.add_argument("--grid", type=Path, metavar="FILE", help=f"draw these ({_TOP} each): .png, .svg or .pdf")
+    parser.add_argument(
+        "--grid", type=Path, metavar="FILE", help=f"draw these ({_TOP} each without --top): .png, .svg or .pdf"
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
-    parser.add_argument("--threads", type=positive, help="that decode images (one per core)")
+    parser.add_argument("--threads", type=positive, help="CPU threads that decode images (one per core)")
 
 
 def add_pages(parser: argparse.ArgumentParser) -> None:
-    """Add the option for files of several pages, which `score` and `rank` have alike."""
+    """Add option --pages, which `score` and `rank` share."""
     parser.add_argument(
         "--pages", choices=("first", "all"), default="first",
-        help="of a TIFF of several pages, or of an animation: the first alone, or each as an image (%(default)s)",
+        help="pages of a TIFF, frames of an animation: the first alone, or each as an image (%(default)s)",
     )  # fmt: skip
 
 
 def pages_sentence(pages: pd.Series, done: str) -> str:
-    """What became of files of several pages. pages: their numbers by path. done: with the first page of each."""
+    """Say that only the first page of some files is used.
+
+    Args:
+        pages: number of pages by path, at least one file.
+        done: with the first page of each, such as "scored".
+    """
     files = "1 file has" if len(pages) == 1 else f"{len(pages)} files have"
     most = f"{pages.idxmax()}{' the most' * (len(pages) > 1)}, {pages.max()}"
     return f"{files} several pages or frames ({most}). Only the first is {done}; --pages all takes each as an image."
 
 
 def few_bits_sentence(bits: int) -> str:
+    """Warning for images whose 16-bit numbers use only `bits` bits."""
     return f"16-bit images use only {bits} bits, so they are almost black here."
 
 
 def score(args: argparse.Namespace) -> int:
-    """Score `args.images`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem."""
+    """Score `args.images` and write the table.
+
+    Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem for wrong arguments, or if no image can be scored.
+    """
     if args.out.suffix not in (".csv", ".parquet"):
         raise Problem(f"--out {args.out}: name a file that ends in .csv or .parquet.")
     if args.grid is not None and args.grid.suffix not in (".png", ".svg", ".pdf"):
@@ -80,13 +94,13 @@ def score(args: argparse.Namespace) -> int:
         if path.exists() and not args.overwrite:
             raise Problem(f"{path} exists: name another {option}, or add --overwrite to replace it.")
     if args.grid is not None:
-        from vi_simsiam.cli import drawing  # noqa: F401 - seldom asked for, and what it lacks is told at the start
+        from vi_simsiam.cli import drawing  # noqa: F401 - slow and seldom used; imported early so that it fails early
     started = time.monotonic()
     model = opened(args.run, args.device)
     by = model.scores[0]
     stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
-        say("the model was trained on grey images: colours are turned to grey")
+        say("note: the model was trained on grey images, so colours are converted to grey")
     with journal(args.out, _made_of(args, model), args.overwrite) as kept:
         try:
             _score(model, stream, kept)
@@ -124,7 +138,7 @@ def score(args: argparse.Namespace) -> int:
 
 
 def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
-    """All that rows of the table depend on, but for the images themselves."""
+    """All that the table's rows depend on, except the contents of the images."""
     return {
         "model": record.read(args.run)["outputs"],
         "images": [writable(path) for path in args.images],
@@ -137,7 +151,7 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
 
 
 def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
-    """Add to the journal what it lacks."""
+    """Score the images that the journal lacks and add them to it, batch by batch."""
     unread: list[tuple[str, str]] = []
 
     def keep(table: pd.DataFrame) -> None:
@@ -155,9 +169,9 @@ def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
 
 
 def _resume(stream: ImageReader, kept: Journal) -> int:
-    """Let the stream begin after the images that the journal has. Returns: how many of these were scored.
+    """Let the stream begin after the images that the journal has. Returns: the number of these that were scored.
 
-    Raises: Problem where the images have changed meanwhile.
+    Raises: Problem where images were added or removed among these.
     """
     unread = [one for piece in kept.pieces for one in piece.unread]
     scored = [path for piece in kept.pieces if len(piece.rows) for path in piece.rows["path"]]
@@ -195,7 +209,7 @@ def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def opened(run: Path, device: str | None) -> Model:
-    """The model of a folder. Raises: Problem, also for a device that is not there."""
+    """Load the model of a folder. Raises: Problem for a folder without a whole model, or a device that is missing."""
     try:
         return load(run, device)
     except (RuntimeError, AssertionError) as error:  # torch's
@@ -205,7 +219,7 @@ def opened(run: Path, device: str | None) -> Model:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a .csv or .parquet. The file appears when it is whole."""
     with replacing(path) as temporary:
-        if path.suffix == ".csv":  # nine digits tell all numbers of 32 bits apart
+        if path.suffix == ".csv":  # nine digits distinguish all float32
             table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
         else:
             table.to_parquet(temporary, index=False)
@@ -223,8 +237,8 @@ def extremes(table: pd.DataFrame, score: str, count: int) -> Sides:
 
 
 def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> str | None:
-    """Draw the picture. Returns: why there is none, whatever the reason: the table is worth more."""
-    from vi_simsiam.cli import drawing  # slow to import, and seldom asked for
+    """Draw the picture. Returns: the error, or None. It is not raised, because counts and warnings come later."""
+    from vi_simsiam.cli import drawing  # slow to import, and seldom used
     from vi_simsiam.report.figures import style
 
     try:
@@ -239,7 +253,7 @@ def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> s
 
 
 def _pixels(stream: ImageReader, paths: Iterable[str]) -> dict[str, np.ndarray]:
-    """Some images by their paths, read again."""
+    """Read some images again: uint8 (size, size, channels) by path."""
     wanted = set(paths)
     return {file.path: stream.prepared(Contents(file), file.page) for file in stream.files() if file.path in wanted}
 
@@ -262,18 +276,18 @@ def counts(used: int, unread: int, ignored: Ignored, done: str = "scored") -> st
 
 
 def say(line: str) -> None:
-    """A line on the terminal, above a progress bar if there is one. A reader that goes away does not end the work."""
+    """Print a line to stderr, above a progress bar if there is one. A reader that goes away does not end the work."""
     with suppress(BrokenPipeError):
         tqdm.write(one_line(line), file=sys.stderr)
 
 
 def one_line(text: str) -> str:
-    """Names of files come from anywhere: a terminal must not take them for commands."""
+    """A text on one line. Characters that a terminal would obey are shown by their codes: file names may hold any."""
     return printable(writable(text))
 
 
 def positive(text: str) -> int:
-    """An argument that is a number from 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    """Parse an argument that is a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)

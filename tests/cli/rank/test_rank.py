@@ -356,7 +356,7 @@ def test_the_gallery_holds_extremes_and_groups(monkeypatch):
     columns = pd.DataFrame({"kappa": draw.random(5000), "sharpness": draw.random(5000)})
     group = np.zeros(5000, np.int64)
     group[[7, 99, 4000]] = 1
-    chosen = results._chosen(columns, group)
+    chosen = results._chosen(columns, group, [])
     assert len(chosen) <= 300 and (np.diff(chosen) > 0).all() and {7, 99, 4000} <= set(chosen)
     for name in columns:
         assert {columns[name].idxmin(), columns[name].idxmax()} <= set(chosen)

@@ -16,8 +16,8 @@ from vi_simsiam.models.reference import TrainingScores
 
 SHOWN = 10  # lines of a section in the report and on the first screen of the gallery
 ON_TERMINAL = 3  # of them on the terminal
-_MANY = 0.2  # of the images: more with one fault are questioned
-_LARGE, _FEW = 0.05, 10  # a group of copies that holds more than this share of the images, and so many, is questioned
+_MANY = 0.2  # share of the images: a fault of more of them may be how they are meant to be
+_LARGE, _FEW = 0.05, 10  # share and number of images: a larger group of copies may be none
 _DENSITY = "knn_density"
 
 
@@ -25,9 +25,13 @@ _DENSITY = "knn_density"
 class Section:
     """A list of images with a reason to look at them.
 
-    title: a few words. sentence: the reason, with the thresholds that were used. rows: numbers of rows of the table,
-    most important first. lines: instead of rows, texts for files that are not in the table. notes: a word on each row.
-    grouped: whether the gallery shows each of them beside the others of its group of copies.
+    Attributes:
+        title: a few words.
+        sentence: the reason, with the limit that was used.
+        rows: numbers of rows of the table, most important first.
+        lines: instead of rows, texts for files that are not in the table.
+        notes: a text for each row.
+        grouped: whether the gallery shows the whole group of copies of each image.
     """
 
     title: str
@@ -99,7 +103,7 @@ def _name(training: TrainingScores) -> str:
 
 
 def names(table: pd.DataFrame) -> pd.Series:
-    """Path of each row; of a tile also its number."""
+    """Path of each row; for tiles, path and number."""
     return table["path"] + " [tile " + table["tile"].astype(str) + "]" if "tile" in table else table["path"]
 
 

@@ -1,4 +1,4 @@
-"""`vi-simsiam rank`: order photographs by the certainty of a model, without labels or a parameter file."""
+"""`vi-simsiam rank`: put unusual photographs first, and list faulty and copied ones, without labels."""
 
 import argparse
 import fcntl
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,31 +57,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     either.add_argument("--run", type=Path, metavar="MODEL", help="a trained model, instead of training heads here")
     parser.add_argument(
-        "--size", type=positive, metavar="PIXELS", help="side of the encoder's input (96; other encoders: their own)"
+        "--size", type=positive, metavar="PIXELS", help=f"side of the encoder's input ({LITE}: 96, others: their own)"
     )
     parser.add_argument(
         "--depth", type=int, choices=range(8, 17), default=FULL_DEPTH, metavar="BITS",
         help="bits that 16-bit grey images use, 12 for many microscopes (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--tiles", type=int, metavar="PIXELS", help="cut images into tiles with this side, and rank the tiles"
+        "--tiles", type=int, metavar="PIXELS", help="cut images into square tiles with this side, and rank the tiles"
     )
     add_pages(parser)
     parser.add_argument(
         "--threshold", action="append", default=[], metavar="NAME=VALUE",
-        help=f"limit of an issue: {', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)}",
+        help=f"limit of an issue, may be repeated ({', '.join(f'{i.name}={i.threshold:g}' for i in issues.ISSUES)})",
     )  # fmt: skip
     parser.add_argument(
         "--no-kappa", action="store_true", help="encode each image once and train nothing: no kappa, no view agreement"
     )
     parser.add_argument(
-        "--label-first", type=positive, metavar="N", help="choose the N images to label first, in column label_first"
+        "--label-first", type=positive, metavar="N", help="choose N images to label first: column label_first"
     )
     parser.add_argument(
         "--labelled", type=Path, metavar="FILE", help="paths of images that have labels already, one per line"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a ranking of other photographs or options")
-    parser.add_argument("--seed", type=int, default=0, help="of views and training (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of views and training (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (the GPU if there is one)")
     parser.add_argument("--threads", type=positive, help="CPU threads (one per core)")
 
@@ -126,6 +126,7 @@ def _rank(
     limits: Mapping[str, float],
     started: float,
 ) -> int:
+    """Rank the stream in the locked folder, as `rank` does. started: of `time.monotonic`."""
     device = _device(args.device)
     model: Model | None = None
     if args.run is None:
@@ -259,7 +260,8 @@ def _distinct(rows: np.ndarray) -> np.ndarray:
 def _locked(out: Path) -> Iterator[None]:
     """Lock the folder of a ranking for this process, after creating it if need be.
 
-    Raises: Problem if it holds anything else, cannot be written, or is locked by another process.
+    Raises: Problem if it holds anything but a ranking of this version, cannot be written, or is locked by another
+        process.
     """
     mark = out / RANKING
     if out.exists() and not out.is_dir():
@@ -278,20 +280,17 @@ def _locked(out: Path) -> Iterator[None]:
     else:
         write_json(mark, {"format": _FORMAT, "made by": "vi-simsiam rank"})
     with open(mark) as file:
-        _lock(file, out)
+        try:
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(
+                f"--out {out}: another process is ranking into it. Wait for it, or name another folder."
+            ) from None
         yield
 
 
-def _lock(file: TextIO, out: Path) -> None:
-    try:
-        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Problem(
-            f"--out {out}: another process is ranking into it. Wait for it, or name another folder."
-        ) from None
-
-
 def _device(name: str | None) -> torch.device:
+    """The named device, or the best one. Raises: Problem for a device that is missing."""
     try:
         device = best_device() if name is None else torch.device(name)
         torch.empty(0, device=device)

@@ -1,13 +1,13 @@
-"""Facts of an image that no model has a part in: sharpness, exposure, size, and its look at few pixels."""
+"""Facts of an image that need no model: sharpness, exposure, size, and a small copy by which copies are found."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import laplace
 
-SIDE = 256  # pixels of the central square that facts are taken of: sharpness depends on it
-_DARK, _BRIGHT = 5, 250  # of 255: levels up to which, and from which on, nothing is to be seen
-LOOK = 32  # pixels of the small square by which copies are found
+SIDE = 256  # side in pixels to which the central square is resized before it is measured: sharpness depends on it
+_DARK, _BRIGHT = 5, 250  # of 255: pixels up to the first count as black, from the second on as white
+LOOK = 32  # side in pixels of the small square by which copies are found
 
 
 @dataclass(frozen=True)

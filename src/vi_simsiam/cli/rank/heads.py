@@ -49,8 +49,10 @@ _RECIPE = Path(loading.__file__).parent / "recipes" / "rank.yaml"
 class Images:
     """Stored photographs as training images: a `data.store.TrainingImages`.
 
-    Attributes: those of a Store; `kept`: the encoder's store; `rows`: of the photographs in it, (N,). mean and std are
-        not used, because the frozen encoder has its own.
+    Attributes, beside those of a Store:
+        kept: the encoder's store.
+        rows: (N,) of the photographs in it.
+        mean, std: not used, because the frozen encoder has its own.
     """
 
     size: int
@@ -165,7 +167,7 @@ def train(
     record = RunRecord("rank", job, seed=seed)
     before = torch.get_num_threads()
     try:
-        with redirect_stdout(io.StringIO()):  # of a line per epoch; history.csv has it
+        with redirect_stdout(io.StringIO()):  # drops the line per epoch, which history.csv has
             parsed = parse("pretrain", job, METHOD)
             model, history = trainer.pretrain(METHOD, parsed, images, _views(images), seed, device=device)
     except TrainingAlarm as alarm:

@@ -13,16 +13,20 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
 
 _ENOUGH = 10  # images, of which one can be unlike the others
-_MAD = 1.4826  # times the median absolute deviation: a standard deviation, of a normal distribution
+_MAD = 1.4826  # standard deviation of a normal distribution, divided by its median absolute deviation
 
 
 @dataclass(frozen=True)
 class Issue:
     """A fault that an image can have.
 
-    name: in the column `issues`. title: for people. threshold: its limit unless another is given. explained: a sentence
-    with {} in the place of the limit. found: of a table and the limit, how bad each image is: (n,), NaN: not at all.
-    of_files: whether it is one of whole files, not of tiles.
+    Attributes:
+        name: in the column `issues`.
+        title: for people.
+        threshold: its limit unless --threshold gives another.
+        explained: a sentence with {} in the place of the limit.
+        found: computes from a table and the limit how severe the fault of each image is, (n,); NaN: it has none.
+        of_files: True if only whole files have it, not tiles.
     """
 
     name: str
@@ -42,7 +46,7 @@ def _outlier(table: pd.DataFrame, limit: float) -> pd.Series:
 
 
 def _blurry(table: pd.DataFrame, limit: float) -> pd.Series:
-    sharpness = table["sharpness"].where(table["sharpness"] > 0)  # of one colour are those without content
+    sharpness = table["sharpness"].where(table["sharpness"] > 0)  # those of one colour are `low_information`
     return -sharpness.where(sharpness < limit * sharpness.median())
 
 

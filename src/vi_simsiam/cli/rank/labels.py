@@ -158,7 +158,10 @@ def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, see
 
 
 def _components(features: torch.Tensor) -> torch.Tensor:
-    """The first K principal components of features (N, dim): (N, K), K as above but at most N / 4. All if dim <= K."""
+    """The first K principal components of features (N, dim): (N, K); if dim <= K, the features themselves.
+
+    K is N / `_IMAGES_EACH`, at least `_LEAST` and at most `_MOST`, but never more than N / 4.
+    """
     count = min(_MOST, max(_LEAST, len(features) // _IMAGES_EACH), len(features) // 4)
     if features.shape[1] <= count:
         return features

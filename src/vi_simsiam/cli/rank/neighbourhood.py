@@ -1,6 +1,6 @@
-"""How typical each photograph is of those around it.
+"""Similarity of each photograph to its nearest others.
 
-All pairs are compared, a block of them at a time, so that memory does not grow with their number.
+All pairs are compared in blocks, so that memory does not grow with their number.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ def density(features: RowView, device: torch.device) -> np.ndarray:
 
     Args:
         features: (N, dim) of the whole images, each image once.
+        device: computes the cosines.
     """
     count = len(features)
     result = np.full(count, np.nan, np.float32)

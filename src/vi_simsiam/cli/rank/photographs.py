@@ -24,11 +24,13 @@ class Tile(NamedTuple):
 
 
 class Photograph(NamedTuple):
-    """One file's contents, or one tile's.
+    """One file, page or tile.
 
-    key: SHA-256 of its bytes; of a page or tile, of that of the whole and its place. pixels: uint8 (size, size,
-    channels); facts, look: of `facts.measure`; None of a reader that does not measure, and all three None for
-    contents that are there already. tile: its place; None for a file.
+    Attributes:
+        key: SHA-256 of the file's bytes; for a page or tile, SHA-256 of the key of the whole and the place in it.
+        pixels: uint8 (size, size, channels); None for contents that are stored already.
+        facts, look: of `facts.measure`; None also from a reader that does not measure.
+        tile: place of a tile; None for a file or page.
     """
 
     key: bytes
@@ -42,7 +44,9 @@ class Photograph(NamedTuple):
 class Photographs(ImageReader):
     """A reader of `Photograph`s.
 
-    there: keys of the contents that need not be decoded. measured: whether they have facts and a look.
+    Args, beside those of `ImageReader`:
+        there: keys of the contents that are stored already, which are not decoded.
+        measured: whether to measure facts and look.
     """
 
     there: Container[bytes] = field(default_factory=set)
@@ -57,7 +61,7 @@ class Photographs(ImageReader):
         if key in self.there:
             return Photograph(key)
         size = contents.book.size(page or 1)
-        # An encoder and facts see what a resize from twice the size gives; a thumbnail may come from fewer pixels.
+        # Encoder and facts need a decoding of at least twice their size, for accuracy; a thumbnail does not.
         side = 2 * max(self.size, facts.SIDE) if self.measured else self.size
         image = self.loaded(contents, page, side).upright(self.channels, self.depth)
         return Photograph(key, decode.square(image, self.size), *self._facts(image, *size, contents.book.pages))

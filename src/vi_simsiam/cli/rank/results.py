@@ -1,4 +1,4 @@
-"""What a ranking leaves: the table of all photographs, the gallery, and the report."""
+"""Results of a ranking: the table of all photographs, the gallery, and the report."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +32,9 @@ from vi_simsiam.transforms.resizing import resize
 
 TABLE, TILES, GALLERY, REPORT = "ranking.csv", "tiles.csv", "gallery.html", "report.txt"
 _AT_ONCE = 1024  # photographs whose features are in memory at once
-MOST_IMAGES = 600  # in the gallery, of more than so many about: at 192 pixels it has up to 11 MB
-_EXTREMES, _LISTED = 20, 40  # of each column that the gallery holds, at each end, and of each list
+MOST_IMAGES = 600  # in the gallery, about: their thumbnails with 192 pixels take up to 11 MB
+# Images of a larger ranking that are in the gallery: at each end of each column; of each list, and of copies.
+_EXTREMES, _LISTED = 20, 40
 _DARK = 0.32  # highlight below which the gallery shows an image brighter
 _PERCENTILE = "Percentage of the training images that are less certain; ties count half."
 _GROUP = (
@@ -70,9 +71,10 @@ def table(
         files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
         model: None: no score of a model. device: that compares features. limits: of `issues.thresholds`.
 
-    Returns: what `files` has and `issues`, knn_density, the facts, `duplicates`, the number of the group of copies from
-        1 (missing: in none), `copy_of`, the name of the one of its group to keep (missing for itself and in none); then
-        view_agreement and the model's own scores, the first of them last.
+    Returns: the table, and for each issue the numbers of its rows, worst first. Columns: those of `files` with `issues`
+        after the path, `knn_density`, the facts, `duplicates` (number of the group of copies from 1; missing outside
+        groups), `copy_of` (the image of the group to keep; missing for that image and outside groups). With a model
+        also `view_agreement`, its own scores, and `percentile`; its first score is last.
     """
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
     result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
@@ -95,6 +97,7 @@ def table(
 
 
 def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The model's scores `names` and `view_agreement` of rows of the store: (n,) each."""
     network, parts = model.network, []
     device = next(network.parameters()).device
     whole, views = RowView(kept.array("whole"), rows), RowView(kept.array("views"), rows)
@@ -217,9 +220,9 @@ def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> lis
 
 
 class _Thumbnails:
-    """Pixels of the images in the page, (n, side, side, channels), read again from their files.
+    """Pixels of the images in the page, uint8 (n, side, side, channels), read again from their files.
 
-    Those of a file that can no longer be read are the smaller ones that the encoder saw.
+    A file that can no longer be read has the pixels that the encoder saw, resized.
     """
 
     def __init__(
@@ -256,7 +259,8 @@ def _link(path: str, out: Path) -> str | None:
     return quote(os.path.relpath(os.path.abspath(path), out.resolve()))
 
 
-def _chosen(columns: pd.DataFrame, group: np.ndarray, lists: Sequence[Sequence[int]] = ()) -> np.ndarray:
+def _chosen(columns: pd.DataFrame, group: np.ndarray, lists: Sequence[Sequence[int]]) -> np.ndarray:
+    """Rows of the images in the gallery, ascending: all, or those that `write_gallery` names."""
     if len(columns) <= MOST_IMAGES:
         return np.arange(len(columns))
     order = [np.argsort(columns[name].to_numpy(), kind="stable") for name in columns]

@@ -1,4 +1,4 @@
-"""Large images cut into tiles, each of which is ranked as a photograph of its own, and what they say of the image."""
+"""Tiles of large images, which are ranked as photographs are, and the summary of an image's tiles."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.reader import Contents, Work
 from vi_simsiam.data.remarks import remark, remarks
 
-# Pixels of a tile's side: features of 8 tell tiles apart hardly better than their colours do (docs/your_images.md).
+# Shortest side of a tile in pixels: with 8, features tell tiles apart hardly better than mean colours do
+# (docs/your_images.md).
 LEAST = 16
 MOST = 16_384  # tiles of an image: the store holds 680 MB for them with EfficientNet-Lite0
 SHARE = 0.05  # of an image's tiles that may be lower than its score
@@ -22,10 +23,11 @@ SUFFIX = "_q05"
 
 
 def grid(width: int, height: int, side: int) -> list[Tile]:
-    """Squares that cover an image, as few as can, spread evenly: where they do not fit, neighbours overlap.
+    """Cover an image with the fewest squares at even steps, row by row. Where they do not fit, neighbours overlap.
 
     Args:
-        side: pixels of a tile's side; of an image with a shorter side, that.
+        width, height: of the image in pixels.
+        side: of a tile in pixels; an image with a shorter side has tiles with that side.
     """
     side = min(side, width, height)
     places = [(left, top) for top in _starts(height, side) for left in _starts(width, side)]
@@ -41,14 +43,14 @@ def _starts(length: int, side: int) -> list[int]:
 class Tiles(Photographs):
     """A reader of `Photograph`s that are tiles. side: of a tile, in pixels.
 
-    Images are decoded one at a time, and their tiles cut when they are wanted.
+    Images are decoded one at a time, and their tiles are cut when the consumer takes them.
     """
 
     side: int = LEAST
     most: ClassVar[int] = decode.MOST_OF_TILES
 
     def count(self) -> None:
-        """How many tiles there are shows only when all images have been read."""
+        """None, because the number of tiles is known only when all images have been read."""
 
     def _works(self) -> Iterator[Work]:
         for file, contents in self._contents():
