@@ -160,7 +160,7 @@ def test_a_folder_of_the_model_scores_and_ranks_files(folder, store, tmp_path):
     np.testing.assert_allclose(table["target_cosine"], target, atol=0.01)  # features are kept as float16
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_model_with_both_networks_becomes_onnx(folder, store, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -339,7 +339,8 @@ def test_the_list_of_figures_is_cheap_to_import():
 @pytest.mark.slow
 def test_bytes_depend_on_the_inputs_alone(tmp_path):
     """Not on the process, its threads, the order of the runs, the user's settings or a HOME that cannot be written."""
-    first = drawn(tmp_path, methods=("untrained", "vi_simsiam"))
+    some = sorted(FIGURES)[::4]
+    first = drawn(tmp_path, some, methods=("untrained", "vi_simsiam"))
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\nfont.size: 20\nsvg.fonttype: path\n")
     names = ["digits/vi_simsiam/seed0", "digits/untrained/seed0"]
     nowhere = {"HOME": str(tmp_path / "matplotlibrc" / "home"), "MATPLOTLIBRC": str(tmp_path), "OMP_NUM_THREADS": "1"}
@@ -348,7 +349,7 @@ def test_bytes_depend_on_the_inputs_alone(tmp_path):
     command += ["--data", tmp_path / "data", "--results", tmp_path / "results", "--out", out]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | nowhere)
     assert done.returncode == 0, done.stderr
-    for name in FIGURES:
+    for name in some:
         assert (out / "figures" / name).read_bytes() == (first / name).read_bytes(), name
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert written == {

@@ -82,8 +82,8 @@ def test_without_labels_or_own_scores(tmp_path):
 
 
 @pytest.mark.slow
-def test_ten_thousand_images_stay_small(tmp_path):
-    path, _ = page(tmp_path, datasets=("colour",), images=10_000)
+def test_more_images_than_are_shown_stay_small(tmp_path):
+    path, _ = page(tmp_path, datasets=("colour",), images=2 * gallery_page.MOST_IMAGES)
     assert path.stat().st_size < 3e6
 
 
