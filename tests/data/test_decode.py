@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as F
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from helpers.images import encoded, orientation, promising
 from helpers.photographs import decode
@@ -50,12 +50,25 @@ def test_a_far_larger_jpeg_is_decoded_at_less_than_its_size_and_looks_the_same()
     assert difference < 1
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("turned", STORED)
-def test_turned_upright(turned):
+def test_turned_upright(turned, kind):
     rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
-    data = encoded(STORED[turned](rectangle), exif=orientation(turned))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encoded(STORED[turned](rectangle), kind, exif=orientation(turned), **options)
     assert np.array_equal(decode(data, 12, 3), rectangle[:, 4:16])
-    assert np.array_equal(load(data, None, MOST_OF_TILES).upright(3), rectangle) and Book(data).size() == (20, 12)
+    assert np.array_equal(load(data, None, MOST_OF_TILES).upright(3), rectangle)
+    book = Book(data)
+    assert book.size() == (20, 12) == book.load().upright(3).size == book.size()  # the same before and after decoding
+
+
+def test_a_tiff_whose_turn_is_in_its_xmp_alone():
+    rectangle = DRAW.randint(0, 256, (12, 20, 3)).astype(np.uint8)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700] = b'<rdf:Description tiff:Orientation="6"/>'
+    tags.tagtype[700] = 1
+    book = Book(encoded(STORED[6](rectangle), "TIFF", tiffinfo=tags))
+    assert book.size() == (20, 12) and np.array_equal(book.load().upright(3), rectangle)
 
 
 def test_transparency_is_over_white():
