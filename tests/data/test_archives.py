@@ -1,7 +1,9 @@
 """Archives from anywhere: what is good in them is read, what is not is refused by name, and nothing is unpacked."""
 
+import errno
 import gzip
 import os
+import resource
 import stat
 import struct
 import tarfile
@@ -119,6 +121,40 @@ def test_a_tar_that_unpacks_to_too_much(tmp_path):
     with pytest.raises(Problem, match=r"x.tar.gz unpacks to more than 200 times its size"):
         open_archive(path)
     assert [file.name for file in tmp_path.iterdir()] == ["x.tar.gz"]
+
+
+def test_a_compressed_tar_in_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    """As on a read-only disk, which only an administrator can mount: all folders but those of `kept` are refused."""
+    (tmp_path / "shared").mkdir()
+    path = tarred(tmp_path / "shared/x.tar.gz", [("a", b"1"), ("b", b"2" * 3_000_000)], "w:gz")
+    made, kept, temporary = [], {tmp_path}, tempfile.TemporaryFile
+
+    def only_some(dir=None, **options):
+        folder = Path(tempfile.gettempdir() if dir is None else dir)
+        made.append(folder)
+        if folder not in kept:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+        return temporary(dir=dir, **options)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", only_some)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    archive = open_archive(path)
+    assert [archive.read(member) for member in archive.members] == [b"1", b"2" * 3_000_000]
+    assert made == [path.parent, tmp_path]
+    kept.clear()
+    with pytest.raises(Problem, match=r"shared cannot be written \(Read-only file system\), and no other .* TMPDIR"):
+        open_archive(path)
+
+
+def test_a_compressed_tar_that_fills_the_disk(tmp_path):
+    path = tarred(tmp_path / "x.tar.gz", [("a", bytes(8_000_000))], "w:gz")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, before[1]))
+        with pytest.raises(Problem, match=rf"{path}, unpacked in {tmp_path}, cannot be written: .* Make room"):
+            open_archive(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_member_too_large_for_memory(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import writing
 from vi_simsiam.core.text import writable
 
 _COMPRESSED: dict[str, Callable[..., Any]] = {
@@ -251,16 +252,37 @@ def _plain_tar(path: Path) -> BinaryIO:
     ending = suffix(path)
     if ending not in _COMPRESSED:
         return open(path, "rb")
-    plain = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (stays open as long as the archive)
     packed = path.stat().st_size
+    plain, folder = _nameless_file(path.parent)
     with _COMPRESSED[ending](path) as file:
         while block := file.read(_BLOCK):
-            plain.write(block)
+            _write(plain, block, f"{path}, unpacked in {folder},")
             if _is_bomb(packed, plain.tell()):
                 raise DamagedArchive(f"{path} unpacks to more than {_MOST_RATIO} times its size: refused.")
-    plain.flush()
     plain.seek(0)
     return plain
+
+
+def _nameless_file(folder: Path) -> tuple[BinaryIO, Path]:
+    """A temporary file without a name, and its folder: `folder`, or where that is read-only the system's."""
+    try:
+        return tempfile.TemporaryFile(dir=folder, buffering=0), folder  # stays open as long as the archive
+    except OSError as error:
+        reason = error.strerror
+    try:
+        return tempfile.TemporaryFile(buffering=0), Path(tempfile.gettempdir())
+    except OSError as error:
+        raise Problem(
+            f"{folder} cannot be written ({reason}), and no other folder for temporary files ({error.strerror}). Name "
+            "one with the environment variable TMPDIR."
+        ) from None
+
+
+def _write(file: BinaryIO, block: bytes, what: str) -> None:
+    left = memoryview(block)
+    with writing(what):
+        while left:
+            left = left[file.write(left) :]
 
 
 def _is_bomb(packed: int, unpacked: int) -> bool:
