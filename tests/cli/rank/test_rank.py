@@ -265,6 +265,8 @@ def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(t
     assert "a ranking with another --no-kappa" in refused(capsys, "a", *options[:-1])
     assert Path("r/ranking.csv").read_bytes() == before
     assert rank("a", *options) == 0 and Path("r/ranking.csv").read_bytes() == before
+    same = ("--out", "r", "--encoder", os.path.relpath(tiny), "--no-kappa")  # written otherwise
+    assert rank("./b/../a", *same) == 0
     assert rank("b", tmp_path / "a", *options) == 0 and len(pd.read_csv("r/ranking.csv")) == 7  # it has grown
     assert rank("b", *options, "--overwrite") == 0 and len(pd.read_csv("r/ranking.csv")) == 4
     assert rank("b", *options[:-1], "--overwrite") == 0 and Path("r/model").exists()

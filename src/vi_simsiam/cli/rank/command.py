@@ -225,8 +225,10 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Photographs and options that a ranking's results depend on."""
     names = ("encoder", "run", "size", "depth", "tiles", "pages", "no_kappa", "seed")
     options = {name: getattr(args, name) for name in names}
-    options["run"] = None if args.run is None else writable(args.run.absolute())
-    return {"photographs": sorted({writable(Path(name).absolute()) for name in args.photographs}), **options}
+    options["run"] = None if args.run is None else writable(os.path.abspath(args.run))
+    if (folder := Path(args.encoder).expanduser()).is_dir():
+        options["encoder"] = writable(os.path.abspath(folder))
+    return {"photographs": sorted({writable(os.path.abspath(name)) for name in args.photographs}), **options}
 
 
 def _check_earlier(args: argparse.Namespace) -> None:

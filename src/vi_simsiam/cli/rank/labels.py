@@ -1,5 +1,6 @@
 """Labels of a ranking's images: the images to label first, and images that may be in a wrong folder."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import torch
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import writable
+from vi_simsiam.core.text import one_spelling, writable
 from vi_simsiam.data.layout import Layout, without_masks
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import linear
@@ -42,7 +43,7 @@ _C_TIMES_IMAGES = 12.0
 def read_labelled(file: Path) -> list[str]:
     """Paths in a text file, one per line. Raises: Problem if it cannot be read."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(
             f"--labelled {file}: it cannot be read as text ({error}). Name a file with one path per line."
@@ -67,12 +68,10 @@ def label_first(
     _, first = np.unique(rows, return_index=True)
     first = np.sort(first)  # the first file of each content, in the order of the files
     place = {row: number for number, row in enumerate(rows[first])}
-    known = dict(zip(paths, rows, strict=True)) | {
-        str(Path(path).absolute()): row for path, row in zip(paths, rows, strict=True)
-    }
+    known = dict(zip(map(_absolute, paths), rows, strict=True)) | dict(zip(paths, rows, strict=True))
     covered = []
     for path in labelled:
-        row = known.get(path, known.get(str(Path(path).absolute())))
+        row = known.get(path, known.get(_absolute(path)))
         if row is None:
             raise Problem(
                 f"--labelled: {writable(path)} is not among the images of this ranking. Write paths as in the column "
@@ -85,6 +84,11 @@ def label_first(
     return numbers
 
 
+def _absolute(path: str) -> str:
+    """A path by which a file is known, in whichever way it is written: from the root, without . and .., in NFC."""
+    return one_spelling(os.path.abspath(path))
+
+
 def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
     """Class of each file, (N,) strings, by the rules for the folders of a recipe; None if folders are not classes.
 
@@ -92,7 +96,7 @@ def classes(paths: Sequence[str], inputs: Iterable[str]) -> np.ndarray | None:
         paths: (N,) of the files.
         inputs: the folders and archives that are ranked.
     """
-    tops = sorted((writable(name).rstrip("/") + "/" for name in inputs), key=len, reverse=True)
+    tops = sorted((writable(Path(name, "_"))[:-1] for name in inputs), key=len, reverse=True)  # of ./in/ too: in/
     inside = [next((path[len(top) :] for top in tops if path.startswith(top)), "") for path in paths]
     placed = without_masks(inside)
     names = [name for path in inside if (name := placed[path])]
