@@ -79,6 +79,26 @@ def test_copies_that_programs_leave_beside_images(tmp_path, original, others, ki
     assert images.train.paths([0]) == [original] and images.report.ignored[kind][0] == len(others)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_masks_beside_their_images_are_no_images_unless_their_folder_is_named(tmp_path, packed):
+    files = [f"{split}/{folder}/1.png" for split in ("test", "train") for folder in ("images", "masks")]
+    top = write(tmp_path / "set", *files, "train/masks/deep/2.png", data=picture())
+    write(top, "train/notes/3.txt", data=b"of a person")
+    if packed:
+        shutil.make_archive(str(tmp_path / "packed"), "zip", top)
+    used = [f"{top}/test/images/1.png", f"{top}/train/images/1.png"]
+    whole = tmp_path / "packed.zip" if packed else top
+    there = [str(whole) + name.removeprefix(str(top)) for name in used]
+    assert read(whole) == (there, {}, {names.MASKS: 3, names.NO_IMAGES: 1})
+    masks = [f"{top}/train/masks/1.png", f"{top}/train/masks/deep/2.png"]
+    assert read(top / "train/masks") == (masks, {}, {})
+    assert read(top, top / "train/masks") == (used + masks, {}, {names.MASKS: 1, names.NO_IMAGES: 1})
+    assert read(top / "train/masks", top)[0] == masks + used
+    (top / "train/photos/4.png").parent.mkdir()
+    shutil.copy(top / "train/masks/1.png", top / "train/photos/4.png")  # these folders are no pair
+    assert len(read(top)[0]) == 2 + 3 and read(top)[2][names.MASKS] == 1
+
+
 def test_a_library_that_is_named_itself_and_copies_without_their_original(tmp_path):
     library = write(tmp_path / "L.photoslibrary", "originals/a.jpg", "resources/derivatives/a.jpg")
     assert read(library)[0] == [f"{library}/originals/a.jpg"]

@@ -20,10 +20,10 @@ from vi_simsiam.data.decode import FULL_DEPTH, load, square, used_depth
 from vi_simsiam.data.image_sets import Depth, Images
 from vi_simsiam.data.layout import Layout, without_masks
 from vi_simsiam.data.left_out import Report, count
+from vi_simsiam.data.names import MASKS
 from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
 from vi_simsiam.data.remarks import remark
 
-MASKS = "masks beside their images"
 _DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a year, a month, or a day
 # Smaller files take longer to open, under Python's lock, than to decode: 60,000 of 32 px took two threads 1.26 times as
 # long as one, and sixteen 1.5 times.

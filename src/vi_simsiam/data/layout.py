@@ -1,7 +1,7 @@
 """The meaning of folders of images: which are for training and for testing, and which are classes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -44,6 +44,13 @@ def without_masks(paths: Sequence[str]) -> dict[str, str | None]:
         is_mask = any(parts[i].casefold() in _MASKS for i in of_pairs)
         placed[path] = None if is_mask else "/".join(part for i, part in enumerate(parts) if i not in of_pairs)
     return placed
+
+
+def mask_folders(names: Iterable[str]) -> frozenset[str]:
+    """The folders of masks, by the rule of `without_masks`. names: paths of images."""
+    folders = {name.rpartition("/")[0] for name in names}
+    placed = without_masks([f"{folder}/_" for folder in folders])
+    return frozenset(folder for folder in folders if placed[f"{folder}/_"] is None)
 
 
 def _role(name: str) -> str | None:

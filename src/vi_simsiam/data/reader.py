@@ -35,8 +35,20 @@ from vi_simsiam.data.archives import (
     suffix,
 )
 from vi_simsiam.data.decode import FULL_DEPTH, MOST_PIXELS, Book, Decoded, few_bits, room, square
+from vi_simsiam.data.layout import mask_folders
 from vi_simsiam.data.left_out import Ignored, count
-from vi_simsiam.data.names import HEAD, HIDDEN, PAGED, REPEATED_FOLDERS, ignored_kind, is_hidden, kind_of, refusal
+from vi_simsiam.data.names import (
+    HEAD,
+    HIDDEN,
+    MASKS,
+    PAGED,
+    REPEATED_FOLDERS,
+    ignored_kind,
+    is_hidden,
+    is_image,
+    kind_of,
+    refusal,
+)
 from vi_simsiam.data.remarks import listen, remarks
 
 REPEATED_FILES = "links to files, and inputs, that are used already"
@@ -289,7 +301,8 @@ class ImageReader:
 
     Args:
         inputs: paths. A file is taken under any name; in folders and archives, those that are images by their names
-            or first bytes. A file that is reached twice (by a link, or by inputs that overlap) is read once.
+            or first bytes, and not masks beside their images. A file that is reached twice (by a link, or by inputs
+            that overlap) is read once.
         size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
         depth: bits that grey images of 16 bits use.
         threads: number of threads that decode.
@@ -403,28 +416,38 @@ class ImageReader:
 
     def _distinct(self) -> Iterator[ImageFile]:
         seen: set[tuple[int, int]] = set()
+        masks: list[tuple[str, tuple[int, int] | None]] = []
         for path in map(Path, self.inputs):
             links = []
-            for file in self._of_input(path, seen):
-                if file.linked:
+            for file, is_mask in self._of_input(path, seen):
+                if is_mask:
+                    masks.append((file.path, file.identity))
+                elif file.linked:
                     links.append(file)
                 elif self._is_new(file, seen):
                     yield file
             yield from (link for link in links if self._is_new(link, seen))
+        for name, identity in masks:
+            if identity not in seen:  # else its folder is an input too
+                count(self.ignored, MASKS, name)
 
-    def _of_input(self, path: Path, seen: set[tuple[int, int]]) -> Iterator[ImageFile]:
+    def _of_input(self, path: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[ImageFile, bool]]:
+        """The files of an input, and whether each is a mask beside its image."""
         file = list_file(path)
         if path.is_dir():
-            yield from list_folder(path, self.ignored)
+            # The first walk reads names alone: images are then listed as they are read, however many there are.
+            names = (writable(name) for name, _ in files_below(path, []))
+            yield from _marked(list_folder(path, self.ignored), names)
         elif suffix(path) is None:
-            yield file
+            yield file, False
         elif self._is_new(file, seen):
             try:
                 archive = open_archive(path)
             except DamagedArchive as problem:
-                yield ImageFile(file.name, file.path, file.size, str(problem), file.contents)
+                yield ImageFile(file.name, file.path, file.size, str(problem), file.contents), False
             else:
-                yield from list_archive(archive, self.ignored, file.path)
+                names = (member.name for member in archive.members)
+                yield from _marked(list_archive(archive, self.ignored, file.path), names)
 
     def _is_new(self, file: ImageFile, seen: set[tuple[int, int]]) -> bool:
         if file.identity is None or file.identity[1] == 0:  # some network disks have no inodes
@@ -434,6 +457,13 @@ class ImageReader:
             return False
         seen.add(file.identity)
         return True
+
+
+def _marked(files: Iterable[ImageFile], names: Iterable[str]) -> Iterator[tuple[ImageFile, bool]]:
+    """Files, and whether each is a mask beside its image. names: paths of all files of the folder or archive."""
+    masks = mask_folders(filter(is_image, names))
+    for file in files:
+        yield file, file.name.rpartition("/")[0] in masks
 
 
 def _load_all(works: list[Work]) -> list[LoadedImage]:

@@ -439,6 +439,17 @@ def test_an_image_folder_of_hugging_face(tiny, tmp_path):
     assert (len(images.train.labels), len(images.test.labels)) == (4, 2)
 
 
+def test_masks_of_a_segmentation_set_are_not_ranked(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photographs(Path("set/JPEGImages"), range(6))
+    photographs(Path("set/SegmentationClass"), range(10, 16))
+    assert rank("./set", "--out", "r", "--encoder", tiny, "--no-kappa") == 0
+    assert sorted(pd.read_csv("r/ranking.csv")["path"]) == [f"set/JPEGImages/{number:03}.png" for number in range(6)]
+    said = Path("r/report.txt").read_text(encoding="utf-8")
+    assert "Ignored masks beside their images: 6\n  set/SegmentationClass/010.png" in said
+    assert "To rank them too, name their folder beside the others." in said
+
+
 def test_the_page_explains_every_column():
     page = " ".join(section("your_images.md", "Rank photographs").split())
     names = [

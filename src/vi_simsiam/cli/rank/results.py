@@ -20,7 +20,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.left_out import Ignored
-from vi_simsiam.data.names import ARRAYS, UNKNOWN
+from vi_simsiam.data.names import ARRAYS, MASKS, UNKNOWN
 from vi_simsiam.data.reader import without_page
 from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import scores
@@ -319,6 +319,8 @@ def write_report(
             parts += ["", f"Ignored {kind}: {number}", *(f"  {name}" for name in names), *more]
             if kind == ARRAYS:
                 parts.append("  To rank images among them, save these as PNG or TIFF.")
+            if kind == MASKS:
+                parts.append("  To rank them too, name their folder beside the others.")
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
 
