@@ -64,6 +64,16 @@ def test_other_parameters(results):
     assert reason(params=many).endswith("pretrain.c: None -> 1 and 1 more")
 
 
+def test_other_ways_to_the_same_files_are_no_other_parameters(results):
+    params = {"source": "digits", "mirrors": [], "retries": 3}
+    (results / "fetched").mkdir()
+    RunRecord("download", params).write(results / "fetched")
+    other = params | {"mirrors": ["https://mirror.example/"], "retries": 9}
+    assert why_stale("fetched", [], step="download", params=other) is None
+    reason = why_stale("fetched", [], step="download", params=other | {"source": "pets"})
+    assert reason == "other parameter download.source: 'digits' -> 'pets'"
+
+
 def test_other_code(results, monkeypatch):
     digest = record._digest
     monkeypatch.setattr(record, "_digest", lambda name: "x" if name.endswith("core/git.py") else digest(name))

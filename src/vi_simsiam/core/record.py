@@ -32,6 +32,8 @@ _OWN = (_PACKAGE.name, "__main__")  # where names of the project's modules begin
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
 # Modules that say what parameters may be. A change of them counts if it changes a job's parameters, which are compared.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
+# Parameters that decide from where files are fetched. Their checksums are known, so they are the same from anywhere.
+_WAYS = {"download": ("mirrors", "retries")}
 DECODERS = ("pillow", "pillow-heif")  # packages whose versions decide the pixels of an image
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", *DECODERS)
 _WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data sets, methods or seeds"}
@@ -171,9 +173,12 @@ def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
     if changed := [name for name, digest in code.items() if _digest(name) != digest]:
         return f"code of step {done['step']} changed: {several([f'{_SRC.name}/{name}' for name in changed])}"
     for name, value in wanted.items():
-        if name == "params" and (changes := list(_changes(done[name], value, done["step"]))):
-            return f"other {'parameter' if len(changes) == 1 else 'parameters'} {several(changes)}"
-        if done.get(name) != value:
+        before = done.get(name)
+        if name == "params":
+            before, value = (_deciding(done["step"], params) for params in (done[name], value))
+            if changes := list(_changes(before, value, done["step"])):
+                return f"other {'parameter' if len(changes) == 1 else 'parameters'} {several(changes)}"
+        if before != value:
             return f"other {_WORDS.get(name, name)}"
     if done["step"] == "cache_views":
         for name, version in versions(*DECODERS).items():
@@ -222,6 +227,11 @@ def _digest(name: str) -> str | None:
         return hashlib.sha256((_SRC / name).read_bytes()).hexdigest()[:16]
     except FileNotFoundError:
         return None
+
+
+def _deciding(step: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters on which the contents of a job's result depend."""
+    return {name: value for name, value in params.items() if name not in _WAYS.get(step, ())}
 
 
 def _changes(old: Any, new: Any, key: str) -> Iterator[str]:
