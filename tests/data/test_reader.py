@@ -7,6 +7,7 @@ import struct
 import time
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,15 @@ def test_masks_beside_their_images_are_no_images_unless_their_folder_is_named(tm
     (top / "train/photos/4.png").parent.mkdir()
     shutil.copy(top / "train/masks/1.png", top / "train/photos/4.png")  # these folders are no pair
     assert len(read(top)[0]) == 2 + 3 and read(top)[2][names.MASKS] == 1
+
+
+def test_what_the_command_itself_writes_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(write(tmp_path, "set/a.png", "set/r/b.png", "set/r/in/c.png", "set/r2/d.png", "set/grid.png"))
+    written = [Path("set/r"), tmp_path / "set/grid.png", Path("other")]
+    images = ImageReader(["./set"], 8, 3, written=written)
+    assert [image.path for image in images] == ["set/a.png", "set/r2/d.png"] and not images.ignored
+    images = ImageReader(["set/r"], 8, 3, written=written)  # which is named itself
+    assert [image.path for image in images] == ["set/r/b.png", "set/r/in/c.png"]
 
 
 def test_a_library_that_is_named_itself_and_copies_without_their_original(tmp_path):

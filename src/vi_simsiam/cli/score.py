@@ -102,6 +102,7 @@ def score(args: argparse.Namespace) -> int:
     if stream.channels == 1:
         say("note: the model was trained on grey images, so colours are converted to grey")
     with journal(args.out, _made_of(args, model), args.overwrite) as kept:
+        stream.written = [path for path in (args.out, args.grid, kept.path) if path is not None]
         try:
             _score(model, stream, kept)
         except KeyboardInterrupt:

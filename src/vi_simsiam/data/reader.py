@@ -12,7 +12,7 @@ import stat
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -156,16 +156,19 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: boo
         yield ImageFile(member.name, whole, member.bytes, problem, partial(archive.read, member))
 
 
-def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
+def list_folder(top: Path, ignored: Ignored, written: Collection[Path] = ()) -> Iterator[ImageFile]:
     """The images of a folder and all below it, and its folders that cannot be listed, which have a problem too.
 
     In the order of `files_below`: links to folders are followed, and no folder is read twice.
 
     Args:
         ignored: counts all other files.
+        written: files and folders that the command itself writes. Those below `top` are neither listed nor counted.
     """
     errors: list[OSError] = []
-    library = os.path.basename(os.path.abspath(top))
+    whole = os.path.abspath(top)
+    library = os.path.basename(whole)
+    own = [os.path.relpath(path, whole) for path in map(os.path.abspath, written) if path.startswith(f"{whole}/")]
 
     def repeated(name: str, first: str) -> None:
         if not is_hidden(name):
@@ -173,7 +176,9 @@ def list_folder(top: Path, ignored: Ignored) -> Iterator[ImageFile]:
 
     found = files_below(top, errors, repeated)
     for _, files in groupby(found, lambda item: item[0].rpartition("/")[0]):
-        of_folder = list(files)
+        of_folder = [
+            (name, path) for name, path in files if not any(name == mine or name.startswith(f"{mine}/") for mine in own)
+        ]
         yield from _unlisted(top, errors, ignored)
         beside = {name.lower() for name, _ in of_folder}
         for name, path in of_folder:
@@ -307,6 +312,7 @@ class ImageReader:
         depth: bits that grey images of 16 bits use.
         threads: number of threads that decode.
         every_page: whether each page of a file is an image, rather than the first alone.
+        written: files and folders that the command itself writes, which are not read.
 
     Attributes:
         skipped: images at the beginning that iterating leaves out.
@@ -327,6 +333,7 @@ class ImageReader:
     depth: int = FULL_DEPTH
     ignored: Ignored = field(default_factory=dict)
     every_page: bool = False
+    written: Collection[Path] = ()
     skipped: int = field(default=0, init=False)
     several_pages: dict[str, int] = field(default_factory=dict, init=False)
     most: ClassVar[int] = MOST_PIXELS  # pixels above which an image is refused
@@ -437,7 +444,7 @@ class ImageReader:
         if path.is_dir():
             # The first walk reads names alone: images are then listed as they are read, however many there are.
             names = (writable(name) for name, _ in files_below(path, []))
-            yield from _marked(list_folder(path, self.ignored), names)
+            yield from _marked(list_folder(path, self.ignored, self.written), names)
         elif suffix(path) is None:
             yield file, False
         elif self._is_new(file, seen):

@@ -22,7 +22,7 @@ from sklearn.neighbors import NearestNeighbors
 import vi_simsiam
 from helpers.models import encoder
 from helpers.pages import blocks, embedded, section
-from helpers.photographs import photographs, picture, rank
+from helpers.photographs import photographs, picture, rank, score
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
 from vi_simsiam.cli.rank import answer, encoding, heads, issues, neighbourhood, results
@@ -448,6 +448,19 @@ def test_masks_of_a_segmentation_set_are_not_ranked(tiny, tmp_path, monkeypatch)
     said = Path("r/report.txt").read_text(encoding="utf-8")
     assert "Ignored masks beside their images: 6\n  set/SegmentationClass/010.png" in said
     assert "To rank them too, name their folder beside the others." in said
+
+
+def test_tables_and_pictures_among_the_photographs_are_not_read(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    photographs(Path("photos"), range(6))
+    for _ in range(2):
+        assert rank("photos", "--out", "photos/ranked", "--encoder", tiny) == 0
+        assert "6 images ranked, 0 could not be read. 6 different" in capsys.readouterr().err
+    shutil.move("photos/ranked", "r")
+    options = ("--run", "r/model", "--out", "photos/scores.csv", "--grid", "photos/extremes.png", "--overwrite")
+    for _ in range(2):
+        assert score("photos", *options) == 0
+        assert "6 images scored, 0 could not be read. " in capsys.readouterr().err
 
 
 def test_the_page_explains_every_column():

@@ -114,6 +114,7 @@ def rank(args: argparse.Namespace) -> int:
         stream = Photographs(args.photographs, 1, 1, threads, every_page=every_page)
     else:
         stream = tiles.Tiles(args.photographs, 1, 1, threads, every_page=every_page, side=args.tiles)
+    stream.written = [args.out]
     with _locked(args.out):
         _check_earlier(args)
         return _rank(args, stream, labelled, limits, started)
