@@ -1,7 +1,7 @@
 """The meaning of folders of images: which are for training and for testing, and which are classes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -46,9 +46,8 @@ def without_masks(paths: Sequence[str]) -> dict[str, str | None]:
     return placed
 
 
-def mask_folders(names: Iterable[str]) -> frozenset[str]:
-    """The folders of masks, by the rule of `without_masks`. names: paths of images."""
-    folders = {name.rpartition("/")[0] for name in names}
+def mask_folders(folders: Collection[str]) -> frozenset[str]:
+    """The folders of masks, by the rule of `without_masks`. folders: paths of those that hold images."""
     placed = without_masks([f"{folder}/_" for folder in folders])
     return frozenset(folder for folder in folders if placed[f"{folder}/_"] is None)
 

@@ -468,7 +468,12 @@ class ImageReader:
 
 def _marked(files: Iterable[ImageFile], names: Iterable[str]) -> Iterator[tuple[ImageFile, bool]]:
     """Files, and whether each is a mask beside its image. names: paths of all files of the folder or archive."""
-    masks = mask_folders(filter(is_image, names))
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        if folder not in folders and is_image(name):
+            folders.add(folder)
+    masks = mask_folders(folders)
     for file in files:
         yield file, file.name.rpartition("/")[0] in masks
 
