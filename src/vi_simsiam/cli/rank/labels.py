@@ -85,7 +85,7 @@ def label_first(
 
 
 def _absolute(path: str) -> str:
-    """A path by which a file is known, in whichever way it is written: from the root, without . and .., in NFC."""
+    """The path from the root, without . and .., in NFC: equal for all ways to write it."""
     return one_spelling(os.path.abspath(path))
 
 
