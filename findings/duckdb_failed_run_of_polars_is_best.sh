@@ -3,8 +3,8 @@
 # Expected: One SQL query of DuckDB over a table of results has one answer, whether pandas or Polars holds the table.
 # Seen: A NaN of pandas becomes NULL and is left out; a NaN of Polars, or of a Parquet file that it wrote, stays, and
 #   NaN is the greatest number. The best method is "b" for pandas and the failed run for Polars; its mean is NaN.
-# For a user of this project: Call fill_nan(None) in Polars, or filter with isnan(), before max, arg_max, avg or ORDER BY
-#   over scores in DuckDB.
+# For a user of this project: Call fill_nan(None) in Polars, or filter with isnan(), before max, arg_max, avg or ORDER
+#   BY over scores in DuckDB.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

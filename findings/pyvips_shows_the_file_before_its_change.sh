@@ -27,9 +27,9 @@ for writer, value, size in (("tifffile", 10, 64), ("tifffile", 200, 32), ("pyvip
     writers[writer](np.full((size, size), value, np.uint8))
     image = pyvips.Image.new_from_file("image.tif")
     seen.append((image.width, image.avg()))
-    print(f"written by {writer}: {size} pixels of {value}; tifffile reads {tifffile.imread('image.tif').mean()}", end=", ")
-    print("pyvips width and mean:", seen[-1])
+    mean = float(tifffile.imread("image.tif").mean())
+    print(f"{writer} wrote {size} pixels of {value}; mean by tifffile: {mean}, width and mean by pyvips: {seen[-1]}")
 fresh = pyvips.Image.new_from_file("image.tif", revalidate=True)
-print("with revalidate=True:", (fresh.width, fresh.avg()))
+print("width and mean with revalidate=True:", (fresh.width, fresh.avg()))
 assert seen == [(64, 10)] * 3 and (fresh.width, fresh.avg()) == (16, 100)
 EOF

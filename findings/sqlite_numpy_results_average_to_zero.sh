@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packages: numpy 2.4.6 (with the sqlite3 of Python)
-# Expected: Counts and accuracies from numpy that are inserted into columns INTEGER and REAL of SQLite are numbers there.
+# Expected: Counts and accuracies from numpy, inserted into columns INTEGER and REAL of SQLite, are numbers there.
 # Seen: sqlite3 takes a np.int64 or np.float32 for a buffer and stores its bytes, without a message. avg() and sum()
 #   over them are 0.0, and each row is greater than any number. Only np.float64, a Python float, is a number.
 # For a user of this project: Convert with int(), float() or .item() before results go into SQLite. A mean of 0.0 looks
