@@ -186,7 +186,7 @@ def test_features_that_say_nothing_are_refused(cached, weights, tmp_path):
     with torch.no_grad():
         model.backbone.conv1.weight.zero_()
         last.bias.zero_()
-    with pytest.raises(Problem, match="the same features for all images"):
+    with pytest.raises(Problem, match="the same features to all images"):
         of_views(model, cached, tmp_path)
 
 

@@ -164,9 +164,9 @@ def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:
         where = f"recipes.{line[0]}.like = {shorten(other)}"
         if not isinstance(other, str) or other not in recipes:
             names = [str(name) for name in recipes]
-            raise Problem(f"{where}: no such recipe{nearest(str(other), names)}; there are {', '.join(names)}")
+            raise Problem(f"{where}: no such recipe{nearest(str(other), names)}. Name one of {', '.join(names)}.")
         if other in line:
-            raise Problem(f"{where}: a recipe cannot be like itself, not even through others")
+            raise Problem(f"{where}: a recipe cannot be like itself, not even through others. Change one `like`.")
         line.insert(0, other)
     return line
 

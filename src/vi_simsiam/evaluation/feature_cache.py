@@ -103,8 +103,8 @@ class FeatureCache:
         some = self.at(np.unique(rows))
         if len(some) > 1 and (some == some[0]).all():
             raise Problem(
-                "the frozen encoder gives the same features for all images: it says nothing of them. Name other "
-                "weights in pretrain.backbone.weights, or look whether all images are the same."
+                "the frozen encoder gives the same features to all images, so it cannot tell them apart. Name other "
+                "weights in pretrain.backbone.weights, or check if all images are the same."
             )
 
     def _encoded(self, images: Tensor) -> np.ndarray:
