@@ -13,13 +13,10 @@ from vi_simsiam.config.schema import METHODS
 from vi_simsiam.evaluation.features import batches
 from vi_simsiam.methods import method_class
 
-# A second network, and samples; the scores of all others are read off features as VI-SimSiam's is.
-OWN_WAYS = ("dino", "vae")
 OTHERS = [name for name in METHODS if method_class(name).certainty_scores and name != "vi_simsiam"]
-TIER = {name: pytest.mark.slow if name in OWN_WAYS else pytest.mark.nightly for name in OTHERS}
 
 
-@pytest.mark.parametrize("method", ["vi_simsiam", *(pytest.param(name, marks=TIER[name]) for name in OTHERS)])
+@pytest.mark.parametrize("method", ["vi_simsiam", *(pytest.param(name, marks=pytest.mark.nightly) for name in OTHERS)])
 def test_onnx_gives_the_numbers_of_torch(method, store, tmp_path, capsys):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -129,7 +129,7 @@ def test_undefined_measures_are_none():
     assert boot.one(spearman(np.arange(5), np.ones(5))) is None
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_thousand_resamples_of_ten_thousand_images_take_seconds():
     rng = np.random.default_rng(0)
     start = time.process_time()

@@ -53,6 +53,7 @@ def test_one_gpu_job_at_a_time_on_one_machine(repo):
     assert most_at_once(repo) == 2
 
 
+@pytest.mark.nightly
 def test_the_scheduler_wakes_when_a_job_ends_and_at_no_other_time(repo):
     """With Snakemake's limit of jobs a second it also did so once a second for every job that had ended."""
     repo.set("seeds", [0, 1, 2])

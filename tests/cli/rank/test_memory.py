@@ -76,7 +76,7 @@ print(*(line.split()[1] for line in Path("/proc/self/status").read_text().splitl
 
 
 @linux
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_times_the_photographs_take_as_much_memory(tiny, tmp_path):
     peaks = []
     for count in (200, 2000):
