@@ -29,7 +29,7 @@ test: .venv/test.stamp  ## all that proves a change
 test-slow: .venv/test.stamp  ## whole runs through both engines, faults, each method on a pretended GPU
 	$(PYTEST) -n $(MANY) --dist worksteal --timeout 600 --session-timeout 1200 -m 'slow and not (nightly or gpu)'
 
-test-nightly: .venv/test.stamp  ## SLURM on one machine, kills, the pages' commands, benchmarks, memory, ONNX of further methods
+test-nightly: .venv/test.stamp  ## what takes long and rarely breaks (CONTRIBUTING.md)
 	$(PYTEST) -n $(MANY) --dist loadgroup --timeout 1800 -m 'nightly and not gpu'
 
 gpu-check: .venv/test.stamp  ## on a GPU: whether trainings, probes and scores are those of the CPU, and what waits

@@ -1,12 +1,9 @@
 """Augmented views per second: our batches against torchvision image by image, and kornia's batches if installed.
 
-    python benchmarks/augmentation.py [--threads 1] [--seconds 2]
-
 Everyone gets the same images and the same recipe (SimSiam's for small images: crop, jitter, grey, flip), in
 memory, and gives float tensors. Torchvision works on PIL images, as in the usual training pipelines, in one process.
 """
 
-import argparse
 import importlib.util
 import sys
 import time
@@ -19,14 +16,13 @@ from torchvision.transforms.functional import to_pil_image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config.schema import AugmentationParams
-from vi_simsiam.core.randomness import Generators, generator
+from vi_simsiam.core.randomness import Generators
 from vi_simsiam.transforms.views import Views
 
 RECIPE = AugmentationParams(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
     saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],
 )  # fmt: skip
-CASES = [(32, 3, 256), (28, 1, 256), (96, 3, 128), (224, 3, 32)]  # pixels of a side, channels, images in a batch
 
 
 def ours(images: torch.Tensor) -> Callable[[], torch.Tensor]:
@@ -77,26 +73,3 @@ def rate(make: Callable, images: torch.Tensor, seconds: float) -> float:
         call()
         times.append(time.perf_counter() - start)
     return len(images) / sorted(times)[len(times) // 2]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (default 1)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="time for each number (default 2)")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    peers = contestants()
-    print(f"views/s, {args.threads} thread(s), torch {torch.__version__}")
-    print(f"{'images':>16}" + "".join(f"{name:>14}" for name in peers) + "   ours / torchvision")
-    for size, channels, batch in CASES:
-        images = torch.randint(0, 256, (batch, size, size, channels), dtype=torch.uint8, generator=generator("images"))
-        rates = {
-            name: None if channels == 1 and name == "kornia" else rate(make, images, args.seconds)  # kornia: RGB only
-            for name, make in peers.items()
-        }
-        shown = "".join(f"{value:14,.0f}" if value else f"{'-':>14}" for value in rates.values())
-        print(f"{f'{batch} x {size} x {channels}':>16}{shown}   {rates['ours'] / rates['torchvision']:.1f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

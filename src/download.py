@@ -27,8 +27,8 @@ def note_replaced(out: Path, dataset: str, images: str, state: str | None) -> No
     if before != images:
         note(
             f"{dataset} was {before} and is {images} now. Where the images differ, results of {dataset} are computed "
-            f"again and replace those of {before}. To keep both, give {images} a recipe of its own name, and name "
-            f"{before} in {dataset} again."
+            f"again and replace those of {before}. To keep both, give {images} a recipe of its own name, and set "
+            f"{dataset} back to {before}."
         )
     elif state is not None:
         note(
