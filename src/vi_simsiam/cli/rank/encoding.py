@@ -21,6 +21,7 @@ from vi_simsiam.core.record import DECODERS
 from vi_simsiam.data.append_store import AppendStore, Field
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
+from vi_simsiam.nn.onnx_encoder import PACKAGES
 from vi_simsiam.nn.threads import by_piece
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
@@ -57,13 +58,13 @@ class Encoder:
         of_views = {"augmentation": AUGMENTATION.model_dump(exclude_defaults=True), "seed": seed}
         settings = {
             "format": _FORMAT,
-            **feature_cache.depends_on(model, *DECODERS, "scipy"),  # scipy computes the facts
+            **feature_cache.depends_on(model, *DECODERS, *PACKAGES, "scipy"),  # scipy computes the facts
             "views": views,
             **(of_views if views else {}),
         }
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim, views))
-        self._folded = False
+        self._fast = False
 
     def encode(
         self, stream: Photographs, report: Callable[[Sequence[tuple[str, str]]], None]
@@ -108,9 +109,9 @@ class Encoder:
         return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
     def _keep(self, photographs: list[Photograph]) -> None:
-        if not self._folded:  # only here, because a run without new photographs needs no encoder
-            self.model.fold_encoder()
-            self._folded = True
+        if not self._fast:  # only here, because a run without new photographs needs no encoder
+            self.model.use_onnx_runtime()
+            self._fast = True
         groups = [photographs[start : start + _AT_ONCE] for start in range(0, len(photographs), _AT_ONCE)]
         parts = by_piece(self._features, groups, self.device)
         views, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
