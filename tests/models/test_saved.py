@@ -9,6 +9,7 @@ import torch
 from helpers.small import pretrain_params
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import read_json
 from vi_simsiam.methods import ImageSpec, build
 from vi_simsiam.models import saved
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
@@ -81,6 +82,20 @@ class Bomb:
 def test_a_damaged_description_is_named(written, text):
     (written[0] / "model.json").write_text(text)
     with pytest.raises(Problem, match=r"model\.json"):
+        saved.load(written[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"method": None}, {"method": "newer"}, {"images": None}, {"images": {"size": 16, "newer": 1}}, {"params": None}]
+    + [{"params": value} for value in ([1], {"newer": 1}, {"epochs": "x"})],
+)
+def test_a_description_that_this_version_cannot_use_is_named(written, change):
+    """Without an entry that it needs (None), or with one of a newer version."""
+    path = written[0] / "model.json"
+    description = {name: value for name, value in (read_json(path) | change).items() if value is not None}
+    path.write_text(json.dumps(description))
+    with pytest.raises(Problem, match=r"model\.json is incomplete, or another version wrote it \(.+\)\. Use that"):
         saved.load(written[0])
 
 

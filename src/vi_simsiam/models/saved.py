@@ -57,11 +57,17 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
     description = read_json(folder / "model.json")
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise Problem(f"{folder / 'model.json'} is not a model description of format {FORMAT}. Run `pretrain` again.")
-    method = description["method"]
-    spec = description["images"]
-    images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
-    params = {name: value for name, value in description["params"].items() if name not in _REMOVED}
-    model = build(method, parse("pretrain", params, method), images)
+    try:
+        method, spec = description["method"], description["images"]
+        images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
+        kept = {name: value for name, value in description["params"].items() if name not in _REMOVED}
+        params = parse("pretrain", kept, method)
+    except (AttributeError, KeyError, TypeError, Problem) as error:
+        raise Problem(
+            f"{folder / 'model.json'} is incomplete, or another version wrote it ({error}). Use that version, or run "
+            "`pretrain` again."
+        ) from None
+    model = build(method, params, images)
     path = folder / "model.safetensors"
     try:
         model.load_state_dict(safetensors.torch.load_file(path))
