@@ -21,7 +21,7 @@ from vi_simsiam.core.record import DECODERS
 from vi_simsiam.data.append_store import AppendStore, Field
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
-from vi_simsiam.nn.onnx_encoder import PACKAGES
+from vi_simsiam.nn.inference import PACKAGES
 from vi_simsiam.nn.threads import by_piece
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
@@ -110,7 +110,7 @@ class Encoder:
 
     def _keep(self, photographs: list[Photograph]) -> None:
         if not self._fast:  # only here, because a run without new photographs needs no encoder
-            self.model.use_onnx_runtime()
+            self.model.speed_up_encoder()
             self._fast = True
         groups = [photographs[start : start + _AT_ONCE] for start in range(0, len(photographs), _AT_ONCE)]
         parts = by_piece(self._features, groups, self.device)

@@ -1,0 +1,93 @@
+"""Encoders made faster give the features that they gave before."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import nn
+
+from vi_simsiam.nn import inference
+from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.nn.inference import PACKAGES, FastEncoder, fast_encoder
+from vi_simsiam.nn.timm_encoders import TimmEncoder
+
+
+def seen(encoder):
+    """The encoder in evaluation mode after its batch norms have seen something."""
+    torch.manual_seed(0)
+    encoder.train()
+    for _ in range(5):
+        encoder(torch.randn(8, 3, 32, 32) + 1)
+    return encoder.eval()
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return seen(TimmEncoder("tf_efficientnet_lite0", 32))
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """Number of encoders that were exported for ONNX Runtime."""
+    calls, export = [], torch.onnx.export
+    monkeypatch.setattr(torch.onnx, "export", lambda *args, **kwargs: calls.append(1) or export(*args, **kwargs))
+    return calls
+
+
+def check(encoder):
+    fast, images = fast_encoder(encoder, torch.randn(16, 3, 32, 32)), torch.randn(16, 3, 32, 32)
+    assert isinstance(fast, FastEncoder) and fast.dim == encoder.dim
+    with torch.no_grad():
+        torch.testing.assert_close(fast(images), encoder(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(fast(images.to(memory_format=torch.channels_last)), fast(images))
+    return fast
+
+
+def test_efficientnet_lite_in_onnx_runtime_gives_its_features_but_for_rounding(lite, runtime):
+    check(lite)
+    assert runtime == [1]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_without_a_package_it_is_traced(lite, runtime, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    check(lite)
+    assert not runtime
+
+
+def test_others_are_traced_and_their_batch_norms_folded(runtime):
+    encoder = seen(ResNet("resnet10", 8, "3x3/2", 3))
+    fast = check(encoder)
+    norms = sum(isinstance(module, nn.BatchNorm2d) for module in encoder.modules())
+    assert sum(node.kind() == "aten::batch_norm" for node in fast.compute.graph.nodes()) < norms
+    assert not runtime
+
+
+def test_threads_encode_at_once_to_the_bit(lite):
+    fast = fast_encoder(lite, torch.randn(16, 3, 32, 32))
+    batches = [torch.randn(16, 3, 32, 32) for _ in range(8)]
+    one_by_one = [fast(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fast, batches))
+    assert all(torch.equal(*pair) for pair in zip(one_by_one, together, strict=True))
+
+
+class Conditional(nn.Module):
+    """An encoder whose computation differs from call to call, which a trace cannot hold."""
+
+    dim, calls = 2, 0
+
+    def forward(self, images):
+        self.calls += 1
+        return images.mean((2, 3))[:, :2] * self.calls
+
+
+def test_an_encoder_that_tracing_changes_stays_as_it_is():
+    encoder = Conditional()
+    assert fast_encoder(encoder, torch.ones(16, 3, 4, 4)) is encoder
+
+
+def test_an_export_with_other_features_is_not_used(lite, monkeypatch):
+    monkeypatch.setattr(inference, "_in_onnx_runtime", lambda encoder, example: lambda images: encoder(images) * 1.01)
+    assert fast_encoder(lite, torch.randn(16, 3, 32, 32)) is lite
