@@ -6,7 +6,7 @@ from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, note, run
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256, write_json
-from vi_simsiam.core.record import NAME, RunRecord, read
+from vi_simsiam.core.record import RunRecord, read
 from vi_simsiam.data import own_images
 from vi_simsiam.data.published import find_source
 
@@ -52,7 +52,6 @@ def main() -> None:
         classes = None if params.classes is None else own_images.find_classes(params.classes)
         more["images_state"] = own_images.state(original, classes)
         note_replaced(args.out, args.dataset, params.path, more["images_state"])
-        (args.out / NAME).unlink(missing_ok=True)  # once the original is known to exist: the copy is replaced now
         paths = own_images.bring(original, args.out, classes)
         if own_images.state(original, classes) != more["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")

@@ -55,6 +55,7 @@ def test_a_class_that_is_named_as_a_split(name):
 KNOWN = {
     "images alone": (["1.png", "2.png"], [], [""]),
     "one folder": (["all/1.png", "all/2.png"], [], [""]),
+    "one class": (["train/all/1.png", "train/all/2.png", "test/all/3.png"], [], ["train", "test"]),
     "training images alone": (["train/1.png", "train/2.png"], [], ["train"]),
     "YOLO": (["train/images/1.jpg", "train/images/2.jpg", "valid/images/3.jpg"], [], ["train", "val"]),
     "YOLO, the other way": (["images/train/1.jpg", "images/val/2.jpg"], [], ["train", "val"]),

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import unicodedata
 import warnings
 import zipfile
@@ -237,6 +238,20 @@ def test_paths_that_cannot_be_used_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(Problem, match="you may not read it"):
         own_images.find_images(str(tmp_path))
+
+
+def test_a_folder_that_has_become_empty_replaces_no_copy(script, tmp_path):
+    """As the mount point of a disk that is not mounted: the copy may be all that is left of the images."""
+    top, out = folder(tmp_path / "x", {"a/1.png": None, "b/2.png": None}), tmp_path / "pets"
+    params = json.dumps({"source": "files", "path": str(top), "classes": None, "mirrors": [], "retries": 0})
+    arguments = ["download", "--dataset", "pets", "--params", params, "--out", out]
+    assert script(*arguments)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(top)
+    top.mkdir()
+    status, said = script(*arguments)
+    assert status and "none of its 0 files is an image that can be used. If its disk is not mounted" in said
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, capsys):

@@ -63,7 +63,7 @@ class Layout:
 
     splits: of training, then of testing if there is one: "train", "test", "val", or "" where there are no split
     folders. folders: the name of each split's folder, for messages. split_at, class_at: which parts of a path are the
-    split and the class. labelled: whether there are classes. note: what a person might have expected otherwise.
+    split and the class. labelled: whether there are several classes. note: what a person might have expected otherwise.
     """
 
     splits: tuple[str, ...]
@@ -118,7 +118,9 @@ class Layout:
                 f"{len(outside)} images lie outside the class folders, the first is {outside[0]}. Either all images "
                 "lie in folders of classes, or none does. If folders are no classes, set cache_views.labels to false."
             )
-        return cls(layout.splits, layout.folders, layout.split_at, depth, classes and not outside, note)
+        # A single class, such as a folder that other programs want around all images, tells nothing apart.
+        several = len({PurePosixPath(path).parts[depth] for path in wanted}) > 1
+        return cls(layout.splits, layout.folders, layout.split_at, depth, classes and not outside and several, note)
 
     def split(self, path: str) -> str | None:
         """The split that a path is of, also one that is not used; None: it is outside of the split folders."""

@@ -11,8 +11,11 @@ import zipfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing, write_json
+from vi_simsiam.core.record import NAME
 from vi_simsiam.core.text import one_spelling, several
 from vi_simsiam.data.archives import SUFFIXES, Unreadable, open_archive, suffix
 from vi_simsiam.data.decode import FULL_DEPTH
@@ -84,22 +87,22 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
     Args:
         classes: names of the class folders to use; None: all. Of a folder only these are packed.
 
-    Returns: the names of the files that it has written. Raises: Problem when the images cannot be read.
+    Returns: the names of the files that it has written. Raises: Problem when the images cannot be read, or the folder
+        has none; an earlier copy then stays.
     """
     outside_of(path, folder)
     kind = ".zip" if path.is_dir() else suffix(path)
     packed: Report | None = None
     try:
-        for other in SUFFIXES:  # of another run with another path
-            if other != kind:
-                (folder / f"{ARCHIVE}{other}").unlink(missing_ok=True)
         with replacing(folder / f"{ARCHIVE}{kind}") as temporary:
             if path.is_dir():
                 packed = _pack(path, temporary, classes)
             else:
                 shutil.copyfile(path, temporary)
-        for name in (CLASSES, _PACKED):
-            (folder / name).unlink(missing_ok=True)
+            # Only now: until the new copy is whole, the earlier one is complete, with its record.
+            others = [f"{ARCHIVE}{other}" for other in SUFFIXES if other != kind]
+            for name in (NAME, *others, CLASSES, _PACKED):
+                (folder / name).unlink(missing_ok=True)
         if classes is not None:
             with replacing(folder / CLASSES) as temporary:
                 temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
@@ -122,6 +125,13 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
             elif problem := _pack_image(file, packed):
                 left_out.append((file.name, problem))
         others = len(left_out) + sum(number for number, _ in ignored.values())
+        if not packed.filelist:
+            chosen = "" if classes is None else " in a folder that download.classes names"
+            raise Problem(
+                f"download.path = {path}: none of its {others} files is an image that can be used{chosen}. If its disk "
+                "is not mounted, mount it; else put images there or correct the path. The earlier copy, if there is "
+                "one, stays."
+            )
         print(f"packed {len(packed.filelist)} images of {path}; {others} other files", flush=True)
     return Report(tuple(sorted(left_out)), ignored)
 
@@ -188,12 +198,20 @@ class OwnImages:
         archive = open_archive(_archive_in(folder))
         chosen, packed = read_classes(folder / CLASSES), _read_packed(folder)
         images = read_archive(archive, folder, size, depth, threads, _place(chosen), packed, labels)
-        if labels and (missing := [name for name in chosen or () if name not in images.classes]):
+        found = images.classes or _folders(images)  # a single folder has no classes
+        if labels and (missing := [name for name in chosen or () if name not in found]):
             raise Problem(
                 f"the archive in {folder} has no images of {several(missing, 5)}, which download.classes names: "
                 "correct the list, or the folder."
             )
         return images
+
+
+def _folders(images: Images) -> set[str]:
+    """Names of all folders that images lie in."""
+    splits = [images.train] if images.test is None else [images.train, images.test]
+    paths = [path for split in splits for path in split.paths(np.arange(len(split.labels)))]
+    return {name for path in paths for name in PurePosixPath(one_spelling(path)).parts[:-1]}
 
 
 def _archive_in(folder: Path) -> Path:
