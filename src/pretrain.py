@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from vi_simsiam.config.encoders import weights_checksum
+from vi_simsiam.config.encoders import weights_checksum, weights_folder
 from vi_simsiam.config.schema import AugmentationParams, PretrainParams, UntrainedParams, parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.errors import Problem
@@ -38,7 +38,9 @@ def main() -> None:
 
 def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: bool) -> None:
     weights = weights_checksum(params.backbone.name, params.backbone.weights)
-    made = RunRecord("pretrain", args.params, (args.store,), **{name: getattr(args, name) for name in IDENTITY})
+    begun_with = weights_folder(params.backbone.weights)
+    folders = [args.store] if begun_with is None else [args.store, Path(begun_with)]
+    made = RunRecord("pretrain", args.params, folders, **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
     checkpoint = args.scratch / "pretrain" / f"{_key(args, weights)}.safetensors"

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 from pathlib import Path
 
 from vi_simsiam.config import encoders, loading
@@ -108,12 +109,27 @@ def soft_labels(config: dict, dataset: str) -> str | None:
     return None if path is None else _sha256(path)
 
 
+def weights_results(config: dict, dataset: str, method: str = "", seed: str = "") -> list[str]:
+    """Files of the training of this run with whose encoder a training begins, which is thus made first.
+
+    Empty where it begins otherwise, or with its own earlier result.
+    """
+    folder = encoders.weights_folder(loading.resolve(config, "pretrain", dataset)["backbone"].get("weights"))
+    match = re.fullmatch(r"results/pretrain/([^/]+)/([^/]+)/seed(0|[1-9]\d*)", folder or "")
+    if match is None or match.groups() == (dataset, method, seed):
+        return []
+    named = {"dataset": match[1], "method": match[2], "seed": int(match[3])}
+    return [f"{folder}/{name}" for name in encoders.MODEL_FILES] if in_sweep(named, "pretrain", config) else []
+
+
 def weights(config: dict, dataset: str) -> str | None:
-    """SHA-256 of the initial weights of a data set's encoders; None without a file.
+    """SHA-256 of the initial weights of a data set's encoders; None without a file, and of a result not yet made.
 
     Raises: Problem when the file does not exist, or a package that the encoder needs is not installed.
     """
     backbone = loading.resolve(config, "pretrain", dataset)["backbone"]
+    if not all(map(os.path.exists, weights_results(config, dataset))):
+        return None
     try:
         return _weights(backbone["name"], backbone.get("weights"))
     except Problem as problem:

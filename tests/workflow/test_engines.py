@@ -157,6 +157,20 @@ def test_trainings_that_begin_with_weights(repo, quick):
     assert "w.safetensors (10 bytes) are damaged" in said, said
 
 
+def test_a_changed_training_reruns_those_that_begin_with_it_in_the_same_run(repo):
+    trained, wanted = (f"results/pretrain/{name}/vi_simsiam/seed0" for name in ("digits", "twin"))
+    twin = {"like": "digits", "pretrain": {"epochs": 1, "backbone": {"weights": trained}}}
+    repo.set("recipes.twin", twin)
+    repo.set("datasets", ["digits", "twin"])
+    repo.snakemake("--", f"{wanted}/run.json")
+    repo.ran()
+    repo.set("recipes.digits.pretrain.epochs", 3)
+    repo.snakemake("--", f"{wanted}/run.json")
+    assert repo.ran() == {"pretrain": 2}
+    said = repo.snakemake("-n", "--", f"{wanted}/run.json")
+    assert "Nothing to be done" in said, said
+
+
 def test_reordered_parameters_rerun_nothing(quick):
     def reordered(value):
         return {key: reordered(value[key]) for key in reversed(value)} if isinstance(value, dict) else value

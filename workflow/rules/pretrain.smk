@@ -2,6 +2,7 @@ rule pretrain:
     """Train one encoder. Its resumable checkpoint lies in scratch/, which neither engine owns, so neither deletes it."""
     input:
         STORE,
+        lambda w: jobs.weights_results(config, w.dataset, w.method, w.seed),
     output:
         multiext(
             f"results/pretrain/{RUN}/",

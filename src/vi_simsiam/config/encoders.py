@@ -4,6 +4,7 @@ The Snakefile imports this module, so it imports nothing heavy: timm is only loo
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,6 +96,13 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
                 f"of torch, or a folder such as results/pretrain/digits/vi_simsiam/seed0."
             )
     return files
+
+
+def weights_folder(weights: str | None) -> str | None:
+    """Path of the trained model that `weights` names, from the current folder; it may not exist yet. None: no model."""
+    if weights is None or weights == PRETRAINED or (path := Path(weights).expanduser()).is_file():
+        return None
+    return os.path.relpath(path)
 
 
 def weights_checksum(name: str, weights: str | None) -> str | None:
