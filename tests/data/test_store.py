@@ -262,6 +262,18 @@ def test_forms_of_the_digits():
         assert SequenceMatcher(None, forms[0], form, autojunk=False).ratio() > 0.96
 
 
+def test_images_in_several_classes_are_counted(tmp_path, capsys):
+    given = pictures(n=40)
+    doubled = np.repeat(given.train.images, 2, axis=0)
+    labels = np.repeat(given.train.labels, 2)
+    build(tmp_path / "one", "x", Images(given.classes, ArraySplit(doubled, labels), None), params())
+    assert "several classes" not in capsys.readouterr().out
+    labels[[1, 3, 5]] = (labels[[0, 2, 4]] + 1) % len(given.classes)
+    labels[6:8] = -1, 0  # without a label it is in one class
+    build(tmp_path / "several", "x", Images(given.classes, ArraySplit(doubled, labels), None), params())
+    assert "note: 3 images are in several classes (equal pixels), the first is in " in capsys.readouterr().out
+
+
 def test_copies_on_both_sides_are_counted(tmp_path, capsys):
     given = pictures(n=40)
     doubled = np.repeat(given.train.images, 2, axis=0)

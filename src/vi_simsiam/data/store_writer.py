@@ -7,12 +7,13 @@ error message, where writing through a memory map would kill the process.
 import hashlib
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -22,6 +23,7 @@ from vi_simsiam.core.command import note
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing, sha256, write_json
 from vi_simsiam.core.randomness import Generators
+from vi_simsiam.core.text import several
 from vi_simsiam.data.decode import FULL_DEPTH, few_bits, used_depth
 from vi_simsiam.data.image_sets import Depth, Images, Split
 from vi_simsiam.data.splits import split_rows
@@ -77,6 +79,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
                 f"{copies} of {len(chosen[1])} test images are also training images (equal pixels), so that accuracies "
                 "are too high: remove copies from the data set, or keep them together with cache_views.groups."
             )
+        _note_several_classes(images.classes, sources, chosen, [pixels[name].digests() for name in SPLITS])
         mean, std = pixels["train"].mean_and_std()
         description: dict[str, Any] = {
             "dataset": dataset,
@@ -157,6 +160,26 @@ def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tup
         note(
             f"{len(unseen)} classes of the test images have no training image, the first is "
             f"{images.classes[unseen[0]]}."
+        )
+
+
+def _note_several_classes(
+    classes: Sequence[str], sources: tuple[Split, Split], rows: tuple[np.ndarray, np.ndarray], digests: list[np.ndarray]
+) -> None:
+    """Note how many images lie in several classes, as where folders of links stand for several labels.
+
+    Args:
+        digests: of each split's pixels.
+    """
+    labels = [source.labels[chosen] for source, chosen in zip(sources, rows, strict=True)]
+    stored = pd.DataFrame({"digest": np.concatenate(digests), "label": np.concatenate(labels)}).query("label >= 0")
+    twice = stored[stored.groupby("digest")["label"].transform("nunique") > 1]
+    if len(twice):
+        first = twice["label"][twice["digest"] == twice["digest"].iloc[0]].unique()
+        note(
+            f"{twice['digest'].nunique()} images are in several classes (equal pixels), the first is in "
+            f"{several([classes[label] for label in first])}: no classifier can be right on all of them. Leave each in "
+            "one class."
         )
 
 

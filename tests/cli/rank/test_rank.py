@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -259,6 +260,7 @@ def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(t
         photographs(Path(name), numbers)
     options = ("--out", "r", "--encoder", tiny, "--no-kappa")
     assert rank("a", *options) == 0
+    assert "string" in str(pq.read_schema("r/ranking.parquet").field("copy_of").type)  # also without any copy
     before = Path("r/ranking.csv").read_bytes()
     assert "r: it holds a ranking of other photographs. Name a new folder" in refused(capsys, "b", *options)
     assert "a ranking with another --seed" in refused(capsys, "a", *options, "--seed", 1)

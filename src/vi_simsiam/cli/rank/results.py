@@ -84,7 +84,7 @@ def table(
         del result["pages"]
     result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
     keep, found = issues.copies(result, rows)
-    result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype(object)
+    result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype("string")  # also where all are missing
     found |= issues.find(result, limits)
     result.insert(1, "issues", issues.column(found, len(result)))
     if model is not None:
