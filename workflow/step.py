@@ -1,14 +1,18 @@
 """The command of every DVC stage: bring one step up to date with Snakemake.
 
 DVC has found that the step is stale; Snakemake decides by run.json which of its jobs are. Snakemake does not compare a
-result's files with run.json, and DVC would take a damaged file for the new result: it is refused before.
+result's files with run.json, and DVC would take a damaged file for the new result: it is refused before. And DVC looks
+at parameters and sources when the command has ended: if they were edited meanwhile, it would record the new ones with
+results of the old ones, so the command then fails.
 """
 
 import importlib.util
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # which PYTHONSAFEPATH leaves out
 
@@ -28,6 +32,8 @@ from vi_simsiam.config import loading
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.command import run
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import sha256
+from vi_simsiam.core.text import several
 
 
 def main() -> None:
@@ -35,18 +41,52 @@ def main() -> None:
     if set(str(pipeline.ROOT)) & set("{}"):
         raise Problem(f"DVC cannot work in {pipeline.ROOT}: rename the folder without {{ and }}.")
     config = loading.load("params.yaml")
+    for folder, done in _records(step, config):
+        record.verify(folder, *(name for name in done["outputs"] if (folder / name).exists()))
+    before = _decided_by(step, config)
+    force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
+    processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands
+    from snakemake import cli  # only here, in this process: it takes a second
+
+    try:
+        cli.main(["--cores", os.environ.get("CORES", "all"), *force, "--", f"step_{step}"])
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    after = _decided_by(step, loading.load("params.yaml"))
+    code = {f"src/{name}" for _, done in _records(step, config) for name in done.get("code") or ()}
+    edited = [name for name in before | after if before.get(name) != after.get(name)]
+    if edited := [name for name in edited if not name.startswith("src/") or name in code]:
+        raise Problem(
+            f"{several(edited)} changed while step {step} ran. Its results are of what was there at the start: run "
+            "`dvc repro` again."
+        )
+
+
+def _records(step: str, config: dict) -> Iterator[tuple[Path, dict]]:
+    """Folder and record of each of the step's results that the lists of the parameters contain."""
     for folder in sorted(path.parent for path in pipeline.outputs(step).rglob(record.NAME)):
         try:
             done = record.read(folder)
         except Problem:
             continue  # a damaged record, whose job runs again
         if pipeline.jobs.in_sweep(done, step, config):
-            record.verify(folder, *(name for name in done["outputs"] if (folder / name).exists()))
-    force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
-    processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands
-    from snakemake import cli  # only here, in this process: it takes a second
+            yield folder, done
 
-    cli.main(["--cores", os.environ.get("CORES", "all"), *force, "--", f"step_{step}"])
+
+def _decided_by(step: str, config: dict) -> dict[str, Any]:
+    """What the results of a step depend on, to be compared: lists and parameters of its jobs, and source files."""
+    lists = {"datasets", "methods", "seeds"}.intersection(pipeline.stages()[step]["params"])
+    found = {f"{name} in params.yaml": config[name] for name in sorted(lists)}
+    datasets = pipeline.jobs.all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
+    for dataset in [None] if step == "plot" else datasets:
+        for method in config["methods"] if step == "pretrain" else [None]:
+            of = " of ".join(filter(None, (step, method, dataset)))
+            found[f"{of} in params.yaml"] = pipeline.jobs.as_json(step, config, dataset, method)
+    for path in sorted(pipeline.SRC.rglob("*.*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found[f"src/{path.relative_to(pipeline.SRC).as_posix()}"] = sha256(path)
+    return found
 
 
 def forced(commands: list[list[str]]) -> bool:

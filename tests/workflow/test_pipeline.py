@@ -1,5 +1,6 @@
 """The descriptions of the pipeline agree with each other and with the code, and bad input stops before any job."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,9 @@ import pipeline
 import step as command
 from helpers.project import ROOT, copy_project
 from vi_simsiam.config import loading
+from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
+from vi_simsiam.core.files import write_json
 from vi_simsiam.evaluation import scores
 from vi_simsiam.report import claim_rows
 from vi_simsiam.report.claim_rows import Claim
@@ -219,6 +222,41 @@ def test_braces_in_the_path(monkeypatch):
     monkeypatch.setattr(pipeline, "ROOT", Path("/a {braces}"))
     monkeypatch.setattr(sys, "argv", ["step.py", "plot"])
     with pytest.raises(Problem, match="DVC cannot work in"):
+        command.main()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("params.yaml", "  quantiles: ", "  quantiles: 1", "plot in params.yaml"),
+        ("params.yaml", "  C: 1.0", "  C: 0.1", None),  # of another step
+        ("src/vi_simsiam/report/tables.py", "import math", "import math  # edited", "src/vi_simsiam/report/tables.py"),
+        (
+            "src/vi_simsiam/nn/sphere.py",
+            "import torch",
+            "import torch  # edited",
+            None,
+        ),  # which the step does not import
+    ],
+)
+def test_what_is_edited_while_a_stage_runs_is_not_recorded_by_dvc(file, old, new, said, tmp_path, monkeypatch):
+    """DVC looks at parameters and sources when the command has ended."""
+    copy_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "SRC", tmp_path / "src")
+    monkeypatch.setattr(sys, "argv", ["step.py", "plot"])
+    made = {"step": "plot", "params": {}, "outputs": {}, "inputs": {}, "code": {"vi_simsiam/report/tables.py": ""}}
+    write_json("results/plot/run.json", made)
+
+    def run(arguments):
+        text = Path(file).read_text(encoding="utf-8")
+        assert old in text
+        Path(file).write_text(text.replace(old, new, 1), encoding="utf-8")
+        sys.exit(0)
+
+    monkeypatch.setattr("snakemake.cli.main", run)
+    monkeypatch.setattr(processes, "end_with_parent", lambda: None)
+    with contextlib.nullcontext() if said is None else pytest.raises(Problem, match=f"^{said} changed while step plot"):
         command.main()
 
 
