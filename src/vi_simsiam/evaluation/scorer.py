@@ -100,7 +100,7 @@ class Scorer:
         features = features.float()
         cosines, indices = knn.neighbours(features, self.directions, self.k)
         own = self.model.own_scores(features, images)
-        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1), **own}
+        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1).clamp(-1, 1), **own}
         if self.model.projects:
             out["embedding_norm"] = self.model.projection(features).float().norm(dim=-1)
         if self.labels is not None:

@@ -34,7 +34,7 @@ class KnownImages:
 
     def density(self, features: Tensor) -> Tensor:
         """Mean cosine of features (B, dim) to the K nearest known images: (B,). A known image finds itself."""
-        return neighbours(features, self.bank, K)[0].mean(1)
+        return neighbours(features, self.bank, K)[0].mean(1).clamp(-1, 1)
 
     @property
     def threshold(self) -> float:

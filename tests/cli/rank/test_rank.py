@@ -134,6 +134,14 @@ def test_density_is_that_of_an_independent_library(monkeypatch):
     np.testing.assert_allclose(neighbourhood.density(rows, torch.device("cpu")), found, atol=1e-5)
 
 
+def test_density_of_equal_images_is_not_above_its_range():
+    """Their cosines are, by rounding."""
+    features = np.random.default_rng(0).normal(size=(40, 1280)).astype(np.float16)[np.repeat(np.arange(40), 2)]
+    for some in features.reshape(40, 2, -1):
+        found = neighbourhood.density(neighbourhood.RowView(some, np.arange(2)), torch.device("cpu"))
+        assert (found <= 1).all() and found == pytest.approx(1, abs=1e-6)
+
+
 def test_what_is_there_is_not_encoded_again(tiny, tmp_path, encoded, monkeypatch):
     monkeypatch.setattr(encoding, "_PIECE", 4)
     folder = photographs(tmp_path / "photos", range(10))

@@ -17,7 +17,9 @@ _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
 
 
 def density(features: RowView, device: torch.device) -> np.ndarray:
-    """Mean cosine to the K nearest others (to all where there are fewer; NaN where there is none): (N,) float32.
+    """Mean cosine to the K nearest others, or to all where there are fewer.
+
+    Returns: (N,) float32 in [-1, 1]; NaN where there is no other.
 
     Args:
         features: (N, dim) of the whole images, each image once.
@@ -37,7 +39,7 @@ def density(features: RowView, device: torch.device) -> np.ndarray:
             cosines[own - start, own - first] = -torch.inf
             nearest = torch.cat([nearest, cosines.topk(min(k, len(bank)), dim=1).values], 1)
             nearest = nearest.topk(min(k, nearest.shape[1]), dim=1).values
-        result[start : start + len(queries)] = nearest.mean(1).cpu().numpy()
+        result[start : start + len(queries)] = nearest.mean(1).clamp(-1, 1).cpu().numpy()
     return result
 
 
