@@ -75,7 +75,7 @@ def _records(step: str, config: dict) -> Iterator[tuple[Path, dict]]:
 
 
 def _decided_by(step: str, config: dict) -> dict[str, Any]:
-    """What the results of a step depend on, to be compared: lists and parameters of its jobs, and source files."""
+    """Lists and parameters of a step's jobs, and SHA-256 of each source file, by the names that messages give them."""
     lists = {"datasets", "methods", "seeds"}.intersection(pipeline.stages()[step]["params"])
     found = {f"{name} in params.yaml": config[name] for name in sorted(lists)}
     datasets = pipeline.jobs.all_datasets(config) if step in ("download", "cache_views") else config["datasets"]

@@ -231,12 +231,7 @@ def test_braces_in_the_path(monkeypatch):
         ("params.yaml", "  quantiles: ", "  quantiles: 1", "plot in params.yaml"),
         ("params.yaml", "  C: 1.0", "  C: 0.1", None),  # of another step
         ("src/vi_simsiam/report/tables.py", "import math", "import math  # edited", "src/vi_simsiam/report/tables.py"),
-        (
-            "src/vi_simsiam/nn/sphere.py",
-            "import torch",
-            "import torch  # edited",
-            None,
-        ),  # which the step does not import
+        ("src/vi_simsiam/nn/sphere.py", "import torch", "import torch  # edited", None),  # not imported by the step
     ],
 )
 def test_what_is_edited_while_a_stage_runs_is_not_recorded_by_dvc(file, old, new, said, tmp_path, monkeypatch):

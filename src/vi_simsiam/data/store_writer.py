@@ -73,13 +73,14 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
         pixels = {name: _Pixels(images.train.channels) for name in SPLITS}
         for split, source, rows, views in zip(SPLITS, sources, chosen, per_image, strict=True):
             _write_split(folder, split, source, rows, views, params, pixels[split])
-        copies = int(np.isin(pixels["test"].digests(), pixels["train"].digests()).sum())
+        digests = [pixels[name].digests() for name in SPLITS]
+        copies = int(np.isin(digests[1], digests[0]).sum())
         if copies:
             note(
                 f"{copies} of {len(chosen[1])} test images are also training images (equal pixels), so that accuracies "
                 "are too high: remove copies from the data set, or keep them together with cache_views.groups."
             )
-        _note_several_classes(images.classes, sources, chosen, [pixels[name].digests() for name in SPLITS])
+        _note_several_classes(images.classes, sources, chosen, digests)
         mean, std = pixels["train"].mean_and_std()
         description: dict[str, Any] = {
             "dataset": dataset,

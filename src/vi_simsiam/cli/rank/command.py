@@ -41,7 +41,7 @@ from vi_simsiam.models.model import Model
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
 _FEW = 100  # photographs; from fewer, heads learn little
-_LEAST = 4  # photographs; from fewer, heads learn nothing in 800 steps
+_LEAST = 4  # photographs; from fewer, heads learn nothing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

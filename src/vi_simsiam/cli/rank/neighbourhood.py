@@ -19,11 +19,11 @@ _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
 def density(features: RowView, device: torch.device) -> np.ndarray:
     """Mean cosine to the K nearest others, or to all where there are fewer.
 
-    Returns: (N,) float32 in [-1, 1]; NaN where there is no other.
-
     Args:
         features: (N, dim) of the whole images, each image once.
         device: computes the cosines.
+
+    Returns: (N,) float32 in [-1, 1]; NaN where there is no other.
     """
     count = len(features)
     result = np.full(count, np.nan, np.float32)
