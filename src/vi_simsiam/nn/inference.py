@@ -3,7 +3,6 @@
 import io
 import warnings
 from collections.abc import Callable
-from contextlib import redirect_stdout
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +62,7 @@ def _in_onnx_runtime(encoder: nn.Module, example: Tensor) -> Callable[[Tensor], 
     except ImportError:
         return None
     file = io.BytesIO()
-    with redirect_stdout(io.StringIO()):
-        torch.onnx.export(encoder, (example.contiguous(),), file, dynamo=False)  # the newer one takes ten times as long
+    torch.onnx.export(encoder, (example.contiguous(),), file, dynamo=False)  # the newer one takes ten times as long
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
