@@ -65,15 +65,6 @@ def test_density_integrates_to_one_and_expected_cosine_is_its_mean(d, kappa):
     assert mean == pytest.approx(D.expected_cosine(torch.tensor(kappa, dtype=torch.float64), d).item(), abs=1e-7)
 
 
-def test_kappa_zero_is_uniform():
-    for d in DIMS:
-        assert D.power_spherical_log_normaliser(torch.zeros(()), d).item() == pytest.approx(-D.log_sphere_area(d))
-        kl = torch.distributions.kl_divergence(
-            S.PowerSpherical(unit(1, d), torch.tensor([1e-9])), S.HypersphericalUniform(d)
-        )
-        assert abs(kl.item()) < 1e-6
-
-
 @pytest.mark.parametrize("d", [2, 3, 16, 512])
 def test_gradients(d):
     mu, z = unit(3, d).requires_grad_(), unit(3, d, seed=1).requires_grad_()
@@ -133,18 +124,6 @@ def test_samples_have_the_distribution_of_the_theory(d, kappa):
     assert np.abs(second - radius * projector).max() < 6 * radius * math.sqrt(2 / n) + 1e-9
 
 
-def test_entropy_and_kl_match_monte_carlo():
-    torch.manual_seed(1)
-    p = S.PowerSpherical(unit(64), torch.tensor(90.0, dtype=torch.float64))
-    q = S.HypersphericalUniform(64)
-    z = p.sample((40_000,))
-    surprise = -p.log_prob(z)
-    error = surprise.std().item() / 200
-    assert surprise.mean().item() == pytest.approx(p.entropy().item(), abs=4 * error)
-    kl = (p.log_prob(z) - q.log_prob(z)).mean().item()
-    assert kl == pytest.approx(torch.distributions.kl_divergence(p, q).item(), abs=4 * error)
-
-
 @pytest.mark.parametrize("axis", ["e1", "-e1", "near"])
 def test_sampling_around_the_first_axis(axis):
     """mu = e_1 is where the textbook Householder reflection divides by zero."""
@@ -156,15 +135,6 @@ def test_sampling_around_the_first_axis(axis):
     z = S.PowerSpherical(mu, torch.tensor(1e4, dtype=torch.float64)).sample((1000,))
     assert (z @ mu).mean().item() == pytest.approx(1e4 / (1e4 + 5), abs=1e-4)
     assert z[:, 1:].std().item() > 1e-3
-
-
-def test_rsample_carries_gradients():
-    torch.manual_seed(3)
-    kappa = torch.tensor(30.0, dtype=torch.float64, requires_grad=True)
-    mu = unit(16)
-    cosine = (S.PowerSpherical(mu, kappa).rsample((50_000,)) @ mu).mean()
-    (gradient,) = torch.autograd.grad(cosine, kappa)
-    assert gradient.item() == pytest.approx(15 / (30 + 15) ** 2, rel=0.02)  # d/dkappa of kappa / (kappa + d - 1)
 
 
 def test_shapes_and_validation():
