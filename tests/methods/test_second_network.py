@@ -15,10 +15,10 @@ from torch.nn.functional import normalize
 import vi_simsiam
 from helpers.photographs import rank
 from helpers.project import ROOT
-from helpers.small import SHIPPED, digits_store, merged, pretrain_params
+from helpers.small import SHIPPED, merged, pretrain_params, views_of
 from vi_simsiam import methods
 from vi_simsiam.config.loading import resolve
-from vi_simsiam.config.schema import METHOD_PARAMS, AugmentationParams, SimSiamTraining, UntrainedParams, parse
+from vi_simsiam.config.schema import METHOD_PARAMS, SimSiamTraining, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.features import batches, extract
@@ -27,11 +27,9 @@ from vi_simsiam.evaluation.tables import evaluate, own_scores
 from vi_simsiam.methods.moving_average import follow, rising
 from vi_simsiam.models import export, reference, saved
 from vi_simsiam.training import trainer
-from vi_simsiam.transforms.views import Views
 
 NAME = "simsiam_averaged"
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
-ENCODER = {"name": "resnet10", "width": 4, "stem": "3x3/2"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,29 +49,23 @@ def method():
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return digits_store(tmp_path_factory.mktemp("store"), per_image=3)
+def trained(cached):
+    return pretrain(cached, knn_every=2)
 
 
 @pytest.fixture(scope="module")
-def trained(store):
-    return pretrain(store, knn_every=2)
-
-
-@pytest.fixture(scope="module")
-def folder(trained, store, tmp_path_factory):
+def folder(trained, cached, tmp_path_factory):
     """What the step `pretrain` leaves."""
     folder = tmp_path_factory.mktemp("model")
     network, params = trained[0], json.loads(pretrain_params(NAME).model_dump_json(exclude_none=True))
     saved.save(folder, network, saved.describe(NAME, params, network.images, dataset="digits"))
-    reference.write(folder, network, store)
+    reference.write(folder, network, cached)
     RunRecord("pretrain", params, dataset="digits").write(folder)
     return folder
 
 
-def pretrain(store, checkpoint=None, features=None, **changes):
-    views = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
-    return trainer.pretrain(NAME, pretrain_params(NAME, **changes), store, views, 0, checkpoint, features)
+def pretrain(store, features=None, **changes):
+    return trainer.pretrain(NAME, pretrain_params(NAME, **changes), store, views_of(store), 0, features=features)
 
 
 def expected(network, images):
@@ -85,12 +77,12 @@ def expected(network, images):
         return (normalize(predicted, dim=-1) * normalize(averaged, dim=-1)).sum(-1).numpy()
 
 
-def test_the_average_follows_and_has_no_gradient(trained, store):
+def test_the_average_follows_and_has_no_gradient(trained, cached):
     network, history = trained
     assert not any(p.requires_grad for name, p in network.named_parameters() if name.startswith("averaged_"))
     assert len(history) == 2 and 0 <= history[-1]["certainty_auroc"] <= 1
     assert 0 <= history[-1]["certainty_below_clean"] <= 1
-    start = trainer._initialised(NAME, pretrain_params(NAME), store, seed=0)
+    start = trainer._initialised(NAME, pretrain_params(NAME), cached, seed=0)
     moved = [
         torch.cat([(p - old).flatten() for p, old in zip(part.parameters(), start.backbone.parameters(), strict=True)])
         for part in (network.backbone, network.averaged_backbone)
@@ -108,39 +100,23 @@ def test_an_average_is_of_parameters_and_its_momentum_rises():
     assert [rising(0.9, progress) for progress in (0, 0.5, 1)] == pytest.approx([0.9, 0.95, 1])
 
 
-def test_resuming_is_exact(trained, store, tmp_path, monkeypatch):
-    save = trainer.save_checkpoint
-
-    def save_and_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(trainer, "_CHECKPOINT_EVERY", 0)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(trainer, "save_checkpoint", save_and_die)
-        pretrain(store, tmp_path / "c.safetensors", knn_every=2)
-    resumed, history = pretrain(store, tmp_path / "c.safetensors", knn_every=2)
-    assert history == trained[1]
-    assert all(torch.equal(tensor, resumed.state_dict()[name]) for name, tensor in trained[0].state_dict().items())
-
-
-def test_the_scores_of_a_run(trained, store):
+def test_the_scores_of_a_run(trained, cached):
     """Of images, of known features of images, of views, and of the training images."""
     network = trained[0].eval()
-    bank, features = (extract(network, batches(store.images(split), 64))["features"] for split in ("train", "test"))
-    scorer = Scorer(network, None, bank, torch.from_numpy(np.array(store.labels("train"))), k=5, temperature=0.1)
+    bank, features = (extract(network, batches(cached.images(split), 64))["features"] for split in ("train", "test"))
+    scorer = Scorer(network, None, bank, torch.from_numpy(np.array(cached.labels("train"))), k=5, temperature=0.1)
     params = merged(resolve(SHIPPED, "uncertainty", "digits"), {"crop_areas": [0.5, 1.0], "batch_size": 16})
-    made = evaluate(scorer, store, features.numpy(), [store], parse("uncertainty", params))
-    target = expected(network, store.images("test"))
+    made = evaluate(scorer, cached, features.numpy(), [cached], parse("uncertainty", params))
+    target = expected(network, cached.images("test"))
     assert np.ptp(target) > 0.01
     for table in (made.images, made.crops[made.crops["area"] == 1], made.ood):
         np.testing.assert_allclose(table["target_cosine"], target[table["index"]], rtol=1e-4, atol=1e-5)
-    views = store.views("test")
+    views = cached.views("test")
     np.testing.assert_allclose(
         made.views["target_cosine"], expected(network, views.reshape(-1, *views.shape[2:])), rtol=1e-4, atol=1e-5
     )
-    table = own_scores(scorer, store.images("train"))
-    np.testing.assert_allclose(table["target_cosine"], expected(network, store.images("train")), rtol=1e-4, atol=1e-5)
+    table = own_scores(scorer, cached.images("train"))
+    np.testing.assert_allclose(table["target_cosine"], expected(network, cached.images("train")), rtol=1e-4, atol=1e-5)
 
 
 def test_features_alone_are_refused(trained):
@@ -148,8 +124,8 @@ def test_features_alone_are_refused(trained):
         trained[0].own_scores(torch.zeros(2, trained[0].backbone.dim))
 
 
-def test_a_folder_of_the_model_scores_and_ranks_files(folder, store, tmp_path):
-    model, pixels = vi_simsiam.load(folder, "cpu"), store.images("test")[:7]
+def test_a_folder_of_the_model_scores_and_ranks_files(folder, cached, tmp_path):
+    model, pixels = vi_simsiam.load(folder, "cpu"), cached.images("test")[:7]
     (tmp_path / "photos").mkdir()
     for i, image in enumerate(pixels):
         Image.fromarray(image[..., 0]).save(tmp_path / f"photos/{i}.png")
@@ -161,10 +137,10 @@ def test_a_folder_of_the_model_scores_and_ranks_files(folder, store, tmp_path):
 
 
 @pytest.mark.nightly
-def test_a_model_with_both_networks_becomes_onnx(folder, store, tmp_path):
+def test_a_model_with_both_networks_becomes_onnx(folder, cached, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    model, pixels = vi_simsiam.load(folder, "cpu"), store.images("test")[:7]
+    model, pixels = vi_simsiam.load(folder, "cpu"), cached.images("test")[:7]
     assert export.write(model, tmp_path / "model.onnx") == ("features", "target_cosine")
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     (images,) = batches(pixels, 7)
@@ -172,30 +148,13 @@ def test_a_model_with_both_networks_becomes_onnx(folder, store, tmp_path):
     np.testing.assert_allclose(found, expected(model.network, pixels), rtol=1e-3, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def weights(store, tmp_path_factory):
-    """A folder of a model to begin with."""
-    folder = tmp_path_factory.mktemp("weights")
-    model = trainer._initialised("untrained", UntrainedParams(backbone=ENCODER), store, seed=5)
-    saved.save(folder, model, saved.describe("untrained", {"backbone": ENCODER}, model.images))
-    RunRecord("pretrain", {}, dataset="digits").write(folder)
-    return folder
-
-
-def test_both_networks_begin_with_the_weights(weights, store):
-    network = trainer._initialised(NAME, pretrain_params(NAME, backbone={"weights": str(weights)}), store, seed=0)
-    there = saved.load(weights)[0].backbone.state_dict()
-    for encoder in (network.backbone, network.averaged_backbone):
-        assert all(torch.equal(tensor, encoder.state_dict()[name]) for name, tensor in there.items())
-
-
-def test_both_networks_share_a_frozen_encoder(weights, store, tmp_path):
+def test_both_networks_share_a_frozen_encoder(weights, cached, tmp_path):
     """Its features of views are kept in files, and the training is the one on the views."""
     frozen = {"backbone": {"weights": str(weights), "frozen": True}}
-    straight, history = pretrain(store, **frozen)
-    network, again = pretrain(store, features=tmp_path, **frozen)
+    straight, history = pretrain(cached, **frozen)
+    network, again = pretrain(cached, features=tmp_path, **frozen)
     assert len(list(tmp_path.glob("*/features.bin"))) == 1
     assert not hasattr(network, "averaged_backbone") and hasattr(network, "averaged_projector")
     assert [row["loss"] for row in again] == pytest.approx([row["loss"] for row in history], rel=1e-4, abs=1e-6)
-    found = [extract(each, batches(store.images("test"), 16), each.own_scores) for each in (network, straight)]
+    found = [extract(each, batches(cached.images("test"), 16), each.own_scores) for each in (network, straight)]
     torch.testing.assert_close(found[0]["target_cosine"], found[1]["target_cosine"], rtol=0, atol=1e-3)
