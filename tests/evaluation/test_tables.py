@@ -1,7 +1,9 @@
 """The tables of the step: which rows they have, and that each row has the scores of what it says."""
 
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from helpers.small import SHIPPED, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
@@ -9,7 +11,7 @@ from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.evaluation import corruptions, graded, linear
 from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.evaluation.scorer import Scorer
-from vi_simsiam.evaluation.tables import evaluate, neighbours
+from vi_simsiam.evaluation.tables import evaluate, matched, neighbours
 from vi_simsiam.methods import ImageSpec, build
 
 
@@ -76,3 +78,30 @@ def test_neighbours_are_those_of_the_embedding(store):
     assert (np.sort(found) != np.sort((raw @ raw.T).fill_diagonal_(-2).topk(6).indices.numpy())).any()
     scorer.k = 50
     assert neighbours(scorer, features).shape == (30, 29)
+
+
+def test_same_form_is_untouched():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(matched(pictures, 8, 3), pictures)
+
+
+def test_grey_becomes_three_equal_channels():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
+    np.testing.assert_array_equal(matched(pictures, 8, 3), np.repeat(pictures, 3, axis=3))
+
+
+def test_colour_becomes_luma_as_pillows():
+    pictures = np.random.default_rng(0).integers(0, 256, (2000, 8, 8, 3), dtype=np.uint8)  # more than a piece
+    found = matched(pictures, 8, 1)
+    for row in (0, 1500, 1999):
+        expected = np.array(Image.fromarray(pictures[row]).convert("L"), int)
+        assert np.abs(found[row, :, :, 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [5, 20])
+def test_resized_as_pillow(size):
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1), dtype=np.uint8)
+    found = matched(pictures, size, 1)
+    for row in (0, 1):
+        expected = Image.fromarray(pictures[row, :, :, 0]).resize((size, size), Image.Resampling.BILINEAR)
+        assert np.abs(found[row, :, :, 0].astype(int) - np.array(expected, int)).max() <= 1

@@ -1,7 +1,9 @@
 """The tables of step `uncertainty`: scores of test images by a frozen model, its probe and its training features."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +16,14 @@ from vi_simsiam.evaluation import corruptions, graded, knn, scores
 from vi_simsiam.evaluation.features import IMAGES_AT_ONCE, batches, images_to_score
 from vi_simsiam.evaluation.human_labels import label_entropy
 from vi_simsiam.evaluation.measures import Tables
-from vi_simsiam.evaluation.ood import matched
 from vi_simsiam.evaluation.salience import salience
 from vi_simsiam.evaluation.scorer import Scorer, view_mean
+from vi_simsiam.transforms.colour import luma
+from vi_simsiam.transforms.resizing import resize
+from vi_simsiam.transforms.spatial import to_uint8
 
 _FEATURES = 10_000  # rows of features that are scored at once
+_IMAGES = 1024  # of another data set that are resized at once
 _NO_IMAGES = {"dataset": pd.Series(dtype=str), "index": pd.Series(dtype=np.int64)}
 
 
@@ -98,13 +103,10 @@ def neighbours(scorer: Scorer, features: np.ndarray) -> np.ndarray:
 def _graded(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
     """A row per image, augmentation and strength; strength 0 of each is the untouched image, scored once."""
     augmentations = graded.Augmentations(store.images("test"), params.seed, scorer.input_device)
-    rows = {"index": np.arange(len(store.labels("test"))), "label": np.array(store.labels("test"))}
+    rows = pd.DataFrame({"index": np.arange(len(store.labels("test"))), "label": np.array(store.labels("test"))})
     steps = graded.steps(params.graded.model_dump(), store.channels)
-
-    def changed(name: str, strength: float) -> Iterable[Tensor]:
-        return augmentations.batches(name, strength, params.batch_size)
-
-    return _altered(scorer, pd.DataFrame(rows), whole, ("augmentation", "strength"), steps, changed)
+    changed = partial(augmentations.batches, batch_size=params.batch_size)
+    return _altered(scorer, rows, whole, ("augmentation", "strength"), steps, changed)
 
 
 def _corrupted(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], params: UncertaintyParams) -> pd.DataFrame:
@@ -114,10 +116,7 @@ def _corrupted(scorer: Scorer, store: Store, whole: dict[str, np.ndarray], param
     rows = pd.DataFrame({"index": index, "label": np.array(store.labels("test"))[index]})
     whole = {name: values[index] for name, values in whole.items()}
     steps = [(name, severity) for name in params.corruptions.names for severity in params.corruptions.severities]
-
-    def changed(name: str, severity: float) -> Iterable[Tensor]:
-        return corrupted.batches(name, int(severity), params.batch_size)
-
+    changed = partial(corrupted.batches, batch_size=params.batch_size)
     return _altered(scorer, rows, whole, ("corruption", "severity"), steps, changed)
 
 
@@ -126,8 +125,8 @@ def _altered(
     rows: pd.DataFrame,
     whole: dict[str, np.ndarray],
     columns: tuple[str, str],
-    steps: Sequence[tuple[str, float]],
-    changed: Callable[[str, float], Iterable[Tensor]],
+    steps: Sequence[tuple[str, Any]],
+    changed: Callable[[str, Any], Iterable[Tensor]],
 ) -> pd.DataFrame:
     """The rows once for each alteration at 0, where they have the scores `whole`, and once for each of its steps.
 
@@ -159,6 +158,22 @@ def _others(scorer: Scorer, store: Store, others: Sequence[Store], batch_size: i
         columns = {name: values for name, values in columns.items() if name in scores.MEASURED}
         parts.append(pd.DataFrame({"dataset": other.dataset, "index": np.arange(len(pictures)), **columns}))
     return pd.concat(parts[1:], ignore_index=True) if others else parts[0]
+
+
+def matched(images: np.ndarray, size: int, channels: int) -> np.ndarray:
+    """uint8 images (N, H, W, C) as (N, size, size, channels): central square, antialiased; grey <-> RGB by luma.
+
+    Args:
+        channels: 1 or 3. A grey image becomes three equal channels, a colour image its luma.
+    """
+    parts = []
+    for start in range(0, len(images), _IMAGES):
+        pixels = resize(np.array(images[start : start + _IMAGES]), size)
+        if channels < pixels.shape[3]:
+            grey = luma(torch.from_numpy(pixels).permute(3, 0, 1, 2).float() / 255)
+            pixels = to_uint8(grey[:, None]).numpy()
+        parts.append(pixels.repeat(channels // pixels.shape[3], axis=3))
+    return np.concatenate(parts)
 
 
 def _judged(table: pd.DataFrame, columns: dict[str, np.ndarray]) -> pd.DataFrame:
