@@ -157,9 +157,9 @@ def test_shapes_and_validation():
 
 
 @pytest.mark.parametrize("kappa", [0.05, 1.0, 10.0, 300.0, 5e4])
-@pytest.mark.parametrize("d", [2, 3, 16, 64, 120, 122, 2048])
+@pytest.mark.parametrize("d", [2, 3, 16, 64, 128, 2048])
 def test_von_mises_fisher_against_arbitrary_precision(d, kappa):
-    """mpmath's Bessel functions; d = 120 and 122 lie on either side of the change of formula."""
+    """mpmath's Bessel functions. Those of scipy underflow where d is large and kappa is not."""
     mpmath.mp.dps = 40
     order, k = mpmath.mpf(d) / 2 - 1, mpmath.mpf(kappa)
     log_c = order * mpmath.log(k) - mpmath.mpf(d) / 2 * mpmath.log(2 * mpmath.pi) - mpmath.log(mpmath.besseli(order, k))

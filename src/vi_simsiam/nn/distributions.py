@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import ive
+from scipy.special import gammaln, ive
 from torch import Tensor
 
 # The smallest 1 + cos that the logarithm sees. At the antipode (cos = -1) log(1 + cos) is -inf and its gradient
@@ -103,27 +103,11 @@ def von_mises_fisher_kl_uniform(kappa: float, d: int) -> float:
 
 def _log_bessel(order: float, x: float) -> float:
     """log I_order(x), order >= 0, x > 0; its error is below 1e-9, or some 1e-15 of it where that is more."""
-    if order < 60:
-        scaled = ive(order, x)
-        if scaled > _UNDERFLOW:
-            return math.log(scaled) + x
-        # The first two terms of the series (Abramowitz and Stegun 9.6.10): x is so small that they are all.
-        return order * math.log(x / 2) - math.lgamma(order + 1) + math.log1p((x / 2) ** 2 / (order + 1))
-    # The uniform expansion for large orders (Abramowitz and Stegun 9.7.7), where scipy's I would underflow.
-    z = x / order
-    root = math.hypot(1.0, z)
-    t = 1 / root
-    series = 1.0
-    for n, coefficients in enumerate(_DEBYE, start=1):
-        series += t**n * float(np.polyval(coefficients, t * t)) / order**n
-    exponent = order * (root + math.log(z / (1 + root)))
-    return exponent - (math.log(2 * math.pi * order) + math.log(root)) / 2 + math.log(series)
-
-
-# Abramowitz and Stegun 9.3.9: u_n(t) / t^n as polynomials in t^2, highest power first.
-_DEBYE = (
-    (-5 / 24, 3 / 24),
-    (385 / 1152, -462 / 1152, 81 / 1152),
-    (-425425 / 414720, 765765 / 414720, -369603 / 414720, 30375 / 414720),
-    (185910725 / 39813120, -446185740 / 39813120, 349922430 / 39813120, -94121676 / 39813120, 4465125 / 39813120),
-)
+    scaled = ive(order, x)
+    if scaled > _UNDERFLOW:
+        return math.log(scaled) + x
+    # The series (Abramowitz and Stegun 9.6.10), whose terms are positive; after the x-th each is below a quarter of the
+    # one before.
+    k = np.arange(int(x) + 20)
+    terms = 2 * k * math.log(x / 2) - gammaln(k + 1) - gammaln(order + k + 1)
+    return order * math.log(x / 2) + float(np.logaddexp.reduce(terms))
