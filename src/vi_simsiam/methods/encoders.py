@@ -45,9 +45,9 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
         folder = _model_folder(backbone)
         own = {} if folder is None else _of_model(folder)
     elif backbone.name == LITE:
-        own = _fields(_LITE_IMAGES)
+        own = _LITE_IMAGES._asdict()
     else:
-        own = _fields(timm_encoders.preprocessing(_model(backbone)))
+        own = timm_encoders.preprocessing(_model(backbone))._asdict()
         if (folder := _model_folder(backbone)) is not None:
             own = _of_model(folder)
     return own if backbone.size is None else own | {"input_size": backbone.size}
@@ -90,15 +90,6 @@ def software(backbone: BackboneParams) -> dict[str, str]:
 def _model(backbone: BackboneParams) -> str:
     """The encoder's name in timm."""
     return _LITE_MODEL if backbone.name == LITE else backbone.name.removeprefix(TIMM)
-
-
-def _fields(images: Preprocessing) -> dict[str, Any]:
-    return {
-        "mean": images.mean,
-        "std": images.std,
-        "input_size": images.size,
-        "interpolation": images.interpolation,
-    }
 
 
 def _model_folder(backbone: BackboneParams) -> Path | None:

@@ -12,15 +12,15 @@ _CHANNELS = 3  # grey images are given to all three
 
 
 class Preprocessing(NamedTuple):
-    """The form of images that an encoder was trained with.
+    """The form of images that an encoder was trained with, as in an `ImageSpec`.
 
     Attributes:
-        size: height and width in pixels.
+        input_size: height and width in pixels.
         mean, std: per channel, of images in [0, 1].
         interpolation: bilinear or bicubic, to resize them.
     """
 
-    size: int
+    input_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,12 +118,11 @@ def verify(runs: list[Run]) -> None:
                 record.verify(run.path(file.step, ""), file.name)
 
 
-def grouped(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
-    """Runs by the value of one attribute, or by the tuple of several; the order of `runs` is kept."""
-    groups: dict[Any, list[Run]] = {}
+def grouped(runs: Iterable[T], *keys: str) -> dict[Any, list[T]]:
+    """Runs, or claims, by the value of one attribute, or by the tuple of several; their order is kept."""
+    groups: dict[Any, list[T]] = {}
     for run in runs:
-        value = tuple(getattr(run, key) for key in keys)
-        groups.setdefault(value if len(keys) > 1 else value[0], []).append(run)
+        groups.setdefault(attrgetter(*keys)(run), []).append(run)
     return groups
 
 

@@ -26,7 +26,7 @@ from vi_simsiam.report.tables import (
     own_score,
     shown_score,
 )
-from vi_simsiam.stats.intervals import Estimate, mean_over_seeds
+from vi_simsiam.stats.intervals import mean_over_seeds
 
 _COLUMNS = 3  # methods beside each other
 _POINTS, _FEWEST = 100, 20  # points of a risk-coverage curve, and inputs at its first one
@@ -97,19 +97,14 @@ def _curves(part: FigureBase, methods: dict[str, list[Run]], name: str, rows: in
         _method(axes, tables)
         score = shown_score(runs[0].images)
         area = mean_over_seeds(estimate_of(run, f"aurc{suffix}/{score}") for run in runs)
-        axes.set(title=f"{method_style(method).label}{_area(area, score)}", xlim=(0, 1), xlabel="coverage")
+        known = "" if np.isnan(area.estimate) else f", {scores.score(score).label}: AURC {area.estimate:.3f}"
+        axes.set(title=f"{method_style(method).label}{known}", xlim=(0, 1), xlabel="coverage")
         if not len(tables[0]):
             axes.set(title=f"{method_style(method).label}: no labelled images", ylim=(0, 1))
     for axes in grid.flat[len(methods) :]:
         axes.set_axis_off()
     for row in grid:
         row[0].set_ylabel("risk (error rate)")
-
-
-def _area(area: Estimate, score: str) -> str:
-    if np.isnan(area.estimate):
-        return ""
-    return f", {scores.score(score).label}: AURC {area.estimate:.3f}"
 
 
 def _method(axes: Axes, tables: Sequence[pd.DataFrame]) -> None:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from vi_simsiam.report.claim_rows import RANGES
 from vi_simsiam.report.claims import ClaimResult, adjusted, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
-from vi_simsiam.report.runs import Run
+from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.stats.intervals import mean_over_seeds
 
 _ROW = 0.17  # inches per claim
@@ -33,15 +33,13 @@ _CLAIMED = "#e9f2e9"  # ground of the claimed side
 
 def claims(runs: list[Run], margin: float) -> Figure:
     """A row per claim: estimate, interval over images and seeds, the images' part of it, seeds, verdict."""
-    groups: dict[tuple[str, str], list[ClaimResult]] = {}
     results = findings(runs, margin)
     # A star marks a verdict that does not survive the correction for multiple testing.
     marks = {
         (f.dataset, f.method, f.claim.name): "" if f.corrected(value) == f.verdict else " *"
         for f, value in zip(results, adjusted(results), strict=True)
     }
-    for finding in results:
-        groups.setdefault((finding.dataset, finding.method), []).append(finding)
+    groups, of = grouped(results, "dataset", "method"), grouped(runs, "dataset", "method")
     if not groups:
         return message("no claim can be decided: no method with kappa in this run")
     panels = [
@@ -49,22 +47,17 @@ def claims(runs: list[Run], margin: float) -> Figure:
         for group in groups.values()
     ]
     heights = [[_FRAME + _ROW * len(panel) for panel in group] for group in panels]
-    figure, legend, parts = blocks(_titles(runs, groups), [0.25 + sum(rows) for rows in heights])
+    titles = [
+        block_title(of[key], f"claims about {method_style(key[1]).label}, {len(of[key][0].images):,} test images")
+        for key in groups
+    ]
+    figure, legend, parts = blocks(titles, [0.25 + sum(rows) for rows in heights])
     _legend(legend)
     for part, group, ratios in zip(parts, panels, heights, strict=True):
         grid = part.subplots(len(group), 1, squeeze=False, height_ratios=ratios)[:, 0]
         for axes, panel in zip(grid, group, strict=True):
             _forest(axes, panel, marks)
     return figure
-
-
-def _titles(runs: list[Run], groups: dict[tuple[str, str], list[ClaimResult]]) -> list[str]:
-    titles = []
-    for dataset, method in groups:
-        members = [run for run in runs if (run.dataset, run.method) == (dataset, method)]
-        label = method_style(method).label
-        titles.append(block_title(members, f"claims about {label}, {len(members[0].images):,} test images"))
-    return titles
 
 
 def _forest(axes: Axes, panel: Sequence[ClaimResult], marks: Mapping[tuple[str, str, str], str]) -> None:

@@ -10,7 +10,7 @@ from vi_simsiam.report.claims import dino_correlation
 from vi_simsiam.report.figures.style import block_title, blocks, interval_text, kappa_axis, message, method_style
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import sphere_dimension
-from vi_simsiam.stats.intervals import over_seeds
+from vi_simsiam.stats.intervals import Estimate, over_seeds
 
 NO_KAPPA = "no method with kappa in this run"
 _CROP_AREAS = (0.1, 0.3, 0.6)  # shown in the histogram: the nearest of uncertainty.crop_areas
@@ -71,23 +71,23 @@ def kappa_vs_dino(runs: list[Run]) -> Figure:
     pairs = [group for group in pairs if group]
     if not pairs:
         return message("needs VI-SimSiam and DINO on the same data, with equal seeds")
-    titles = [block_title([ours for ours, _ in p], f"{len(p[0][0].images):,} test images") for p in pairs]
+    titles = [block_title([ours for ours, *_ in p], f"{len(p[0][0].images):,} test images") for p in pairs]
     figure, _, parts = blocks(titles, [2.9] * len(pairs), legend=0)
     for part, group in zip(parts, pairs, strict=True):
         _against(part.subplots(), group)
     return figure
 
 
-def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
-    """Runs with kappa and runs of DINO, of equal seeds and with a score for every image."""
+def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run, Estimate]]:
+    """Runs with kappa and runs of DINO, of equal seeds and with a score for every image, and how these correlate."""
     dino = {run.seed: run for run in runs if "negative_entropy" in run.images}
     pairs = [(run, dino[run.seed]) for run in runs if run.has_kappa and run.seed in dino]
-    return [pair for pair in pairs if dino_correlation(*pair)]
+    return [(*pair, rho) for pair in pairs if (rho := dino_correlation(*pair)) is not None]
 
 
-def _against(axes: Axes, pairs: Sequence[tuple[Run, Run]]) -> None:
-    kappa = np.exp(np.mean([np.log(np.maximum(ours.images["kappa"], 1e-6)) for ours, _ in pairs], axis=0))
-    certainty = np.mean([dino.images["negative_entropy"] for _, dino in pairs], axis=0)
+def _against(axes: Axes, pairs: Sequence[tuple[Run, Run, Estimate]]) -> None:
+    kappa = np.exp(np.mean([np.log(np.maximum(ours.images["kappa"], 1e-6)) for ours, *_ in pairs], axis=0))
+    certainty = np.mean([dino.images["negative_entropy"] for _, dino, _ in pairs], axis=0)
     colour = method_style(pairs[0][0].method).colour
     if len(kappa) > _DOTS:
         axes.hexbin(
@@ -95,10 +95,9 @@ def _against(axes: Axes, pairs: Sequence[tuple[Run, Run]]) -> None:
         )
     else:
         axes.scatter(kappa, certainty, s=6, color=colour, alpha=0.5, linewidth=0)
-    per_seed = [(ours.seed, rho) for ours, dino in pairs if (rho := dino_correlation(ours, dino)) is not None]
-    seeds = ", ".join(f"{rho.estimate:+.2f} (seed {seed})" for seed, rho in per_seed).replace("-", "−")
-    total = interval_text(over_seeds(rho for _, rho in per_seed))
-    axes.set_title(f"Spearman's ρ = {total}" + (f"; {seeds}" if len(per_seed) > 1 else ""))
+    seeds = ", ".join(f"{rho.estimate:+.2f} (seed {ours.seed})" for ours, _, rho in pairs).replace("-", "−")
+    total = interval_text(over_seeds(rho for *_, rho in pairs))
+    axes.set_title(f"Spearman's ρ = {total}" + (f"; {seeds}" if len(pairs) > 1 else ""))
     mean = " (mean over seeds)" if len(pairs) > 1 else ""
     axes.set(xlabel=f"κ of VI-SimSiam{mean}", ylabel="−entropy of DINO (nats)")
     kappa_axis(axes, "x", sphere_dimension(pairs[0][0].images))

@@ -37,7 +37,10 @@ def methods(runs: list[Run]) -> Figure:
         for members, of_scores in zip(datasets, places, strict=True)
     ]
     groups = [[run for members in dataset.values() for run in members] for dataset in datasets]
-    titles = [block_title(group, _sizes(group[0])) for group in groups]
+    titles = [
+        block_title(g, f"{len(g[0].images):,} test images, {g[0].crops['area'].nunique()} graded crops of each")
+        for g in groups
+    ]
     figure, legend, parts = blocks(titles, [0.2 + sum(pair) for pair in heights], legend_height(runs))
     methods_legend(legend, runs, lines=False)
     for part, members, of_scores, ratios in zip(parts, datasets, places, heights, strict=True):
@@ -47,10 +50,6 @@ def methods(runs: list[Run]) -> Figure:
         for axes, (measure, title) in zip(panels, _PANELS.items(), strict=True):
             _aurocs(axes, members, of_scores, measure, title)
     return figure
-
-
-def _sizes(run: Run) -> str:
-    return f"{len(run.images):,} test images, {run.crops['area'].nunique()} graded crops of each"
 
 
 def _places(members: dict[str, list[Run]]) -> dict[tuple[str, str], float]:
@@ -88,13 +87,10 @@ def _aurocs(
         estimates = [estimate_of(run, f"{measure}/{score}") for run in members[method]]
         draw_estimate(axes, place, estimates, method, across=True)
     if not axes.lines:
-        title = f"{title}:\nno labelled images" if not _labelled(members) else f"{title}: not defined"
+        labelled = any(len(outcomes(run.images, "knn_correct")) for runs in members.values() for run in runs)
+        title = f"{title}: not defined" if labelled else f"{title}:\nno labelled images"
         axes.set_xlim(0, 1)
     axes.axvline(0.5, color="black", linewidth=0.6)
     axes.set(title=title, xlabel="AUROC (0.5: chance)")
     score_ticks(axes, places)
     axes.grid(visible=False, axis="y")
-
-
-def _labelled(members: dict[str, list[Run]]) -> bool:
-    return any(len(outcomes(run.images, "knn_correct")) for runs in members.values() for run in runs)
