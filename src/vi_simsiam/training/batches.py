@@ -80,18 +80,14 @@ class ViewBatches:
     def __len__(self) -> int:
         return len(self.images) // self.batch_size
 
-    def epoch(self, epoch: int, prefetch: bool | None = None) -> Iterator[Pair]:
+    def epoch(self, epoch: int) -> Iterator[Pair]:
         """Pairs of (batch_size / ranks, C, size, size) float views in [0, 1] on the device, or of their features.
 
-        A last short batch is left out.
-
-        Args:
-            epoch: from 1.
-            prefetch: whether a thread gathers the next batch's images meanwhile; None: where the device is a GPU. On a
-                CPU the step has all cores that it may use, and a thread would take one from another training.
+        A last short batch is left out. `epoch` counts from 1.
         """
         batches = self._gathered(epoch)
-        if prefetch or (prefetch is None and self.device.type == "cuda"):
+        # On a CPU the step has all cores that it may use, and a thread would take one from another training.
+        if self.device.type == "cuda":
             batches = _one_ahead(batches)
         for batch in batches:
             yield batch()
