@@ -51,21 +51,6 @@ def test_holm_by_hand():
     assert holm([]).size == 0
 
 
-@pytest.mark.parametrize("images, own", [(0.5, 1), (1, 0.3)])
-def test_a_family_of_true_thresholds_errs_in_one_run_of_twenty(images, own):
-    """10 claims exactly on their thresholds, 5 seeds, errors that claims share in part; 400 runs: 5 % +- 2.2 %."""
-    rng = np.random.default_rng(1)
-    plain = corrected = 0
-    for _ in range(400):
-        shared = images * (0.7 * rng.normal() + math.sqrt(0.51) * rng.normal(size=10))
-        values = shared + own * rng.normal(size=(5, 10))
-        p = np.array([p_value(seeds(column, below=Z * images), 0.0) for column in values.T])
-        plain += (p < 0.05).any()
-        corrected += (holm(p) < 0.05).any()
-    assert corrected / 400 < 0.072
-    assert plain / 400 > 0.12  # what the plain verdicts do
-
-
 @pytest.mark.parametrize(
     "errors", [Errors(1, 0, 5), Errors(0, 1, 5), Errors(1, 1, 3), Errors(0.3, 1, 10), Errors(1, 2, 2)]
 )

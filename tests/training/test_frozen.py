@@ -42,28 +42,11 @@ def test_a_frozen_encoder_stays_as_it_is(method, store, weights, tmp_path):
 
 
 @pytest.mark.parametrize("method", TRAINED)
-def test_the_loss_of_a_frozen_encoder_is_that_on_its_features(method, store, weights):
-    """The heads get what the encoder says of the views in evaluation mode, and all that is trained gets a gradient."""
+def test_all_that_is_trained_on_a_frozen_encoder_gets_a_gradient(method, store, weights):
     model = trainer._initialised(method, job(method, weights, frozen=True), store, seed=0).train()
-    views = next(ViewBatches(store, views_of(store), 32, 0, CPU).epoch(1))
-    seen = []
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    heads = {name.split(".")[0] for name in trained}
-    handles = [
-        module.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-        for name, module in model.named_modules()
-        if name.split(".")[0] in heads
-    ]
-    losses = model(views)
-    for handle in handles:
-        handle.remove()
-    model.eval()
-    for view in views:
-        features = model.features(view)
-        assert any(got.shape == features.shape and torch.allclose(got, features) for got in seen)
-    losses.total.backward()
-    assert trained and "backbone" not in heads
-    assert all(p.grad is not None for p in trained.values())
+    model(next(ViewBatches(store, views_of(store), 32, 0, CPU).epoch(1))).total.backward()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert trained and all(p.grad is not None for p in trained)
     assert all(p.grad is None for p in model.backbone.parameters())
 
 
