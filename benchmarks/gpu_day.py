@@ -19,7 +19,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from vi_simsiam.config.loading import load, merged, resolve
+from vi_simsiam.core import record
 from vi_simsiam.core.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,15 +113,8 @@ def _call(command: list[str], log: Any, limit: float) -> int | None:
 
 def machine() -> str:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {version or '(none)'}" for name, version in record.versions(*PACKAGES).items())
     return f"{gpu}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, CUDA {torch.version.cuda}\n{versions}"
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "(none)"
 
 
 def rates(log: str) -> dict[str, float]:

@@ -75,9 +75,9 @@ class Given:
             yield self.pair
 
 
-def params(batch: int, precision: str | int, width: int, stem: str = "3x3", method: str = "simsiam") -> PretrainParams:
+def params(batch: int, precision: str | int, width: int, method: str = "simsiam") -> PretrainParams:
     """The recipe's, with the sizes that are asked for."""
-    changes = {"batch_size": batch, "precision": precision, "backbone": {"width": width, "stem": stem}, "knn_every": 0}
+    changes = {"batch_size": batch, "precision": precision, "backbone": {"width": width}, "knn_every": 0}
     recipe = resolve(load(ROOT / "params.yaml"), "pretrain", "cifar10", method)
     return parse("pretrain", merged(recipe, changes), method)
 
