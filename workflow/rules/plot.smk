@@ -28,36 +28,14 @@ rule plot:
         ),
     output:
         multiext("results/plot/", "summary.txt", "metrics.json", "run.json"),
-        report(
-            "results/plot/summary.csv",
-            category="Results",
-            caption="../report/summary.rst",
-        ),
-        report(
-            "results/plot/measures.csv",
-            category="Results",
-            caption="../report/measures.rst",
-        ),
-        report(
-            "results/plot/claims.csv",
-            category="Results",
-            caption="../report/claims.rst",
-        ),
-        report(
-            "results/plot/quantiles.csv",
-            category="Results",
-            caption="../report/quantiles.rst",
-        ),
-        report(
-            "results/plot/leaderboard.csv",
-            category="Results",
-            caption="../report/leaderboard.rst",
-        ),
-        report(
-            "results/plot/ranking.csv",
-            category="Results",
-            caption="../report/ranking.rst",
-        ),
+        [
+            report(
+                f"results/plot/{name}.csv",
+                category="Results",
+                caption=f"../report/{name}.rst",
+            )
+            for name in ["summary", "measures", "claims", "quantiles", "leaderboard", "ranking"]
+        ],
         report(
             "results/plot/gallery.html",
             category="Gallery",
