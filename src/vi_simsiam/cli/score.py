@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from vi_simsiam.cli.journal import Journal, journal
@@ -22,6 +23,7 @@ from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
 from vi_simsiam.data.reader import Contents, ImageReader, without_page
+from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.known import UNLIKE
 from vi_simsiam.models.model import DENSITY, Model, load
 from vi_simsiam.stats.intervals import wilson
@@ -96,7 +98,7 @@ def score(args: argparse.Namespace) -> int:
     if args.grid is not None:
         from vi_simsiam.cli import drawing  # noqa: F401 - slow and seldom used; imported early so that it fails early
     started = time.monotonic()
-    model = opened(args.run, args.device)
+    model = load(args.run, named_device(args.device))
     by = model.scores[0]
     stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
@@ -209,12 +211,14 @@ def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def opened(run: Path, device: str | None) -> Model:
-    """Load the model of a folder. Raises: Problem for a folder without a whole model, or a device that is missing."""
+def named_device(name: str | None) -> torch.device:
+    """The named device, or the best one. Raises: Problem for a device that is missing."""
     try:
-        return load(run, device)
-    except (RuntimeError, AssertionError) as error:  # torch's
-        raise Problem(f"--device {device}: {str(error).splitlines()[0]}") from None
+        device = best_device() if name is None else torch.device(name)
+        torch.empty(0, device=device)
+        return device
+    except (RuntimeError, AssertionError) as error:
+        raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import warnings
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -33,7 +34,7 @@ def write(model: Model, path: Path) -> tuple[str, ...]:
 
     Raises: Problem where a package is missing, the exporter fails, or the file cannot be written.
     """
-    if missing := [name for name in _PACKAGES if not _can_be_imported(name)]:
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise Problem(f"export needs {' and '.join(missing)}. Please install it: pip install 'vi-simsiam[onnx]'")
     images = model.description["images"]
     names = ("features", *model.network.certainty_scores)
@@ -51,11 +52,3 @@ def write(model: Model, path: Path) -> tuple[str, ...]:
     with replacing(path) as temporary:
         program.save(temporary)
     return names
-
-
-def _can_be_imported(package: str) -> bool:
-    try:
-        __import__(package)
-    except ImportError:
-        return False
-    return True

@@ -126,7 +126,8 @@ def sections(
         sections.append(_label_first(table))
     if labels.QUALITY in table:
         sections.append(_suspect_labels(table))
-    return [*sections, *rows[:1], *_copies(table, found), *rows[1:], _unread(unread)]
+    not_read = Section("Not read", "These files could not be read.", lines=unread)
+    return [*sections, *rows[:1], *_copies(table, found), *rows[1:], not_read]
 
 
 def lines(found: Sequence[Section], table: pd.DataFrame, most: int = SHOWN) -> Iterator[str]:
@@ -199,7 +200,3 @@ def _suspect_labels(table: pd.DataFrame) -> Section:
         suspects.index.tolist(),
         notes=notes,
     )
-
-
-def _unread(unread: Sequence[str]) -> Section:
-    return Section("Not read", "These files could not be read.", lines=tuple(unread))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
@@ -21,8 +20,8 @@ from vi_simsiam.cli.score import (
     add_pages,
     counts,
     few_bits_sentence,
+    named_device,
     of_files,
-    opened,
     pages_sentence,
     positive,
     say,
@@ -35,8 +34,7 @@ from vi_simsiam.core.files import check_writable, lock, read_json, write_json
 from vi_simsiam.core.text import duration, writable
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.names import is_hidden
-from vi_simsiam.evaluation.features import best_device
-from vi_simsiam.models.model import Model
+from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
@@ -128,13 +126,13 @@ def _rank(
     started: float,
 ) -> int:
     """Rank the stream in the locked folder, as `rank` does. started: of `time.monotonic`."""
-    device = _device(args.device)
+    device = named_device(args.device)
     model: Model | None = None
     if args.run is None:
         backbone = heads.backbone(args.encoder, args.size)
         network = heads.encoder(backbone, args.seed, device, args.depth)
     else:
-        model = opened(args.run, args.device)
+        model = load(args.run, device)
         model.scores  # noqa: B018 - raises for a method without a score, before any work
         network = model.network
     encoder = Encoder(network, args.seed, args.out / "features", 0 if args.no_kappa else VIEWS)
@@ -188,7 +186,7 @@ def _rank(
         )
         if len(contents) < _FEW:
             lines.append(f"Note: {len(contents)} {unit} are few to train on; consider a trained model with --run.")
-        model = opened(folder, args.device)
+        model = load(folder, device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
     training = None if model is None else model.training
@@ -290,13 +288,3 @@ def _locked(out: Path) -> Iterator[None]:
                 f"--out {out}: another process is ranking into it. Wait for it, or name another folder."
             ) from None
         yield
-
-
-def _device(name: str | None) -> torch.device:
-    """The named device, or the best one. Raises: Problem for a device that is missing."""
-    try:
-        device = best_device() if name is None else torch.device(name)
-        torch.empty(0, device=device)
-        return device
-    except (RuntimeError, AssertionError) as error:
-        raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None

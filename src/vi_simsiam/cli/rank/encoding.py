@@ -105,7 +105,7 @@ class Encoder:
         report(unread)
         if waiting:
             self._keep(list(waiting.values()))
-        table = pd.DataFrame({"path": paths} | _columns(tiles))
+        table = pd.DataFrame({"path": paths}).join(pd.DataFrame(tiles))
         return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
     def _keep(self, photographs: list[Photograph]) -> None:
@@ -152,19 +152,13 @@ def _stack(parts: Iterable[np.ndarray | None]) -> np.ndarray:
     return np.stack(cast(list[np.ndarray], list(parts)))
 
 
-def _columns(tiles: Sequence[Tile]) -> dict[str, np.ndarray]:
-    return dict(zip(Tile._fields, np.array(tiles).T, strict=True)) if tiles else {}
-
-
 def _fields(size: int, channels: int, dim: int, views: int) -> dict[str, Field]:
-    fields: dict[str, Field] = {
+    of_views: dict[str, Field] = {"views": ("<f2", (views, dim))} if views else {}
+    return {
         "key": ("u1", (32,)),
         "pixels": ("u1", (size, size, channels)),
-        "views": ("<f2", (views, dim)),
+        **of_views,
         "whole": ("<f2", (dim,)),
         "facts": ("<f4", (len(FACTS),)),
         "look": ("u1", (LOOK, LOOK)),
     }
-    if not views:
-        del fields["views"]
-    return fields

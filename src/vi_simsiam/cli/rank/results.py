@@ -179,7 +179,7 @@ def write_gallery(
     ends = result[["left", "top"]].to_numpy() + result[["width", "height"]].to_numpy() if tiled else np.zeros((0, 2))
     entry = page.of_images(
         name,
-        _Thumbnails(result, rows, kept, shown, stream),
+        _thumbnails(result, rows, kept, shown, stream),
         [paths.iloc[row] for row in shown],
         np.arange(len(shown)),
         group=group[shown],
@@ -219,36 +219,30 @@ def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> lis
     return [place[row] for row in rows if row in place]
 
 
-class _Thumbnails:
+def _thumbnails(
+    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, shown: np.ndarray, stream: Photographs
+) -> np.ndarray:
     """Pixels of the images in the page, uint8 (n, side, side, channels), read again from their files.
 
     A file that can no longer be read has the pixels that the encoder saw, resized.
     """
-
-    def __init__(
-        self, result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, shown: np.ndarray, stream: Photographs
-    ):
-        small = RowView(kept.array("pixels"), rows[shown])
-        least = result[["width", "height"]].iloc[shown].min(axis=1).max()
-        side = int(min(page.TILE, max(least, small.shape[1])))
-        self.shape = (len(shown), side, side, small.shape[3])
-        self._pixels = np.zeros(self.shape, np.uint8)
-        names = answer.names(result).iloc[shown]
-        waiting = {name: i for i, name in enumerate(names)}
-        reader = replace(stream, size=side, there=frozenset(), measured=False, ignored={})
-        reader.only(set(result["path"].iloc[shown]))
-        for image in reader:
-            if image.problem is not None:
-                continue
-            tile = image.content.tile
-            name = image.path if tile is None else f"{image.path} [tile {tile.tile}]"
-            if (i := waiting.pop(name, None)) is not None:
-                self._pixels[i] = image.content.pixels
-        for i in waiting.values():
-            self._pixels[i] = resize(small[i : i + 1], side)[0]
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return self._pixels[rows]
+    small = RowView(kept.array("pixels"), rows[shown])
+    least = result[["width", "height"]].iloc[shown].min(axis=1).max()
+    side = int(min(page.TILE, max(least, small.shape[1])))
+    pixels = np.zeros((len(shown), side, side, small.shape[3]), np.uint8)
+    waiting = {name: i for i, name in enumerate(answer.names(result).iloc[shown])}
+    reader = replace(stream, size=side, there=frozenset(), measured=False, ignored={})
+    reader.only(set(result["path"].iloc[shown]))
+    for image in reader:
+        if image.problem is not None:
+            continue
+        tile = image.content.tile
+        name = image.path if tile is None else f"{image.path} [tile {tile.tile}]"
+        if (i := waiting.pop(name, None)) is not None:
+            pixels[i] = image.content.pixels
+    for i in waiting.values():
+        pixels[i] = resize(small[i : i + 1], side)[0]
+    return pixels
 
 
 def _link(path: str, out: Path) -> str | None:
