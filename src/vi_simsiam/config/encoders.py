@@ -40,17 +40,6 @@ def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
     }
 
 
-def check_installed(name: str) -> None:
-    """Raise Problem where a package that the encoder needs is not installed."""
-    if name not in RESNETS and find_spec("timm") is None:
-        raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please {_INSTALL}")
-
-
-def is_model(folder: Path) -> bool:
-    """True if a folder holds the files of a trained model."""
-    return all((folder / name).is_file() for name in MODEL_FILES)
-
-
 def meant(path: Path) -> str:
     """End of a message about a path that is no trained model's folder: a question that names such a folder near it.
 
@@ -61,7 +50,8 @@ def meant(path: Path) -> str:
     pretrain = Path(*("pretrain" if part in ("probe", "uncertainty") else part for part in path.parts))
     near = (path / "model", path.parent, path.parent / "model", pretrain)
     below = (file.parent for depth in range(1, 4) for file in sorted(path.glob("*/" * depth + MODEL_FILES[1])))
-    found = next((folder for folder in (*near, *below) if is_model(folder)), None)
+    folders = (folder for folder in (*near, *below) if all((folder / name).is_file() for name in MODEL_FILES))
+    found = next(folders, None)
     if found is not None:
         return f" (did you mean {found}?)"
     ranking = (path / RANKING).is_file()
@@ -73,7 +63,8 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
 
     Raises: Problem when they do not exist, or a package is not installed.
     """
-    check_installed(name)
+    if name not in RESNETS and find_spec("timm") is None:
+        raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please {_INSTALL}")
     if weights is None or (weights == PRETRAINED and name != LITE):
         return []
     if weights == PRETRAINED:

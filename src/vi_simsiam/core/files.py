@@ -11,7 +11,7 @@ import platform
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -172,14 +172,5 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def sha256(path: str | os.PathLike) -> str:
     """Hexadecimal SHA-256 of a file's contents."""
-    return _digest(path, hashlib.sha256)
-
-
-def md5(path: str | os.PathLike) -> str:
-    """Hexadecimal MD5 of a file's contents, which detects damage but not forgery."""
-    return _digest(path, functools.partial(hashlib.md5, usedforsecurity=False))
-
-
-def _digest(path: str | os.PathLike, digest: Callable[[], "hashlib._Hash"]) -> str:
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, digest).hexdigest()
+        return hashlib.file_digest(file, hashlib.sha256).hexdigest()

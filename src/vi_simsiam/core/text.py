@@ -29,9 +29,9 @@ def shorten(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def several(names: Sequence[str], most: int = 3) -> str:
-    """The first `most` names, and how many more there are."""
-    more = len(names) - most
+def several(names: Sequence[str], most: int = 3, number: int | None = None) -> str:
+    """The first `most` names, and how many more there are of `number`, by default those of `names`."""
+    more = (len(names) if number is None else number) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import writing
@@ -97,18 +97,18 @@ class Member:
     problem: str | None
 
 
-class Archive(Protocol):
+class Archive:
     """An opened archive, readable from several threads. members: all but folders, sorted by name."""
 
     members: list[Member]
 
     def read(self, member: Member) -> bytes:
-        """Contents of one member. Raises: Unreadable with the reason."""
-        ...
+        """Contents of one member, never more than its listed size. Raises: Unreadable with the reason."""
+        return self.head(member, member.bytes)
 
     def head(self, member: Member, count: int) -> bytes:
         """The first `count` bytes of one member. Raises: Unreadable with the reason."""
-        ...
+        raise NotImplementedError
 
 
 def suffix(path: Path) -> str | None:
@@ -130,7 +130,7 @@ def open_archive(path: Path) -> Archive:
         raise DamagedArchive(f"{path} cannot be read as an archive: {error}. Replace it, then run again.") from None
 
 
-class _Zip:
+class _Zip(Archive):
     def __init__(self, path: Path):
         self._file = zipfile.ZipFile(path)  # closed with this object
         self._refuse_joined(path)
@@ -168,13 +168,10 @@ class _Zip:
             return f"would unpack from {info.compress_size} to {info.file_size} bytes"
         return None
 
-    def read(self, member: Member) -> bytes:
-        return self.head(member, -1)  # not more than its listed size, and its checksum is compared
-
     def head(self, member: Member, count: int) -> bytes:
         try:
             with self._file.open(member.where) as file:
-                return file.read(count)
+                return file.read(count)  # where that is all of it, its checksum is compared
         except _DAMAGE as error:
             if is_of_the_machine(error):
                 raise machine_problem(f"{self._file.filename}: {member.name}", error) from None
@@ -203,7 +200,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
         return name
 
 
-class _Tar:
+class _Tar(Archive):
     def __init__(self, path: Path):
         self._path, self._file = path, _plain_tar(path)
         self.members = _listed(self._entries())
@@ -236,9 +233,6 @@ class _Tar:
                 return start
             end += len(block)
         return None
-
-    def read(self, member: Member) -> bytes:
-        return self.head(member, member.bytes)
 
     def head(self, member: Member, count: int) -> bytes:
         try:

@@ -188,8 +188,9 @@ class Book:
         """Width and height that a page has upright, without decoding it. Raises: as `Book`."""
         # Frames of an animation have one size.
         image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
-        width, height = image.size
-        return (height, width) if _turn(image) in _SIDEWAYS and not _has_upright_size(image) else (width, height)
+        # Pillow itself turns the size of a TIFF that has the tag, also before it decodes.
+        turned = _turn(image) in _SIDEWAYS and not (image.format == "TIFF" and _ORIENTATION in _tags(image))
+        return (image.height, image.width) if turned else image.size
 
     def _open(self, data: bytes) -> None:
         self._given = -1  # the frame that was given last
@@ -376,11 +377,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         if is_of_the_machine(error):
             raise
         return None
-
-
-def _has_upright_size(image: Image.Image) -> bool:
-    """True if Pillow gives an image that is not decoded the size that it will have upright: by a tag of TIFF."""
-    return image.format == "TIFF" and _ORIENTATION in _tags(image)
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -5,6 +5,7 @@ something else is left for the next. A file appears under its name only when its
 transfer has left is kept beside it, and the next attempt goes on from there.
 """
 
+import hashlib
 import http.client
 import os
 import time
@@ -12,12 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import md5, move, sha256, writing
+from vi_simsiam.core.files import move, writing
 
 _BLOCK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a single byte, after which a connection counts as broken
@@ -41,8 +43,10 @@ class RemoteFile:
 
     def fault(self, path: Path) -> str | None:
         """What is wrong with the file at `path`, as a part of a sentence; None: it has one of the checksums."""
-        kind, digest = ("MD5", md5) if len(self.checksums[0]) == 32 else ("SHA-256", sha256)
-        if (checksum := digest(path)) in self.checksums:
+        kind, name = ("MD5", "md5") if len(self.checksums[0]) == 32 else ("SHA-256", "sha256")
+        with open(path, "rb") as file:
+            checksum = hashlib.file_digest(file, partial(hashlib.new, name, usedforsecurity=False)).hexdigest()
+        if checksum in self.checksums:
             return None
         return f"wrong checksum ({kind} is {checksum}, should be {' or '.join(self.checksums)})"
 

@@ -1,16 +1,15 @@
 """The files that a data set leaves out, and why: in report.csv, and in a line on the terminal."""
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vi_simsiam.core.command import note
 from vi_simsiam.core.files import replacing
+from vi_simsiam.core.text import several
 from vi_simsiam.data.names import UNKNOWN
 
 NAMED = 10  # files of a kind that are named
-_NAMED_IN_LINE = 3
 Ignored = dict[str, tuple[int, tuple[str, ...]]]  # for each kind of file, their number and the paths of the first ones
 
 
@@ -41,13 +40,8 @@ def counts(ignored: Ignored) -> str:
     for kind, (number, names) in sorted(ignored.items()):
         parts.append(f"{number} {kind}")
         if kind in UNKNOWN:
-            parts[-1] += f" ({some(number, names[:_NAMED_IN_LINE])})"
+            parts[-1] += f" ({several(names, most=3, number=number)})"
     return f"ignored: {', '.join(parts)}"
-
-
-def some(number: int, names: Sequence[str]) -> str:
-    """The first names of a number of files, and how many more there are."""
-    return ", ".join(names) + (f" and {number - len(names)} more" if number > len(names) else "")
 
 
 def write_report(path: Path, report: Report) -> None:
