@@ -14,6 +14,7 @@ from helpers.photographs import decode
 from vi_simsiam.data.archives import Unreadable
 from vi_simsiam.data.decode import MOST_OF_TILES, Book, load
 from vi_simsiam.data.remarks import listen, remarks
+from vi_simsiam.transforms.resizing import resize
 
 DRAW = np.random.RandomState(0)
 COLOUR = DRAW.randint(0, 256, (12, 12, 3)).astype(np.uint8)
@@ -38,6 +39,8 @@ def test_resized_as_any_image_by_its_central_square():
     wide = DRAW.randint(0, 256, (40, 60, 3)).astype(np.uint8)
     expected = F.resize(torch.from_numpy(wide[:, 10:50]).permute(2, 0, 1)[None] / 255, [16, 16], antialias=True)[0]
     assert np.abs(decode(encoded(wide), 16, 3) - expected.permute(1, 2, 0).numpy() * 255).max() <= 0.5 + 1e-3
+    square = wide[None, :, 10:50]
+    assert resize(square, 40) is square  # nothing to do, no copy
 
 
 def test_a_far_larger_jpeg_is_decoded_at_less_than_its_size_and_looks_the_same():

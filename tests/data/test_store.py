@@ -95,9 +95,10 @@ def test_parameter_table_belongs_to_the_views(built):
     """Where nothing but crop and flip was drawn, the table alone is enough to make the view again."""
     store = Store.open(built)
     table = store.view_parameters("train")
-    assert list(table.columns) == [
-        "index", "view", "crop_top", "crop_left", "crop_height", "crop_width", "crop_area", "flip", "jitter",
-        "brightness", "contrast", "saturation", "hue", "grey", "blur_sigma", "noise_sigma",
+    assert [f"{name} {dtype}" for name, dtype in table.dtypes.items()] == [
+        "index int64", "view int64", "crop_top int64", "crop_left int64", "crop_height int64", "crop_width int64",
+        "crop_area float32", "flip bool", "jitter bool", "brightness float32", "contrast float32",
+        "saturation float32", "hue float32", "grey bool", "blur_sigma float32", "noise_sigma float32",
     ]  # fmt: skip
     assert np.array_equal(table["index"], np.repeat(np.arange(40), 2))
     assert np.array_equal(table["view"], np.tile([0, 1], 40))
