@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from helpers.project import ROOT
 from helpers.properties import quickly
 from vi_simsiam.config import explain, loading
-from vi_simsiam.config.schema import METHODS
 
 SHIPPED = loading.load(ROOT / "params.yaml")
 # Values of several depths, each of which is sound whatever the others are.
@@ -67,34 +66,6 @@ def test_the_last_recipe_of_a_line_that_sets_a_value_decides(case):
             words = "section" if recipe is None else f"recipes.{recipe}" + " (like)" * (recipe != name)
             assert (value, origin) == (expected, words)
     assert params == before
-
-
-@quickly
-@given(lines())
-def test_a_value_that_no_recipe_sets_is_the_sections(case):
-    overrides, params = case
-    name = NAMES[len(overrides) - 1]
-    mentioned = {keys for values in overrides for keys in values}
-    for step in ("cache_views", "pretrain", "probe", "uncertainty"):
-        plain, resolved = explain.origins(params, step), explain.origins(params, step, name)
-        assert list(plain) == list(resolved)
-        for keys, (value, _) in resolved.items():
-            assert (step, *keys) in mentioned or value == plain[keys][0]
-
-
-@quickly
-@given(lines())
-def test_a_recipe_that_repeats_what_it_inherits_changes_nothing(case):
-    """Merging twice is merging once, and a recipe without anything of its own is the one that it is like."""
-    overrides, params = case
-    name = NAMES[len(overrides) - 1]
-    for own in (nested(overrides[-1]), {}):
-        params["recipes"]["again"] = {"like": name, **own}
-        for step in ("download", "cache_views", "probe", "uncertainty"):
-            assert loading.resolve(params, step, "again") == loading.resolve(params, step, name)
-        for method in METHODS:
-            jobs = [loading.resolve(params, "pretrain", recipe, method) for recipe in ("again", name)]
-            assert jobs[0] == jobs[1]
 
 
 @quickly

@@ -52,15 +52,6 @@ def test_a_missing_file(tmp_path):
         loading.load(tmp_path / "absent.yaml")
 
 
-def test_a_recipe_overrides_single_values_and_nothing_else(shipped):
-    job = loading.resolve(shipped, "pretrain", "digits", "simsiam")
-    section, recipe = shipped["pretrain"], shipped["recipes"]["digits"]["pretrain"]
-    assert job["epochs"] == recipe["epochs"] != section["epochs"]
-    assert job["momentum"] == section["momentum"]
-    assert job["projector"] == section["projector"] | recipe["projector"]
-    assert loading.read(FILE)["pretrain"] == section, "resolving must not change the file's mapping"
-
-
 def test_jobs_get_only_what_they_use(shipped):
     changed = copy.deepcopy(shipped)
     put(changed, "pretrain.vae.sigma", 0.5)

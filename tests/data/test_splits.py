@@ -20,21 +20,6 @@ def test_sample_is_random_by_its_generator_alone():
     assert np.abs(often / 400 - 0.25).max() < 0.09  # 4 standard deviations
 
 
-def test_digits_held_out_as_in_the_method():
-    """397 of 1,797, and each is in one set."""
-    train, test = split_rows(np.arange(1797) % 10, None, 0.2209, None, None, 0)
-    assert len(test) == 397 and len(train) == 1400
-    assert np.array_equal(np.sort(np.r_[train, test]), np.arange(1797))
-
-
-def test_subsets():
-    train, test = split_rows(LABELS, None, 0.25, 60, 20, 0)
-    all_train, all_test = split_rows(LABELS, None, 0.25, None, None, 0)
-    assert len(train) == 60 and set(train) < set(all_train)
-    assert len(test) == 20 and set(test) < set(all_test)
-    assert not np.array_equal(train, split_rows(LABELS, None, 0.25, 60, 20, 1)[0])
-
-
 def test_more_than_there_is():
     with pytest.raises(Problem, match=r"cache_views.train_images = 200, but there are only 168 train images"):
         split_rows(LABELS, LABELS, 0.2, 200, None, 0)
