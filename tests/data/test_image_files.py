@@ -209,15 +209,6 @@ def test_state_follows_the_images(tree):
         assert len(seen) == min(i + 2, 5)  # the last takes back what the first did
 
 
-def test_links_in_a_folder_are_followed_and_circles_end(tree, tmp_path):
-    (tree / "train/linked").symlink_to(tree / "train/dog")  # the class dog again: one of the two
-    (tree / "train/dog/round").symlink_to(tree)
-    (tree / "train/dog/link.png").symlink_to(tree / "test/dog/0.png")
-    own_images.bring(tree, tmp_path / "packed")
-    names = zipfile.ZipFile(tmp_path / "packed/images.zip").namelist()
-    assert len(names) == 29 and any(name.endswith("/link.png") for name in names)
-
-
 def test_images_without_labels_into_the_store(tmp_path):
     images = read(tmp_path, {f"{i}.png": i for i in range(40)})
     build(tmp_path / "store", "mine", images, params(size=10))

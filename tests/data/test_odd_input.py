@@ -4,7 +4,6 @@ What becomes of the pixels is in test_decode.py, each member of an archive in te
 """
 
 import struct
-import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from helpers import images
-from helpers.archives import tarred, zipped
+from helpers.archives import zipped
 from vi_simsiam.data.names import NO_IMAGES
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.reader import ImageReader
@@ -118,13 +117,6 @@ def test_odd_images_in_a_folder_and_in_an_archive(tmp_path):
 # --- archives -------------------------------------------------------------------------------------------------
 
 
-def odd_tar(path):
-    soft, hard = tarfile.TarInfo("link.png"), tarfile.TarInfo("hard.png")
-    soft.type, soft.linkname, hard.type, hard.linkname = tarfile.SYMTYPE, "/etc/passwd", tarfile.LNKTYPE, "good.png"
-    names = ("../../x.png", "a/../../y.png", "good.png")
-    tarred(path, [*((name, encoded()) for name in names), (soft, b""), (hard, b"")])
-
-
 def overlapping(path, members=1000):
     """A thousand members that are all the same bytes of the file: a bomb whose members are each harmless."""
     zipped(path, [("good.png", encoded()), ("many.png", encoded(PHOTO.resize((900, 900))))])
@@ -137,24 +129,16 @@ def overlapping(path, members=1000):
     path.write_bytes(data[:start] + directory + tail)
 
 
-OUT = "its name leads out of the archive"
-SPECIAL = "a link or special file, not a plain one"
-LEFT_OUT = {"../../x.png": OUT, "a/../../y.png": OUT, "link.png": SPECIAL, "hard.png": SPECIAL}
-OVERLAPPING = {f"{i:04}.png": "damaged in the archive" for i in range(1000)}
-
-
-@pytest.mark.parametrize(
-    ("make", "suffix", "refused"), [(odd_tar, ".tar", LEFT_OUT), (overlapping, ".zip", OVERLAPPING)]
-)
-def test_odd_archives(make, suffix, refused, tmp_path):
+def test_an_odd_archive(tmp_path):
     """Scoring and training use the same members, give the same reasons, and write nothing anywhere."""
-    path = tmp_path / f"images{suffix}"
-    make(path)
+    path = tmp_path / "images.zip"
+    overlapping(path)
     before = path.read_bytes()
     pictures = [(image.path.removeprefix(f"{path}/"), image.problem) for image in ImageReader([path], 8, 3)]
     named = {name: problem for name, problem in pictures if problem is not None}
-    assert [name for name, problem in pictures if problem is None] == ["good.png"] and named.keys() == refused.keys()
-    assert all(named[member].startswith(reason) for member, reason in refused.items()), named
+    assert [name for name, problem in pictures if problem is None] == ["good.png"]
+    assert sorted(named) == [f"{i:04}.png" for i in range(1000)]
+    assert all(problem.startswith("damaged in the archive") for problem in named.values()), named
     stored = find_source("files").read(tmp_path, 8)
     assert stored.train.paths(np.arange(1)) == ["good.png"] and dict(stored.report.left_out) == named
     assert list(tmp_path.rglob("*")) == [path] and path.read_bytes() == before

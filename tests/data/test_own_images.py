@@ -132,6 +132,7 @@ LINKED = {
     "hidden": ({".old": "dog", "dog/1.png": None}, ["dog/1.png"], ""),
     "hidden target": ({".old/1.png": None, "dog": ".old"}, ["dog/1.png"], ""),
     "round": ({"a/1.png": None, "a/up": ".."}, ["a/1.png"], "a/up -> ."),
+    "a file": ({"a/0.png": "../../outside/1.png"}, ["a/0.png"], ""),
 }  # fmt: skip
 
 
