@@ -1,16 +1,20 @@
 """The published data sets, from small archives of the same format, read by torchvision where it can."""
 
+import gzip
 import hashlib
 import io
 import pickle
 import re
+import struct
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+from sklearn.datasets import load_digits
 from torchvision import datasets
 from torchvision.datasets import cifar, stl10, svhn
 
@@ -18,10 +22,13 @@ from helpers.archives import tarred, zipped
 from helpers.images import encoded
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.fetch import RemoteFile
-from vi_simsiam.data.published import SOURCES, Published, PublishedArchive
+from vi_simsiam.data.published import SOURCES, Published, PublishedArchive, find_source
 from vi_simsiam.data.splits import split_rows
 
 DRAW = np.random.RandomState(0)
+FASHION_MNIST = SOURCES["fashion_mnist"]
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+of_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 
 
 def noise(*shape):
@@ -63,6 +70,61 @@ def brought(name, folder, *contents):
 
 def everything(split):
     return split.pixels(np.arange(len(split.labels)))
+
+
+def test_digits_are_scikit_learns(tmp_path):
+    assert SOURCES["digits"].download(tmp_path, [], 0) == ["digits.csv.gz"]
+    images = SOURCES["digits"].read(tmp_path, 8)
+    expected = load_digits()
+    assert images.test is None and images.classes == tuple("0123456789")
+    assert np.array_equal(images.train.labels, expected.target)
+    pixels = everything(images.train)
+    assert pixels.shape == (1797, 8, 8, 1) and pixels.dtype == np.uint8
+    assert np.abs(pixels[..., 0] / 255 * 16 - expected.images).max() < 0.04  # to the nearest of 256 levels
+    assert pixels.max() == 255 and pixels.min() == 0
+
+
+def idx(array):
+    """A gzipped IDX file of unsigned bytes."""
+    return gzip.compress(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes())
+
+
+def test_fashion_mnist_from_a_mirror(tmp_path):
+    train, train_labels, test, test_labels = noise(7, 28, 28), noise(7) % 10, noise(3, 28, 28), noise(3) % 10
+    mirror = tmp_path / "a mirror"
+    source = brought("fashion_mnist", mirror, *map(idx, (train, train_labels, test, test_labels)))
+    names = source.download(tmp_path / "out", [(tmp_path / "none").as_uri(), mirror.as_uri()], 0)
+    assert names == [file.name for file in source.files]
+    images = source.read(tmp_path / "out", 28)
+    assert images.classes[9] == "Ankle boot"
+    assert np.array_equal(everything(images.train)[..., 0], train)
+    assert np.array_equal(images.test.pixels(np.array([2, 0]))[..., 0], test[[2, 0]])
+    assert np.array_equal(images.train.labels, train_labels) and np.array_equal(images.test.labels, test_labels)
+    assert images.train.labels.dtype == np.int64 and images.train.channels == 1
+
+
+@of_debian
+def test_fashion_mnist_from_debians_package(tmp_path):
+    FASHION_MNIST.download(tmp_path, [DEBIAN.as_uri()], 0)
+    images = FASHION_MNIST.read(tmp_path, 28)
+    assert np.array_equal(np.bincount(images.train.labels), [6000] * 10)
+    assert np.array_equal(np.bincount(images.test.labels), [1000] * 10)
+    pixels = everything(images.train) / np.float32(255)
+    assert abs(pixels.mean() - 0.2860) < 1e-4 and abs(pixels.std() - 0.3530) < 1e-4  # the well-known statistics
+
+
+@of_debian
+def test_accepted_checksums_are_of_one_content():
+    """Debian's packing took name and date out of the gzip headers. Put back, the files are the official ones."""
+    dates = {"train": 1504176606, "t10k": 1504176627}  # 31 August 2017, when they were packed
+    md5 = dict(datasets.FashionMNIST.resources)
+    for file in FASHION_MNIST.files:
+        debian = (DEBIAN / file.name).read_bytes()
+        date = struct.pack("<I", dates[file.name[: file.name.index("-")]])
+        name = file.name.removesuffix(".gz").encode() + b"\0"
+        official = debian[:3] + b"\x08" + date + debian[8:10] + name + debian[10:]
+        assert hashlib.md5(official).hexdigest() == md5[file.name]
+        assert file.checksums == (hashlib.sha256(official).hexdigest(), hashlib.sha256(debian).hexdigest())
 
 
 CIFAR = {
@@ -230,6 +292,10 @@ def test_a_full_disk_while_an_archive_is_unpacked_is_a_sentence(tmp_path, monkey
 
 
 def test_checksums_are_well_formed_and_of_known_files():
+    with pytest.raises(Problem, match=r"'fashon' is not a known source of images; known are digits, fashion_mnist"):
+        find_source("fashon")
+    assert [file.name for file in FASHION_MNIST.files] == [name for name, _ in datasets.FashionMNIST.resources]
+    assert FASHION_MNIST.addresses[1:] == tuple(datasets.FashionMNIST.mirrors)
     for name, source in SOURCES.items():
         assert isinstance(source, Published) or name in ("digits", "files")
         for file in source.files if isinstance(source, Published) else ():
