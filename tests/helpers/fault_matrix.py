@@ -30,6 +30,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -72,6 +73,13 @@ class Started:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def wait_for(self, condition: Callable[[], Any]) -> None:
+        """Wait until a condition holds, while the command runs."""
+        end = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < end and self.process.poll() is None, f"{self.command}\n{self.text()}"
+            time.sleep(0.02)
 
     def steps(self) -> list[str]:
         """The pipeline's steps whose scripts run at this moment."""

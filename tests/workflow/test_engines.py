@@ -1,6 +1,5 @@
 """Snakemake and DVC must agree on what is done, and redo exactly what a change affects."""
 
-import contextlib
 import json
 import os
 import re
@@ -16,6 +15,8 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import pipeline
+from helpers.fault_matrix import Started, living
+from helpers.living import wait_for
 from helpers.project import ROOT
 
 pytestmark = pytest.mark.slow
@@ -221,14 +222,10 @@ def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
     wait = "    Path('written').touch(); __import__('time').sleep(60)\n"
     script.write_text(text.replace("    made.write(", f"{wait}    made.write("))
     command = {"snakemake": ["snakemake", "--cores", "2"], "dvc": ["dvc", "repro"]}[engine]
-    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=quick.path, env=quick.env, start_new_session=True, **streams)
-    limit = time.monotonic() + 60
-    while not (quick.path / "written").exists():
-        assert time.monotonic() < limit and process.poll() is None, "no job began"
-        time.sleep(0.05)
-    os.killpg(process.pid, end)
-    process.wait(60)
+    begun = Started(quick, command)
+    begun.wait_for((quick.path / "written").exists)
+    os.killpg(begun.process.pid, end)
+    begun.process.wait(60)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     script.write_text(text)
     quick.agree()  # the code is that of the result again, so nothing is to do
@@ -325,25 +322,11 @@ def checkpoints(repo):
 @pytest.mark.parametrize("kill", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.nightly)])
 def test_interrupted_training_resumes(repo, kill):
     repo.set("recipes.digits.pretrain.epochs", 150)
-    process = subprocess.Popen(
-        ["dvc", "repro", "pretrain"],
-        cwd=repo.path,
-        env=repo.env,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    end = time.monotonic() + 120
-    while not checkpoints(repo):
-        assert time.monotonic() < end and process.poll() is None, "no checkpoint was seen"
-        time.sleep(0.02)
-    os.killpg(process.pid, kill)
-    process.wait(60)
-    with contextlib.suppress(ProcessLookupError):  # until the last of them is gone
-        while time.monotonic() < end:
-            os.killpg(process.pid, 0)
-            time.sleep(0.1)
+    begun = Started(repo, ["dvc", "repro", "pretrain"])
+    begun.wait_for(lambda: checkpoints(repo))
+    os.killpg(begun.process.pid, kill)
+    begun.process.wait(60)
+    assert wait_for(lambda: not living(begun.process.pid))
     assert "pretrain" not in repo.ran(), "the training had already finished"
     repo.repro("pretrain")
     assert repo.ran() == {"pretrain": 1}

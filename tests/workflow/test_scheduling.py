@@ -1,8 +1,6 @@
 """What runs at the same time, with a stand-in for the training that notes when it ran."""
 
 import re
-import subprocess
-import time
 
 import pandas as pd
 import pytest
@@ -68,24 +66,20 @@ def test_second_run_in_the_same_folder(quick):
     quick.set("pretrain.lr", 0.1)
     stand_in(quick, 60)  # killed before it ends
     command = ["snakemake", "--cores", "1", "--", "step_pretrain"]
-    first = subprocess.Popen(command, cwd=quick.path, env=quick.env, stderr=subprocess.DEVNULL)
-    started = quick.path / "started"
-    end = time.monotonic() + 60
-    while not started.exists():
-        assert time.monotonic() < end and first.poll() is None, "the first run started no job"
-        time.sleep(0.05)
+    first = Started(quick, command)
+    first.wait_for((quick.path / "started").exists)
     nothing_to_do = ["snakemake", "--cores", "1", "--", "step_download"]
     others = [Started(quick, other) for other in (command, nothing_to_do, ["dvc", "repro", "pretrain"])]
     for other in others:
         assert other.process.wait(120), other.command
         said = other.text()
-        assert f"process {first.pid} on" in said and "Wait for its end, or end it" in said, said
+        assert f"process {first.process.pid} on" in said and "Wait for its end, or end it" in said, said
     said = quick(*command, ok=False)  # also once the others have ended
     assert "error: another run works in" in said and "Traceback" not in said, said
     quick.snakemake("-n")
     stand_in(quick, 0)
-    first.kill()
-    first.wait(60)
+    first.process.kill()
+    first.process.wait(60)
     quick(*command)  # nothing to clear; the first run's job ends with it
     assert quick.ran() == {"pretrain": 2} and len((quick.path / "trace.csv").read_text().splitlines()) == 2
     assert "Nothing to be done" in quick.snakemake("-n", "--", "step_pretrain")

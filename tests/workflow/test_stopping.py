@@ -16,10 +16,7 @@ SNAKEMAKE, DVC = ["snakemake", "--cores", "2", "--", "step_pretrain"], ["dvc", "
 def training(repo, command):
     """A run that has begun to train, and would do so for minutes."""
     run = Started(repo, command)
-    end = time.monotonic() + 120
-    while not any(path for path in (repo.path / "scratch/pretrain").glob("[!.]*")):
-        assert time.monotonic() < end and run.process.poll() is None, f"no checkpoint was seen\n{run.text()}"
-        time.sleep(0.02)
+    run.wait_for(lambda: any((repo.path / "scratch/pretrain").glob("[!.]*")))
     return run.process
 
 
