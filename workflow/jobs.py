@@ -76,9 +76,6 @@ def images_state(config: dict, dataset: str) -> str | None:
 
     A clone with the downloaded copy needs no original: the recorded state counts.
 
-    Args:
-        dataset: a recipe.
-
     Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
     """
     section = loading.resolve(config, "download", dataset)

@@ -21,10 +21,7 @@ _SECONDS = 3.0  # the time that jobs of a killed run have to end
 
 
 def take(folder: Path) -> bool:
-    """Hold the lock until this process and the jobs that it starts have ended.
-
-    Args:
-        folder: the project's.
+    """Hold the lock of a project's folder until this process and the jobs that it starts have ended.
 
     Returns: False where the disk has no locks of files, which is printed.
     Raises: Problem when another run, or a job that has outlived one, works in the folder.

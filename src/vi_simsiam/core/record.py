@@ -137,11 +137,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path, *names: str) -> None:
-    """Compare files of a result with the SHA-256 in its record.
-
-    Args:
-        folder: the result's, with its run.json.
-        names: files in it, which the caller is about to read.
+    """Compare files of a result, which the caller is about to read, with the SHA-256 in its record.
 
     Raises: Problem naming the first file that is missing or is not the one that the job wrote.
     """
@@ -156,7 +152,6 @@ def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
     """The reason why a result is not the one that a job would make now; None when it is. No result is read again.
 
     Args:
-        folder: the result's.
         inputs: files of other results that the job reads. They must be, by the records beside them, those it has read.
         wanted: entries that the record must have: `step`, `params`, those of `IDENTITY`, and what else the job writes.
     """

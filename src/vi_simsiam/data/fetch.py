@@ -63,8 +63,7 @@ def fetch(file: RemoteFile, folder: Path, bases: Iterable[str], retries: int = 3
     """Bring a file into `folder`, unless it is already there with the right checksum. Prints a line for each attempt.
 
     Args:
-        file: what to fetch.
-        folder: where to put it; made if need be.
+        folder: made if need be.
         bases: addresses of folders that may have it, tried in this order: https://..., http://... or file:///...
         retries: further attempts at an address after a broken connection, a time-out or a server's failure.
 

@@ -86,8 +86,6 @@ class Store:
     """An opened store; `Store.open` is the way to get one.
 
     Attributes:
-        folder: where it is.
-        dataset: name of the data set.
         classes: names of labels 0, 1, ...; empty where there are no labels.
         size: pixels of an image's sides. channels: 1 or 3.
         mean, std: of the training images' pixels in [0, 1], one number per channel.

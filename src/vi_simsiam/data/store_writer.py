@@ -42,8 +42,7 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     """Write a store.
 
     Args:
-        folder: where to; what is there is replaced.
-        dataset: name of the data set.
+        folder: what is there is replaced.
         images: to store, of `params.size` pixels. Split by `params.test_fraction` where there is no test set, or for
             validation.
         params: size, split, subset, views. The same params and images give the same bytes.

@@ -92,7 +92,6 @@ def write(
     Also write their features, at most 20 MB, to `folder`/known.safetensors.
 
     Args:
-        folder: of the model.
         model: moved to the device.
         store: its training images.
         features: (N, dim) of these images, for a model with a frozen encoder; computed by default.

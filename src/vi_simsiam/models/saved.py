@@ -17,13 +17,7 @@ _REMOVED = {"compile"}  # parameters that only models of earlier versions have
 
 
 def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
-    """Write `folder`/model.safetensors and model.json.
-
-    Args:
-        folder: created if missing.
-        model: of any method.
-        description: from `describe`.
-    """
+    """Write `folder`/model.safetensors and model.json; the folder is made if need be. description: of `describe`."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     with replacing(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(tensors, temporary)

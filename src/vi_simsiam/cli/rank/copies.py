@@ -212,12 +212,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _changed(one: np.ndarray, others: np.ndarray) -> bool:
-    """True if any of the others is `one` with a change in one small place.
-
-    Args:
-        one: (1, LOOK, LOOK).
-        others: (n, LOOK, LOOK).
-    """
+    """True if any of the others (n, LOOK, LOOK) is `one`, (1, LOOK, LOOK), with a change in one small place."""
     flat, ones = others.reshape(len(others), -1), np.stack([each[0].ravel() for each in _variants(one)])
     cosines = _centred(flat) @ _centred(ones).T
     first, second, best = flat, ones[cosines.argmax(1)], cosines.max(1)  # the variant of `one` most similar to each

@@ -118,9 +118,7 @@ def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int)
     """Build the frozen encoder with its weights, on the device and in evaluation mode.
 
     Args:
-        params: of the encoder.
         seed: of weights that are not loaded.
-        device: for the encoder.
         depth: bits that 16-bit grey images use, 8 to 16.
 
     Raises: Problem for an unknown model of timm, weights that are not installed, cannot be fetched or do not fit.
@@ -147,7 +145,6 @@ def train(
         params: of the encoder.
         images: at least two.
         seed: of the heads' weights and of the order of the photographs.
-        device: for the training.
         folder: an earlier model in it is replaced.
         steps: of the training, rounded up to whole epochs; None: `_STEPS` or `_EPOCHS`, whichever takes longer.
 
