@@ -151,12 +151,6 @@ def test_rests_that_do_not_fit_are_thrown_away(get, tmp_path, rest):
     assert path.read_bytes() == BODY and left(tmp_path) == [NAME]
 
 
-def test_a_complete_rest_is_used(get, tmp_path):
-    (tmp_path / f".{NAME}.part").write_bytes(BODY)
-    with FileServer({NAME: BODY}) as server:
-        assert get(tmp_path, server.base)[0].read_bytes() == BODY
-
-
 def test_a_full_disk_is_no_fault_of_the_address(get, tmp_path, monkeypatch):
     def full(number):
         raise OSError(28, "No space left on device")

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from helpers.images import encoded
-from vi_simsiam.data.names import HEAD, RAW, is_hidden, is_image, kind_of, refusal
+from vi_simsiam.data.names import HEAD, is_hidden, is_image, kind_of
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,3 @@ def test_endings_in_any_case(ending):
 def test_folders_of_systems_are_hidden(folder):
     assert is_hidden(f"a/{folder}/1.png") and is_hidden(f"{folder}/b/SYNOPHOTO_THUMB_M.jpg")
     assert is_hidden("a/Thumbs.db") and not is_hidden("a/thumbs/1.png") and not is_hidden("../1.png")
-
-
-def test_raw_files_are_told_by_their_names():
-    assert refusal("a/IMG_1.CR2") == refusal("x.nef") == RAW and refusal("x.tif") is None
