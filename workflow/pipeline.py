@@ -1,10 +1,12 @@
 """Shared by both engines: the stages of dvc.yaml, the start of a run, and its checked parameters."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,10 +140,14 @@ def sentences() -> Iterator[None]:
         sys.exit(f"error: {problem}")
 
 
-def caption(figure: str, workflow: Any) -> str:
+def caption(figure: str) -> str:
     """Path of the caption that the report shows with a figure (Snakemake takes captions only from files)."""
-    path = ROOT / ".snakemake" / "captions" / f"{figure}.rst"
-    if not workflow.output_settings.dryrun:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(FIGURES[figure].caption, encoding="utf-8")
+    path = Path(_captions().name, f"{figure}.rst")
+    path.write_text(FIGURES[figure].caption, encoding="utf-8")
     return str(path)
+
+
+@functools.cache
+def _captions() -> tempfile.TemporaryDirectory:
+    """A folder that goes with this process: one in the project may belong to another user."""
+    return tempfile.TemporaryDirectory()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import lock
+from vi_simsiam.core.files import lock, writing
 
 FILE = Path(".snakemake/run.lock")  # its text says which run holds it, or held it last
 RUN = "WORKFLOW_RUN"  # environment of a run's jobs: that text
@@ -24,9 +24,10 @@ def take(folder: Path) -> bool:
     """Hold the lock of a project's folder until this process and the jobs that it starts have ended.
 
     Returns: False where the disk has no locks of files, which is printed.
-    Raises: Problem when another run, or a job that has outlived one, works in the folder.
+    Raises: Problem when another run, or a job that has outlived one, works in the folder, or the lock cannot be opened.
     """
-    file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o666)  # never closed
+    with writing(folder / FILE):
+        file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o666)  # never closed
     end = time.monotonic() + _SECONDS
     while True:
         try:

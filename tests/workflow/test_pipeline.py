@@ -210,6 +210,17 @@ def test_a_dry_run_writes_nothing_and_needs_no_right_to(blank):
             folder.chmod(0o755)
 
 
+def test_files_of_snakemake_that_belong_to_another_user(quick):
+    files = [path for path in (quick.path / ".snakemake").rglob("*") if path.is_file()]
+    for path in files:
+        path.chmod(0o444)
+    said = quick(*without_rights(["snakemake", "--cores", "1"]), ok=False)
+    assert f"error: {quick.path}/.snakemake/run.lock cannot be written: Permission denied." in said
+    assert "Traceback" not in said
+    quick(*without_rights(["snakemake", "--report", "report.html"]))
+    assert not (quick.path / ".snakemake/captions").exists()
+
+
 def test_another_folder_for_the_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Problem, match="without --directory") as caught:

@@ -45,7 +45,7 @@ rule plot:
             report(
                 f"results/plot/figures/{name}",
                 category="Figures",
-                caption=pipeline.caption(name, workflow),
+                caption=pipeline.caption(name),
             )
             for name in pipeline.FIGURES
         ],
