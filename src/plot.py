@@ -2,7 +2,7 @@
 
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core.command import job_arguments, run
-from vi_simsiam.core.files import replacing, write_json
+from vi_simsiam.core.files import replacing, write_csv, write_json
 from vi_simsiam.core.record import RunRecord, new_result
 from vi_simsiam.report.claim_rows import check_claims
 from vi_simsiam.report.claims import claims_table, findings
@@ -39,9 +39,8 @@ def main() -> None:
     }
     with new_result(args.out) as out:
         for name, table in tables.items():
-            with replacing(out / f"{name}.csv") as temporary:
-                # Six digits: more than any interval here can tell apart, without the rounding of the last ones.
-                table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+            # Six digits: more than any interval here can tell apart, without the rounding of the last ones.
+            write_csv(out / f"{name}.csv", table, 6)
         with replacing(out / "summary.txt") as temporary:
             text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)
             temporary.write_text(text, encoding="utf-8")

@@ -228,6 +228,31 @@ def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "s.parquet", "grid.png"}  # nothing half-written
 
 
+def test_the_names_in_a_csv_lead_to_their_files_and_are_no_formulas(folder, pictures, tmp_path, monkeypatch):
+    """As spreadsheets read it, and R: a carriage return splits a row unless it is quoted."""
+    names = [
+        "=1+1.png",
+        "+1.png",
+        "-1.png",
+        "@a.png",
+        "001.png",
+        "a\r",
+        "a\nb.png",
+        "a;b,c.png",
+        '"a".png',
+        "'a.png",
+        "#.png",
+    ]
+    for name in names:
+        shutil.copy(pictures / "000.png", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert score(".", "--run", folder, "--out", "s.csv") == 0
+    table = pd.read_csv("s.csv")
+    assert sorted(os.path.normpath(path) for path in table["path"]) == sorted(names)
+    assert not any(path.startswith(tuple("=+-@")) for path in table["path"]) and not table.isna().any(axis=None)
+    assert all(map(os.path.exists, table["path"]))
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [

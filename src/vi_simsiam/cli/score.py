@@ -18,7 +18,7 @@ from vi_simsiam.cli.journal import Journal, journal
 from vi_simsiam.core import record
 from vi_simsiam.core.command import write_out
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import check_writable, replacing
+from vi_simsiam.core.files import check_writable, replacing, write_csv
 from vi_simsiam.core.text import printable, writable
 from vi_simsiam.data import left_out
 from vi_simsiam.data.left_out import Ignored
@@ -223,11 +223,11 @@ def named_device(name: str | None) -> torch.device:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a .csv or .parquet. The file appears when it is whole."""
+    if path.suffix == ".csv":
+        write_csv(path, table, 9)  # which distinguish all float32
+        return
     with replacing(path) as temporary:
-        if path.suffix == ".csv":  # nine digits distinguish all float32
-            table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
-        else:
-            table.to_parquet(temporary, index=False)
+        table.to_parquet(temporary, index=False)
 
 
 def extremes(table: pd.DataFrame, score: str, count: int) -> Sides:

@@ -14,10 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.processes import lives
+from vi_simsiam.core.text import no_formula
 
 _DAY = 86_400  # s
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -152,6 +154,22 @@ def _error_number(error: Exception) -> int | None:
         return errno.ENOSPC
     match = re.search(r"\(os error (\d+)\)", str(error))
     return int(match[1]) if match else None
+
+
+def write_csv(path: str | os.PathLike, table: Any, digits: int) -> None:
+    """Write a pandas table. Paths (columns `path` and `copy_of`) are no formulas of a spreadsheet.
+
+    digits: significant ones of floating-point numbers.
+    """
+    paths = {
+        name: [no_formula(value) if isinstance(value, str) else value for value in table[name]]
+        for name in ("path", "copy_of")
+        if name in table
+    }
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        # The module csv puts names with a carriage return in quotes only where it also ends the rows (Python < 3.13).
+        rows = SimpleNamespace(write=lambda row: file.write(row.removesuffix("\r\n") + "\n"))
+        table.assign(**paths).to_csv(rows, index=False, float_format=f"%.{digits}g", lineterminator="\r\n")
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

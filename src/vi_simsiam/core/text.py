@@ -13,6 +13,11 @@ def writable(name: str | os.PathLike) -> str:
     return text.replace("\0", "\\x00")
 
 
+def no_formula(path: str) -> str:
+    """The same path for a .csv: one that a spreadsheet would compute as a formula begins with ./ there."""
+    return f"./{path}" if path.startswith(("=", "+", "-", "@", "\t", "\r")) else path
+
+
 def one_spelling(text: str) -> str:
     """The same letters as one sequence of characters: macOS writes é as e and an accent, other systems as one."""
     return unicodedata.normalize("NFC", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vi_simsiam.core.command import note
 from vi_simsiam.core.files import replacing
-from vi_simsiam.core.text import several
+from vi_simsiam.core.text import no_formula, several
 from vi_simsiam.data.names import UNKNOWN
 
 NAMED = 10  # files of a kind that are named
@@ -55,7 +55,7 @@ def write_report(path: Path, report: Report) -> None:
         rows += [(name, f"ignored: {kind} ({number} in all)") for name in names]
     rows += [(name, f"used, but: {text}") for name, text in report.remarks]
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "problem"), *rows])
+        csv.writer(file).writerows([("path", "problem"), *((no_formula(name), problem) for name, problem in rows)])
     parts = [counts(report.ignored)] if report.ignored else []
     if report.left_out:
         parts.insert(0, f"{len(report.left_out)} images left out (the first: {': '.join(report.left_out[0])})")
