@@ -364,6 +364,17 @@ def test_an_earlier_table_is_replaced_only_by_request(folder, pictures, tmp_path
     assert "g.png exists: name another --grid" in capsys.readouterr().err and grid.read_text() == "mine"
 
 
+def test_a_table_that_another_command_has_written_meanwhile_is_kept(folder, pictures, tmp_path, capsys, monkeypatch):
+    def load(*arguments):
+        (tmp_path / "s.csv").write_text("of another command")
+        return vi_simsiam.load(*arguments)
+
+    monkeypatch.setattr("vi_simsiam.cli.score.load", load)
+    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert "s.csv exists" in capsys.readouterr().err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"s.csv": "of another command"}
+
+
 def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
     assert score(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
     assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()

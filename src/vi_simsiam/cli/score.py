@@ -93,8 +93,7 @@ def score(args: argparse.Namespace) -> int:
         if path is None:
             continue
         check_writable(path)
-        if path.exists() and not args.overwrite:
-            raise Problem(f"{path} exists: name another {option}, or add --overwrite to replace it.")
+        _check_new(option, path, args.overwrite)
     if args.grid is not None:
         from vi_simsiam.cli import drawing  # noqa: F401 - slow and seldom used; imported early so that it fails early
     started = time.monotonic()
@@ -104,6 +103,7 @@ def score(args: argparse.Namespace) -> int:
     if stream.channels == 1:
         say("note: the model was trained on grey images, so colours are converted to grey")
     with journal(args.out, _made_of(args, model), args.overwrite) as kept:
+        _check_new("--out", args.out, args.overwrite)  # another command may have ended since
         stream.written = [path for path in (args.out, args.grid, kept.path) if path is not None]
         try:
             _score(model, stream, kept)
@@ -138,6 +138,11 @@ def score(args: argparse.Namespace) -> int:
     if undrawn:
         raise Problem(f"--grid {args.grid} could not be drawn: {undrawn}. The table is written.")
     return SOME_UNREAD if unread else 0
+
+
+def _check_new(option: str, path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise Problem(f"{path} exists: name another {option}, or add --overwrite to replace it.")
 
 
 def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
