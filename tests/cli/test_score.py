@@ -313,6 +313,26 @@ def test_an_interrupted_table_goes_on_and_is_that_of_an_undisturbed_run(folder, 
         assert said.count("not scored: photos/100.png") == 1 and "599 images scored, 1 could not be read" in said
 
 
+def test_a_folder_that_vanishes_is_no_folder_of_damaged_images(folder, many, tmp_path, capsys, monkeypatch):
+    arguments = ("photos", "--run", folder, "--threads", 1, "--device", "cpu", "--out", "s.csv")
+    prepared = ImageReader.prepared
+
+    def vanishes(reader, contents, page):
+        if contents.file.name == "560.png":
+            (tmp_path / "photos").rename(tmp_path / "moved")
+        return prepared(reader, contents, page)
+
+    monkeypatch.setattr(ImageReader, "prepared", vanishes)
+    assert score(*arguments) == 1
+    assert "error: photos was moved or removed while it was read. Run again when it is back." in capsys.readouterr().err
+    assert not (tmp_path / "s.csv").exists()
+    (tmp_path / "moved").rename(tmp_path / "photos")
+    monkeypatch.setattr(ImageReader, "prepared", prepared)
+    assert score(*arguments) == 3
+    said = capsys.readouterr().err
+    assert "images were scored before the interruption" in said and "599 images scored, 1 could not be read" in said
+
+
 def test_rows_of_an_interrupted_command_are_not_mixed_with_others(folder, many, tmp_path, capsys):
     arguments = ("--run", folder, "--threads", 1, "--out", "s.csv")
     many(580)

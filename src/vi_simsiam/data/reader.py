@@ -323,7 +323,8 @@ class ImageReader:
         ignored: for each kind of file without use in folders and archives, how many were met so far, and the
             first ones.
 
-    Raises: Problem for an input that does not exist or has an empty name, before anything is read.
+    Raises: Problem for an input that does not exist or has an empty name, before anything is read, and while iterating
+        for a folder of `inputs` that has gone: its other images are not damaged.
     """
 
     inputs: Iterable[str | os.PathLike]
@@ -378,7 +379,10 @@ class ImageReader:
         return len(self._listed)
 
     def __iter__(self) -> Iterator[LoadedImage]:
+        folders = [path for path in map(Path, self.inputs) if path.is_dir()]
         for image in load_images(self._works(), self.threads):
+            if image.problem and (gone := next((path for path in folders if not path.exists()), None)):
+                raise Problem(f"{writable(gone)} was moved or removed while it was read. Run again when it is back.")
             for text in image.remarks:
                 warnings.warn(f"{image.path}: {text}", stacklevel=2)
             yield image
