@@ -3,6 +3,7 @@
 import base64
 import errno
 import io
+import json
 import os
 import re
 import shlex
@@ -283,6 +284,24 @@ def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(t
     assert rank("b", *options, "--overwrite") == 0 and not Path("r/model").exists()
     Path("r/options.json").unlink()  # as earlier versions leave it
     assert "other photographs" in refused(capsys, "b", *options)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_ranking_that_was_moved_with_its_photographs_and_model_is_known(tiny, tmp_path, absolute):
+    photographs(tmp_path / "a/photos", range(4))
+    shutil.copytree(tiny, tmp_path / "a/tiny")
+
+    def arguments(top):
+        return top / "photos", "--out", top / "ranked", "--encoder", top / "tiny", "--no-kappa"
+
+    assert rank(*arguments(tmp_path / "a")) == 0
+    if absolute:  # as earlier versions write it
+        options = json.loads((tmp_path / "a/ranked/options.json").read_text())
+        options |= {"photographs": [str(tmp_path / "a/photos")], "encoder": str(tmp_path / "a/tiny")}
+        (tmp_path / "a/ranked/options.json").write_text(json.dumps(options))
+        assert rank(*arguments(tmp_path / "a")) == 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert rank(*arguments(tmp_path / "b")) == 0
 
 
 def test_grey_models_take_photographs(tmp_path):

@@ -221,13 +221,30 @@ def _rank(
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """Photographs and options that a ranking's results depend on."""
+    """Photographs and options that a ranking's results depend on.
+
+    Paths begin at the ranking, so that a folder with it and its photographs can be moved or copied.
+    """
+
+    def path(name: str | os.PathLike) -> str:
+        return writable(os.path.relpath(name, args.out))
+
     names = ("encoder", "run", "size", "depth", "tiles", "pages", "no_kappa", "seed")
     options = {name: getattr(args, name) for name in names}
-    options["run"] = None if args.run is None else writable(os.path.abspath(args.run))
+    options["run"] = None if args.run is None else path(args.run)
     if (folder := Path(args.encoder).expanduser()).is_dir():
-        options["encoder"] = writable(os.path.abspath(folder))
-    return {"photographs": sorted({writable(os.path.abspath(name)) for name in args.photographs}), **options}
+        options["encoder"] = path(folder)
+    return {"photographs": sorted(set(map(path, args.photographs))), **options}
+
+
+def _absolute(options: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Options of a ranking with absolute paths, as earlier versions store them."""
+
+    def path(name: str) -> str:
+        return os.path.normpath(os.path.join(os.path.abspath(out), name))
+
+    named = {name: path(options[name]) for name in ("run", "encoder") if options.get(name) is not None}
+    return {**options, **named, "photographs": set(map(path, options.get("photographs", [""])))}
 
 
 def _check_earlier(args: argparse.Namespace) -> None:
@@ -237,9 +254,10 @@ def _check_earlier(args: argparse.Namespace) -> None:
     """
     if args.overwrite or not (args.out / results.TABLE).exists():
         return
-    now, path = _options(args), args.out / _EARLIER
-    earlier = read_json(path) if path.exists() else {}
-    if set(earlier.pop("photographs", [""])) - set(now.pop("photographs")):
+    path = args.out / _EARLIER
+    earlier = _absolute(read_json(path) if path.exists() else {}, args.out)
+    now = _absolute(_options(args), args.out)
+    if earlier.pop("photographs") - now.pop("photographs"):
         other = "of other photographs"
     elif different := [name for name, value in now.items() if earlier.get(name) != value]:
         other = f"with another --{different[0].replace('_', '-')}"
