@@ -3,7 +3,9 @@
 import threading
 
 import numpy as np
+import pytest
 
+from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.append_store import AppendStore
 
 FIELDS = {"key": ("u1", (32,)), "x": ("<f4", (2,))}
@@ -45,6 +47,23 @@ def test_damaged_pieces_are_forgotten_and_written_over(tmp_path):
     assert opened(tmp_path).array("x").tolist() == np.arange(10).reshape(5, 2).tolist()
     (tmp_path / "pieces.jsonl").write_text((tmp_path / "pieces.jsonl").read_text()[:-5])
     assert opened(tmp_path).count == 3
+
+
+@pytest.mark.parametrize("lost", ["x.bin", "pieces.jsonl", "."])
+def test_what_vanishes_meanwhile_is_no_array_of_zeros(tmp_path, lost):
+    arrays = opened(tmp_path / "a")
+    add(arrays, 0, 3)
+    (tmp_path / "a" / lost).rename(tmp_path / "moved")
+    with pytest.raises(Problem, match=r"a was moved, removed or cut short while it was in use\. Run again"):
+        add(arrays, 3, 2)
+    if lost != "pieces.jsonl":
+        with pytest.raises(Problem, match="was moved"):
+            arrays.array("x")
+    assert lost != "." or not (tmp_path / "a").exists()
+    arrays = opened(tmp_path / "a")
+    assert arrays.count == 0
+    add(arrays, 3, 2)
+    assert opened(tmp_path / "a").array("x").tolist() == [[6, 7], [8, 9]]
 
 
 def test_several_add_at_once_and_see_what_others_added(tmp_path):

@@ -46,17 +46,22 @@ class AppendStore:
         self.folder, self.fields = folder, fields
         self.rows: dict[bytes, int] = {}
         self.count = self._end = 0  # items, and bytes of pieces.jsonl, that are known to be whole
-        with self.alone():
+        with self.alone(make=True):
             self.refresh()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, make: bool = False) -> Iterator[None]:
         """Let one process at a time work here; the kernel releases the lock of a process that ends.
 
-        On a disk that has no locks of files nothing is held. Raises: Problem where the folder cannot be written.
+        On a disk that has no locks of files nothing is held. make: make the folder if need be.
+
+        Raises: Problem where the folder cannot be written, or has gone.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if make:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            elif not self.folder.is_dir():
+                raise self._gone()
             with open(self.folder / "lock", "w") as file:
                 lock(file, fcntl.LOCK_EX)
                 yield
@@ -71,6 +76,7 @@ class AppendStore:
         dtype, shape = self.fields[name]
         if not self.count:
             return np.empty((0, *shape), dtype)
+        self._require(self._file(name), self.count * self._bytes(name))
         return np.memmap(self._file(name), dtype, "r", shape=(self.count, *shape))
 
     def refresh(self) -> None:
@@ -98,8 +104,10 @@ class AppendStore:
         for name, (dtype, shape) in self.fields.items():
             data = np.ascontiguousarray(columns[name], dtype=dtype).reshape(count, *shape).tobytes()
             sums[name] = hashlib.sha256(data).hexdigest()
+            self._require(self._file(name), self.count * self._bytes(name))
             _append(self._file(name), self.count * self._bytes(name), data)
         line = json.dumps({"items": count, "sha256": sums}) + "\n"
+        self._require(self._pieces, self._end)
         _append(self._pieces, self._end, line.encode())
         self.rows |= {bytes(key): row for row, key in enumerate(columns["key"], self.count)}
         self.count += count
@@ -131,6 +139,14 @@ class AppendStore:
                 digest.update(block)
                 left -= len(block)
         return digest.hexdigest()
+
+    def _require(self, path: Path, size: int) -> None:
+        """Raise Problem where a file lacks bytes that have been written: zeros would take their place."""
+        if size and not (path.is_file() and path.stat().st_size >= size):
+            raise self._gone()
+
+    def _gone(self) -> Problem:
+        return Problem(f"{self.folder} was moved, removed or cut short while it was in use. Run again.")
 
 
 def _append(path: Path, end: int, data: bytes) -> None:
