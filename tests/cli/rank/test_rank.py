@@ -444,7 +444,7 @@ def test_fiftyone_gets_the_columns(tiny, tmp_path, monkeypatch):
     picture(50).save(folder / "later.png")
     exec(blocks(section("your_images.md", "Rank photographs"), "python")[0], {})
     (dataset,) = launched
-    table = pd.read_csv("ranked/ranking.csv").set_index("path")
+    table = pd.read_parquet("ranked/ranking.parquet").set_index("path")
     for path, kappa, group in zip(*map(dataset.values, ("filepath", "kappa", "duplicates")), strict=True):
         name = Path(path).name
         assert kappa == (None if name == "later.png" else table.loc[f"photos/{name}", "kappa"])
