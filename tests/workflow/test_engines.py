@@ -227,6 +227,19 @@ def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
     assert not (folder / ".unfinished").exists()
 
 
+def test_what_an_ended_job_leaves_is_no_result(quick):
+    """An unfinished download has gigabytes, which DVC would store and push."""
+    for left in (
+        "data/download/digits/.a.1-0123abcd.tmp.zip",
+        "data/download/digits/.a.1-0123abcd.tmp",
+        "data/download/cifar10/.cifar-10.tar.gz.part",  # of a data set that is no longer wanted
+        "results/plot/.unfinished/claims.csv",
+    ):
+        (quick.path / left).parent.mkdir(exist_ok=True)
+        (quick.path / left).write_text("half")
+    quick.agree()
+
+
 def test_pulled_code_change_is_seen_though_the_results_are_newer(repo):
     """`git pull` brings other code, `dvc pull` dates the results after it."""
     repo.append("src/probe.py", "\n# a comment\n")
