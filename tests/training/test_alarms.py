@@ -8,12 +8,12 @@ from vi_simsiam.training.alarms import TrainingAlarm, check_epoch
 from vi_simsiam.training.schedule import learning_rate
 
 VI_SIMSIAM = method_class("vi_simsiam")
-ALIVE = {"epoch": 5, "loss": -1.0, "expected_cosine": 0.4, "embedding_std": 0.9}
+ALIVE = {"epoch": 5, "loss": -1.0, "expected_cosine": 0.4, "embedding_std": 0.9, "kappa_range": 0.01}
 
 
 def test_a_living_run_passes():
     check_epoch(ALIVE, 0, VI_SIMSIAM)
-    check_epoch(ALIVE | {"expected_cosine": None, "embedding_std": None}, 0, VI_SIMSIAM)
+    check_epoch(ALIVE | {"expected_cosine": None, "embedding_std": None, "kappa_range": None}, 0, VI_SIMSIAM)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ def test_a_living_run_passes():
         ({"loss": math.nan}, "pretrain.lr"),
         ({"loss": math.inf}, "diverged"),
         ({"expected_cosine": 0.009}, "pretrain.vi_simsiam.objective"),
+        ({"kappa_range": 0.0}, "kappa tells images apart no longer.*pretrain.weight_decay"),
         ({"embedding_std": 0.04}, "representation has collapsed"),
     ],
 )
@@ -57,7 +58,7 @@ def test_each_certainty_has_bounds_and_a_way_out(method, broken, said):
 
 
 def test_in_the_first_epochs_only_nan_counts():
-    check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0}, 5, VI_SIMSIAM)
+    check_epoch(ALIVE | {"expected_cosine": 0.0, "embedding_std": 0.0, "kappa_range": 0.0}, 5, VI_SIMSIAM)
     with pytest.raises(TrainingAlarm):
         check_epoch(ALIVE | {"loss": math.nan}, 5, VI_SIMSIAM)
 

@@ -28,7 +28,7 @@ from vi_simsiam.transforms.views import Views
 CPU = torch.device("cpu")
 TRAINED = [name for name in METHODS if name != "untrained"]
 # Where an epoch may wait: at its end, when its row of the history is read off the GPU.
-END_OF_EPOCH = {"Means.values", "kappa_quantiles"}
+END_OF_EPOCH = {"Means.values", "kappa_columns"}
 # A frozen encoder whose views are fresh: whether float16 holds its features must be known before they are used.
 FROZEN = {"Method.encode"}
 

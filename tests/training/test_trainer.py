@@ -6,11 +6,11 @@ import torch
 from helpers.small import digits_store, pretrain_params, views_of
 from vi_simsiam.config.schema import METHODS, UntrainedParams
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.methods import ImageSpec, build, method_class
 from vi_simsiam.training import devices, trainer
 from vi_simsiam.training.alarms import TrainingAlarm
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.training.history import HISTORY
+from vi_simsiam.training.history import HISTORY, kappa_columns
 
 SOON = ("simsiam", "vi_simsiam", "vae", "mcinfonce")  # in `make test`; the others are slow tests
 
@@ -116,6 +116,7 @@ def test_the_history(store):
     row = history[-1]
     quantiles = [row[f"kappa_q{q}"] for q in ("05", "25", "50", "75", "95")]
     assert quantiles == sorted(quantiles) and quantiles[0] > 0
+    assert history[0]["kappa_range"] < row["kappa_range"] < 1
     assert row["loss"] == pytest.approx(row["align"] + row["uniform"] + row["kl"])
     assert 0 < row["expected_cosine"] < 1 and -1 < row["mean_cosine"] < 1 and 0.1 < row["embedding_std"] < 1.2
     assert history[-1]["lr"] < history[0]["lr"]
@@ -203,6 +204,25 @@ def test_the_cures_keep_kappa_alive_where_the_likelihood_dies(store, objective, 
     _, history = pretrain("vi_simsiam", store, **COLLAPSING, vi_simsiam={"objective": objective, "kappa_gain": gain})
     assert history[-1]["expected_cosine"] > 0.1
     assert history[-1]["mean_cosine"] > history[0]["mean_cosine"] + 0.1
+
+
+def test_a_head_whose_units_are_silent_is_noticed(store, monkeypatch):
+    """A long training at a high learning rate ends here: weight decay takes what no gradient holds."""
+
+    class Silent(method_class("vi_simsiam")):
+        def __init__(self, *args):
+            super().__init__(*args)
+            torch.nn.init.constant_(self.kappa_head[1].bias, -100.0)
+
+    monkeypatch.setattr("vi_simsiam.methods.vi_simsiam.METHOD", Silent)
+    with pytest.raises(TrainingAlarm, match="kappa tells images apart no longer: in epoch 2"):
+        pretrain("vi_simsiam", store, epochs=5)
+
+
+def test_kappa_columns():
+    columns = kappa_columns([torch.tensor([1.0, 2.0, 4.0]), torch.tensor([8.0, 8.0, 8.0])])
+    assert columns["kappa_range"] == pytest.approx(0.75 / 2)
+    assert columns["kappa_q50"] == 6.0 and columns["kappa_q95"] == 8.0
 
 
 def test_a_diverging_run_is_stopped(store):

@@ -21,12 +21,13 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
     """Raise TrainingAlarm when an epoch's history row shows a dead run.
 
     Args:
-        row: of the history; reads epoch, loss, expected_cosine, embedding_std, kappa_q50.
+        row: of the history; reads epoch, loss, expected_cosine, embedding_std, kappa_q50, kappa_range.
         grace: epochs at the start in which only NaN counts: kappa and the spread start low while views disagree.
         method: class of the trained model; its `certainty_bounds` and `collapse_way_out` count.
     """
     epoch, loss = row["epoch"] or 0, row["loss"]
     bounds = method.certainty_bounds
+    certainty = bounds.what if bounds else "kappa"
     if loss is None or not math.isfinite(loss):
         way_out = f" {bounds.way_out}" if bounds and math.isfinite(bounds.high) else ""
         raise TrainingAlarm(
@@ -45,8 +46,13 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
     if bounds and median is not None and not bounds.low <= median <= bounds.high:
         flat = median < bounds.low
         raise TrainingAlarm(
-            f"{bounds.what} has {'collapsed' if flat else 'run away'}: in epoch {epoch} its median is {median:.2g}, as "
+            f"{certainty} has {'collapsed' if flat else 'run away'}: in epoch {epoch} its median is {median:.2g}, as "
             f"if {bounds.flat if flat else bounds.sure}. {bounds.way_out}"
+        )
+    if row.get("kappa_range") == 0:
+        raise TrainingAlarm(
+            f"{certainty} tells images apart no longer: in epoch {epoch} all images of each batch have the same. No "
+            "unit of its head responds, so it cannot recover. Lower pretrain.lr or pretrain.weight_decay."
         )
     spread = row.get("embedding_std")
     if spread is not None and spread < DEAD_SPREAD:

@@ -12,7 +12,7 @@ from vi_simsiam.core import distributed
 
 HISTORY = (
     "epoch", "loss", "align", "uniform", "kl", "mean_cosine", "expected_cosine",
-    "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "embedding_std", "lr", "knn_top1",
+    "kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95", "kappa_range", "embedding_std", "lr", "knn_top1",
     "certainty_auroc", "certainty_r_auroc", "certainty_below_clean", "j_align", "j_uniform", "j_kl",
 )  # fmt: skip
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -42,19 +42,22 @@ class Means:
         return dict(zip(self.names, distributed.mean(self.sums / self.count).tolist(), strict=True))
 
 
-def kappa_quantiles(kappas: list[Tensor]) -> dict[str, float]:
-    """The history's quantiles of kappa.
+def kappa_columns(kappas: list[Tensor]) -> dict[str, float]:
+    """The history's quantiles of kappa, and its relative range within a batch: 1 - least / largest, mean over batches.
 
     Args:
         kappas: (n,) of each batch. torch.quantile refuses more than 16.8 million: of more, every second, third ... is
-            used. Without kappas there are no quantiles.
+            used. Without kappas there are no columns.
     """
     if not kappas:
         return {}
     kappa = torch.cat(kappas)
     kappa = kappa[:: -(-len(kappa) // _MOST)]
-    quantiles = torch.quantile(kappa, torch.tensor(_QUANTILES, device=kappa.device)).tolist()
-    return {f"kappa_q{round(100 * q):02d}": value for q, value in zip(_QUANTILES, quantiles, strict=True)}
+    quantiles = torch.quantile(kappa, torch.tensor(_QUANTILES, device=kappa.device))
+    ranges = torch.stack([1 - each.min() / each.max().clamp_min(torch.finfo(each.dtype).tiny) for each in kappas])
+    *values, mean = torch.cat([quantiles, ranges.mean()[None].to(quantiles)]).tolist()
+    names = [f"kappa_q{round(100 * q):02d}" for q in _QUANTILES]
+    return dict(zip(names, values, strict=True)) | {"kappa_range": mean}
 
 
 def announced(epochs: range, total: int, history: list[dict], rank: int) -> Iterator[int]:

@@ -23,7 +23,7 @@ from vi_simsiam.training.batches import ViewBatches
 from vi_simsiam.training.checkpoint import load_checkpoint, save_checkpoint
 from vi_simsiam.training.devices import check_devices, in_bf16, join, synchronise_batch_norm, wrap
 from vi_simsiam.training.graphed import Graphed
-from vi_simsiam.training.history import HISTORY, Means, announced, kappa_quantiles
+from vi_simsiam.training.history import HISTORY, Means, announced, kappa_columns
 from vi_simsiam.training.monitor import monitor
 from vi_simsiam.training.schedule import learning_rate, with_enough_steps
 from vi_simsiam.transforms.views import Views
@@ -232,7 +232,7 @@ class Training:
                 kappas.append(kappa.clone())
             means.add(**measures)
         _average_batch_statistics(self.model)
-        return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_quantiles(kappas)
+        return dict.fromkeys(HISTORY) | {"epoch": epoch, "lr": rate} | means.values() | kappa_columns(kappas)
 
 
 def _groups(model: Method, lr_factor: float) -> list[dict[str, Any]]:
