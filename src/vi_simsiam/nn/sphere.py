@@ -190,7 +190,9 @@ class HypersphericalUniform(Distribution):
 
     Args:
         dim: d >= 2, dimension of the space the sphere lies in.
-        batch_shape, dtype, device: of the samples.
+        batch_shape: of the samples.
+        dtype: of the samples.
+        device: of the samples.
     """
 
     arg_constraints: dict = {}  # noqa: RUF012 - torch's interface
