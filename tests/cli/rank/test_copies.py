@@ -8,14 +8,13 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from helpers.photographs import picture
 from vi_simsiam.cli.rank import copies, facts
-from vi_simsiam.data.decode import square_luma
 
 CPU = torch.device("cpu")
 TURN = Image.Transpose
 
 
 def looks(images):
-    return np.stack([facts.measure(square_luma(image, facts.SIDE), *image.size)[1] for image in images])
+    return np.stack([facts.measure(image, *image.size)[1] for image in images])
 
 
 def together(images):

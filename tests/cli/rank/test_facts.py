@@ -6,14 +6,14 @@ from PIL import Image, ImageFilter
 
 from helpers.images import encoded
 from vi_simsiam.cli.rank import facts
-from vi_simsiam.data.decode import load, square_luma
+from vi_simsiam.data.decode import load
 
 NAMES = [fact.name for fact in facts.FACTS]
 
 
 def measured(image):
     image = load(encoded(image), 2 * facts.SIDE).upright(3)
-    values, look = facts.measure(square_luma(image, facts.SIDE), *image.size)
+    values, look = facts.measure(image, *image.size)
     return dict(zip(NAMES, values, strict=True)), look
 
 
@@ -40,7 +40,8 @@ def test_closed_forms():
     assert red["mean_luma"] == pytest.approx(0.299, abs=2e-3)
 
 
-def test_blur_lowers_sharpness():
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8))
+@pytest.mark.parametrize("side", [32, 256])
+def test_blur_lowers_sharpness(side):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3)).astype(np.uint8))
     sharp, soft = (measured(image)[0]["sharpness"] for image in (noise, noise.filter(ImageFilter.GaussianBlur(2))))
     assert soft < sharp / 20

@@ -33,7 +33,7 @@ AUGMENTATION = AugmentationParams(
 )  # fmt: skip
 _PIECE = 256  # photographs per write
 _AT_ONCE = 32  # photographs whose views a thread holds in memory at once
-_FORMAT = 4
+_FORMAT = 5
 
 
 class Encoder:

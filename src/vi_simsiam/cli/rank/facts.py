@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 from scipy.ndimage import laplace
 
-SIDE = 256  # side in pixels to which the central square is resized before it is measured: sharpness depends on it
+from vi_simsiam.data.decode import square_luma
+
+SIDE = 256  # side in pixels to which the central square is resized before it is measured
 _DARK, _BRIGHT = 5, 250  # of 255: pixels up to the first count as black, from the second on as white
 LOOK = 32  # side in pixels of the small square by which copies are found
 
@@ -23,8 +26,8 @@ class Fact:
 FACTS = (
     Fact(
         "sharpness", "sharpness", "[0, inf) squared grey levels",
-        f"Variance of the Laplacian of the central square at {SIDE} x {SIDE} pixels: low for blurred images, but also "
-        "for sharp images of smooth things and for images that were smaller.",
+        f"Variance of the Laplacian of the central square, reduced to {SIDE} x {SIDE} pixels if it has more: low for "
+        "blurred images, but also for enlarged ones and for sharp images of smooth things.",
     ),
     Fact(
         "mean_luma", "mean brightness", "[0, 1]",
@@ -50,18 +53,21 @@ FACTS = (
 )  # fmt: skip
 
 
-def measure(pixels: np.ndarray, width: int, height: int, pages: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def measure(image: Image.Image, width: int, height: int, pages: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Facts of an image, (8,) float32 in the order of FACTS, and its look, by which copies are found.
 
     Args:
-        pixels: (SIDE, SIDE) uint8, the luma of its central square. width, height: of the image. pages: of its file.
+        image: L or RGB, perhaps decoded with fewer pixels. width, height: of the image. pages: of its file.
 
-    Returns: facts, and uint8 (LOOK, LOOK), the same square at fewer pixels.
+    Returns: facts, and uint8 (LOOK, LOOK), the central square at fewer pixels.
     """
+    pixels = square_luma(image, SIDE)
     luma = pixels.astype(np.float32)
+    # Enlarged, a small image is smooth: its blurred copy would hardly differ from it.
+    own = luma if min(image.size) >= SIDE else square_luma(image, min(image.size)).astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
     highlight = np.searchsorted(np.bincount(pixels.ravel(), minlength=256).cumsum(), 0.99 * pixels.size)
-    facts = [laplace(luma).var(), luma.mean() / 255, *shares, highlight / 255, width, height, pages]
+    facts = [laplace(own).var(), luma.mean() / 255, *shares, highlight / 255, width, height, pages]
     step = SIDE // LOOK
     look = luma.reshape(LOOK, step, LOOK, step).mean((1, 3))
     return np.array(facts, np.float32), look.round().astype(np.uint8)

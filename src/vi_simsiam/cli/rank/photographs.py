@@ -72,7 +72,7 @@ class Photographs(ImageReader):
         """Facts and look of an upright image."""
         if not self.measured:
             return None, None
-        return facts.measure(decode.square_luma(image, facts.SIDE), width, height, pages)
+        return facts.measure(image, width, height, pages)
 
 
 def page_key(contents: Contents, page: int | None) -> bytes:
