@@ -171,7 +171,7 @@ def train(
         reason = str(alarm).partition(". ")[0]
         raise Problem(
             f"the heads cannot be trained on these photographs: {reason}. "
-            "Name more photographs, or a trained model with --run."
+            "Name more photographs, a trained model with --run, or --no-kappa."
         ) from None
     finally:
         torch.set_num_threads(before)
