@@ -215,7 +215,7 @@ def test_a_head_whose_units_are_silent_is_noticed(store, monkeypatch):
             torch.nn.init.constant_(self.kappa_head[1].bias, -100.0)
 
     monkeypatch.setattr("vi_simsiam.methods.vi_simsiam.METHOD", Silent)
-    with pytest.raises(TrainingAlarm, match="kappa tells images apart no longer: in epoch 2"):
+    with pytest.raises(TrainingAlarm, match="kappa no longer tells images apart: in epoch 2"):
         pretrain("vi_simsiam", store, epochs=5)
 
 

@@ -21,14 +21,12 @@ def pretrain(method, store, augmentation=None, **own):
 
 
 def test_without_its_penalty_the_concentration_runs_away(store):
-    """Of views that are the same it is pulled up for ever; the penalty ends that at weight / (2 l2)."""
+    """Of equal views it is pulled up for ever. The penalty ends that at weight / (2 l2), here of nearly equal ones."""
     with pytest.raises(TrainingAlarm, match=r"loss is (nan|-inf)|has run away") as caught:
         pretrain("concentration", store, NOTHING_CHANGES, l2=0.0)
     assert "pretrain.concentration.l2" in str(caught.value)
     little = NOTHING_CHANGES | {"crop_scale": [0.8, 1.0]}
     assert pretrain("concentration", store, little)[-1]["kappa_q50"] == pytest.approx(1, rel=0.05)
-    with pytest.raises(TrainingAlarm, match=r"kappa tells images apart no longer.*cache_views\.augmentation"):
-        pretrain("concentration", store, NOTHING_CHANGES)
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
         )
     if row.get("kappa_range") == 0:
         raise TrainingAlarm(
-            f"{certainty} tells images apart no longer: in epoch {epoch} all images of each batch have the same. Lower "
+            f"{certainty} no longer tells images apart: in epoch {epoch} all images of each batch have the same. Lower "
             "pretrain.lr or pretrain.weight_decay, or check that cache_views.augmentation changes the images."
         )
     spread = row.get("embedding_std")
