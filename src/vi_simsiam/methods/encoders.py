@@ -13,10 +13,9 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json
 from vi_simsiam.nn import timm_encoders, weights
 from vi_simsiam.nn.backbones import ResNet
+from vi_simsiam.nn.efficientnet_lite import EfficientNetLite0
 from vi_simsiam.nn.timm_encoders import Preprocessing, TimmEncoder
 
-# timm's network for weights from TensorFlow, as the package's are: its padding, and an epsilon of .001 in batch norms.
-_LITE_MODEL = "tf_efficientnet_lite0"
 # (pixel - 127) / 128 of pixels in [0, 255] is what it was trained on (github.com/tensorflow/tpu, efficientnet/lite).
 _LITE_IMAGES = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
 
@@ -31,7 +30,7 @@ def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
     if backbone.name in RESNETS:
         assert backbone.width is not None and backbone.stem is not None  # BackboneParams refuses a ResNet without
         return ResNet(backbone.name, backbone.width, backbone.stem, channels)
-    return TimmEncoder(_model(backbone), size)
+    return EfficientNetLite0() if backbone.name == LITE else TimmEncoder(_timm_name(backbone), size)
 
 
 def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
     elif backbone.name == LITE:
         own = _LITE_IMAGES._asdict()
     else:
-        own = timm_encoders.preprocessing(_model(backbone))._asdict()
+        own = timm_encoders.preprocessing(_timm_name(backbone))._asdict()
         if (folder := _model_folder(backbone)) is not None:
             own = _of_model(folder)
     return own if backbone.size is None else own | {"input_size": backbone.size}
@@ -65,18 +64,18 @@ def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tens
         return None
     files = weights_files(backbone.name, backbone.weights)
     if not files:
-        return timm_encoders.published(_model(backbone), size), f"the published weights of {backbone.name}"
+        return timm_encoders.published(_timm_name(backbone), size), f"the published weights of {backbone.name}"
     if (folder := _model_folder(backbone)) is not None:
         return _of_folder(folder, backbone), f"the weights of {folder}"
     tensors = weights.read(files[0])
     if backbone.name == LITE and backbone.weights == PRETRAINED:
-        return _renamed(tensors, size), f"the weights {files[0]}"
+        return _renamed(tensors), f"the weights {files[0]}"
     return tensors, f"the weights {files[0]}"
 
 
 def load(encoder: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
     """Give an encoder of `network` the tensors of `initial_weights`. Raises: Problem where they do not fit."""
-    if isinstance(encoder, TimmEncoder):
+    if isinstance(encoder, TimmEncoder | EfficientNetLite0):
         weights.fit(encoder.net, tensors, origin, encoder.head)
     else:
         weights.fit(encoder, tensors, origin, ("fc",))
@@ -84,12 +83,11 @@ def load(encoder: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
 
 def software(backbone: BackboneParams) -> dict[str, str]:
     """Versions of the packages that such an encoder needs beside those of all encoders."""
-    return {} if backbone.name in RESNETS else {"timm": version("timm")}
+    return {"timm": version("timm")} if backbone.name.startswith(TIMM) else {}
 
 
-def _model(backbone: BackboneParams) -> str:
-    """The encoder's name in timm."""
-    return _LITE_MODEL if backbone.name == LITE else backbone.name.removeprefix(TIMM)
+def _timm_name(backbone: BackboneParams) -> str:
+    return backbone.name.removeprefix(TIMM)
 
 
 def _model_folder(backbone: BackboneParams) -> Path | None:
@@ -127,12 +125,12 @@ def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
     return {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
 
 
-def _renamed(tensors: dict[str, Tensor], size: int) -> dict[str, Tensor]:
-    """The package's weights by timm's names: the same layers in the same order, and a classifier at the end.
+def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The package's weights by the encoder's names: the same layers in the same order, and a classifier at the end.
 
     A file of other layers keeps its names, which are then not those of the encoder.
     """
-    names = TimmEncoder(_LITE_MODEL, size).net.state_dict()
+    names = EfficientNetLite0().net.state_dict()
     own = [name for name in tensors if not name.startswith("_fc.")]
     same = len(own) == len(names) and all(
         a.rpartition(".")[2] == b.rpartition(".")[2] and tensors[a].shape == names[b].shape

@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import gammaln, ive
 from torch import Tensor
 
 # The smallest 1 + cos that the logarithm sees. At the antipode (cos = -1) log(1 + cos) is -inf and its gradient
@@ -103,6 +102,8 @@ def von_mises_fisher_kl_uniform(kappa: float, d: int) -> float:
 
 def _log_bessel(order: float, x: float) -> float:
     """log I_order(x), order >= 0, x > 0; its error is below 1e-9, or some 1e-15 of it where that is more."""
+    from scipy.special import gammaln, ive  # a seventh of a second, which power spherical distributions do not need
+
     scaled = ive(order, x)
     if scaled > _UNDERFLOW:
         return math.log(scaled) + x

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.nn.timm_encoders import TimmEncoder
+from vi_simsiam.nn.efficientnet_lite import EfficientNetLite0
 
 PACKAGES = ("onnx", "onnxruntime")  # torch's exporter needs the first
-_IN_ONNX_RUNTIME = "tf_efficientnet_lite"  # models of timm
 _TOLERANCE = 1e-3  # of the largest feature
 
 
@@ -33,10 +32,10 @@ class FastEncoder(nn.Module):
 def fast_encoder(encoder: nn.Module, example: Tensor) -> nn.Module:
     """A faster encoder with the same features but for rounding, or the encoder itself where they would change.
 
-    EfficientNet-Lite runs in ONNX Runtime where that is installed: Lite0 takes 40 % of its CPU time in torch, and the
+    EfficientNet-Lite0 runs in ONNX Runtime where that is installed: it takes 40 % of its CPU time in torch, and the
     export takes a second. Other encoders are traced, with batch norms folded into convolutions, because ONNX Runtime
     takes up to twice torch's time for ResNets and vision transformers. The size of a batch is fixed: with any size
-    Lite0 takes half as long again.
+    EfficientNet-Lite0 takes half as long again.
 
     Args:
         encoder: in evaluation mode, with an attribute `dim`.
@@ -46,7 +45,7 @@ def fast_encoder(encoder: nn.Module, example: Tensor) -> nn.Module:
         warnings.simplefilter("ignore")  # torch.jit and the exporter call themselves deprecated
         expected = encoder(example)
         compute = None
-        if isinstance(encoder, TimmEncoder) and encoder.model.startswith(_IN_ONNX_RUNTIME):
+        if isinstance(encoder, EfficientNetLite0):
             compute = _in_onnx_runtime(encoder, example)
         if compute is None:
             compute = torch.jit.freeze(torch.jit.trace(encoder, example, check_trace=False).eval())

@@ -102,8 +102,8 @@ def _timm() -> Any:
         import timm
     except ImportError as error:
         raise Problem(
-            f"the encoder needs the package timm, which cannot be imported ({error}). Please install it: pip install "
-            "'vi-simsiam[lite]'"
+            f"the encoder needs the package timm, which cannot be imported ({error}). Please install it: "
+            "pip install timm"
         ) from None
     return timm
 

