@@ -6,6 +6,7 @@ import sys
 import sysconfig
 
 import pytest
+import torch
 
 from helpers.project import ROOT
 from vi_simsiam.core import command, environment, record
@@ -75,11 +76,27 @@ def test_the_step_of_dvc_finds_its_modules_where_python_does_not_look_beside_scr
     assert done.stderr.endswith("KeyError: 'nothing'\n"), done.stderr
 
 
-def test_a_gpu_that_torch_does_not_support_is_a_sentence(capsys):
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("CUDA error: no kernel image is available for execution on the device", "the installed torch does not"),
+        ("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of", "the GPU's memory is not"),
+    ],
+)
+def test_torch_s_errors_about_gpus_are_sentences(capsys, error, sentence):
     def work():
-        raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+        raise torch.OutOfMemoryError(error)
 
     with pytest.raises(SystemExit) as ended:
         command.run(work)
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith("error: the installed torch does not support this GPU. Install")
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {sentence}") and error.partition(" GPU ")[0] in said and said.count("\n") == 1
+
+
+def test_other_errors_keep_their_traceback():
+    def work():
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        command.run(work)

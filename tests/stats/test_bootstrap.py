@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from vi_simsiam.stats.bootstrap import Bootstrap, Mean
+from vi_simsiam.stats.bootstrap import Bootstrap, Draws, Mean
 from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 
 
@@ -71,6 +71,13 @@ def test_two_sets_of_images_are_each_drawn_from_themselves(data):
         np.testing.assert_allclose(found, expected, atol=1e-12)
         assert statistic.point == pytest.approx((fpr95 if rate else roc_auc_score)(inside, x))
     assert boot.one(auroc(x, inside)).n == 60
+
+
+def test_no_block_repeats_the_resamples_of_another():
+    draws = Draws((5000,), 200, seed=0)
+    assert len(draws) > 2
+    counts = np.concatenate([draws.block(number).counts for number in range(len(draws))])
+    assert len(np.unique(counts, axis=0)) == len(counts) == 200
 
 
 def test_fpr95_of_known_scores():

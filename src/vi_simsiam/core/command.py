@@ -35,7 +35,13 @@ def job_arguments(description: str, *paths: str, job: tuple[str, ...] = ("datase
 
 
 _NOTE = "note: "
-_NO_KERNELS = "no kernel image is available"  # in torch's error
+# Errors of torch about a GPU, by a part of their text, and what helps.
+_OF_GPUS = {
+    "no kernel image is available": "the installed torch does not support this GPU. Install a torch that does "
+    "(https://pytorch.org), or use the CPU: set CUDA_VISIBLE_DEVICES to nothing (`CUDA_VISIBLE_DEVICES= ...`).",
+    "CUDA out of memory": "the GPU's memory is not enough, or other programs use it (`nvidia-smi` shows them). Lower "
+    "pretrain.batch_size, cache_views.size or pretrain.backbone.width, or give --device cpu to score and rank.",
+}
 
 
 def note(sentence: str) -> None:
@@ -84,13 +90,10 @@ def run(main: Callable[[], None]) -> None:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)
     except RuntimeError as error:
-        if _NO_KERNELS not in str(error):
+        advice = next((advice for part, advice in _OF_GPUS.items() if part in str(error)), None)
+        if advice is None:
             raise
-        print(
-            "error: the installed torch does not support this GPU. Install a torch that does (https://pytorch.org), or "
-            "use the CPU: set CUDA_VISIBLE_DEVICES to nothing (`CUDA_VISIBLE_DEVICES= ...`).",
-            file=sys.stderr,
-        )
+        print(f"error: {advice} ({str(error).partition(' GPU ')[0]})", file=sys.stderr)
         sys.exit(1)
     finally:
         gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6
