@@ -219,6 +219,13 @@ def test_a_head_whose_units_are_silent_is_noticed(store, monkeypatch):
         pretrain("vi_simsiam", store, epochs=5)
 
 
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "untrained"])
+def test_a_single_step_is_no_dead_training(method, store):
+    """At the first step a learnt certainty is the same for all images."""
+    history = pretrain(method, store, epochs=1, batch_size=96, warmup_epochs=0)[1]
+    assert len(history) == 1 and history[0]["kappa_range"] in (None, 0)
+
+
 def test_kappa_columns():
     columns = kappa_columns([torch.tensor([1.0, 2.0, 4.0]), torch.tensor([8.0, 8.0, 8.0])])
     assert columns["kappa_range"] == pytest.approx(0.75 / 2)

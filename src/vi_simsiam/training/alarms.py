@@ -49,7 +49,7 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
             f"{certainty} has {'collapsed' if flat else 'run away'}: in epoch {epoch} its median is {median:.2g}, as "
             f"if {bounds.flat if flat else bounds.sure}. {bounds.way_out}"
         )
-    if row.get("kappa_range") == 0:
+    if row.get("kappa_range") == 0 and epoch > 1:  # at the first step kappa is the same for all images
         raise TrainingAlarm(
             f"{certainty} no longer tells images apart: in epoch {epoch} all images of each batch have the same. Lower "
             "pretrain.lr or pretrain.weight_decay, or check that cache_views.augmentation changes the images."
