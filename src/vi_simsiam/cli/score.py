@@ -26,6 +26,7 @@ from vi_simsiam.data.reader import Contents, ImageReader, without_page
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.models.known import UNLIKE
 from vi_simsiam.models.model import DENSITY, Model, load
+from vi_simsiam.nn.inference import PACKAGES
 from vi_simsiam.stats.intervals import wilson
 
 SOME_UNREAD = 3  # exit status: the table is written, but some images could not be read
@@ -99,6 +100,8 @@ def score(args: argparse.Namespace) -> int:
     started = time.monotonic()
     model = load(args.run, named_device(args.device))
     by = model.scores[0]
+    if model.network.frozen:
+        model.network.speed_up_encoder()  # as `rank` does
     stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
         say("note: the model was trained on grey images, so colours are converted to grey")
@@ -154,7 +157,7 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
         "pages": args.pages,
         "suffix": args.out.suffix,
         "device": next(model.network.parameters()).device.type,
-        "versions": record.versions(),
+        "versions": record.versions() | record.versions(*PACKAGES),
     }
 
 

@@ -17,7 +17,7 @@ _EXPANSION = 6
 _EPSILON = 1e-3  # of batch norms, in TensorFlow
 
 
-class _Strided(nn.Conv2d):
+class StridedConvolution(nn.Conv2d):
     """A strided convolution with TensorFlow's padding, which has the odd pixel at the end."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -31,7 +31,9 @@ class _Strided(nn.Conv2d):
         return more // 2, more - more // 2
 
 
-class _Residual(nn.Sequential):
+class Residual(nn.Sequential):
+    """Layers whose input is added to what they give."""
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + x
 
@@ -96,7 +98,7 @@ def _block(*convolutions: tuple[str, nn.Conv2d], residual: bool = False) -> nn.S
         layers |= {name: convolution, f"bn{number}": nn.BatchNorm2d(convolution.out_channels, _EPSILON)}
         if number < len(convolutions):
             layers[f"act{number}"] = nn.ReLU6(inplace=True)
-    return (_Residual if residual else nn.Sequential)(layers)
+    return (Residual if residual else nn.Sequential)(layers)
 
 
 def _convolution(inputs: int, planes: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -104,7 +106,7 @@ def _convolution(inputs: int, planes: int, kernel: int, stride: int = 1, groups:
     if stride == 1:
         layer = nn.Conv2d(inputs, planes, kernel, padding=kernel // 2, groups=groups, bias=False)
     else:
-        layer = _Strided(inputs, planes, kernel, stride, groups=groups, bias=False)
+        layer = StridedConvolution(inputs, planes, kernel, stride, groups=groups, bias=False)
     with torch.no_grad():
         layer.weight.normal_(0, (kernel**2 * planes // groups / 2) ** -0.5)
     return layer
