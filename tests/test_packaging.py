@@ -19,7 +19,7 @@ DECLARED = {"library": PROJECT["project"]["dependencies"], **PROJECT["project"][
 DECLARED["benchmarks"] = re.findall(r"^[\w-].*", (ROOT / "benchmarks/requirements.txt").read_text(), re.MULTILINE)
 # Folders, and what must be installed for them.
 NEEDS = {
-    "src": ["library", "heif", "lite"],
+    "src": ["library", "heif", "lite", "timm"],
     "workflow": ["library", "workflow"],
     "docs": ["library", "workflow"],
     "studies": ["library"],

