@@ -38,7 +38,7 @@ from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
-_FEW = 100  # photographs; from fewer, heads learn little
+_FEW = 1000  # photographs; of fewer, kappa's order changes much with the seed (docs/your_images.md)
 _LEAST = 4  # photographs; from fewer, heads learn nothing
 
 
@@ -185,7 +185,10 @@ def _rank(
             f"({duration(time.monotonic() - encoded)})."
         )
         if len(contents) < _FEW:
-            lines.append(f"Note: {len(contents)} {unit} are few to train on; consider a trained model with --run.")
+            lines.append(
+                f"Note: {len(contents)} {unit} are few to train on: with another --seed kappa orders them otherwise. "
+                "Consider a trained model with --run."
+            )
         model = load(folder, device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
