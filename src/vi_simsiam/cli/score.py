@@ -226,6 +226,8 @@ def named_device(name: str | None) -> torch.device:
         torch.empty(0, device=device)
         return device
     except (RuntimeError, AssertionError) as error:
+        if name is None:
+            raise  # of a GPU that is full or too new, which `command.run` explains
         raise Problem(f"--device {name}: {str(error).splitlines()[0]}") from None
 
 

@@ -39,7 +39,7 @@ _NOTE = "note: "
 _OF_GPUS = {
     "no kernel image is available": "the installed torch does not support this GPU. Install a torch that does "
     "(https://pytorch.org), or use the CPU: set CUDA_VISIBLE_DEVICES to nothing (`CUDA_VISIBLE_DEVICES= ...`).",
-    "CUDA out of memory": "the GPU's memory is not enough, or other programs use it (`nvidia-smi` shows them). Lower "
+    "out of memory": "the GPU's memory is not enough, or other programs use it (`nvidia-smi` shows them). Lower "
     "pretrain.batch_size, cache_views.size or pretrain.backbone.width, or give --device cpu to score and rank.",
 }
 
@@ -77,7 +77,7 @@ def show_missing_letters() -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a `Problem` is printed as one message (no traceback) and becomes exit status 1.
+    """Call `main`; a `Problem`, or an error of `_OF_GPUS`, is printed as one message and becomes exit status 1.
 
     In a job of a run, the job holds the run's lock and ends with the run (`processes.join_run`).
     """
@@ -93,7 +93,7 @@ def run(main: Callable[[], None]) -> None:
         advice = next((advice for part, advice in _OF_GPUS.items() if part in str(error)), None)
         if advice is None:
             raise
-        print(f"error: {advice} ({str(error).partition(' GPU ')[0]})", file=sys.stderr)
+        print(f"error: {advice} ({str(error).splitlines()[0].partition(' GPU ')[0]})", file=sys.stderr)
         sys.exit(1)
     finally:
         gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6

@@ -6,7 +6,6 @@ an import of timm takes two seconds, longer than `vi-simsiam score` needs for a 
 
 import math
 from collections import OrderedDict
-from itertools import count
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +93,7 @@ def _inverted(inputs: int, planes: int, kernel: int, stride: int) -> nn.Sequenti
 def _block(*convolutions: tuple[str, nn.Conv2d], residual: bool = False) -> nn.Sequential:
     """Convolutions, each with a batch norm, and an activation after all but the last."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for number, (name, convolution) in zip(count(1), convolutions):
+    for number, (name, convolution) in enumerate(convolutions, 1):
         layers |= {name: convolution, f"bn{number}": nn.BatchNorm2d(convolution.out_channels, _EPSILON)}
         if number < len(convolutions):
             layers[f"act{number}"] = nn.ReLU6(inplace=True)

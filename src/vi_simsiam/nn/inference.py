@@ -56,13 +56,13 @@ def fast_encoder(encoder: nn.Module, example: Tensor) -> nn.Module:
 def _in_onnx_runtime(encoder: EfficientNetLite0, example: Tensor) -> Callable[[Tensor], Tensor] | None:
     """Features by a session that starts no thread of its own. Returns: None where a package is missing."""
     try:
-        import onnx  # noqa: F401
         import onnxruntime
+
+        graph = onnx_graph(encoder.net, example.shape)
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    graph = onnx_graph(encoder.net, example.shape)
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {_INPUT: images.contiguous().numpy()})[0])
 
@@ -76,6 +76,8 @@ def onnx_graph(network: nn.Module, shape: Sequence[int]) -> bytes:
     Args:
         network: layers one after the other, `Residual` blocks of such among them.
         shape: of its input, (B, C, H, W).
+
+    Raises: ImportError without the package onnx.
     """
     from onnx import TensorProto, helper, numpy_helper
 
