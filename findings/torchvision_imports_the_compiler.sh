@@ -2,8 +2,8 @@
 # Packages: timm 1.0.31, torch 2.12.1, torchvision 0.27.1
 # Expected: Torch's compiler (torch._dynamo, with sympy) is imported when torch.compile is called; a program that only
 #   decodes images or builds a network of timm pays for torch alone.
-# Seen: Any import of torchvision, torchvision.io too, imports the compiler, and timm imports torchvision. They take 1.8
-#   and 2.4 times the CPU time of an import of torch alone.
+# Seen: Any import of torchvision, torchvision.io too, imports the compiler, and timm imports torchvision. Each takes
+#   about twice the CPU time of an import of torch alone.
 # For a user of this project: A command that starts often should import torchvision and timm only where they are used.
 set -eu
 folder=$(mktemp -d)

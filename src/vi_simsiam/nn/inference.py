@@ -113,7 +113,7 @@ def onnx_graph(network: nn.Module, shape: Sequence[int]) -> bytes:
     output = helper.make_tensor_value_info(layer(network, _INPUT), TensorProto.FLOAT, None)
     images = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "encoder", [images], [output], weights)
-    # The oldest versions that have these layers, so that an older runtime reads it.
+    # Versions of 2022: by default onnx writes its newest, which an older runtime refuses.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     file: bytes = model.SerializeToString()
     return file
