@@ -21,12 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from augmentation import RECIPE
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from vi_simsiam.config.loading import load, merged, resolve
-from vi_simsiam.config.schema import PretrainParams, parse
+from vi_simsiam.config.schema import AugmentationParams, PretrainParams, parse
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.methods import ImageSpec, build
@@ -37,6 +36,9 @@ from vi_simsiam.transforms.views import Views
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32
+PARAMS = load(ROOT / "params.yaml")
+# SimSiam's recipe for small images.
+AUGMENTATION = AugmentationParams(**resolve(PARAMS, "cache_views", "cifar10")["augmentation"])
 
 
 class Memory:
@@ -78,7 +80,7 @@ class Given:
 def params(batch: int, precision: str | int, width: int, method: str = "simsiam") -> PretrainParams:
     """The recipe's, with the sizes that are asked for."""
     changes = {"batch_size": batch, "precision": precision, "backbone": {"width": width}, "knn_every": 0}
-    recipe = resolve(load(ROOT / "params.yaml"), "pretrain", "cifar10", method)
+    recipe = resolve(PARAMS, "pretrain", "cifar10", method)
     return parse("pretrain", merged(recipe, changes), method)
 
 
@@ -178,7 +180,7 @@ def rates(
     device = best_device()
     methods = others(device) if methods is None else methods
     with tempfile.TemporaryDirectory() as folder:
-        views = Views(RECIPE, SIZE, 3)
+        views = Views(AUGMENTATION, SIZE, 3)
         stores = {"fresh": Memory(Path(folder), batch * steps, 0), "store": Memory(Path(folder), batch * steps, 4)}
         contestants = {}
         for precision in precisions(device):
