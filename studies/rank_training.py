@@ -9,7 +9,6 @@ has the AUROC with which a score tells errors from the rest, mean over seeds; ea
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,30 +39,19 @@ NEAREST = 5
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
-class FewerViews(heads.Images):
-    """Images of which only the first `count` views are used."""
-
-    count: int = 0
-
-    def array(self, name: str) -> RowView:
-        view = super().array(name)
-        return RowView(view.base[:, : self.count], self.rows) if name == "views" else view
-
-
 def refuse(unread: Sequence[tuple[str, str]]) -> None:
     """Exit with the first image that could not be read, if any."""
     for path, problem in unread:
         sys.exit(f"{path}: {problem}")
 
 
-def encoded(archive: Path, folder: Path) -> tuple[Encoder, np.ndarray, np.ndarray]:
-    """Encode at most MOST images at even steps. Returns: the encoder, rows of its store (N,), names of classes (N,)."""
+def encoded(archive: Path, folder: Path, most: int, views: int) -> tuple[Encoder, np.ndarray, np.ndarray]:
+    """Encode up to `most` images at even steps. Returns: the encoder, rows of its store (N,), names of classes (N,)."""
     network = heads.encoder(heads.backbone(ENCODER, None), 0, CPU, 16)
-    encoder = Encoder(network, 0, folder, views=max(views for _, views, _ in SETTINGS))
+    encoder = Encoder(network, 0, folder, views)
     stream = Photographs([archive], network.images.size, network.images.channels, processes.cores())
     paths = [file.path for file in stream.files()]
-    stream.only(set(paths[:: -(-len(paths) // MOST)]))
+    stream.only(set(paths[:: -(-len(paths) // most)]))
     files, rows = encoder.encode(stream, refuse)
     classes = files["path"].map(lambda path: Path(path).parent.name).to_numpy()
     rows, first = np.unique(rows, return_index=True)
@@ -87,7 +75,8 @@ def aurocs(encoder: Encoder, rows: np.ndarray, classes: np.ndarray) -> Iterator[
             continue
         for seed in SEEDS:
             some = np.random.default_rng(seed).permutation(len(rows))[:images]
-            photographs = FewerViews(spec.size, spec.channels, encoder.kept, rows[some], count=views)
+            features = RowView(encoder.kept.array("views")[:, :views], rows[some])
+            photographs = heads.Images(spec.size, spec.channels, encoder.kept, rows[some], features)
             whole = photographs.array("whole")[:]
             wrong = errors(whole, classes[some])
             with tempfile.TemporaryDirectory() as name:
@@ -111,7 +100,7 @@ def main() -> None:
     archive, out = Path(sys.argv[1]), Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
         torch.set_num_threads(processes.cores())
-        found = pd.DataFrame(aurocs(*encoded(archive, Path(folder))))
+        found = pd.DataFrame(aurocs(*encoded(archive, Path(folder), MOST, max(views for _, views, _ in SETTINGS))))
     table = found.groupby(["images", "views", "steps"])
     table = table.mean().join(table["kappa"].std().rename("kappa_std")).reset_index()
     table.to_csv(out, index=False, float_format="%.4f", lineterminator="\n")

@@ -135,6 +135,15 @@ def test_no_views(tmp_path):
     assert store.views("test").shape == (10, 3, 16, 16, 3)
 
 
+@pytest.mark.parametrize("per_image, least, count", [(2, 61, 3), (2, 60, 2), (4, 61, 4), (2, 0, 2), (0, 61, 0)])
+def test_few_images_have_more_views(per_image, least, count, tmp_path):
+    """Of 30 training images; fresh views stay fresh."""
+    build(tmp_path, "few", pictures(), params(per_image=per_image, least_views=least))
+    store = Store.open(tmp_path)
+    assert store.views("train").shape[:2] == (30, count) and len(store.view_parameters("train")) == 30 * count
+    assert store.views("test").shape[:2] == (10, 3)
+
+
 def test_validation_leaves_the_test_images_alone(tmp_path):
     """And the sources say which row each image was."""
     source = pictures(test=12)

@@ -12,6 +12,7 @@ import yaml
 
 import label_curve
 import rank_training
+import rank_views
 import site_hook
 import study
 from helpers.models import encoder
@@ -19,6 +20,7 @@ from helpers.photographs import picture
 from helpers.plot_inputs import opened
 from helpers.project import ROOT
 from helpers.small import SHIPPED
+from vi_simsiam.cli.rank import heads
 from vi_simsiam.config.loading import check, merged, resolve
 from vi_simsiam.report.runs import Run
 
@@ -127,24 +129,50 @@ def test_errors_are_images_among_another_class():
     assert rank_training.errors(whole, classes).nonzero()[0].tolist() == [3]
 
 
-def test_the_study_of_rank_trains_with_so_many_views_and_steps(tmp_path, monkeypatch):
+@pytest.fixture
+def two_classes(tmp_path, monkeypatch):
+    """36 pictures that say nothing about their class, as the studies of `rank` read them, with a small encoder."""
     for label in range(2):
         (tmp_path / f"images/{label}").mkdir(parents=True)
-        for number in range(label, 36, 2):  # the pictures say nothing about the class
+        for number in range(label, 36, 2):
             picture(number, 24).save(tmp_path / f"images/{label}/{number}.png")
-    monkeypatch.setattr(rank_training, "ENCODER", str(encoder(tmp_path / "encoder")))
-    monkeypatch.setattr(rank_training, "SETTINGS", [(24, 3, 6), (24, 6, 6), (1000, 6, 6)])
-    monkeypatch.setattr(rank_training, "SEEDS", (0, 1))
+    small = str(encoder(tmp_path / "encoder"))
+    for module in (rank_training, rank_views):
+        monkeypatch.setattr(module, "ENCODER", small)
+        monkeypatch.setattr(module, "SEEDS", (0, 1))
     monkeypatch.setattr("sys.argv", ["", str(tmp_path / "images"), str(tmp_path / "table.csv")])
+    return tmp_path / "table.csv"
+
+
+def test_the_study_of_rank_trains_with_so_many_views_and_steps(two_classes, monkeypatch):
+    monkeypatch.setattr(rank_training, "SETTINGS", [(24, 3, 6), (24, 6, 6), (1000, 6, 6)])
     rank_training.main()
-    table = pd.read_csv(tmp_path / "table.csv")
+    table = pd.read_csv(two_classes)
     assert table[["images", "views", "steps"]].to_numpy().tolist() == [[24, 3, 6], [24, 6, 6]]
     assert table["knn_density"].nunique() == 1 and table["kappa"].nunique() == 2
     assert table["kappa"].between(0, 1).all()
 
 
+def test_the_study_of_views_compares_trainings_on_other_views(two_classes, monkeypatch):
+    monkeypatch.setattr(rank_views, "POOLS", {36: [(24, 2), (24, 3)]})
+    monkeypatch.setattr(heads, "_STEPS", 6)
+    seen, train = [], heads.train
+    monkeypatch.setattr(heads, "train", lambda *a, **k: seen.append((a[1].views("train"), a[2])) or train(*a, **k))
+    rank_views.main()
+    table = pd.read_csv(two_classes)
+    assert table[["images", "views"]].to_numpy().tolist() == [[24, 2], [24, 3]]
+    assert [(views.shape[1], seed) for views, seed in seen] == [(n, seed) for n in (2, 2, 3, 3) for seed in (0, 1)]
+    for (first, _), (second, _) in zip(seen[::2], seen[1::2], strict=True):
+        assert not (first[:, :, None] == second[:, None]).all(-1).any()  # no view in both
+    assert table["agreement"].between(-1, 1).all() and table["knn_density"].nunique() == 1
+
+
 def test_the_page_shows_the_study_of_rank():
     page = (ROOT / "docs/choosing_parameters.md").read_text(encoding="utf-8")
-    assert "(../studies/rank_training.csv)" in page
+    assert "(../studies/rank_training.csv)" in page and "(../studies/rank_views.csv)" in page
+    rows = pd.read_csv(ROOT / "studies/rank_views.csv")
+    assert list(zip(rows["images"], rows["views"], strict=True)) == [
+        s for some in rank_views.POOLS.values() for s in some
+    ]
     rows = pd.read_csv(ROOT / "studies/rank_training.csv")
     assert {(row.images, row.views) for row in rows.itertuples()} == {s[:2] for s in rank_training.SETTINGS}

@@ -165,6 +165,7 @@ class CacheViewsParams(Section):
     depth: Literal["auto"] | Annotated[int, Field(ge=8, le=16)]
     seed: AtLeast0
     per_image: AtLeast0
+    least_views: AtLeast0 = 0  # results of earlier versions do not have it
     test_per_image: Annotated[int, Field(ge=2)]
     augmentation: AugmentationParams
 

@@ -57,7 +57,8 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on, groups)
     own_test = images.test if params.evaluate_on == "test" else None
     sources = images.train, images.train if own_test is None else own_test
-    per_image = params.per_image, params.test_per_image
+    more = -(-params.least_views // len(chosen[0])) if params.per_image else 0
+    per_image = max(params.per_image, more), params.test_per_image
     depth = _depth(images, params.depth)
     _note_unseen_classes(images, sources, chosen)
     group_names = [_group_names(source, params.groups) for source in sources]

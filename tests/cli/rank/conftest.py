@@ -11,8 +11,9 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Trainings of few steps, but for the ranking that many tests read."""
+    """Trainings of few steps and views, but for the ranking that many tests read."""
     monkeypatch.setattr(heads, "_STEPS", 10)
+    monkeypatch.setattr(encoding, "_LEAST_VIEWS", 0)
 
 
 @pytest.fixture

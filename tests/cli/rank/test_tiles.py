@@ -23,6 +23,7 @@ def model(tmp_path_factory, tiny):
     top = tmp_path_factory.mktemp("model")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "_STEPS", 50)
+        patch.setattr(encoding, "_LEAST_VIEWS", 0)
         assert rank(photographs(top / "photos", range(200, 220)), "--out", top / "out", "--encoder", tiny) == 0
     return top / "out/model"
 

@@ -38,7 +38,7 @@ from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
-_FEW = 1000  # photographs; of fewer, kappa's order changes much with the seed (docs/your_images.md)
+_FEW = 100  # photographs; of fewer, kappa's order changes much with the seed (docs/choosing_parameters.md)
 _LEAST = 4  # photographs; from fewer, heads learn nothing
 
 
@@ -177,12 +177,13 @@ def _rank(
                 "trained model with --run."
             )
         results.require_different(kept, rows)
-        photographs = heads.Images(images.size, images.channels, kept, contents, depth=images.depth)
+        views = encoder.training_views(contents)
+        photographs = heads.Images(images.size, images.channels, kept, contents, views, depth=images.depth)
         folder = args.out / "model"
         done = heads.train(backbone, photographs, args.seed, device, folder)
         lines.append(
-            f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']} "
-            f"({duration(time.monotonic() - encoded)})."
+            f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']}, "
+            f"{views.shape[1]} views of each image ({duration(time.monotonic() - encoded)})."
         )
         if len(contents) < _FEW:
             lines.append(

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators
 from vi_simsiam.core.record import DECODERS
 from vi_simsiam.data.append_store import AppendStore, Field
+from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.inference import PACKAGES
@@ -26,13 +27,16 @@ from vi_simsiam.nn.threads import by_piece
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import ViewParameters, Views
 
-VIEWS = 4  # of each image: six are no better (docs/choosing_parameters.md)
+# Of each image, and fewest in all: of few images, heads learn the views they have seen instead of the images
+# (docs/choosing_parameters.md).
+VIEWS, _LEAST_VIEWS = 4, 8000
+_MOST_VIEWS = 64  # of each image
 AUGMENTATION = AugmentationParams(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
     saturation=0.4, hue=0.1, grey=0.2, blur=0.0, blur_sigma=[0.1, 2.0],
 )  # fmt: skip
 _PIECE = 256  # photographs per write
-_AT_ONCE = 32  # photographs whose views a thread holds in memory at once
+_AT_ONCE = 128  # views that a thread holds in memory at once
 _FORMAT = 5
 
 
@@ -56,15 +60,19 @@ class Encoder:
         self.device = next(model.parameters()).device
         self.views = Views(AUGMENTATION, images.size, images.channels)
         of_views = {"augmentation": AUGMENTATION.model_dump(exclude_defaults=True), "seed": seed}
-        settings = {
+        self._top = top
+        self._settings = {
             "format": _FORMAT,
             **feature_cache.depends_on(model, *DECODERS, *PACKAGES, "scipy"),  # scipy computes the facts
-            "views": views,
             **(of_views if views else {}),
         }
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-        self.kept = AppendStore(top / key, _fields(images.size, images.channels, model.backbone.dim, views))
+        self.kept = self._store(views, _fields(images.size, images.channels, model.backbone.dim, views))
         self._fast = False
+
+    def _store(self, views: int, fields: Mapping[str, Field]) -> AppendStore:
+        settings = {**self._settings, "views": views}
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        return AppendStore(self._top / key, fields)
 
     def encode(
         self, stream: Photographs, report: Callable[[Sequence[tuple[str, str]]], None]
@@ -108,12 +116,41 @@ class Encoder:
         table = pd.DataFrame({"path": paths}).join(pd.DataFrame(tiles))
         return table, np.array([self.kept.rows[key] for key in keys], np.int64)
 
-    def _keep(self, photographs: list[Photograph]) -> None:
+    def training_views(self, rows: np.ndarray) -> np.ndarray | RowView:
+        """Features of the random views that heads are trained on: of few images, more than `kept` has of each.
+
+        Args:
+            rows: (n,) of `kept`, each once.
+
+        Returns: float16 (n, `views_of_each(n)`, dim).
+        """
+        stored = RowView(self.kept.array("views"), rows)
+        more = views_of_each(len(rows)) - self.count
+        if more == 0:
+            return stored
+        store = self._store(more, {"key": self.kept.fields["key"], "views": ("<f2", (more, stored.shape[-1]))})
+        keys, pixels = self.kept.array("key")[rows], self.kept.array("pixels")
+        names = [key.tobytes() for key in keys]
+        new = [i for i, name in enumerate(names) if name not in store.rows]
+        with tqdm(total=len(new), unit=" images", disable=not sys.stderr.isatty()) as bar:
+            for piece in _pieces(new, _PIECE):
+                groups = _pieces(piece, max(1, _AT_ONCE // more))
+                parts = self._by_group(
+                    lambda some: self._of_views(pixels[rows[some]], [names[i] for i in some], more, "more"), groups
+                )
+                with store.alone():
+                    store.add({"key": keys[piece], "views": np.concatenate(parts)})
+                bar.update(len(piece))
+        return np.concatenate([stored[:], store.array("views")[[store.rows[name] for name in names]]], axis=1)
+
+    def _by_group(self, compute: Callable[[list], Any], groups: Sequence[list]) -> list:
         if not self._fast:  # only here, because a run without new photographs needs no encoder
             self.model.speed_up_encoder()
             self._fast = True
-        groups = [photographs[start : start + _AT_ONCE] for start in range(0, len(photographs), _AT_ONCE)]
-        parts = by_piece(self._features, groups, self.device)
+        return by_piece(compute, groups, self.device)
+
+    def _keep(self, photographs: list[Photograph]) -> None:
+        parts = self._by_group(self._features, _pieces(photographs, _AT_ONCE // VIEWS))
         views, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
         columns = {
             "key": np.stack([np.frombuffer(photograph.key, np.uint8) for photograph in photographs]),
@@ -128,23 +165,36 @@ class Encoder:
 
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
         """Float16 features of the views, (n, V, dim), and of the whole images, (n, dim)."""
-        pixels = torch.from_numpy(_stack(photograph.pixels for photograph in photographs)).to(self.device)
+        pixels = _stack(photograph.pixels for photograph in photographs)
+        whole = self._encoded(torch.from_numpy(pixels))
         if not self.count:
-            whole = self._encoded(pixels)
             return np.empty((len(whole), 0, whole.shape[1]), whole.dtype), whole
+        return self._of_views(pixels, [photograph.key for photograph in photographs], self.count, "views"), whole
+
+    def _of_views(self, pixels: np.ndarray, keys: Sequence[bytes], count: int, purpose: str) -> np.ndarray:
+        """Float16 features (n, count, dim) of random views of uint8 pixels (n, size, size, C)."""
         size = pixels.shape[1]
         # An image's contents seed its generator, so its views do not depend on the other images.
-        drawn = [
-            self.views.draw(self.count, size, size, Generators(self.seed, photograph.key.hex(), "views"))
-            for photograph in photographs
-        ]
-        views = to_uint8(self.views.apply(pixels.repeat_interleave(self.count, 0), ViewParameters.joined(drawn)))
-        features = self._encoded(torch.cat([views, pixels]))
-        return features[: len(views)].reshape(len(pixels), self.count, -1), features[len(views) :]
+        drawn = [self.views.draw(count, size, size, Generators(self.seed, key.hex(), purpose)) for key in keys]
+        repeated = torch.from_numpy(pixels).to(self.device).repeat_interleave(count, 0)
+        features = self._encoded(to_uint8(self.views.apply(repeated, ViewParameters.joined(drawn))))
+        return features.reshape(len(pixels), count, -1)
 
     def _encoded(self, pixels: Tensor) -> np.ndarray:
         """Float16 features (n, dim) of uint8 pixels (n, size, size, C)."""
-        return self.model.encode(pixels.permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+        return self.model.encode(pixels.to(self.device).permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+
+
+def views_of_each(images: int) -> int:
+    """Number of random views of each of this number of images that heads are trained on, a power of two."""
+    views = VIEWS
+    while views < _MOST_VIEWS and views * images < _LEAST_VIEWS:
+        views *= 2
+    return views
+
+
+def _pieces(items: Sequence[Any], size: int) -> list[Any]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _stack(parts: Iterable[np.ndarray | None]) -> np.ndarray:

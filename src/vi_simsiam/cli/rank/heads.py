@@ -52,6 +52,7 @@ class Images:
     Attributes, beside those of a Store:
         kept: the encoder's store.
         rows: (N,) of the photographs in it.
+        features: (N, V, dim) float16 of their views.
         mean, std: not used, because the frozen encoder has its own.
     """
 
@@ -59,6 +60,7 @@ class Images:
     channels: int
     kept: AppendStore | None = None
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    features: np.ndarray | RowView | None = None
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
     depth: int = 16
@@ -70,9 +72,9 @@ class Images:
     def images(self, split: SplitName) -> RowView:
         return self.array("pixels")
 
-    def views(self, split: SplitName) -> RowView:
-        """Features of the views: float16 (N, V, dim)."""
-        return self.array("views")
+    def views(self, split: SplitName) -> np.ndarray | RowView:
+        assert self.features is not None  # None only while the encoder is built
+        return self.features
 
     def labels(self, split: SplitName) -> np.ndarray:
         return np.full(len(self.rows), -1)
