@@ -49,14 +49,15 @@ def main() -> None:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
     features = np.load(args.probe / "features_test.npy")
     tables = evaluate(scorer, store, features, others, params)
+    measures = measure(tables, params.bootstrap, params.seed)
+    more = {"train_images": own_scores(scorer, store.images("train")), "resampled": measures.resampled}
     with record.new_result(args.out) as out:
-        for name, table in (tables._asdict() | {"train_images": own_scores(scorer, store.images("train"))}).items():
+        for name, table in (tables._asdict() | more).items():
             with replacing(out / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
         with replacing(out / "neighbours.npy") as temporary:
             np.save(temporary, neighbours(scorer, features))
-        measures = measure(tables, params.bootstrap, params.seed)
-        write_json(out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.items()})
+        write_json(out / "metrics.json", {name: estimate._asdict() for name, estimate in measures.estimates.items()})
         labels = None if params.soft_labels is None else sha256(Path(params.soft_labels))
         made.write(out, str(device), soft_labels=labels)
 

@@ -11,7 +11,7 @@ from helpers.small import pretrain_params
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.evaluation import knn, linear, scorer
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.measure_names import why_unknown
+from vi_simsiam.evaluation.measure_names import RANKED, why_unknown
 from vi_simsiam.evaluation.measures import Tables, measure
 from vi_simsiam.methods import ImageSpec, build
 
@@ -154,7 +154,7 @@ def test_measures():
     made = tables(n, areas, rng)
     table, crops, graded, _, ood, corrupted = made
     kappa, error = table["kappa"], 1 - table["correct"].mean()
-    found = measure(made, resamples=200, seed=0)
+    found, resampled = measure(made, resamples=200, seed=0)
     assert not [name for name in found if why_unknown(name)]
     whole = kappa.to_numpy()[crops["index"]]
     blur = graded[graded["augmentation"] == "blur"]
@@ -204,6 +204,10 @@ def test_measures():
     for name, value in of_three.items():
         assert found[name].estimate == pytest.approx(value), name
         assert found[name].n == 3 and found[name].ci_low - 1e-12 <= value <= found[name].ci_high + 1e-12, name
+    assert set(resampled) == {name for name in found if name.split("/")[0].startswith(RANKED)} and len(resampled) == 200
+    for name, values in resampled.items():
+        bounds = np.nanquantile(values, [0.025, 0.975])
+        assert bounds == pytest.approx([found[name].ci_low, found[name].ci_high], abs=1e-6), name
     # a constant score ranks nothing
     assert found["auroc_correct/feature_norm"].estimate == 0.5
     assert "spearman_crop_area/feature_norm" not in found
@@ -215,7 +219,7 @@ def test_measures_without_anything_wrong_or_other():
     made = tables(30, [1.0], np.random.default_rng(1))
     made = made._replace(images=made.images.assign(correct=True), graded=made.graded.iloc[:0], ood=made.ood.iloc[:0])
     made = made._replace(corrupted=made.corrupted.iloc[:0])
-    found = measure(made, resamples=100, seed=0)
+    found = measure(made, resamples=100, seed=0).estimates
     assert "auroc_correct/kappa" not in found and found["aurc/kappa"].estimate == 0
     assert not [name for name in found if name.startswith(("spearman_blur", "ood", "crop_below", "spearman_crop"))]
     assert not [name for name in found if "corrupt" in name or "severity" in name]
@@ -230,7 +234,7 @@ def test_measures_without_labels():
         crops=made.crops.drop(columns=judged, errors="ignore").assign(label=-1),
         corrupted=made.corrupted.drop(columns=judged, errors="ignore").assign(label=-1),
     )
-    complete, found = (measure(each, resamples=100, seed=0) for each in (made, bare))
+    complete, found = (measure(each, resamples=100, seed=0).estimates for each in (made, bare))
     needs = ("auroc_correct", "r_auroc", "aurc", "e_aurc", "auroc_crop", "auroc_corrupted", "crop_knn", "crop_probe")
     assert {name: value for name, value in complete.items() if not name.startswith(needs)} == found
     kept = {
@@ -252,7 +256,7 @@ def test_measures_of_partly_labelled_images():
         images=images.assign(label=np.where(hidden, -1, 0)),
         crops=crops.assign(label=np.where(hidden[crops["index"]], -1, 0)),
     )
-    complete, found = (measure(each, resamples=100, seed=0) for each in (made, part))
+    complete, found = (measure(each, resamples=100, seed=0).estimates for each in (made, part))
     seen, cut = images[~hidden], crops[~hidden[crops["index"]]]
     expected = {
         "auroc_correct/kappa": roc_auc_score(seen["correct"], seen["kappa"]),

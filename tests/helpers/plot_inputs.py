@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.core.record import RunRecord
+from vi_simsiam.evaluation.measure_names import RANKED
 from vi_simsiam.evaluation.scores import MEASURED, OWN
 from vi_simsiam.report.runs import Run, open_runs
 
@@ -198,8 +199,15 @@ def _made(
     np.save(folders["probe"] / "features_test.npy", (means[label] + rng.normal(0, 1, (n, 16))).astype(np.float32))
     places = np.sort(rng.permuted(np.tile(np.arange(n - 1), (n, 1)), axis=1)[:, :20])
     np.save(folders["uncertainty"] / "neighbours.npy", (places + (places >= index[:, None])).astype(np.int32))
+    draw = np.random.default_rng(3)  # the same resamples for all runs
+    resampled = {
+        name: measures[name]["estimate"] + 0.015 * (draw.normal(size=200) + rng.normal(size=200)).astype(np.float32)
+        for name in measures
+        if name.startswith(RANKED)
+    }
+    pd.DataFrame(resampled, index=range(200)).to_parquet(folders["uncertainty"] / "resampled.parquet")
     for step, folder in folders.items():
-        RunRecord(step, {}, method=method, seed=seed).write(folder)
+        RunRecord(step, {"seed": 0}, method=method, seed=seed).write(folder)
     return top
 
 

@@ -89,9 +89,10 @@ def test_fpr95_of_known_scores():
 def test_statistics_that_share_a_ranking_equal_those_alone(data):
     x, y, positive = data
     boot, shared, other = Bootstrap(60, 150, 0), Ranked(x), Ranked(y)
-    together = boot.estimates({
+    statistics = {
         "a": auroc(shared, positive), "b": spearman(shared, other), "c": spearman(other, shared), "none": None,
-    })  # fmt: skip
+    }  # fmt: skip
+    together = {name: boot.estimate(statistics[name], values) for name, values in boot.resampled(statistics).items()}
     assert together == {"a": boot.one(auroc(x, positive)), "b": boot.one(spearman(x, y)), "c": boot.one(spearman(y, x))}
 
 

@@ -4,20 +4,27 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
+from vi_simsiam.stats.bootstrap import Draws
 from vi_simsiam.stats.comparison import Candidate, ranks
 
 EQUAL, RISING = (0,) * 8, (0.3, 0.2, 0.1, 0, -0.1, -0.2, -0.3, -2)
 
 
-def measured(truth, rng, n=200, seeds=5, image_sd=3.0, seed_sd=0.1, shared=0.8, group=None):
+def drawn(deviations, resamples, sizes=None):
+    """Sums of the images' deviations (..., n) over images that are drawn again: (..., resamples)."""
+    draws = Draws(sizes or (deviations.shape[-1],), resamples, seed=0)
+    counts = np.concatenate([draws.block(number).counts for number in range(len(draws))])
+    return deviations @ counts.T
+
+
+def measured(truth, rng, n=200, seeds=5, image_sd=3.0, seed_sd=0.1, shared=0.8, group=None, resamples=400):
     """Candidates whose quantity is the mean over images of a value, with errors of images that they share in part."""
     common = shared * image_sd * rng.normal(size=n)
     candidates = []
     for c, mean in enumerate(truth):
         own = image_sd * (1 - shared**2) ** 0.5 * rng.normal(size=n)
         values = mean + common + own + seed_sd * rng.normal(size=(seeds, 1)) + 0.1 * rng.normal(size=(seeds, n))
-        of_image = values.mean(0)
-        candidates.append(Candidate(values.mean(1), (of_image - of_image.mean()) / n, group or c))
+        candidates.append(Candidate(values.mean(1), drawn(values.mean(0) / n, resamples), group or c))
     return candidates
 
 
@@ -30,7 +37,7 @@ def test_the_best_is_among_the_best_and_ranks_hold_the_truth(image_sd, seed_sd, 
     rng = np.random.default_rng(0)
     best = held = 0
     for _ in range(200):
-        found = ranks(measured(truth, rng, image_sd=image_sd, seed_sd=seed_sd), (200,), 400, seed=0)
+        found = ranks(measured(truth, rng, image_sd=image_sd, seed_sd=seed_sd), seed=0)
         best += found.low[0] == 1
         # Candidates that are equal share the ranks from the first of them to the last.
         first, last = 1 + sum(t > truth[3] for t in truth), sum(t >= truth[3] for t in truth)
@@ -40,7 +47,7 @@ def test_the_best_is_among_the_best_and_ranks_hold_the_truth(image_sd, seed_sd, 
 
 def test_a_clear_order_is_told():
     candidates = measured((3, 1, 2, 1), np.random.default_rng(1), image_sd=1.0, shared=0.9)
-    found = ranks(candidates, (200,), 1000, seed=0)
+    found = ranks(candidates, seed=0)
     assert found.rank[[0, 2]].tolist() == [1, 2] and sorted(found.rank[[1, 3]]) == [3, 4]
     assert found.low.tolist() == [1, 3, 2, 3] and found.high.tolist() == [1, 4, 2, 4]
 
@@ -53,8 +60,9 @@ def test_two_candidates_with_one_seed_are_a_paired_bootstrap():
     interval = bootstrap((values[0] - values[1],), np.mean, n_resamples=4000, rng=rng).confidence_interval
     half = (interval.high - interval.low) / 2
     for gap, told in ((0.9 * half, False), (1.1 * half, True)):
-        candidates = [Candidate(np.array([value]), row / 300, "g") for value, row in zip((gap, 0), values, strict=True)]
-        found = ranks(candidates, (300,), 4000, seed=0)
+        noise = drawn(values / 300, 4000)
+        candidates = [Candidate(np.array([value]), row, "g") for value, row in zip((gap, 0), noise, strict=True)]
+        found = ranks(candidates, seed=0)
         assert found.low.tolist() == ([1, 2] if told else [1, 1])
         assert found.high.tolist() == ([1, 2] if told else [2, 2])
     unpaired = norm.ppf(0.975) * (values.var(1).sum() / 300) ** 0.5
@@ -63,12 +71,12 @@ def test_two_candidates_with_one_seed_are_a_paired_bootstrap():
 
 def test_equal_candidates_share_their_ranks():
     one, other = measured((1, 0), np.random.default_rng(3), image_sd=0.5)
-    found = ranks([one, other, one._replace(group="copy")], (200,), 500, seed=0)
+    found = ranks([one, other, one._replace(group="copy")], seed=0)
     assert found.rank.tolist() == [1, 3, 1] and found.low.tolist() == [1, 3, 1] and found.high.tolist() == [2, 3, 2]
-    alone = ranks([one], (200,), 100, seed=0)
+    alone = ranks([one], seed=0)
     assert (alone.rank[0], alone.low[0], alone.high[0]) == (1, 1, 1)
-    again = ranks([one, other], (200,), 500, seed=0)
-    assert [a.tolist() for a in again] == [a.tolist() for a in ranks([one, other], (200,), 500, seed=0)]
+    again = ranks([one, other], seed=0)
+    assert [a.tolist() for a in again] == [a.tolist() for a in ranks([one, other], seed=0)]
 
 
 def test_two_sets_of_images_are_drawn_each_from_itself():
@@ -76,8 +84,7 @@ def test_two_sets_of_images_are_drawn_each_from_itself():
     rng = np.random.default_rng(4)
     values = rng.normal(size=20)
     values = (values - values.mean()) / values.std()
-    influence = np.concatenate([np.zeros(500), values / 20])
-    still = np.zeros(520)
+    noise = drawn(np.concatenate([np.zeros(500), values / 20]), 4000, (500, 20))
     for gap, told in ((0.36, False), (0.52, True)):  # 1.96 / sqrt(20) = .44
-        pair = [Candidate(np.array([gap]), influence, 0), Candidate(np.array([0.0]), still, 1)]
-        assert (ranks(pair, (500, 20), 4000, seed=0).low[1] == 2) == told
+        pair = [Candidate(np.array([gap]), noise, 0), Candidate(np.array([0.0]), np.zeros(4000), 1)]
+        assert (ranks(pair, seed=0).low[1] == 2) == told

@@ -1,12 +1,13 @@
 """The measures of a run: how well each score orders the images. docs/reading.md defines each measure."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from vi_simsiam.evaluation import scores
-from vi_simsiam.evaluation.measure_names import AUGMENTATIONS, PROPERTIES
+from vi_simsiam.evaluation.measure_names import AUGMENTATIONS, PROPERTIES, RANKED
 from vi_simsiam.stats.bootstrap import Bootstrap, Mean, Statistic
 from vi_simsiam.stats.intervals import Estimate
 from vi_simsiam.stats.ranks import Ranked, auroc, spearman
@@ -27,27 +28,50 @@ class Tables(NamedTuple):
     corrupted: pd.DataFrame
 
 
-def measure(tables: Tables, resamples: int, seed: int) -> dict[str, Estimate]:
+class Measured(NamedTuple):
+    """The measures of a run.
+
+    Attributes:
+        estimates: by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
+            predictions right, a constant score, no labels) are left out.
+        resampled: those by which scores are ranked (`measure_names.RANKED`), a column each, on all resamples, a row
+            each: float32, NaN where undefined.
+    """
+
+    estimates: dict[str, Estimate]
+    resampled: pd.DataFrame
+
+
+def measure(tables: Tables, resamples: int, seed: int) -> Measured:
     """Every measure that the tables of one run allow, with its interval.
 
     Args:
-        resamples, seed: of the bootstrap over images.
-
-    Returns: estimates by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
-        predictions right, a constant score, no labels) are left out.
+        resamples, seed: of the bootstrap over images. Runs with equal ones resample alike.
     """
     images, ood = tables.images, tables.ood
     statistics = {**of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
     if "kappa" in images:
         statistics |= _of_views(images, tables.views)
-    out = Bootstrap(len(images), resamples, seed).estimates(statistics)
+    parts = [measured(statistics, len(images), resamples, seed)]
     for dataset, others in ood.groupby("dataset", sort=True):
-        boot = Bootstrap((len(images), len(others)), resamples, seed)
-        out |= boot.estimates(_of_other_images(str(dataset), images, others))
+        sizes = len(images), len(others)
+        parts.append(measured(_of_other_images(str(dataset), images, others), sizes, resamples, seed))
     if len(tables.corrupted):
-        boot = Bootstrap(tables.corrupted["index"].nunique(), resamples, seed)
-        out |= boot.estimates(_of_corrupted(images, tables.corrupted))
-    return out
+        count = tables.corrupted["index"].nunique()
+        parts.append(measured(_of_corrupted(images, tables.corrupted), count, resamples, seed))
+    estimates = {name: estimate for part in parts for name, estimate in part.estimates.items()}
+    return Measured(estimates, pd.concat([part.resampled for part in parts], axis=1))
+
+
+def measured(
+    statistics: dict[str, Statistic | None], images: int | Sequence[int], resamples: int, seed: int
+) -> Measured:
+    """Statistics by name, those that are None left out. Arguments as of `Bootstrap`."""
+    boot = Bootstrap(images, resamples, seed)
+    values = boot.resampled(statistics)
+    estimates = {name: boot.estimate(one, values[name]) for name, one in statistics.items() if one is not None}
+    ranked = {name: values[name].astype(np.float32) for name in values if name.partition("/")[0].startswith(RANKED)}
+    return Measured(estimates, pd.DataFrame(ranked, index=range(resamples)))
 
 
 def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:

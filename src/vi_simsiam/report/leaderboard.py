@@ -5,25 +5,23 @@ tables. Ranks come from comparisons of scores on the same images and seeds (`sta
 are in the table for comparison, without a rank.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
-from operator import attrgetter
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from vi_simsiam.evaluation import scores
-from vi_simsiam.evaluation.measures import measured_scores, of_images, outcomes
+from vi_simsiam.evaluation.measures import measured, measured_scores, of_images
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
-from vi_simsiam.stats import influence
 from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.comparison import Candidate, ranks
 from vi_simsiam.stats.decisions import Errors
-from vi_simsiam.stats.influence import Linear
 from vi_simsiam.stats.intervals import Estimate, over_seeds
 from vi_simsiam.stats.neighbours import neighbour_consistency
+from vi_simsiam.stats.ranks import Ranked, spearman
 
 COLUMNS = (
     "dataset", "task", "measure", "method", "score", "needs", "estimate", "ci_low", "ci_high", "seeds",
@@ -48,8 +46,9 @@ def add_neighbour_consistency(runs: list[Run]) -> None:
             continue
         for run in members:
             images = run.images.drop(columns=measured_scores(run.images)).assign(neighbour_consistency=consistency)
-            estimates = Bootstrap(len(images), _RESAMPLES, seed=0).estimates(of_images(images))
-            run.measures.update({name: estimate._asdict() for name, estimate in estimates.items()})
+            found = measured(of_images(images), len(images), len(run.resampled), run.bootstrap_seed)
+            run.measures.update({name: estimate._asdict() for name, estimate in found.estimates.items()})
+            run.resampled[found.resampled.columns] = found.resampled
 
 
 class Task(NamedTuple):
@@ -59,72 +58,22 @@ class Task(NamedTuple):
         name: in the table. measure: of a run's metrics.json, before the slash and the score.
         label: for people.
         larger: whether a larger value of the measure is better.
-        images: gives the measure and its influences from the tables of a run; None where a run lacks it. `SEEDS`, which
-            compares several runs, has no such function.
     """
 
     name: str
     measure: str
     label: str
     larger: bool = True
-    images: Callable[[Run, str], Linear | None] | None = None
 
 
-def _judged(rows_of: Callable[[Run], pd.DataFrame], column: str) -> Callable[[Run, str], Linear | None]:
-    def measure(run: Run, score: str) -> Linear | None:
-        rows = outcomes(rows_of(run), column)
-        if score not in rows or not len(rows):
-            return None
-        return influence.auroc(rows[score], rows[column], rows["index"].to_numpy(), len(run.images))
-
-    return measure
-
-
-def _below_whole(rows_of: Callable[[Run], pd.DataFrame]) -> Callable[[Run, str], Linear | None]:
-    def measure(run: Run, score: str) -> Linear | None:
-        rows = rows_of(run)
-        if score not in rows or not len(rows):
-            return None
-        image = rows["index"].to_numpy()
-        lead = run.images[score].to_numpy()[image] - rows[score].to_numpy()
-        return influence.mean((np.sign(lead) + 1) / 2, image, len(run.images))
-
-    return measure
-
-
-def _human_doubt(run: Run, score: str) -> Linear | None:
-    known = {score, "label_entropy"} <= set(run.images)
-    return influence.spearman(run.images[score], run.images["label_entropy"]) if known else None
-
-
-def _other_images(dataset: str) -> Callable[[Run, str], Linear | None]:
-    def measure(run: Run, score: str) -> Linear | None:
-        others = run.ood[run.ood["dataset"] == dataset]
-        if score not in others or not len(others):
-            return None
-        both, inside = np.concatenate([run.images[score], others[score]]), len(run.images)
-        return influence.auroc(both, np.arange(len(both)) < inside, np.arange(len(both)), len(both))
-
-    return measure
-
-
-def _parts(run: Run) -> pd.DataFrame:
-    return run.crops[run.crops["area"] < 1]
-
-
-def _changed(run: Run) -> pd.DataFrame:
-    return run.corrupted[run.corrupted["severity"] > 0]
-
-
-_IMAGES, _CROPS = attrgetter("images"), attrgetter("crops")
 _TASKS = (
-    Task("errors", "auroc_correct", "errors", images=_judged(_IMAGES, "correct")),
-    Task("errors_on_crops", "auroc_crop_correct", "errors on crops", images=_judged(_CROPS, "correct")),
-    Task("errors_on_corruptions", "auroc_corrupted_correct", "errors, corrupted", images=_judged(_changed, "correct")),
-    Task("retrieval", "r_auroc", "retrieval (R-AUROC)", images=_judged(_IMAGES, "neighbour_correct")),
-    Task("lost_information", "crop_below_whole", "crops below whole", images=_below_whole(_parts)),
-    Task("corruptions_below_clean", "corrupted_below_clean", "corrupted below clean", images=_below_whole(_changed)),
-    Task("human_doubt", "spearman_label_entropy", "human doubt", larger=False, images=_human_doubt),
+    Task("errors", "auroc_correct", "errors"),
+    Task("errors_on_crops", "auroc_crop_correct", "errors on crops"),
+    Task("errors_on_corruptions", "auroc_corrupted_correct", "errors, corrupted"),
+    Task("retrieval", "r_auroc", "retrieval (R-AUROC)"),
+    Task("lost_information", "crop_below_whole", "crops below whole"),
+    Task("corruptions_below_clean", "corrupted_below_clean", "corrupted below clean"),
+    Task("human_doubt", "spearman_label_entropy", "human doubt", larger=False),
 )
 
 
@@ -133,7 +82,7 @@ def tasks(runs: list[Run]) -> list[Task]:
     names = dict.fromkeys(name.partition("/")[0] for run in runs for name in run.measures)
     others = [name.removeprefix(_OTHERS) for name in names if name.startswith(_OTHERS)]
     out = [task for task in _TASKS if task.measure in names]
-    out += [Task(f"other_{o}", _OTHERS + o, f"images of {o}", images=_other_images(o)) for o in others]
+    out += [Task(f"other_{o}", _OTHERS + o, f"images of {o}") for o in others]
     return [*out, Task(SEEDS, SEEDS, "agreement of seeds")]
 
 
@@ -166,19 +115,20 @@ def _rows(task: Task, methods: dict[str, list[Run]]):
 
 
 def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, Candidate | None] | None:
-    found = [estimate_of(run, f"{task.measure}/{score}") for run in runs]
-    found = [estimate for estimate in found if np.isfinite(estimate).all()]
+    estimates = [estimate_of(run, f"{task.measure}/{score}") for run in runs]
+    found = [estimate for estimate in estimates if np.isfinite(estimate).all()]
     if not found:
         return None
     low, high = (-1.0, 1.0) if task.measure.startswith("spearman") else (0.0, 1.0)
     estimate = over_seeds(found)
     estimate = estimate._replace(ci_low=max(low, estimate.ci_low), ci_high=min(high, estimate.ci_high))
-    linear = [one for run in runs if task.images and (one := task.images(run, score)) is not None]
-    if len(linear) < len(runs):
+    name = f"{task.measure}/{score}"
+    if len(found) < len(runs) or any(name not in run.resampled for run in runs):
         return estimate, len(found), None
     sign = 1 if task.larger else -1
-    values, by_image = np.array([one.value for one in linear]), np.mean([one.influence for one in linear], axis=0)
-    return estimate, len(found), Candidate(sign * values, sign * by_image, runs[0].method)
+    values = sign * np.array([one.estimate for one in estimates])
+    resampled = sign * np.mean([run.resampled[name] for run in runs], axis=0)
+    return estimate, len(found), Candidate(values, np.nan_to_num(resampled, nan=values.mean()), runs[0].method)
 
 
 def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] | None:
@@ -190,22 +140,19 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] |
     n = len(runs)
     if n < 3:
         return None
-    both = [(i, j) for j in range(n) for i in range(j)]
-    pairs = {
-        (i, j): pair
-        for i, j in both
-        if (pair := influence.spearman(runs[i].images[score], runs[j].images[score])) is not None
-    }
+    ranked = [Ranked(run.images[score]) for run in runs]
+    both = list(combinations(range(n), 2))
+    pairs = {f"{i} {j}": rho for i, j in both if (rho := spearman(ranked[i], ranked[j])) is not None}
     if len(pairs) < len(both):
         return None
-    mean = np.mean([pair.value for pair in pairs.values()])
-    without = [np.mean([pair.value for which, pair in pairs.items() if k not in which]) for k in range(n)]
+    mean = np.mean([rho.point for rho in pairs.values()])
+    without = [np.mean([pairs[f"{i} {j}"].point for i, j in both if k not in (i, j)]) for k in range(n)]
     pseudo = n * mean - (n - 1) * np.array(without)
-    by_image = np.mean([pair.influence for pair in pairs.values()], axis=0)
-    half = Errors(float(np.sqrt(by_image @ by_image)), float(pseudo.std(ddof=1)), n).half_width()
+    images = len(runs[0].images)
+    resampled = np.mean(list(Bootstrap(images, _RESAMPLES, seed=0).resampled(pairs).values()), axis=0)
+    half = Errors(float(resampled.std()), float(pseudo.std(ddof=1)), n).half_width()
     low, high = np.clip([mean - half, mean + half], -1, 1)
-    estimate = Estimate(float(mean), float(low), float(high), len(by_image))
-    return estimate, n, Candidate(pseudo, by_image, runs[0].method)
+    return Estimate(float(mean), float(low), float(high), images), n, Candidate(pseudo, resampled, runs[0].method)
 
 
 def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
@@ -214,30 +161,28 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
     for column in numbered:
         table[column] = pd.array([pd.NA] * len(table), dtype="Int64")
     table[list(told)] = ""
-    others = task.measure.removeprefix(_OTHERS)
-    sizes = [len(runs[0].images)]
-    if task.measure.startswith(_OTHERS):
-        sizes.append(int((runs[0].ood["dataset"] == others).sum()))
     free = [i for i in table.index if table["needs"][i] != scores.LABELS and table["measured"][i] is not None]
     seeds = grouped(runs, "method")
     if len({tuple(run.seed for run in seeds[table["method"][i]]) for i in free}) > 1:
         return  # a difference between methods could be one between seeds
+    if len({len(table["measured"][i].resampled) for i in free}) > 1:
+        return  # of methods with another `uncertainty.bootstrap`
     if free:
         # On a frozen encoder the scores of the features are the same for all methods: one score, one rank.
         first: dict[tuple, int] = {}
         same = [first.setdefault(_content(table.loc[i]), i) for i in free]
-        found = ranks([table["measured"][i] for i in first.values()], sizes, _RESAMPLES, seed=0)
+        found = ranks([table["measured"][i] for i in first.values()], seed=0)
         place = {i: n for n, i in enumerate(first.values())}
         of_rows = [place[i] for i in same]
         for column, numbers in zip(numbered, found, strict=True):
             table.loc[free, column] = numbers[of_rows]
         table.loc[free, "best"] = np.where(found.low[of_rows] == 1, "yes", "no")
     for _, rows in table.loc[free].groupby("method", sort=False):
-        found = ranks(list(rows["measured"]), sizes, _RESAMPLES, seed=0)
+        found = ranks(list(rows["measured"]), seed=0)
         table.loc[rows.index, "best_of_method"] = np.where(found.low == 1, "yes", "no")
 
 
 def _content(row: pd.Series) -> tuple[str, bytes, bytes]:
-    """Key that is equal for a score that several methods share: its name, its values and their influences."""
+    """Key that is equal for a score that several methods share: its name, its values and those on the resamples."""
     measured: Candidate = row["measured"]
-    return row["score"], measured.values.tobytes(), measured.influence.tobytes()
+    return row["score"], measured.values.tobytes(), measured.resampled.tobytes()

@@ -75,6 +75,9 @@ class Run:
     # Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}.
     measures = _File("uncertainty", "metrics.json", _estimated)
 
+    # A row per resample of the test images: the measures by which scores are ranked.
+    resampled = _File("uncertainty", "resampled.parquet", pd.read_parquet)
+
     @cached_property
     def store(self) -> dict[str, Any]:
         """Description of the store of the run's data set: class names, counts, sizes."""
@@ -87,6 +90,10 @@ class Run:
     def test_images(self) -> np.ndarray:
         """Test images, uint8 (N, H, W, C), mapped rather than read."""
         return _mapped(self.data / self.dataset / "images_test.npy")
+
+    @property
+    def bootstrap_seed(self) -> int:
+        return int(record.read(self.path("uncertainty", ""))["params"]["seed"])
 
     @property
     def has_kappa(self) -> bool:

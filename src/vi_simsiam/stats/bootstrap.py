@@ -107,8 +107,8 @@ class Bootstrap:
         self.draws = Draws(sizes, resamples, seed)
         self.threads = threads
 
-    def estimates(self, statistics: Mapping[str, Statistic | None]) -> dict[str, Estimate]:
-        """Estimates of statistics with 95 % percentile intervals; statistics that are None are left out.
+    def resampled(self, statistics: Mapping[str, Statistic | None]) -> dict[str, NDArray]:
+        """Statistics on all resamples: (resamples,) float64 each, NaN where undefined; without those that are None.
 
         All statistics use the same resamples, and those of one `Ranked` share intermediate results.
         """
@@ -119,7 +119,7 @@ class Bootstrap:
         for name, statistic in defined.items():
             by_width.setdefault(statistic.width, []).append(name)
 
-        def resampled(number: int) -> dict[str, NDArray]:
+        def of_block(number: int) -> dict[str, NDArray]:
             block = self.draws.block(number)
             out: dict[str, list[NDArray]] = {name: [] for name in defined}
             for width, names in by_width.items():
@@ -131,21 +131,20 @@ class Bootstrap:
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(self.threads or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                blocks = list(pool.map(resampled, range(len(self.draws))))
+                blocks = list(pool.map(of_block, range(len(self.draws))))
         finally:
             torch.set_num_threads(threads)  # threads that start later inherit the last setting
-        return {
-            name: self._estimate(statistic, [block[name] for block in blocks]) for name, statistic in defined.items()
-        }
+        return {name: np.concatenate([block[name] for block in blocks]) for name in defined}
 
-    def _estimate(self, statistic: Statistic, blocks: list[NDArray]) -> Estimate:
+    def estimate(self, statistic: Statistic, resampled: NDArray) -> Estimate:
+        """Estimate of a statistic with its 95 % percentile interval."""
         tail = (1 - _LEVEL) / 2
-        low, high = np.nanquantile(np.concatenate(blocks), [tail, 1 - tail])
+        low, high = np.nanquantile(resampled, [tail, 1 - tail])
         return Estimate(float(statistic.point), float(low), float(high), self.n)
 
     def one(self, statistic: Statistic | None) -> Estimate | None:
         """Estimate of one statistic; None for None."""
-        return self.estimates({"": statistic}).get("")
+        return None if statistic is None else self.estimate(statistic, self.resampled({"": statistic})[""])
 
 
 class Mean:

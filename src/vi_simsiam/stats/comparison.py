@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vi_simsiam.core import randomness
-from vi_simsiam.stats.bootstrap import Draws
 
 _LEVEL = 0.95
 _TINY = 1e-12  # candidates that differ by rounding alone are equal
@@ -26,12 +25,12 @@ class Candidate(NamedTuple):
 
     Args:
         values: (S,) of each seed.
-        influence: (n,) of each image on the mean of the seeds, see `influence`.
+        resampled: (R,) the mean of the seeds on each resample of the images, which are the same for all candidates.
         group: candidates of one group share their seeds' randomness, as scores of one training do.
     """
 
     values: NDArray[np.float64]
-    influence: NDArray[np.float64]
+    resampled: NDArray[np.float64]
     group: Hashable
 
 
@@ -48,24 +47,21 @@ class Ranks(NamedTuple):
     high: NDArray[np.int64]
 
 
-def ranks(candidates: Sequence[Candidate], sizes: Sequence[int], resamples: int, seed: int) -> Ranks:
+def ranks(candidates: Sequence[Candidate], seed: int) -> Ranks:
     """Ranks of candidates with the same seeds and images.
 
     Args:
         candidates: C of them, in any order; it is that of the result.
-        sizes: number of images, of each set where there are several, see `Draws`.
-        resamples, seed: of the simulation.
+        seed: of the simulation.
     """
     values = np.array([candidate.values for candidate in candidates])
-    influence = np.array([candidate.influence for candidate in candidates])
+    resampled = np.array([candidate.resampled for candidate in candidates]).T
+    by_images = resampled - resampled.mean(0)
     means, n = values.mean(1), values.shape[1]
-    by_images = np.concatenate([(block - 1) @ influence.T for block in _counts(sizes, resamples, seed)])
-    by_seeds = _seeds(values, [candidate.group for candidate in candidates], resamples, seed)
-    covariance = influence @ influence.T
-    spread = np.diag(covariance)
+    by_seeds = _seeds(values, [candidate.group for candidate in candidates], len(by_images), seed)
     low, high = np.ones(len(means), int), np.full(len(means), len(means))
     for c, mean in enumerate(means):
-        images = np.maximum(spread + spread[c] - 2 * covariance[c], 0)
+        images = (by_images - by_images[:, [c]]).var(0)
         error = np.sqrt(images + _variance(values - values[c]) / n)
         others = error > _TINY
         if not others.any():
@@ -79,11 +75,6 @@ def ranks(candidates: Sequence[Candidate], sizes: Sequence[int], resamples: int,
         high[c] -= (t < -bound).sum()
     rank = 1 + (means[None] > means[:, None] + _TINY).sum(1)
     return Ranks(rank, low, high)
-
-
-def _counts(sizes: Sequence[int], resamples: int, seed: int):
-    draws = Draws(sizes, resamples, seed)
-    return (draws.block(number).counts for number in range(len(draws)))
 
 
 def _seeds(values: NDArray, groups: Sequence[Hashable], resamples: int, seed: int) -> NDArray:
