@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from helpers.plot_inputs import opened, reopened, write_results
-from vi_simsiam.evaluation.measures import measured, of_images
+from vi_simsiam.evaluation.measures import from_statistics, of_images
 from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import over_seeds
@@ -43,7 +43,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
 
 def remeasured(run):
     """Measure a run's test images again, after they were changed."""
-    found = measured(of_images(run.images), len(run.images), 200, seed=0)
+    found = from_statistics(of_images(run.images), len(run.images), 200, seed=0)
     run.measures.update({name: estimate._asdict() for name, estimate in found.estimates.items()})
     run.resampled[found.resampled.columns] = found.resampled
 
@@ -124,3 +124,6 @@ def test_what_has_no_ranks(tmp_path):
     assert rows.loc[("dino", "knn_density"), "rank"] >= 1 and rows.loc[("simclr", "feature_norm"), "rank"] >= 1
     unlabelled = opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False, corruptions=True)
     assert list(leaderboard_table(unlabelled)["task"].unique()) == ["lost_information", "corruptions_below_clean"]
+    resampled_less = opened(tmp_path / "r", methods=("simclr", "dino"))
+    vars(resampled_less[0])["resampled"] = resampled_less[0].resampled[:100]
+    assert leaderboard_table(resampled_less).set_index("task").loc["errors", "rank"].isna().all()

@@ -102,7 +102,7 @@ def test_a_clone_makes_the_same_bytes_without_network(finished, tmp_path):
     assert clone.ran() == {"download": 1, "cache_views": 1, "pretrain": 2, "probe": 2, "uncertainty": 2, "plot": 1}
     made = contents(clone)
     assert_same(made, contents(finished), "two clones")
-    assert len(made) == 74 and sum(name.endswith(".safetensors") for name in made) == 6
+    assert len(made) == 76 and sum(name.endswith(".safetensors") for name in made) == 6
     clone(*python, "snakemake", "--cores", "2")
     assert clone.ran() == {}
     assert "up to date." in clone(*python, "dvc", "status")

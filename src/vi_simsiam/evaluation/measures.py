@@ -28,7 +28,7 @@ class Tables(NamedTuple):
     corrupted: pd.DataFrame
 
 
-class Measured(NamedTuple):
+class Measures(NamedTuple):
     """The measures of a run.
 
     Attributes:
@@ -42,7 +42,7 @@ class Measured(NamedTuple):
     resampled: pd.DataFrame
 
 
-def measure(tables: Tables, resamples: int, seed: int) -> Measured:
+def measure(tables: Tables, resamples: int, seed: int) -> Measures:
     """Every measure that the tables of one run allow, with its interval.
 
     Args:
@@ -52,26 +52,26 @@ def measure(tables: Tables, resamples: int, seed: int) -> Measured:
     statistics = {**of_images(images), **_of_crops(images, tables.crops), **_of_graded(tables.graded)}
     if "kappa" in images:
         statistics |= _of_views(images, tables.views)
-    parts = [measured(statistics, len(images), resamples, seed)]
+    parts = [from_statistics(statistics, len(images), resamples, seed)]
     for dataset, others in ood.groupby("dataset", sort=True):
         sizes = len(images), len(others)
-        parts.append(measured(_of_other_images(str(dataset), images, others), sizes, resamples, seed))
+        parts.append(from_statistics(_of_other_images(str(dataset), images, others), sizes, resamples, seed))
     if len(tables.corrupted):
         count = tables.corrupted["index"].nunique()
-        parts.append(measured(_of_corrupted(images, tables.corrupted), count, resamples, seed))
+        parts.append(from_statistics(_of_corrupted(images, tables.corrupted), count, resamples, seed))
     estimates = {name: estimate for part in parts for name, estimate in part.estimates.items()}
-    return Measured(estimates, pd.concat([part.resampled for part in parts], axis=1))
+    return Measures(estimates, pd.concat([part.resampled for part in parts], axis=1))
 
 
-def measured(
+def from_statistics(
     statistics: dict[str, Statistic | None], images: int | Sequence[int], resamples: int, seed: int
-) -> Measured:
-    """Statistics by name, those that are None left out. Arguments as of `Bootstrap`."""
+) -> Measures:
+    """Estimates of statistics by name, without those that are None. Arguments as of `Bootstrap`."""
     boot = Bootstrap(images, resamples, seed)
     values = boot.resampled(statistics)
     estimates = {name: boot.estimate(one, values[name]) for name, one in statistics.items() if one is not None}
     ranked = {name: values[name].astype(np.float32) for name in values if name.partition("/")[0].startswith(RANKED)}
-    return Measured(estimates, pd.DataFrame(ranked, index=range(resamples)))
+    return Measures(estimates, pd.DataFrame(ranked, index=range(resamples)))
 
 
 def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from vi_simsiam.evaluation import scores
-from vi_simsiam.evaluation.measures import measured, measured_scores, of_images
+from vi_simsiam.evaluation.measures import from_statistics, measured_scores, of_images
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
@@ -46,7 +46,7 @@ def add_neighbour_consistency(runs: list[Run]) -> None:
             continue
         for run in members:
             images = run.images.drop(columns=measured_scores(run.images)).assign(neighbour_consistency=consistency)
-            found = measured(of_images(images), len(images), len(run.resampled), run.bootstrap_seed)
+            found = from_statistics(of_images(images), len(images), len(run.resampled), run.bootstrap_seed)
             run.measures.update({name: estimate._asdict() for name, estimate in found.estimates.items()})
             run.resampled[found.resampled.columns] = found.resampled
 
