@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from vi_simsiam.stats.bootstrap import Bootstrap, Draws, Mean
+from vi_simsiam.stats.bootstrap import Bootstrap, Mean
 from vi_simsiam.stats.ranks import Ranked, auroc, spearman
 
 
@@ -21,7 +21,7 @@ def data():
 
 def resampled(boot, statistic):
     """The statistic on every resample, and the counts of these."""
-    blocks = [boot.draws.block(number) for number in range(len(boot.draws))]
+    blocks = [boot.block(number) for number in range(boot.blocks)]
     values = [statistic.resampled(part) for block in blocks for part in block.parts(statistic.width)]
     return np.concatenate(values), np.concatenate([block.counts for block in blocks])
 
@@ -74,9 +74,9 @@ def test_two_sets_of_images_are_each_drawn_from_themselves(data):
 
 
 def test_no_block_repeats_the_resamples_of_another():
-    draws = Draws((5000,), 200, seed=0)
-    assert len(draws) > 2
-    counts = np.concatenate([draws.block(number).counts for number in range(len(draws))])
+    boot = Bootstrap(5000, 200, seed=0)
+    assert boot.blocks > 2
+    counts = np.concatenate([boot.block(number).counts for number in range(boot.blocks)])
     assert len(np.unique(counts, axis=0)) == len(counts) == 200
 
 
@@ -100,7 +100,7 @@ def test_the_number_of_threads_changes_nothing():
     rng = np.random.default_rng(0)
     x, y, image = rng.normal(size=9000), rng.normal(size=9000), np.arange(9000) // 3
     one, three = (Bootstrap(3000, 400, 0, threads).one(spearman(x, y, image)) for threads in (1, 3))
-    assert len(Bootstrap(3000, 400, 0).draws) > 3
+    assert Bootstrap(3000, 400, 0).blocks > 3
     assert one == three
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from vi_simsiam.stats.bootstrap import Draws
+from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.comparison import Candidate, ranks
 
 EQUAL, RISING = (0,) * 8, (0.3, 0.2, 0.1, 0, -0.1, -0.2, -0.3, -2)
@@ -12,8 +12,8 @@ EQUAL, RISING = (0,) * 8, (0.3, 0.2, 0.1, 0, -0.1, -0.2, -0.3, -2)
 
 def drawn(deviations, resamples, sizes=None):
     """Sums of the images' deviations (..., n) over images that are drawn again: (..., resamples)."""
-    draws = Draws(sizes or (deviations.shape[-1],), resamples, seed=0)
-    counts = np.concatenate([draws.block(number).counts for number in range(len(draws))])
+    boot = Bootstrap(sizes or deviations.shape[-1], resamples, seed=0)
+    counts = np.concatenate([boot.block(number).counts for number in range(boot.blocks)])
     return deviations @ counts.T
 
 

@@ -55,7 +55,7 @@ def test_resamples_equal_the_definition_on_repeated_rows(clustered):
     scores, correct = rng.normal(size=12).round(1), rng.random(12) < 0.6
     boot = Bootstrap(6 if clustered else 12, 5, seed=0)
     aurc = Aurc(Ranked(scores, image), correct)
-    block = boot.draws.block(0)
+    block = boot.block(0)
     for counts, ours in zip(block.counts, aurc.resampled(block), strict=True):
         rows = np.repeat(np.arange(12), counts[image])
         values = [naive(scores[r], correct[r]) for r in (rng.permutation(rows) for _ in range(300))]
@@ -71,7 +71,7 @@ def test_excess_is_over_the_best_at_the_error_rate_of_the_resample():
     aurc = Aurc(Ranked(scores), correct)
     estimate = boot.one(ExcessAurc(aurc))
     expected = []
-    for counts in boot.draws.block(0).counts:
+    for counts in boot.block(0).counts:
         rows = np.repeat(np.arange(40), counts)
         r = 1 - correct[rows].mean()
         expected.append(Aurc(Ranked(scores[rows]), correct[rows]).point - (r + (1 - r) * np.log(1 - r)))

@@ -62,50 +62,37 @@ class Statistic(Protocol):
         ...
 
 
-class Draws:
-    """Blocks of resamples of one or more sets of images; each set is resampled separately.
+class Bootstrap:
+    """Resamples of n images, the same ones for every measure, so that measures are comparable.
 
     Args:
-        sizes: number of images of each set; the counts of the first set's images come first.
-        resamples: number of resamples in all blocks.
+        n: number of images, or one number for each of several sets, which are resampled separately; the counts of the
+            first set's images come first.
+        resamples: number of resamples.
         seed: of the draws.
+        threads: number of threads (None: as many as torch uses). The results do not depend on it.
+
+    Attributes:
+        blocks: number of blocks of resamples.
     """
 
-    def __init__(self, sizes: Sequence[int], resamples: int, seed: int):
-        self.sizes, self.resamples, self.seed = tuple(sizes), resamples, seed
-        self._rows = max(1, _COUNTS // sum(self.sizes))
-
-    def __len__(self) -> int:
-        return -(-self.resamples // self._rows)
+    def __init__(self, n: int | Sequence[int], resamples: int, seed: int, threads: int | None = None):
+        self.sizes = (n,) if isinstance(n, int | np.integer) else tuple(n)
+        self.n, self.resamples, self.seed, self.threads = sum(self.sizes), resamples, seed, threads
+        self._rows = max(1, _COUNTS // self.n)
+        self.blocks = -(-resamples // self._rows)
 
     def block(self, number: int) -> Resamples:
-        """Block `number`, in 0..len(self)-1. It depends only on that number and the arguments above."""
+        """Block `number`, in 0..blocks-1. It depends only on that number, the sizes, `resamples` and the seed."""
         rng = np.random.default_rng(randomness.seed(self.seed, "bootstrap", number))
         rows = min(self._rows, self.resamples - number * self._rows)
-        counts = np.empty((rows, sum(self.sizes)), np.int32)
+        counts = np.empty((rows, self.n), np.int32)
         first = 0
         for n in self.sizes:
             drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n
             counts[:, first : first + n] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
             first += n
         return Resamples(counts)
-
-
-class Bootstrap:
-    """Resamples of n images, the same ones for every measure, so that measures are comparable.
-
-    Args:
-        n: number of images, or one number for each of several sets, which are resampled separately.
-        resamples: number of resamples.
-        seed: of the draws.
-        threads: number of threads (None: as many as torch uses). The results do not depend on it.
-    """
-
-    def __init__(self, n: int | Sequence[int], resamples: int, seed: int, threads: int | None = None):
-        sizes = (n,) if isinstance(n, int | np.integer) else tuple(n)
-        self.n, self.resamples, self.seed = sum(sizes), resamples, seed
-        self.draws = Draws(sizes, resamples, seed)
-        self.threads = threads
 
     def resampled(self, statistics: Mapping[str, Statistic | None]) -> dict[str, NDArray]:
         """Statistics on all resamples: (resamples,) float64 each, NaN where undefined; without those that are None.
@@ -120,7 +107,7 @@ class Bootstrap:
             by_width.setdefault(statistic.width, []).append(name)
 
         def of_block(number: int) -> dict[str, NDArray]:
-            block = self.draws.block(number)
+            block = self.block(number)
             out: dict[str, list[NDArray]] = {name: [] for name in defined}
             for width, names in by_width.items():
                 for part in block.parts(width):
@@ -131,7 +118,7 @@ class Bootstrap:
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(self.threads or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                blocks = list(pool.map(of_block, range(len(self.draws))))
+                blocks = list(pool.map(of_block, range(self.blocks)))
         finally:
             torch.set_num_threads(threads)  # threads that start later inherit the last setting
         return {name: np.concatenate([block[name] for block in blocks]) for name in defined}
