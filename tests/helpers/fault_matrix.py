@@ -222,7 +222,7 @@ READER = {
     "uncertainty": "plot",
     "plot": None,
 }
-READ_BY_NONE = {"report.csv", "scoring.json", "known.safetensors", "views.parquet", "ood.parquet"}
+READ_BY_NONE = {"report.csv", "scoring.json", "known.safetensors", "views.parquet", "ood.parquet", "corrupted.parquet"}
 
 
 def reader(file: Path) -> str | None:

@@ -37,7 +37,7 @@ def write_results(
     """Write everything `plot` reads to `root`/data and `root`/results; returns the runs' names for --runs.
 
     Images named by `name` and a number have labels unless told otherwise; `extra`: also soft labels and another data
-    set, as far as their measures go; `corruptions`: two, of every second image.
+    set, as far as their measures go; `corruptions`: measures of them.
     """
     runs = []
     for dataset in datasets:
@@ -139,26 +139,13 @@ def _made(
         ],
         ignore_index=True,
     )
-    corrupted = whole.iloc[:0].assign(corruption="", severity=0)
-    if corruptions:
-        some = index[::2]
-        parts = {0: whole.iloc[some]} | {s: table(np.full(len(some), 1 - 0.15 * s), some) for s in (1, 3, 5)}
-        corrupted = pd.concat(
-            [rows.assign(corruption=c, severity=s) for c in ("fog", "snow") for s, rows in parts.items()],
-            ignore_index=True,
-        )
     if (label < 0).all():
         judged = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence", "neighbour_correct"]
-        images, crops, graded, corrupted = (
-            frame.drop(columns=judged, errors="ignore") for frame in (images, crops, graded, corrupted)
-        )
+        images, crops, graded = (frame.drop(columns=judged, errors="ignore") for frame in (images, crops, graded))
     if extra:
         images["label_entropy"] = np.exp(-clarity + rng.normal(0, 0.3, n))
-    others = images.loc[:, [c for c in images.columns if c in MEASURED]].head(50) * 0.9
-    others = others.assign(dataset="clothes", index=range(len(others)))
     own = [name for name in OWN if name in images]
     tables = {"images": images, "train_images": images[["index", *own]].head(7), "crops": crops, "graded": graded}
-    tables |= {"corrupted": corrupted, "ood": others if extra else others.iloc[:0]}
     for table_name, frame in tables.items():
         frame.to_parquet(folders["uncertainty"] / f"{table_name}.parquet")
 
@@ -173,7 +160,7 @@ def _made(
         measures |= {f"aurc_crop/{s}": _measure(0.3), f"e_aurc_crop/{s}": _measure(0.1)}
         measures |= {f"spearman_crop_area/{s}": _measure(0.5), f"crop_below_whole/{s}": _measure(0.8)}
         measures |= {f"spearman_{a}/{s}": _measure(-0.31 + 0.1 * i) for i, a in enumerate(augmentations)}
-        if corruptions and s in corrupted:
+        if corruptions and s in whole:
             measures |= {f"auroc_corrupted_correct/{s}": _measure(0.7), f"corrupted_below_clean/{s}": _measure(0.6)}
         measures |= {f"spearman_gradient_energy/{s}": _measure(0.2), f"spearman_rms_contrast/{s}": _measure(0.01)}
         if extra:

@@ -66,10 +66,6 @@ class Run:
     crops = _File("uncertainty", "crops.parquet", pd.read_parquet)
     # A row per (test image, augmentation, strength); strength 0 is the untouched image.
     graded = _File("uncertainty", "graded.parquet", pd.read_parquet)
-    # A row per (some test images, corruption, severity), 0 is the untouched image; no rows without corruptions.
-    corrupted = _File("uncertainty", "corrupted.parquet", pd.read_parquet)
-    # A row per test image of each other data set: its certainty scores.
-    ood = _File("uncertainty", "ood.parquet", pd.read_parquet)
     # Numbers of the k other test images that are nearest in the embedding: (N, k).
     neighbours = _File("uncertainty", "neighbours.npy", _mapped)
     # Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}.
