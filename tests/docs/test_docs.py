@@ -42,13 +42,13 @@ def way(page: str, command: str) -> str:
         return "docs/test_readme.py"
     if "gpu-day" in command or "gpu_day" in command:
         return "workflow/test_gpu_day.py"
-    if command.startswith(("make benchmark", "python benchmarks/")):
+    if command.startswith("python benchmarks/"):
         return "small"
     if page == "your_images":
         return "as it is"
     if page == "extending":
         return "docs/test_extending.py"
-    if "label_curve" in command or "rank_training" in command:
+    if any(study in command for study in ("label_curve", "rank_training", "rank_views")):
         return "docs/test_studies.py"
     if "clip_art.tar" in command:
         return "archive"
@@ -198,12 +198,6 @@ def test_commands_with_stand_ins(tmp_path):
 # Of those that differ by a value alone the first one.
 @pytest.mark.parametrize("command", {command.split()[1]: command for command in reversed(chosen("small"))}.values())
 def test_benchmarks_with_less_to_do(command, tmp_path):
-    if command == "make benchmark":
-        assert (
-            "benchmarks/compare.py"
-            in subprocess.run(["make", "-n", "benchmark"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        )
-        return
     less = {"memory.py": ["--images", "64"], "rank.py": ["--photographs", "4"]}
     _, script, *arguments = command.split()
     changed = [sys.executable, script, *arguments, *less[Path(script).name]]
