@@ -408,7 +408,7 @@ def test_few_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, c
     assert "kappa" not in pd.read_csv(out / "ranking.csv") and not (out / "model").exists()
     photographs(tmp_path / "photos", range(2, 4))
     assert rank(folder, "--out", out, "--encoder", tiny) == 0
-    assert "4 files are few to train on" in capsys.readouterr().err
+    assert "4 views of each image" in capsys.readouterr().err
     assert "kappa" in pd.read_csv(out / "ranking.csv")
     with command._locked(out), pytest.raises(Problem, match="another process"), command._locked(out):
         pass

@@ -38,7 +38,6 @@ from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _FORMAT = 1
-_FEW = 100  # photographs; of fewer, kappa's order changes much with the seed (docs/choosing_parameters.md)
 _LEAST = 4  # photographs; from fewer, heads learn nothing
 
 
@@ -185,11 +184,6 @@ def _rank(
             f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']}, "
             f"{views.shape[1]} views of each image ({duration(time.monotonic() - encoded)})."
         )
-        if len(contents) < _FEW:
-            lines.append(
-                f"Note: {len(contents)} {unit} are few to train on: with another --seed kappa orders them otherwise. "
-                "Consider a trained model with --run."
-            )
         model = load(folder, device)
     else:
         lines.append(f"Model: {writable(args.run)}.")
