@@ -88,3 +88,11 @@ def test_two_sets_of_images_are_drawn_each_from_itself():
     for gap, told in ((0.36, False), (0.52, True)):  # 1.96 / sqrt(20) = .44
         pair = [Candidate(np.array([gap]), noise, 0), Candidate(np.array([0.0]), np.zeros(4000), 1)]
         assert (ranks(pair, seed=0).low[1] == 2) == told
+
+
+def test_a_resample_without_a_value_changes_little():
+    """As one of few errors has, in which all predictions are right."""
+    candidates = measured((3, 1, 2, 1), np.random.default_rng(1), image_sd=1.0, shared=0.9)
+    candidates[0].resampled[:4] = np.nan
+    found = ranks(candidates, seed=0)
+    assert found.low.tolist() == [1, 3, 2, 3] and found.high.tolist() == [1, 4, 2, 4]

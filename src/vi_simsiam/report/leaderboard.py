@@ -128,7 +128,7 @@ def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, C
     sign = 1 if task.larger else -1
     values = sign * np.array([one.estimate for one in estimates])
     resampled = sign * np.mean([run.resampled[name] for run in runs], axis=0)
-    return estimate, len(found), Candidate(values, np.nan_to_num(resampled, nan=values.mean()), runs[0].method)
+    return estimate, len(found), Candidate(values, resampled, runs[0].method)
 
 
 def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] | None:
@@ -150,7 +150,7 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] |
     pseudo = n * mean - (n - 1) * np.array(without)
     images = len(runs[0].images)
     resampled = np.mean(list(Bootstrap(images, _RESAMPLES, seed=0).resampled(pairs).values()), axis=0)
-    half = Errors(float(resampled.std()), float(pseudo.std(ddof=1)), n).half_width()
+    half = Errors(float(np.nanstd(resampled)), float(pseudo.std(ddof=1)), n).half_width()
     low, high = np.clip([mean - half, mean + half], -1, 1)
     return Estimate(float(mean), float(low), float(high), images), n, Candidate(pseudo, resampled, runs[0].method)
 

@@ -26,6 +26,7 @@ class Candidate(NamedTuple):
     Args:
         values: (S,) of each seed.
         resampled: (R,) the mean of the seeds on each resample of the images, which are the same for all candidates.
+            NaN where it is undefined, which counts as no deviation.
         group: candidates of one group share their seeds' randomness, as scores of one training do.
     """
 
@@ -56,7 +57,7 @@ def ranks(candidates: Sequence[Candidate], seed: int) -> Ranks:
     """
     values = np.array([candidate.values for candidate in candidates])
     resampled = np.array([candidate.resampled for candidate in candidates]).T
-    by_images = resampled - resampled.mean(0)
+    by_images = np.nan_to_num(resampled - np.nanmean(resampled, 0))
     means, n = values.mean(1), values.shape[1]
     by_seeds = _seeds(values, [candidate.group for candidate in candidates], len(by_images), seed)
     low, high = np.ones(len(means), int), np.full(len(means), len(means))
