@@ -205,7 +205,7 @@ def test_number_of_views_of_each(images, views, monkeypatch):
     assert encoding.views_of_each(images) == views
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_order_of_few_images_hardly_depends_on_the_seed(tmp_path, monkeypatch):
     """Of 130 digits: with four views of each the rank correlation is .1 to .4, with 64 it is .8 to .9."""
     monkeypatch.setattr(encoding, "_LEAST_VIEWS", LEAST_VIEWS)
