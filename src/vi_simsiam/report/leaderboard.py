@@ -29,7 +29,6 @@ COLUMNS = (
 )  # fmt: skip
 SEEDS = "seed_agreement"
 _OTHERS = "ood_auroc_"
-_RESAMPLES = 1000
 
 
 def add_neighbour_consistency(runs: list[Run]) -> None:
@@ -115,14 +114,14 @@ def _rows(task: Task, methods: dict[str, list[Run]]):
 
 
 def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, Candidate | None] | None:
-    estimates = [estimate_of(run, f"{task.measure}/{score}") for run in runs]
+    name = f"{task.measure}/{score}"
+    estimates = [estimate_of(run, name) for run in runs]
     found = [estimate for estimate in estimates if np.isfinite(estimate).all()]
     if not found:
         return None
     low, high = (-1.0, 1.0) if task.measure.startswith("spearman") else (0.0, 1.0)
     estimate = over_seeds(found)
     estimate = estimate._replace(ci_low=max(low, estimate.ci_low), ci_high=min(high, estimate.ci_high))
-    name = f"{task.measure}/{score}"
     if len(found) < len(runs) or any(name not in run.resampled for run in runs):
         return estimate, len(found), None
     sign = 1 if task.larger else -1
@@ -149,7 +148,8 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] |
     without = [np.mean([pairs[f"{i} {j}"].point for i, j in both if k not in (i, j)]) for k in range(n)]
     pseudo = n * mean - (n - 1) * np.array(without)
     images = len(runs[0].images)
-    resampled = np.mean(list(Bootstrap(images, _RESAMPLES, seed=0).resampled(pairs).values()), axis=0)
+    boot = Bootstrap(images, len(runs[0].resampled), runs[0].bootstrap_seed)
+    resampled = np.mean(list(boot.resampled(pairs).values()), axis=0)
     half = Errors(float(np.nanstd(resampled)), float(pseudo.std(ddof=1)), n).half_width()
     low, high = np.clip([mean - half, mean + half], -1, 1)
     return Estimate(float(mean), float(low), float(high), images), n, Candidate(pseudo, resampled, runs[0].method)

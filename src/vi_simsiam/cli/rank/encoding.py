@@ -66,13 +66,13 @@ class Encoder:
             **feature_cache.depends_on(model, *DECODERS, *PACKAGES, "scipy"),  # scipy computes the facts
             **(of_views if views else {}),
         }
-        self.kept = self._store(views, _fields(images.size, images.channels, model.backbone.dim, views))
+        self.kept = self._store(_fields(images.size, images.channels, model.backbone.dim, views), views=views)
         self._fast = False
 
-    def _store(self, views: int, fields: Mapping[str, Field]) -> AppendStore:
-        settings = {**self._settings, "views": views}
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-        return AppendStore(self._top / key, fields)
+    def _store(self, fields: Mapping[str, Field], **numbers: int) -> AppendStore:
+        """Open the store of these fields; `numbers` tell the stores of an encoder apart."""
+        settings = json.dumps({**self._settings, **numbers}, sort_keys=True)
+        return AppendStore(self._top / hashlib.sha256(settings.encode()).hexdigest()[:16], fields)
 
     def encode(
         self, stream: Photographs, report: Callable[[Sequence[tuple[str, str]]], None]
@@ -128,7 +128,7 @@ class Encoder:
         more = views_of_each(len(rows)) - self.count
         if more == 0:
             return stored
-        store = self._store(more, {"key": self.kept.fields["key"], "views": ("<f2", (more, stored.shape[-1]))})
+        store = self._store({"key": self.kept.fields["key"], "views": ("<f2", (more, stored.shape[-1]))}, more=more)
         keys, pixels = self.kept.array("key")[rows], self.kept.array("pixels")
         names = [key.tobytes() for key in keys]
         new = [i for i, name in enumerate(names) if name not in store.rows]
