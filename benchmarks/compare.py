@@ -68,11 +68,11 @@ def training_rows(quick: bool) -> list[dict]:
 
 
 def augmentation_rows(quick: bool) -> list[dict]:
-    """Views of images in memory, as float tensors, by the same recipe. Torchvision works on PIL images one by one."""
+    """Views of images in memory, as float tensors, by the same recipe."""
     draw = generator("images")
     images = torch.randint(0, 256, (256, training_step.SIZE, training_step.SIZE, 3), dtype=torch.uint8, generator=draw)
     peers = {"torchvision": ("per image", of_torchvision), "kornia": ("batched", of_kornia)}
-    torch.set_num_threads(1)  # torchvision's images go one by one through one thread
+    torch.set_num_threads(1)  # torchvision works on PIL images one by one, in one thread
     seconds = 0.1 if quick else 3.0
     ours = views_per_second(of_ours(images), images, seconds)
     rows = [
