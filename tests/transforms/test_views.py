@@ -370,6 +370,14 @@ def test_an_augmentation_draws_from_the_generator_of_its_name_alone(name):
     assert set(generators) == set(COLUMNS)
 
 
+def test_each_generator_draws_its_own_views_beside_others():
+    views = Views(augmentation(blur=0.5, noise=0.5), 32)
+    together = views.draw(5, 32, 40, *(Generators("image", i) for i in range(3)))
+    for i in range(3):
+        alone, its = views.draw(5, 32, 40, Generators("image", i)), together[5 * i : 5 * i + 5]
+        assert all(torch.equal(value, getattr(its, name)) for name, value in vars(alone).items())
+
+
 def test_one_channel_has_no_saturation_hue_or_grey():
     p = Views(augmentation(jitter=1.0, grey=1.0), 28, channels=1).draw(50, 28, 28, Generators(9))
     assert (p.saturation == 1).all() and (p.hue == 0).all() and not p.grey.any()

@@ -112,20 +112,21 @@ class Views:
         # SimCLR's rule: a tenth of the image's side; odd, at least 3.
         self.blur_kernel = max(3, 2 * (size // 20) + 1)
 
-    def draw(self, n: int, height: int, width: int, generators: Mapping[str, torch.Generator]) -> ViewParameters:
-        """Parameters of n views of images of `height` x `width` pixels.
+    def draw(self, n: int, height: int, width: int, *generators: Mapping[str, torch.Generator]) -> ViewParameters:
+        """Parameters of views of images of `height` x `width` pixels: n by each of `generators`, one after the other.
 
         Each augmentation draws from the generator of its own name, on the CPU, so that every device sees the same
         views. Its count of numbers does not depend on its probability and range. So neither a change of one
         augmentation nor a new one shifts the draws of the others.
 
         Args:
-            generators: by name, as of `vi_simsiam.core.randomness.Generators`. Each draw advances them.
+            generators: at least one, each by name, as of `vi_simsiam.core.randomness.Generators`. Each draw advances
+                them.
         """
         a, colour = self.augmentation, self.channels == 3
 
         def uniform(name: str, *shape: int) -> Tensor:
-            return torch.rand(n, *shape, generator=generators[name], dtype=torch.float64)
+            return torch.cat([torch.rand(n, *shape, generator=own[name], dtype=torch.float64) for own in generators])
 
         def factor(name: str, strength: float) -> Tensor:
             drawn = _uniform(max(0.0, 1.0 - strength), 1.0 + strength, uniform(name))

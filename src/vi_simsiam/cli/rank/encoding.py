@@ -24,8 +24,7 @@ from vi_simsiam.evaluation import feature_cache
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.inference import PACKAGES
 from vi_simsiam.nn.threads import by_piece
-from vi_simsiam.transforms.spatial import to_uint8
-from vi_simsiam.transforms.views import ViewParameters, Views
+from vi_simsiam.transforms.views import Views
 
 # Of each image, and fewest in all: of few images, heads learn the views they have seen instead of the images
 # (docs/choosing_parameters.md).
@@ -166,7 +165,7 @@ class Encoder:
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
         """Float16 features of the views, (n, V, dim), and of the whole images, (n, dim)."""
         pixels = _stack(photograph.pixels for photograph in photographs)
-        whole = self._encoded(torch.from_numpy(pixels))
+        whole = self._encoded(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255)
         if not self.count:
             return np.empty((len(whole), 0, whole.shape[1]), whole.dtype), whole
         return self._of_views(pixels, [photograph.key for photograph in photographs], self.count, "views"), whole
@@ -175,14 +174,14 @@ class Encoder:
         """Float16 features (n, count, dim) of random views of uint8 pixels (n, size, size, C)."""
         size = pixels.shape[1]
         # An image's contents seed its generator, so its views do not depend on the other images.
-        drawn = [self.views.draw(count, size, size, Generators(self.seed, key.hex(), purpose)) for key in keys]
+        drawn = self.views.draw(count, size, size, *(Generators(self.seed, key.hex(), purpose) for key in keys))
         repeated = torch.from_numpy(pixels).to(self.device).repeat_interleave(count, 0)
-        features = self._encoded(to_uint8(self.views.apply(repeated, ViewParameters.joined(drawn))))
-        return features.reshape(len(pixels), count, -1)
+        views = self.views.apply(repeated, drawn).mul_(255).round_().div_(255)  # as if stored in 8 bits
+        return self._encoded(views).reshape(len(pixels), count, -1)
 
-    def _encoded(self, pixels: Tensor) -> np.ndarray:
-        """Float16 features (n, dim) of uint8 pixels (n, size, size, C)."""
-        return self.model.encode(pixels.to(self.device).permute(0, 3, 1, 2).float() / 255).half().cpu().numpy()
+    def _encoded(self, images: Tensor) -> np.ndarray:
+        """Float16 features (n, dim) of images (n, C, size, size) in [0, 1]."""
+        return self.model.encode(images).half().cpu().numpy()
 
 
 def views_of_each(images: int) -> int:

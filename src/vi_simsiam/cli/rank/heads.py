@@ -188,6 +188,7 @@ def train(
     )
     with new_result(folder) as out:
         saved.save(out, model, description)
+        model.speed_up_encoder()  # the one that has encoded the photographs
         reference.write(out, model, images, images.array("whole"), device)
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
