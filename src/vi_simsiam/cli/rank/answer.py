@@ -87,7 +87,7 @@ def check_sentence(training: TrainingScores) -> str:
     name = _name(training)
     if training.central == 0:
         return f"{name} was not checked: the training images have one colour each, or the model is of an older version."
-    done, outcome = "failed", "no more than by chance, so it does not follow"
+    done, outcome = "failed", "not clearly more than two thirds, so it hardly follows"
     if training.reliable:
         done, outcome = "passed", "so it follows"
     return (
