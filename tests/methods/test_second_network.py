@@ -24,7 +24,6 @@ from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.evaluation.tables import evaluate, own_scores
-from vi_simsiam.methods.moving_average import follow, rising
 from vi_simsiam.models import export, reference, saved
 from vi_simsiam.training import trainer
 
@@ -88,16 +87,6 @@ def test_the_average_follows_and_has_no_gradient(trained, cached):
         for part in (network.backbone, network.averaged_backbone)
     ]
     assert 0 < moved[1].norm() < 0.2 * moved[0].norm() and torch.dot(*moved) > 0
-
-
-def test_an_average_is_of_parameters_and_its_momentum_rises():
-    network, average = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
-    network.weight.data += 1
-    network.running_mean += 1
-    follow(average, network, 0.9)
-    torch.testing.assert_close(average.weight.data, torch.full((2,), 1.1))
-    assert not average.running_mean.any()
-    assert [rising(0.9, progress) for progress in (0, 0.5, 1)] == pytest.approx([0.9, 0.95, 1])
 
 
 def test_the_scores_of_a_run(trained, cached):

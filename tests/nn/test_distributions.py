@@ -5,14 +5,11 @@ import math
 import mpmath
 import numpy as np
 import pytest
-import scipy.integrate
 import scipy.special
 import scipy.stats
 import torch
-from power_spherical import HypersphericalUniform as OracleUniform
 from power_spherical import PowerSpherical as Oracle
 
-from helpers.pretended_gpu import GPU
 from vi_simsiam.nn import distributions as D
 from vi_simsiam.nn import sphere as S
 
@@ -43,26 +40,7 @@ def test_log_prob_entropy_and_kl_agree_with_the_independent_package(d, kappa, dt
     kl = torch.distributions.kl_divergence(ours, S.HypersphericalUniform(d))
     area = math.log(2) + d / 2 * math.log(math.pi) - scipy.special.gammaln(d / 2)
     torch.testing.assert_close(kl, area - oracle.entropy(), **close)
-    # the package's own KL evaluates lgamma(d / 2) in float32: about d log d times 6e-8
-    packaged = torch.distributions.kl_divergence(oracle, OracleUniform(d, dtype=torch.float64))
-    torch.testing.assert_close(kl, packaged, rtol=rtol, atol=atol + 1e-6 * d, check_dtype=False)
     assert ours.log_prob(z.to(dtype)).dtype == dtype
-
-
-@pytest.mark.parametrize("d", [2, 3, 5, 64])
-@pytest.mark.parametrize("kappa", [0.05, 2.0, 40.0])
-def test_density_integrates_to_one_and_expected_cosine_is_its_mean(d, kappa):
-    """Independent of any package: quadrature over t = mu.z, whose density is area(S^(d-2)) (1-t^2)^((d-3)/2) p(t)."""
-    area = 2.0 if d == 2 else math.exp(D.log_sphere_area(d - 1))
-    log_c = D.power_spherical_log_normaliser(torch.tensor(kappa), d).item()
-
-    def density(angle):  # t = cos(angle) removes the singularity at d = 2
-        return area * math.sin(angle) ** (d - 2) * math.exp(log_c + kappa * math.log1p(math.cos(angle)))
-
-    total = scipy.integrate.quad(density, 0, math.pi)[0]
-    mean = scipy.integrate.quad(lambda a: density(a) * math.cos(a), 0, math.pi)[0]
-    assert total == pytest.approx(1, abs=1e-7)
-    assert mean == pytest.approx(D.expected_cosine(torch.tensor(kappa, dtype=torch.float64), d).item(), abs=1e-7)
 
 
 @pytest.mark.parametrize("d", [2, 3, 16, 512])
@@ -114,14 +92,28 @@ def test_samples_have_the_distribution_of_the_theory(d, kappa):
     marginal = scipy.stats.beta((d - 1) / 2 + kappa, (d - 1) / 2, loc=-1, scale=2)
     assert scipy.stats.kstest(t, marginal.cdf).pvalue > 1e-3
     # the tangent direction is uniform: its mean is 0 and its second moment the same in every direction
-    expected = D.expected_cosine(torch.tensor(kappa), d) * mu
-    standard_error = math.sqrt(1 / n)
-    torch.testing.assert_close(z.mean(0), expected.to(z), rtol=0, atol=5 * standard_error)
+    expected = D.expected_cosine(torch.tensor(kappa, dtype=torch.float64), d)
+    assert expected.item() == pytest.approx(marginal.mean(), rel=1e-12)
+    torch.testing.assert_close(z.mean(0), expected * mu, rtol=0, atol=5 * math.sqrt(1 / n))
     tangent = z - torch.outer(z @ mu, mu)
     second = (tangent.T @ tangent / n).numpy()
     projector = np.eye(d) - np.outer(mu, mu)
     radius = (1 - marginal.mean() ** 2 - marginal.var()) / (d - 1)
     assert np.abs(second - radius * projector).max() < 6 * radius * math.sqrt(2 / n) + 1e-9
+
+
+def test_gradients_through_samples_are_those_of_the_expectation():
+    """Of E[z.a] = mu.a kappa / (kappa + d - 1), to the direction and to the concentration."""
+    torch.manual_seed(0)
+    mu, a = unit(4).requires_grad_(), unit(4, seed=1)
+    kappa = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+    sampled = (S.PowerSpherical(mu, kappa).rsample((100_000,)) @ a).mean()
+    exact = (mu @ a) / mu.norm() * D.expected_cosine(kappa, 4)
+    to_mu, to_kappa = torch.autograd.grad(sampled, (mu, kappa))
+    expected_mu, expected_kappa = torch.autograd.grad(exact, (mu, kappa))
+    assert to_kappa.item() == pytest.approx(expected_kappa.item(), abs=2e-3) and abs(to_kappa) > 5e-3
+    tangent = to_mu - (to_mu @ mu) * mu  # mu stays a unit vector
+    torch.testing.assert_close(tangent, expected_mu, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("axis", ["e1", "-e1", "near"])
@@ -156,8 +148,8 @@ def test_shapes_and_validation():
     torch.testing.assert_close(z.norm(dim=-1), torch.ones(100, dtype=z.dtype))
 
 
-@pytest.mark.parametrize("kappa", [0.05, 1.0, 10.0, 300.0, 5e4])
-@pytest.mark.parametrize("d", [2, 3, 16, 64, 128, 2048])
+@pytest.mark.parametrize("kappa", [1e-9, 3e-4, 0.05, 1.0, 10.0, 300.0, 5e4])
+@pytest.mark.parametrize("d", [2, 3, 16, 64, 121, 128, 2048])
 def test_von_mises_fisher_against_arbitrary_precision(d, kappa):
     """mpmath's Bessel functions. Those of scipy underflow where d is large and kappa is not."""
     mpmath.mp.dps = 40
@@ -180,27 +172,3 @@ def test_von_mises_fisher_object_against_scipy(d, kappa):
     assert p.expand((3, 1)).log_prob(z).shape == (3, 20) and p.expand((3, 1)).kappa == kappa
     np.testing.assert_allclose(p.log_prob(z), oracle.logpdf(z.numpy()), rtol=1e-8, atol=1e-8)
     assert p.entropy().item() == pytest.approx(oracle.entropy(), rel=1e-7, abs=1e-7)
-    cosine = (z @ mu).requires_grad_()
-    assert torch.autograd.gradcheck(p.log_density, (cosine,))
-
-
-def test_a_distribution_of_constant_kappa_is_made_without_waiting_for_the_gpu(gpu):
-    """It is made in every training step; the constant was copied there from the CPU."""
-    loc = torch.nn.functional.normalize(torch.randn(6, 5), dim=-1)
-    uniform = S.HypersphericalUniform(5)
-    expected = torch.distributions.kl_divergence(S.VonMisesFisher(loc, 3.0), uniform)
-    with gpu.use() as seen:
-        there = loc.to(GPU)
-        seen.clear()
-        p = S.VonMisesFisher(there, 3.0, validate_args=False)
-        found = torch.distributions.kl_divergence(p, uniform)
-        assert p.concentration.device == found.device == GPU and not seen.waits
-        gpu.assert_same(found.cpu(), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("order", [0, 0.5, 1, 5, 31, 59, 59.5, 60, 63, 1023])
-def test_bessel_functions_of_the_smallest_and_the_largest_arguments(order):
-    mpmath.mp.dps = 50
-    for x in [3e-4, *(10.0**exponent for exponent in range(-300, 9, 7))]:
-        exact = mpmath.log(mpmath.besseli(order, mpmath.mpf(x)))
-        assert abs(D._log_bessel(order, x) - exact) < max(1e-9, 1e-15 * abs(exact)), x

@@ -76,21 +76,6 @@ def test_threads_encode_at_once_to_the_bit(lite):
     assert all(torch.equal(*pair) for pair in zip(one_by_one, together, strict=True))
 
 
-class Conditional(nn.Module):
-    """An encoder whose computation differs from call to call, which a trace cannot hold."""
-
-    dim, calls = 2, 0
-
-    def forward(self, images):
-        self.calls += 1
-        return images.mean((2, 3))[:, :2] * self.calls
-
-
-def test_an_encoder_that_tracing_changes_stays_as_it_is():
-    encoder = Conditional()
-    assert fast_encoder(encoder, torch.ones(16, 3, 4, 4)) is encoder
-
-
-def test_an_export_with_other_features_is_not_used(lite, monkeypatch):
+def test_an_encoder_whose_features_would_change_stays_as_it_is(lite, monkeypatch):
     monkeypatch.setattr(inference, "_in_onnx_runtime", lambda encoder, example: lambda images: encoder(images) * 1.01)
     assert fast_encoder(lite, torch.randn(16, 3, 32, 32)) is lite

@@ -53,20 +53,14 @@ def test_features(seen, frozen):
     assert set(seen) == {("forward", "ieee")} and CONVOLUTION.fp32_precision == "tf32"
 
 
-def test_after_an_error_the_setting_is_the_old_one():
-    with pytest.raises(ValueError, match="inside"), exact_float32():
-        raise ValueError("inside")
-    assert CONVOLUTION.fp32_precision == "tf32"
-
-
-def test_matrix_products_that_the_environment_rounds():
-    """As TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 does."""
+def test_matrix_products_are_exact_too_and_an_error_restores_the_old_setting():
+    """TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 has matrix products rounded."""
     products = torch.backends.cuda.matmul
-    before = products.fp32_precision
-    products.fp32_precision = "tf32"
+    before, products.fp32_precision = products.fp32_precision, "tf32"
     try:
-        with exact_float32():
+        with pytest.raises(ValueError, match="inside"), exact_float32():
             assert products.fp32_precision == "ieee"
-        assert products.fp32_precision == "tf32"
+            raise ValueError("inside")
+        assert products.fp32_precision == CONVOLUTION.fp32_precision == "tf32"
     finally:
         products.fp32_precision = before

@@ -44,11 +44,3 @@ def test_noise_has_its_strength_and_is_clipped():
     assert found.min() == 0 and found.max() == 1
     share = 2 * stats.norm.sf(0.5)  # beyond black or white at a standard deviation of 1
     assert ((found[2] == 0) | (found[2] == 1)).double().mean() == pytest.approx(share, abs=0.02)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_makes_the_same_noise():
-    seeds = torch.arange(0, SEEDS, 100_003)
-    on_gpu = standard_normal(seeds.cuda(), COUNT).cpu()
-    torch.testing.assert_close(on_gpu, standard_normal(seeds, COUNT), rtol=0, atol=1e-5)

@@ -1,19 +1,14 @@
 """Views against torchvision: what is drawn has its distributions, what is applied gives its pixels."""
 
-import math
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.properties import quickly
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.randomness import Generators, generator
 from vi_simsiam.transforms.spatial import to_uint8
@@ -130,9 +125,11 @@ def test_whole_chain_equals_torchvision(applied, height, width, size, channels):
     dict(jitter=0.5, brightness=0.0, contrast=0.4, saturation=0.0, hue=0.2),
     dict(grey=0.5),
     dict(blur=0.5, blur_sigma=[0.1, 5.0]),
+    dict(blur=0.5, blur_sigma=[1e-6, 1e-6]),
     dict(noise=0.5, noise_sigma=[0.01, 1.0]),
 ], ids=[
-    "crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur", "noise",
+    "crop", "flip", "brightness", "contrast", "saturation", "hue", "no hue", "two", "grey", "blur", "tiny blur",
+    "noise",
 ])  # fmt: skip
 @pytest.mark.parametrize("channels", [3, 1])
 def test_each_operation_equals_torchvision(applied, only, channels):
@@ -143,42 +140,6 @@ def test_each_operation_equals_torchvision(applied, only, channels):
     torch.testing.assert_close(result, references(images, parameters, views), rtol=0, atol=1e-5)
     if "grey" in only and channels == 1:
         assert torch.equal(to_uint8(result), images)
-
-
-recipes = st.fixed_dictionaries({
-    "crop_scale": st.sampled_from([[0.05, 1.0], [1.0, 1.0]]), "flip": st.sampled_from([0.0, 0.5]),
-    "jitter": st.sampled_from([0.0, 0.8, 1.0]), "brightness": st.sampled_from([0.0, 0.4, 1.0]),
-    "contrast": st.sampled_from([0.0, 0.4]), "saturation": st.sampled_from([0.0, 0.4]),
-    "hue": st.sampled_from([0.0, 0.1, 0.5]), "grey": st.sampled_from([0.0, 0.2, 1.0]),
-    "blur": st.sampled_from([0.0, 0.5]), "blur_sigma": st.sampled_from([[1e-6, 1e-6], [0.1, 5.0]]),
-    "noise": st.sampled_from([0.0, 0.5]), "noise_sigma": st.sampled_from([[1e-6, 1e-6], [0.1, 1.0]]),
-})  # fmt: skip
-
-
-@quickly
-@given(recipes, st.sampled_from([1, 3]), st.sampled_from([12, 20]), st.sampled_from([1, 48]), st.integers(0, 99))
-def test_both_ways_make_the_same_views(recipe, channels, source, n, seed):
-    """48 views have each order of the jitter twice. That they are torchvision's is tested above."""
-    images, views = photos(n, source, source, channels), Views(augmentation(**recipe), 12, channels)
-    parameters = views.draw(n, source, source, Generators(seed))
-    if n == 48:
-        parameters = replace(parameters, order=torch.tensor(2 * list(permutations(range(4)))))
-    at_once = views.apply_numbers(images, views.numbers(parameters))
-    torch.testing.assert_close(at_once, views.apply(images, parameters), rtol=0, atol=1e-5)
-
-
-def test_noise_leaves_the_other_views_to_the_bit(applied):
-    images = photos(64, 32, 32, 3)
-
-    def made(probability):
-        views = Views(augmentation(noise=probability), 32)
-        parameters = views.draw(64, 32, 32, Generators(3))
-        return applied(views, images, parameters).clamp(0, 1), parameters.noise_sigma > 0
-
-    (without, none), (some, noisy) = made(0.0), made(0.5)
-    assert not none.any() and 10 < noisy.sum() < 54
-    assert torch.equal(some[~noisy], without[~noisy])
-    assert ((some - without)[noisy].flatten(1).std(1) > 0.01).all()
 
 
 def test_hue_of_every_colour(applied):
@@ -234,12 +195,6 @@ def test_autocast_around_it_makes_no_difference(applied):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = applied(views, images, parameters)
     assert torch.equal(inside, applied(views, images, parameters))
-
-
-def test_no_images(applied):
-    views = Views(augmentation(), 32, 3)
-    none = applied(views, torch.empty(0, 32, 32, 3, dtype=torch.uint8), views.draw(0, 32, 32, Generators(0)))
-    assert none.shape == (0, 3, 32, 32)
 
 
 def test_images_of_another_kind_are_refused():
@@ -326,27 +281,12 @@ def test_probabilities(name, probability):
     assert not applied(0.0).any() and applied(1.0).all()
 
 
-@pytest.mark.parametrize("name,low,high", [("blur", 0.1, 2.0), ("noise", 0.02, 0.2)])
-def test_widths_are_uniform(name, low, high):
-    sigma = getattr(Views(augmentation(**{name: 1.0}), 32).draw(N, 32, 32, Generators(name)), f"{name}_sigma")
-    assert stats.kstest(sigma.numpy(), stats.uniform(low, high - low).cdf).pvalue > 0.01
-
-
-def test_seeds_of_noise_are_uniform():
-    seeds = Views(augmentation(), 32).draw(N, 32, 32, Generators("seeds")).noise_seed
-    assert seeds.min() >= 0 and stats.kstest(seeds.numpy(), stats.uniform(0, 2**24).cdf).pvalue > 0.01
-
-
-def test_draws_of_different_augmentations_are_independent():
-    p = Views(augmentation(), 32).draw(N, 32, 32, Generators("independent"))
-    on = p.jitter
-    columns = [p.crop_area, p.crop_top, p.crop_left, p.flip, p.brightness, p.contrast, p.hue, p.grey, p.blur_sigma]
-    columns += [p.noise_sigma, p.noise_seed]
-    r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
-    assert np.abs(r - np.eye(len(r))).max() < 0.6  # top and left depend on the size; nothing else is strong
-    del columns[1:3]
-    r = np.corrcoef(torch.stack([c.float()[on] for c in columns]).numpy())
-    assert np.abs(r - np.eye(len(r))).max() < 4 / math.sqrt(int(on.sum()))
+@pytest.mark.parametrize("column, low, high", [
+    ("blur_sigma", 0.1, 2.0), ("noise_sigma", 0.02, 0.2), ("noise_seed", 0, 2**24),
+])  # fmt: skip
+def test_widths_and_seeds_are_uniform(column, low, high):
+    drawn = Views(augmentation(blur=1.0, noise=1.0), 32).draw(N, 32, 32, Generators(column))
+    assert stats.kstest(getattr(drawn, column).numpy(), stats.uniform(low, high - low).cdf).pvalue > 0.01
 
 
 COLUMNS = {
