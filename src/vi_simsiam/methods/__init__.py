@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from vi_simsiam.config.schema import METHODS, PretrainParams, UntrainedParams
+from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
@@ -11,9 +11,7 @@ __all__ = ["ImageSpec", "Losses", "Method", "build", "method_class"]
 
 
 def build(name: str, params: PretrainParams | UntrainedParams, images: ImageSpec) -> Method:
-    """A new network of a method, initialised from torch's global generator. Raises: ValueError for an unknown name."""
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
+    """A new network of a method, initialised from torch's global generator."""
     return method_class(name)(params, images)
 
 

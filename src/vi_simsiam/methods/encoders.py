@@ -14,10 +14,12 @@ from vi_simsiam.core.files import read_json
 from vi_simsiam.nn import timm_encoders, weights
 from vi_simsiam.nn.backbones import ResNet
 from vi_simsiam.nn.efficientnet_lite import EfficientNetLite0
-from vi_simsiam.nn.timm_encoders import Preprocessing, TimmEncoder
+from vi_simsiam.nn.timm_encoders import TimmEncoder
 
 # (pixel - 127) / 128 of pixels in [0, 255] is what it was trained on (github.com/tensorflow/tpu, efficientnet/lite).
-_LITE_IMAGES = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+_LITE_IMAGES = {
+    "input_size": 224, "mean": (127 / 255,) * 3, "std": (128 / 255,) * 3, "interpolation": "bicubic",
+}  # fmt: skip
 
 
 def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
@@ -40,16 +42,15 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
 
     Raises: Problem for a damaged model, and as `timm_encoders.preprocessing`.
     """
-    if backbone.name in RESNETS:
-        folder = _model_folder(backbone)
-        own = {} if folder is None else _of_model(folder)
-    elif backbone.name == LITE:
-        own = _LITE_IMAGES._asdict()
+    if backbone.name == LITE:
+        fields = _LITE_IMAGES
+    elif (folder := _model_folder(backbone)) is not None:
+        fields = _of_model(folder)
+    elif backbone.name in RESNETS:
+        fields = {}
     else:
-        own = timm_encoders.preprocessing(_timm_name(backbone))._asdict()
-        if (folder := _model_folder(backbone)) is not None:
-            own = _of_model(folder)
-    return own if backbone.size is None else own | {"input_size": backbone.size}
+        fields = timm_encoders.preprocessing(_timm_name(backbone))
+    return fields if backbone.size is None else fields | {"input_size": backbone.size}
 
 
 def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tensor], str] | None:
@@ -69,7 +70,7 @@ def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tens
         return _of_folder(folder, backbone), f"the weights of {folder}"
     tensors = weights.read(files[0])
     if backbone.name == LITE and backbone.weights == PRETRAINED:
-        return _renamed(tensors), f"the weights {files[0]}"
+        tensors = _renamed(tensors)
     return tensors, f"the weights {files[0]}"
 
 
@@ -126,14 +127,6 @@ def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
 
 
 def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The package's weights by the encoder's names: the same layers in the same order, and a classifier at the end.
-
-    A file of other layers keeps its names, which are then not those of the encoder.
-    """
-    names = EfficientNetLite0().net.state_dict()
-    own = [name for name in tensors if not name.startswith("_fc.")]
-    same = len(own) == len(names) and all(
-        a.rpartition(".")[2] == b.rpartition(".")[2] and tensors[a].shape == names[b].shape
-        for a, b in zip(own, names, strict=True)
-    )
-    return {b: tensors[a] for a, b in zip(own, names, strict=True)} if same else tensors
+    """The package's weights by the encoder's names: the same layers in the same order, and a classifier at the end."""
+    encoder = [tensor for name, tensor in tensors.items() if not name.startswith("_fc.")]
+    return dict(zip(EfficientNetLite0().net.state_dict(), encoder, strict=False))  # `weights.fit` compares the shapes

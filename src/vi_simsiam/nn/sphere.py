@@ -5,7 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints, register_kl
-from torch.distributions.utils import broadcast_all
 
 from vi_simsiam.nn.distributions import (
     expected_cosine,
@@ -82,19 +81,6 @@ class OnSphere(Distribution):
         """E[z] = mu E[mu.z], inside the ball; shape (..., d)."""
         return self.loc * self.expected_cosine.unsqueeze(-1)
 
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
-
-    def expand(self, batch_shape, _instance=None) -> "OnSphere":
-        """The same distributions broadcast to a batch shape."""
-        new = self._get_checked_instance(type(self), _instance)
-        new.__dict__.update(self.__dict__)
-        new.loc = self.loc.expand(*batch_shape, self.dim)
-        new.concentration = self.concentration.expand(batch_shape)
-        new._batch_shape = torch.Size(batch_shape)
-        return new
-
     def log_density(self, cosine: Tensor) -> Tensor:
         """log p(z) in nats of mu.z = cosine, which broadcasts against the batch; float64."""
         raise NotImplementedError
@@ -163,16 +149,12 @@ class VonMisesFisher(OnSphere):
         super().__init__(loc, self.kappa, validate_args=validate_args)
 
     @property
-    def log_normaliser(self) -> float:
-        return von_mises_fisher_log_normaliser(self.kappa, self.dim)
-
-    @property
     def expected_cosine(self) -> Tensor:
         """E[mu.z] in (0, 1), float64, shape of the batch."""
         return self._constant(von_mises_fisher_expected_cosine(self.kappa, self.dim))
 
     def log_density(self, cosine: Tensor) -> Tensor:
-        return self.log_normaliser + self.kappa * cosine.double()
+        return von_mises_fisher_log_normaliser(self.kappa, self.dim) + self.kappa * cosine.double()
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, float64, shape of the batch."""
@@ -190,39 +172,22 @@ class HypersphericalUniform(Distribution):
 
     Args:
         dim: d >= 2, dimension of the space the sphere lies in.
-        batch_shape: of the samples.
-        dtype: of the samples.
-        device: of the samples.
     """
 
     arg_constraints: dict = {}  # noqa: RUF012 - torch's interface
     support = unit_vector
 
-    def __init__(
-        self,
-        dim: int,
-        batch_shape: tuple[int, ...] = (),
-        dtype: torch.dtype | None = None,
-        device: torch.device | None = None,
-        validate_args: bool | None = None,
-    ):
+    def __init__(self, dim: int, validate_args: bool | None = None):
         if dim < 2:
             raise ValueError(f"dim must be >= 2, not {dim}")
-        self.dim, self._dtype, self._device = dim, dtype, device
-        super().__init__(torch.Size(batch_shape), torch.Size([dim]), validate_args=validate_args)
+        self.dim = dim
+        super().__init__(torch.Size(), torch.Size([dim]), validate_args=validate_args)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-log area of the sphere for every unit vector of shape (..., d)."""
         if self._validate_args:
             self._validate_sample(value)
         return value.new_full(value.shape[:-1], -log_sphere_area(self.dim))
-
-    def entropy(self) -> Tensor:
-        return torch.full(self.batch_shape, log_sphere_area(self.dim), dtype=self._dtype, device=self._device)
-
-    def sample(self, sample_shape: torch.Size | tuple = ()) -> Tensor:
-        z = torch.randn(self._extended_shape(torch.Size(sample_shape)), dtype=self._dtype, device=self._device)
-        return z / torch.linalg.vector_norm(z, dim=-1, keepdim=True)
 
 
 @register_kl(PowerSpherical, HypersphericalUniform)
@@ -231,9 +196,7 @@ def _kl_power_spherical_uniform(p: PowerSpherical, q: HypersphericalUniform) -> 
     if p.dim != q.dim:
         raise ValueError(f"the distributions live on different spheres: d = {p.dim} and d = {q.dim}")
     kl = power_spherical_kl_uniform(p.concentration, p.dim)
-    return broadcast_all(kl, torch.zeros(q.batch_shape, device=kl.device))[0].to(
-        torch.promote_types(p.loc.dtype, p.concentration.dtype)
-    )
+    return kl.to(torch.promote_types(p.loc.dtype, p.concentration.dtype))
 
 
 @register_kl(VonMisesFisher, HypersphericalUniform)

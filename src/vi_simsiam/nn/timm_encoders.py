@@ -1,7 +1,7 @@
 """Encoders of timm (Wightman, github.com/huggingface/pytorch-image-models), which is imported when one is built."""
 
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,21 +9,6 @@ from torch import Tensor, nn
 from vi_simsiam.core.errors import Problem
 
 _CHANNELS = 3  # grey images are given to all three
-
-
-class Preprocessing(NamedTuple):
-    """The form of images that an encoder was trained with, as in an `ImageSpec`.
-
-    Attributes:
-        input_size: height and width in pixels.
-        mean, std: per channel, of images in [0, 1].
-        interpolation: bilinear or bicubic, to resize them.
-    """
-
-    input_size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    interpolation: str
 
 
 class TimmEncoder(nn.Module):
@@ -45,7 +30,8 @@ class TimmEncoder(nn.Module):
         super().__init__()
         self.model, self.size = model, size
         self.net = _created(model, size)
-        self.head = tuple(_names(_config(model).get("classifier")))
+        classifier = _config(model).get("classifier") or ()
+        self.head = (classifier,) if isinstance(classifier, str) else tuple(classifier)
         with torch.no_grad():
             features = self.net.eval()(torch.zeros(1, _CHANNELS, size, size))
         if features.ndim != 2:
@@ -60,8 +46,8 @@ class TimmEncoder(nn.Module):
         return self.net(images)
 
 
-def preprocessing(model: str) -> Preprocessing:
-    """The form of images that the model's weights were trained with, as timm states it.
+def preprocessing(model: str) -> dict[str, Any]:
+    """The fields `input_size`, `mean`, `std` and `interpolation` of the model's `ImageSpec`, as timm states them.
 
     Raises: Problem for a name that timm does not know, and for a model of images that are not square or not in colour.
     """
@@ -73,7 +59,8 @@ def preprocessing(model: str) -> Preprocessing:
         )
     # torch resizes with these two; Lanczos' filter, which few models ask for, is nearest to the bicubic one.
     interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
-    return Preprocessing(height, tuple(config["mean"]), tuple(config["std"]), interpolation)
+    mean, std = tuple(config["mean"]), tuple(config["std"])
+    return {"input_size": height, "mean": mean, "std": std, "interpolation": interpolation}
 
 
 def published(model: str, size: int) -> dict[str, Tensor]:
@@ -140,9 +127,3 @@ def _created(model: str, size: int, pretrained: bool = False) -> nn.Module:
             f"timm/{model} takes images of {config['input_size'][1]} pixels, and cannot be made for {size} ({error}): "
             "set pretrain.backbone.size to null."
         ) from None
-
-
-def _names(classifier: Any) -> tuple[str, ...]:
-    if classifier is None:
-        return ()
-    return (classifier,) if isinstance(classifier, str) else tuple(classifier)

@@ -1,6 +1,7 @@
 """Weights of an encoder from a file of tensors, which may be anybody's: read without executing code, fitted by name."""
 
 import io
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.text import several, shorten
-
-Tensors = Mapping[str, Tensor]
+from vi_simsiam.core.text import shorten
 
 _BELOW = ("state_dict", "model_state_dict", "model", "net")  # where training programs put a network's tensors
 _WRAPPER = "module."  # begins all names after training on several devices
-_COUNTER = "num_batches_tracked"  # of batch norms; files of old versions of torch have none, and it changes nothing
+_FAULTS = 4  # lines of torch's message about tensors that do not fit
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -62,32 +61,25 @@ def _tensors(content: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def fit(encoder: nn.Module, tensors: Tensors, origin: str, head: Iterable[str] = ()) -> None:
+def fit(encoder: nn.Module, tensors: Mapping[str, Tensor], origin: str, head: Iterable[str] = ()) -> None:
     """Give an encoder its weights.
 
     Args:
-        encoder: changed in place, only if all fits.
+        encoder: changed in place.
         tensors: by the names of its state.
         origin: of the tensors, for messages.
-        head: names of the layers that follow the encoder (its classifier); tensors of theirs are left out.
+        head: names of the layers that follow the encoder (its classifier); their tensors are left out.
 
     Raises: Problem that names the tensors that are missing, of another shape, or of another network.
     """
     state = encoder.state_dict()
     layers = tuple(f"{name}." for name in head)
     given = {name: tensor for name, tensor in tensors.items() if name in state or not name.startswith(layers)}
-    missing = [name for name in state if name not in given and not name.endswith(_COUNTER)]
-    foreign = [name for name in given if name not in state]
-    shapes = [
-        f"{name} {tuple(tensor.shape)} instead of {tuple(state[name].shape)}"
-        for name, tensor in given.items()
-        if name in state and tensor.shape != state[name].shape
-    ]
-    faults = {"missing": missing, "of another shape": shapes, "not of this encoder": foreign}
-    if any(faults.values()):
-        sentences = [f"{kind}: {several(names)}" for kind, names in faults.items() if names]
+    try:
+        encoder.load_state_dict(given)
+    except RuntimeError as error:
+        faults = [textwrap.shorten(line.strip(" \t."), 120) for line in str(error).splitlines()[1 : _FAULTS + 1]]
         raise Problem(
-            f"{origin} are not those of this encoder; {'; '.join(sentences)}. Name the encoder that they belong to in "
+            f"{origin} are not those of this encoder; {'; '.join(faults)}. Name the encoder that they belong to in "
             "pretrain.backbone, or other weights."
-        )
-    encoder.load_state_dict(state | given)
+        ) from None

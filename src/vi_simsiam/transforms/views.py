@@ -106,8 +106,6 @@ class Views:
     """
 
     def __init__(self, augmentation: Any, size: int, channels: int = 3):
-        if channels not in (1, 3):
-            raise ValueError(f"images have 1 or 3 channels, not {channels}")
         self.augmentation, self.size, self.channels = augmentation, size, channels
         # SimCLR's rule: a tenth of the image's side; odd, at least 3.
         self.blur_kernel = max(3, 2 * (size // 20) + 1)
