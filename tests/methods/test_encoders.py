@@ -1,4 +1,4 @@
-"""Encoders that a training begins with: the same numbers as where they come from, and wrong weights named."""
+"""Initial encoders: their features are those of their source, and errors name wrong weights."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch.nn.functional import interpolate
 
-from helpers.models import IN_SMALL as OWN
+from helpers.models import IN_SMALL
 from helpers.models import encoder as untaught_encoder
 from helpers.small import digits_store, pretrain_params
 from vi_simsiam.config import encoders as parameters
@@ -27,8 +27,8 @@ from vi_simsiam.transforms.views import Views
 GREY = ImageSpec(12, 1, (0.3,), (0.4,))
 
 
-def own(**changes):
-    return OWN.model_copy(update=changes)
+def small_resnet(**changes):
+    return IN_SMALL.model_copy(update=changes)
 
 
 def small_timm(**changes):
@@ -44,7 +44,7 @@ def loaded(backbone, channels=3, size=32):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder of a model, as `pretrain` leaves it, and the model."""
+    """The folder of a model, as `pretrain` writes it, and the model."""
     folder = untaught_encoder(tmp_path_factory.mktemp("model"), GREY)
     return folder, saved.load(folder)[0]
 
@@ -76,17 +76,17 @@ def test_efficientnet_lite0_is_that_of_timm_from_its_random_weights_on():
         if tensor.numel() > 1000:
             assert encoder.net.get_parameter(name).std().item() == pytest.approx(tensor.std().item(), rel=0.2), name
     images = torch.randn(4, 3, 33, 35)
-    theirs(images)  # batch norms see something
+    theirs(images)  # gives batch norms their statistics
     encoder.net.load_state_dict(theirs.state_dict())
     torch.testing.assert_close(encoder(images), theirs(images), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(encoder.eval()(images), theirs.eval()(images), rtol=1e-6, atol=1e-6)
 
 
 def test_efficientnet_lite0_sees_pixels_as_it_was_trained():
-    own = encoders.preprocessing(BackboneParams(name="efficientnet_lite0", weights="pretrained"))
+    fields = encoders.preprocessing(BackboneParams(name="efficientnet_lite0", weights="pretrained"))
     pixels = torch.tensor([0.0, 127.0, 255.0])
-    torch.testing.assert_close((pixels / 255 - own["mean"][0]) / own["std"][0], (pixels - 127) / 128)
-    assert own["input_size"] == 224 and own["interpolation"] == "bicubic"
+    torch.testing.assert_close((pixels / 255 - fields["mean"][0]) / fields["std"][0], (pixels - 127) / 128)
+    assert fields["input_size"] == 224 and fields["interpolation"] == "bicubic"
 
 
 def test_images_are_resized_and_grey_is_given_to_all_channels():
@@ -106,7 +106,7 @@ def test_images_are_resized_and_grey_is_given_to_all_channels():
 
 def test_a_bicubic_filter_stays_within_what_image_files_can_hold():
     images = ImageSpec(12, 1, (0.0,), (1.0,), input_size=24, interpolation="bicubic")
-    model = build("untrained", UntrainedParams(backbone=OWN), images)
+    model = build("untrained", UntrainedParams(backbone=IN_SMALL), images)
     steps = torch.zeros(1, 1, 12, 12)
     steps[..., 6:] = 1
     assert interpolate(steps, (24, 24), mode="bicubic", antialias=True).max() > 1.01
@@ -135,7 +135,7 @@ def test_a_file_of_weights_in_every_form(tmp_path, form):
 
 def test_a_trained_model_of_the_project(trained):
     folder, model = trained
-    backbone = own(weights=str(folder))
+    backbone = small_resnet(weights=str(folder))
     encoder = loaded(backbone, channels=1)
     images = torch.rand(2, 1, 12, 12)
     torch.testing.assert_close(encoder((images - 0.3) / 0.4), model.features(images))
@@ -143,19 +143,19 @@ def test_a_trained_model_of_the_project(trained):
         "mean": (0.3,), "std": (0.4,), "input_size": 12, "interpolation": "bilinear",
     }  # fmt: skip
     with pytest.raises(Problem, match=r"backbone\.width = 8.*has 4"):
-        encoders.initial_weights(own(weights=str(folder), width=8), 12)
+        encoders.initial_weights(small_resnet(weights=str(folder), width=8), 12)
 
 
 def test_a_model_for_grey_images_is_refused_colours(trained, tmp_path):
     store = replace(digits_store(tmp_path), channels=3)
     with pytest.raises(Problem, match="takes grey images"):
-        trainer.image_spec(store, own(weights=str(trained[0])))
+        trainer.image_spec(store, small_resnet(weights=str(trained[0])))
 
 
 @pytest.mark.parametrize("damage", ["cut", "pickle", "list", "nan", "missing"])
 def test_damaged_files_are_named(tmp_path, damage):
     path = tmp_path / ("w.pth" if damage in ("pickle", "list") else "w.safetensors")
-    state = encoders.network(OWN, 1, 12).state_dict()
+    state = encoders.network(IN_SMALL, 1, 12).state_dict()
     safetensors.torch.save_file(state, path)
     data = path.read_bytes()
     if damage == "cut":
@@ -181,7 +181,7 @@ class Code:
 
 
 def test_weights_that_do_not_fit_are_named():
-    encoder = encoders.network(OWN, 1, 12)
+    encoder = encoders.network(IN_SMALL, 1, 12)
     other = encoder.state_dict() | {
         "stem.weight": torch.ones(2),
         "fc.weight": torch.ones(3, 32),
@@ -197,7 +197,7 @@ def test_weights_that_do_not_fit_are_named():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_training_begins_with_the_weights(method, trained, tmp_path):
-    backbone = own(weights=str(trained[0]))
+    backbone = small_resnet(weights=str(trained[0]))
     untrained = UntrainedParams(backbone=backbone)
     params = untrained if method == "untrained" else pretrain_params(method, backbone={"weights": backbone.weights})
     model = trainer._initialised(method, params, digits_store(tmp_path), seed=0)

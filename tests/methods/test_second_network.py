@@ -52,7 +52,7 @@ def trained(cached):
 
 @pytest.fixture(scope="module")
 def folder(trained, cached, tmp_path_factory):
-    """What the step `pretrain` leaves."""
+    """The folder that the step `pretrain` writes."""
     folder = tmp_path_factory.mktemp("model")
     network, params = trained[0], json.loads(pretrain_params(NAME).model_dump_json(exclude_none=True))
     saved.save(folder, network, saved.describe(NAME, params, network.images, dataset="digits"))
@@ -120,7 +120,7 @@ def test_a_folder_of_the_model_scores_and_ranks_files(folder, cached, tmp_path):
     np.testing.assert_allclose(model.score([tmp_path / "photos"])["target_cosine"], target, rtol=1e-4, atol=1e-5)
     assert rank(tmp_path / "photos", "--run", folder, "--out", tmp_path / "r") == 0
     table = pd.read_csv(tmp_path / "r/ranking.csv").sort_values("path")
-    np.testing.assert_allclose(table["target_cosine"], target, atol=0.01)  # features are kept as float16
+    np.testing.assert_allclose(table["target_cosine"], target, atol=0.01)  # features are stored as float16
 
 
 @pytest.mark.nightly
@@ -136,7 +136,7 @@ def test_a_model_with_both_networks_becomes_onnx(folder, cached, tmp_path):
 
 
 def test_both_networks_share_a_frozen_encoder(weights, cached, tmp_path):
-    """Its features of views are kept in files, and the training is the one on the views."""
+    """Its features of views are stored in files, and the training is the same as on the views."""
     frozen = {"backbone": {"weights": str(weights), "frozen": True}}
     straight, history = pretrain(cached, **frozen)
     network, again = pretrain(cached, features=tmp_path, **frozen)

@@ -1,4 +1,4 @@
-"""What a method states about its latent, and that docs/method.md says the same."""
+"""Statements of the methods about their latents; docs/method.md has the same."""
 
 import pytest
 

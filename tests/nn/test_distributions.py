@@ -31,7 +31,7 @@ def test_log_prob_entropy_and_kl_agree_with_the_independent_package(d, kappa, dt
     k = torch.full((5,), kappa, dtype=torch.float64)
     oracle = Oracle(mu, k)
     ours = S.PowerSpherical(mu.to(dtype), k.to(dtype))
-    # float32: the input's own rounding, 6e-8 of a cosine, times kappa, is all that is allowed
+    # float32: only the rounding of the input is allowed, 6e-8 of a cosine, times kappa
     atol = 1e-8 * max(1, kappa) if dtype == torch.float64 else 1e-5 + 4e-7 * kappa
     rtol = 1e-9 if dtype == torch.float64 else 1e-6
     close = dict(rtol=rtol, atol=atol, check_dtype=False)

@@ -1,4 +1,4 @@
-"""Encoders made faster give the features that they gave before."""
+"""Faster encoders give the same features."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from vi_simsiam.nn.inference import PACKAGES, FastEncoder, fast_encoder
 
 
 def seen(encoder):
-    """The encoder in evaluation mode after its batch norms have seen something."""
+    """The encoder in evaluation mode, with statistics in its batch norms."""
     torch.manual_seed(0)
     encoder.train()
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""float32 is float32 on a GPU: no step lets cuDNN round to TF32."""
+"""float32 is exact on a GPU: in no step does cuDNN round to TF32."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ CONVOLUTION = torch.backends.cudnn.conv
 
 @pytest.fixture(autouse=True)
 def tf32(monkeypatch):
-    """What torch does when it is not asked."""
+    """torch's default."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     assert CONVOLUTION.fp32_precision == "tf32"
 

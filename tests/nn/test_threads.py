@@ -21,7 +21,7 @@ def threads(request):
 
 def test_results_in_order_without_gradients_by_one_thread_each(threads):
     weight = torch.ones(3, requires_grad=True)
-    together = threading.Barrier(threads, timeout=20)  # as many at once as there are threads
+    together = threading.Barrier(threads, timeout=20)  # one piece per thread at once
     seen = []
 
     def compute(piece):

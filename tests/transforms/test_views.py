@@ -1,4 +1,4 @@
-"""Views against torchvision: what is drawn has its distributions, what is applied gives its pixels."""
+"""Views against torchvision: the draws have its distributions, the pixels are the same."""
 
 from dataclasses import replace
 
@@ -241,7 +241,7 @@ def test_crops_are_distributed_as_torchvisions(height, width, scale, ratio):
 
 @pytest.mark.parametrize("height,width,ratio", [(32, 32, [3.0, 3.0]), (32, 32, [0.2, 0.25]), (20, 60, [1.0, 1.0])])
 def test_fallback_crop_is_torchvisions(height, width, ratio):
-    """The area is the whole image's and the ratio is not its own: no try fits."""
+    """The crop has the whole image's area but another ratio: no try fits."""
     views = Views(augmentation(crop_scale=[1.0, 1.0], crop_ratio=ratio), 32)
     ours = views.draw(3, height, width, Generators(0))
     expected = tv.RandomResizedCrop.get_params(torch.empty(3, height, width), [1.0, 1.0], ratio)
@@ -296,13 +296,13 @@ COLUMNS = {
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_an_augmentation_draws_from_the_generator_of_its_name_alone(name):
-    """With another generator under one name, what this name draws is another, and nothing else."""
+    """Another generator under one name changes the draws of this name only."""
     views = Views(augmentation(jitter=1.0, blur=1.0, noise=1.0), 32)
     if name == "jitter":
         views = Views(augmentation(jitter=0.5, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0), 32)
-    generators = Generators("own name")
+    generators = Generators("names")
     generators[name] = generator("another")
-    before, after = (views.draw(200, 32, 32, g) for g in (Generators("own name"), generators))
+    before, after = (views.draw(200, 32, 32, g) for g in (Generators("names"), generators))
     changed = {column for column in vars(before) if not torch.equal(getattr(before, column), getattr(after, column))}
     assert changed == set(COLUMNS[name])
     assert set(generators) == set(COLUMNS)

@@ -1,4 +1,4 @@
-"""Methods by name. Each lives in the module of its name and is imported only when it is used."""
+"""Methods by name. Each is in the module of its name, which is imported when the method is used."""
 
 from importlib import import_module
 from typing import Any
@@ -18,7 +18,7 @@ def build(name: str, params: PretrainParams | UntrainedParams, images: ImageSpec
 def method_class(name: str) -> Any:
     """The class of a method, a `Method` whose arguments are the parameters and the images.
 
-    Raises: Problem where the method's module does not name its class.
+    Raises: Problem if the method's module does not name its class.
     """
     module = import_module(f"vi_simsiam.methods.{name}")
     if not hasattr(module, "METHOD"):

@@ -1,7 +1,7 @@
-"""The base of all methods: what each states, and what all share.
+"""The base class of all methods.
 
-A method states its latent distribution, its prior, its target and its certainty scores (docs/method.md has the table);
-it returns the three terms of the variational objective, which training adds up and logs. The encoder, the views and
+A method states its latent distribution, its prior, its target and its certainty scores (docs/method.md has the table).
+It returns the three terms of the variational objective, which training adds up and logs. The encoder, the views and
 the schedule are the same for all.
 """
 
@@ -20,7 +20,7 @@ from vi_simsiam.nn.inference import fast_encoder
 from vi_simsiam.nn.precision import exact_float32
 from vi_simsiam.nn.threads import by_piece
 
-# Images that are encoded at once in evaluation, where the encoder resizes them or is frozen; the second by each thread
+# Images that are encoded at once in evaluation, if the encoder resizes them or is frozen. The second is for each thread
 # of a CPU, whose caches are small.
 _PIECE, _PIECE_OF_THREAD = 64, 16
 
@@ -32,11 +32,10 @@ class ImageSpec:
     Attributes:
         size: height and width in pixels.
         channels: 1 or 3.
-        mean, std: per channel, of images in [0, 1]; inputs are standardised with them. Three of a grey image where the
-            encoder knows only colour images: it then sees the grey three times.
-        depth: bits that were used of grey images of 16 bits; new images are read in the same way.
-        input_size: pixels, height and width, to which the encoder has its images resized; None: it takes them as they
-            are.
+        mean, std: per channel, of images in [0, 1]; inputs are standardised with them. Three values for grey images if
+            the encoder only takes colour images: it then gets the grey channel three times.
+        depth: number of bits used of grey images of 16 bits; new images are read in the same way.
+        input_size: height and width in pixels to which images are resized for the encoder; None: not resized.
         interpolation: bilinear or bicubic, antialiased, to `input_size`.
     """
 
@@ -50,16 +49,16 @@ class ImageSpec:
 
 
 class Losses(NamedTuple):
-    """Terms of -J = -(J_align + J_uniform + J_KL), each a scalar, in the units of the method (docs/method.md).
+    """Terms of -J = -(J_align + J_uniform + J_KL), scalars in the units of the method (docs/method.md).
 
     Attributes:
-        align: how badly the views agree (for the VAE: how badly the image is explained).
-        uniform: how badly the aggregate posterior spreads out; 0 where the method has no explicit term.
-        kl: KL(q || prior) up to a constant, or a penalty in its place; 0 where the method has neither.
+        align: disagreement of the views (for the VAE: reconstruction error).
+        uniform: concentration of the aggregate posterior; 0 if the method has no explicit term.
+        kl: KL(q || prior) up to a constant, or a penalty in its place; 0 if the method has neither.
         monitors: detached tensors for the history: `mean_cosine` (scalar), `embedding` (B, d), `kappa` (B,) or (2B,),
-            the concentration that is predicted or what takes its place (1/tau, a rate), `expected_cosine` (scalar) of
-            that concentration, and estimates of the three terms in nats (scalars; see vi_simsiam.nn.elbo_terms). Only
-            the first two are of every method.
+            the predicted concentration or its equivalent (1/tau, a rate), `expected_cosine` (scalar) of that
+            concentration, and estimates of the three terms in nats (scalars; see vi_simsiam.nn.elbo_terms). Every
+            method has the first two.
     """
 
     align: Tensor
@@ -74,12 +73,12 @@ class Losses(NamedTuple):
 
 
 class CertaintyBounds(NamedTuple):
-    """Range in which the median of a learnt certainty (the history's `kappa_q50`) means something.
+    """Range in which the median of a learnt certainty (the history's `kappa_q50`) is meaningful.
 
     Attributes:
         what: name of the certainty, for messages.
         low, high: bounds of the median.
-        flat, sure: what is wrong below `low` and above `high`.
+        flat, sure: descriptions of the fault below `low` and above `high`.
         way_out: advice for both.
     """
 
@@ -92,18 +91,18 @@ class CertaintyBounds(NamedTuple):
 
 
 class Method(nn.Module):
-    """Base of all methods: a backbone that standardises its images, and what is stated about the latent."""
+    """Base of all methods: a backbone with standardised images, and statements about the latent."""
 
     latent: ClassVar[type | None]  # class of p_theta(z | x); None: the method has no latent
     prior: ClassVar[type | None]  # class of p(z)
     target: ClassVar[type | None]  # class of q(z | x)
     needs_pixels: ClassVar[bool] = False  # whether the objective reads more of a view than its features
-    # Gives stored features of images in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
+    # Returns stored features of images, in place of a frozen encoder: (B, C, H, W) to (B, dim), as `encode`.
     feature_cache: Callable[[Tensor], Tensor] | None = None
-    caches_views = False  # True: also those of a training's views; views that are used only once are not stored
-    certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's own; larger = more certain
-    certainty_bounds: ClassVar[CertaintyBounds | None] = None  # beyond them the training is stopped
-    # Advice where kappa, read as an expected cosine, has collapsed.
+    caches_views = False  # True: also features of a training's views; views that are used only once are not stored
+    certainty_scores: ClassVar[tuple[str, ...]]  # names of the method's scores; larger = more certain
+    certainty_bounds: ClassVar[CertaintyBounds | None] = None  # outside of them the training is stopped
+    # Advice for the error that kappa, read as an expected cosine, has collapsed.
     collapse_way_out: ClassVar[str] = "Lower pretrain.lr, or raise pretrain.warmup_epochs."
 
     def __init_subclass__(cls, **kwargs):
@@ -122,7 +121,7 @@ class Method(nn.Module):
         self.register_buffer("std", torch.tensor(images.std).view(1, -1, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> Self:
-        """As of every module; but a frozen encoder stays in evaluation mode, so its batch norms do not learn."""
+        """Set the mode; a frozen encoder stays in evaluation mode, so that its batch norms do not learn."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -150,7 +149,7 @@ class Method(nn.Module):
         """(B, C, H, W) images in [0, 1] to (B, dim) features of an encoder like `backbone`, such as its average."""
         if self.images.input_size is None or encoder.training:
             return encoder(self.standardised(images))
-        # Images grow to the encoder's size: in pieces, memory does not grow with the batch.
+        # Images are enlarged to the encoder's size. In pieces, memory does not grow with the batch.
         return torch.cat([encoder(self.standardised(piece)) for piece in images.split(_PIECE)])
 
     @torch.no_grad()
@@ -160,10 +159,10 @@ class Method(nn.Module):
 
         They are float32, rounded to float16.
 
-        Features of an image are the same to the bit with any images beside it and any number of threads: all pieces
-        have one size, for which a library has one way of computing, and each is computed by one thread.
+        An image's features do not depend on the other images or on the number of threads, to the bit: all pieces have
+        the same size, so that libraries choose the same algorithm, and one thread computes each.
 
-        Raises: Problem where float16 cannot hold a feature.
+        Raises: Problem if float16 cannot hold a feature.
         """
         size = _PIECE_OF_THREAD if images.device.type == "cpu" else _PIECE
 
@@ -188,14 +187,14 @@ class Method(nn.Module):
             self.backbone = fast_encoder(self.backbone, self.standardised(example))
 
     def standardised(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images in [0, 1] as the encoder wants them: of its size, with its mean and std taken out."""
+        """(B, C, H, W) images in [0, 1] as the encoder takes them: resized, with its mean and std removed."""
         if (size := self.images.input_size) not in (None, images.shape[-1]):
             resized = nn.functional.interpolate(images, (size, size), mode=self.images.interpolation, antialias=True)
-            images = resized.clamp(0, 1)  # a bicubic filter goes beyond; image files cannot
+            images = resized.clamp(0, 1)  # a bicubic filter overshoots; image files cannot
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def load_encoder_weights(self, tensors: dict[str, Tensor], origin: str) -> None:
-        """Give the encoder weights, of `encoders.initial_weights`. Raises: Problem where they do not fit."""
+        """Load the tensors of `encoders.initial_weights` into the encoder. Raises: Problem if they do not fit."""
         encoders.load(self.backbone, tensors, origin)
 
     def projection(self, features: Tensor) -> Tensor:
@@ -208,15 +207,15 @@ class Method(nn.Module):
 
     @property
     def projects(self) -> bool:
-        """True if the views of an image are compared by other vectors than their features."""
+        """True if the method compares the views of an image by other vectors than their features."""
         return type(self).projection is not Method.projection
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
-        """(B, dim) features to the method's own certainty scores, each (B,), larger = more certain."""
+        """(B, dim) features to the method's certainty scores, each (B,), larger = more certain."""
         return {}
 
     def image_certainty(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
-        """The method's own scores that features do not suffice for: of pixels, or of a second network.
+        """The method's scores that need more than features: pixels, or a second network.
 
         Args:
             images: (B, C, H, W) in [0, 1].
@@ -228,7 +227,7 @@ class Method(nn.Module):
 
     @property
     def scores_images(self) -> bool:
-        """True where `image_certainty` has a score, so that `own_scores` needs images."""
+        """True if `image_certainty` has a score, so that `own_scores` needs images."""
         return type(self).image_certainty is not Method.image_certainty
 
     def own_scores(self, features: Tensor, images: Tensor | None = None) -> dict[str, Tensor]:
@@ -238,7 +237,7 @@ class Method(nn.Module):
             features: (B, dim).
             images: (B, C, H, W) in [0, 1], of these features; None is enough unless the method `scores_images`.
 
-        Raises: ValueError where `certainty` and `image_certainty` give other scores than `certainty_scores` names.
+        Raises: ValueError if `certainty` and `image_certainty` give other scores than `certainty_scores` names.
         """
         out = self.certainty(features)
         if self.scores_images:
@@ -255,7 +254,7 @@ class Method(nn.Module):
     def phase(self, progress: float) -> Any:
         """The argument `phase` of `forward`, from the share of the training that is done, in [0, 1); None: no phases.
 
-        On a GPU, steps are recorded again at each change (`training.graphed`), so changes should be rare.
+        On a GPU, steps are recorded again whenever it changes (`training.graphed`), so changes should be rare.
         """
         return None
 
@@ -264,12 +263,12 @@ class Method(nn.Module):
 
         Args:
             views: two tensors (B, C, H, W) in [0, 1]. They are encoded in two passes: batch statistics are per view.
-                Of a frozen encoder also their features, (B, dim), unless the method `needs_pixels`.
-            phase: of the training, as the method's `phase` has it; None: that of its beginning.
+                With a frozen encoder, their features (B, dim) can be given, unless the method `needs_pixels`.
+            phase: of the training, from the method's `phase`; None: that of the beginning.
 
         Raises: TypeError for a method without an objective.
         """
         raise TypeError(f"{type(self).__name__} has no objective")
 
     def after_step(self, progress: float) -> None:
-        """Called after each optimiser step, for what follows it, such as a moving average; `progress` as in `phase`."""
+        """Update after each optimiser step, for instance a moving average; `progress` as in `phase`."""

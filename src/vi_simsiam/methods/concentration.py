@@ -16,9 +16,10 @@ from vi_simsiam.nn.heads import ScalarHead
 class Concentration(SimClr):
     """L = SimCLR's - weight (kappa_1 + kappa_2) mu_1.mu_2 + l2 (kappa_1^2 + kappa_2^2).
 
-    exp(kappa mu.z) is a von Mises-Fisher density without its normaliser, which would bound kappa; the penalty takes its
-    place. The best kappa of an image is weight / (2 l2) times the mean cosine of its views, and without the penalty
-    there is none. l2 = 1 / (2 d) is the KL to the uniform prior where kappa is small. All terms train the encoder.
+    exp(kappa mu.z) is a von Mises-Fisher density without its normaliser, which would bound kappa. The penalty does so
+    instead: the best kappa of an image is weight / (2 l2) times the mean cosine of its views, and without the penalty
+    kappa would grow without bound. For small kappa, l2 = 1 / (2 d) makes the penalty the KL to the uniform prior. All
+    terms train the encoder.
     """
 
     certainty_scores = ("concentration",)

@@ -18,9 +18,9 @@ from vi_simsiam.nn.sphere import dot_products
 
 
 class Head(nn.Module):
-    """Features to cosines with K prototypes: the projector, then a linear layer between normalised vectors.
+    """Map features to cosines with K prototypes: the projector, then a linear layer between normalised vectors.
 
-    The latter is DINO's last layer: weight-normalised, with its gain fixed to 1.
+    The linear layer is DINO's last layer: weight-normalised, with its gain fixed to 1.
     """
 
     def __init__(self, inputs: int, projector, prototypes: int):
@@ -44,10 +44,9 @@ class Head(nn.Module):
 class Dino(Method):
     """The student predicts, from one view, the class that the teacher gives to the other.
 
-    Classes are K prototypes without names. The teacher is a running mean of the student; its logits are centred,
-    which keeps it from one class, and sharpened, which keeps it from the uniform distribution. The encoder that is
-    evaluated is the teacher's, as in the paper. The paper's small crops are left out, so that all methods here see the
-    same two views.
+    Classes are K unnamed prototypes. The teacher is a moving average of the student. Centring its logits avoids a
+    collapse to one class, and sharpening them avoids a collapse to the uniform distribution. The teacher's encoder is
+    evaluated, as in the paper. The paper's small crops are left out, so that all methods see the same two views.
     """
 
     latent = prior = target = Categorical
@@ -57,7 +56,7 @@ class Dino(Method):
         super().__init__(params.backbone, images)
         self.dino: DinoParams = params.dino
         self.head = Head(self.backbone.dim, params.projector, self.dino.prototypes)
-        if not self.frozen:  # else both have the same
+        if not self.frozen:  # else student and teacher share it
             self.student_backbone = copy.deepcopy(self.backbone)
         self.student_head = copy.deepcopy(self.head)
         self.backbone.requires_grad_(False)
@@ -106,7 +105,7 @@ class Dino(Method):
         return Losses(align=align, uniform=zero, kl=zero, monitors=monitors)
 
     def after_step(self, progress: float) -> None:
-        """Let the teacher's weights follow the student's, ever more slowly."""
+        """Move the teacher's weights towards the student's, more slowly as the training proceeds."""
         momentum = rising(self.dino.teacher_momentum, progress)
         if not self.frozen:
             follow(self.backbone, self.student_backbone, momentum)

@@ -1,4 +1,4 @@
-"""The encoder that a training begins with: its network, its weights, and how it wants its images."""
+"""The encoder that a training begins with: its network, its weights and its preprocessing of images."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ _LITE_IMAGES = {
 
 
 def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
-    """An encoder of random weights.
+    """An encoder with random weights.
 
     Args:
         backbone: parameters; the weights that they name are not read.
@@ -36,9 +36,9 @@ def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
 
 
 def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
-    """Fields of an ImageSpec that the encoder sets, in place of the images' own values.
+    """Fields of an ImageSpec that the encoder sets, in place of those of the data set.
 
-    A ResNet of the project sets none, unless it begins with a trained model: then it takes images as that model did.
+    A ResNet of the project sets none, unless it begins with a trained model: then the fields are that model's.
 
     Raises: Problem for a damaged model, and as `timm_encoders.preprocessing`.
     """
@@ -54,12 +54,12 @@ def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
 
 
 def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tensor], str] | None:
-    """The tensors that an encoder begins with, and their origin in words; None: it begins with random ones.
+    """The initial tensors of an encoder, and their origin in words; None: it keeps its random ones.
 
     Args:
         size: height and width in pixels of the images that the encoder gets.
 
-    Raises: Problem when they are missing, damaged, or cannot be fetched.
+    Raises: Problem if they are missing, damaged, or cannot be fetched.
     """
     if backbone.weights is None:
         return None
@@ -75,7 +75,7 @@ def initial_weights(backbone: BackboneParams, size: int) -> tuple[dict[str, Tens
 
 
 def load(encoder: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
-    """Give an encoder of `network` the tensors of `initial_weights`. Raises: Problem where they do not fit."""
+    """Load the tensors of `initial_weights` into an encoder of `network`. Raises: Problem if they do not fit."""
     if isinstance(encoder, TimmEncoder | EfficientNetLite0):
         weights.fit(encoder.net, tensors, origin, encoder.head)
     else:
@@ -83,7 +83,7 @@ def load(encoder: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
 
 
 def software(backbone: BackboneParams) -> dict[str, str]:
-    """Versions of the packages that such an encoder needs beside those of all encoders."""
+    """Versions of the packages that only this kind of encoder needs."""
     return {"timm": version("timm")} if backbone.name.startswith(TIMM) else {}
 
 
@@ -92,7 +92,7 @@ def _timm_name(backbone: BackboneParams) -> str:
 
 
 def _model_folder(backbone: BackboneParams) -> Path | None:
-    """The folder of the trained model whose encoder the training begins with; None: it begins with no such model."""
+    """The folder of the trained model that `weights` names; None: it names no folder."""
     if backbone.weights in (None, PRETRAINED):
         return None
     folder = Path(backbone.weights).expanduser()
@@ -100,7 +100,7 @@ def _model_folder(backbone: BackboneParams) -> Path | None:
 
 
 def _of_model(folder: Path) -> dict[str, Any]:
-    """Fields of an ImageSpec of a trained model's encoder."""
+    """The fields of `preprocessing`, of a trained model's encoder."""
     record.verify(folder, *MODEL_FILES)
     images = read_json(folder / "model.json")["images"]
     fields = {name: tuple(images[name]) for name in ("mean", "std")}
@@ -111,7 +111,7 @@ def _of_model(folder: Path) -> dict[str, Any]:
 
 
 def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
-    """The encoder's tensors of a trained model. Raises: Problem when its encoder is another."""
+    """The encoder's tensors of a trained model. Raises: Problem if that model has another encoder."""
     record.verify(folder, *MODEL_FILES)
     theirs = read_json(folder / "model.json")["params"]["backbone"]
     for key in ("name", "width", "stem"):
@@ -127,6 +127,6 @@ def _of_folder(folder: Path, backbone: BackboneParams) -> dict[str, Tensor]:
 
 
 def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The package's weights by the encoder's names: the same layers in the same order, and a classifier at the end."""
+    """The package's weights under the encoder's names: the same layers in the same order, then a classifier."""
     encoder = [tensor for name, tensor in tensors.items() if not name.startswith("_fc.")]
     return dict(zip(EfficientNetLite0().net.state_dict(), encoder, strict=False))  # `weights.fit` compares the shapes

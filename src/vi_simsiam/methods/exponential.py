@@ -1,6 +1,7 @@
-"""Exponential distance: SimSiam, and for each image the rate at which the distance of its views falls off.
+"""Exponential distance: SimSiam with a rate for each image, the parameter of its distribution of distances.
 
-The loss is from the code of a thesis, repository NikolaiL96/UASSL, where it trains the rate alone, beside other losses.
+The loss is from the code of a thesis, repository NikolaiL96/UASSL, which trains only the rate with it, beside other
+losses.
 """
 
 from typing import Any
@@ -16,11 +17,11 @@ from vi_simsiam.nn.sphere import OnSphere, VonMisesFisher
 
 
 class ExponentialDistance(OnSphere):
-    """z whose distance 1 - mu.z from the mean direction is exponential; the concentration is its rate u.
+    """Points z whose distance 1 - mu.z from the mean direction is exponential; the concentration is the rate u.
 
-    `log_density` is that of the distance, log u - u (1 - mu.z), not of z on the sphere. On the sphere in three
-    dimensions they differ by a constant and by log(1 - exp(-2u)); in more, a von Mises-Fisher distribution has a
-    larger concentration at the same distance: about u (d - 1) / 2.
+    `log_density` is the density of the distance, log u - u (1 - mu.z), not of z on the sphere. In three dimensions they
+    differ by a constant and by log(1 - exp(-2u)). In more dimensions, a von Mises-Fisher distribution with the same
+    mean distance has a larger concentration: about u (d - 1) / 2.
     """
 
     def log_density(self, cosine: Tensor) -> Tensor:
@@ -31,9 +32,9 @@ class ExponentialDistance(OnSphere):
 class Exponential(SimSiam):
     """L = 1/2 [u_1 (1 - mu_1.sg(z_2)) - log u_1 + u_2 (1 - mu_2.sg(z_1)) - log u_2], u(x) > 0.
 
-    The best u of an image is one over the mean distance of its views, in closed form. As in SimSiam no gradient reaches
-    the target z. mu gets the gradient of the loss, which is u times SimSiam's. It does not die as that of VI-SimSiam's
-    likelihood does, because views at right angles have u = 1. But for views that never differ u grows without end.
+    The best u of an image is one over the mean distance of its views. As in SimSiam, no gradient reaches the target z.
+    The gradient of mu is u times SimSiam's. It does not vanish like that of VI-SimSiam's likelihood, because views at
+    right angles have u = 1. But for views that never differ, u grows without bound.
     """
 
     latent = ExponentialDistance

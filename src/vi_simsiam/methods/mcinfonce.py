@@ -15,19 +15,18 @@ from vi_simsiam.nn.sphere import PowerSpherical
 
 
 class McInfoNce(Contrastive):
-    """SimCLR on samples from the distribution that is predicted for every view: a direction and a concentration.
+    """SimCLR on samples from the distribution predicted for each view: a direction and a concentration.
 
-    Of view i with the other view j, L_i = -log E[exp(c z_i.z_j) / mean over k != i of exp(c z_i.z_k)], where all z are
-    samples of their views' q(z | x) and c is the constant `critic`. The expectation is a mean over `samples`, inside
-    the logarithm, so with fewer of them the loss is larger than it should be.
+    For view i with the other view j, L_i = -log E[exp(c z_i.z_j) / mean over k != i of exp(c z_i.z_k)]. All z are
+    samples from the views' q(z | x), and c is the constant `critic`. The expectation is a mean over `samples`, inside
+    the logarithm, so few samples bias the loss upwards.
 
     The paper's q is a von Mises-Fisher distribution, sampled by rejection. Here it is power spherical, whose samples
-    are reparametrised exactly: (1 + mu.z)^kappa in place of exp(kappa mu.z), the same near mu at a kappa twice as
-    large, with less mass far away, none at the antipode. Both reach from the uniform distribution to a point, so images
-    are ordered alike, but values of kappa do not compare. E[mu.z] does; `expected_cosine` is its value at the start of
-    the training.
+    are reparametrised exactly. Near mu, (1 + mu.z)^kappa is like exp(kappa / 2 mu.z); far from mu it is smaller, and 0
+    at the antipode. Both families range from the uniform distribution to a point, so they order images alike. Their
+    values of kappa are not comparable, but E[mu.z] is; `expected_cosine` is its value when training begins.
 
-    `align` is the mean of the samples' own terms, `uniform` what is left of the loss; there is no term for the KL.
+    `align` is the mean of the positive pairs' terms, `uniform` the rest of the loss. The loss has no term for the KL.
     """
 
     latent = target = PowerSpherical
@@ -37,10 +36,10 @@ class McInfoNce(Contrastive):
     )
 
     def __init__(self, params: McInfoNceTraining, images: ImageSpec):
-        own = params.mcinfonce
-        super().__init__(params, images, kappa=own.critic)  # between two samples
-        self.samples, self.start = own.samples, math.log(own.expected_cosine / (1 - own.expected_cosine))
-        self.kappa_head = ScalarHead(self.backbone.dim, own.hidden, own.gain)
+        section = params.mcinfonce
+        super().__init__(params, images, kappa=section.critic)  # between two samples
+        self.samples, self.start = section.samples, math.log(section.expected_cosine / (1 - section.expected_cosine))
+        self.kappa_head = ScalarHead(self.backbone.dim, section.hidden, section.gain)
 
     def q(self, features: Tensor, mu: Tensor) -> PowerSpherical:
         """q(z | x) of B images, from (B, dim) features and their (B, d) embeddings; E[mu.z] = sigmoid(start + r)."""
@@ -52,12 +51,12 @@ class McInfoNce(Contrastive):
 
     def losses(self, features: list[Tensor], z: list[Tensor]) -> Losses:
         q = [self.q(*each) for each in zip(features, z, strict=True)]
-        # Every process draws for the whole batch, from the same generator: images get the same samples for any number
-        # of processes.
+        # Every process draws for the whole batch from the same generator, so an image's samples do not depend on the
+        # number of processes.
         drawn = [each.mapped(distributed.gather).rsample((self.samples,)) for each in q]  # (S, B, d)
-        own = torch.cat([distributed.own_slice(each.transpose(0, 1)).transpose(0, 1) for each in drawn], dim=1)
-        with torch.autocast(own.device.type, enabled=False):
-            log_p = self.kappa * own @ torch.cat(drawn, dim=1).mT
+        local = torch.cat([distributed.own_slice(each.transpose(0, 1)).transpose(0, 1) for each in drawn], dim=1)
+        with torch.autocast(local.device.type, enabled=False):
+            log_p = self.kappa * local @ torch.cat(drawn, dim=1).mT
         positive, others = among_all(log_p)
         align = -positive.mean()
         loss = math.log(self.samples) - torch.logsumexp(positive - others, dim=0).mean()

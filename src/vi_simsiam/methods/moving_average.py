@@ -1,4 +1,4 @@
-"""A second network whose weights are a moving average of a trained one's, as DINO's teacher and BYOL's target."""
+"""Moving averages of a trained network's weights, for a second network such as DINO's teacher or BYOL's target."""
 
 import math
 
@@ -18,8 +18,8 @@ def rising(momentum: float, progress: float) -> float:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, momentum: float) -> None:
-    """Make the average's parameters `momentum` times themselves plus 1 - `momentum` times the network's.
+    """Set average <- momentum * average + (1 - momentum) * network, for all parameters.
 
-    Buffers stay: batch norms of the average have the statistics of what it sees itself.
+    Buffers stay: batch norms of the average have the statistics of its own inputs.
     """
     torch._foreach_lerp_([*average.parameters()], [*network.parameters()], 1 - momentum)

@@ -28,7 +28,7 @@ class Contrastive(Method):
     certainty_scores: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: ProjectedTraining, images: ImageSpec, kappa: float):
-        """`kappa` is the concentration of all images, of the logged terms too."""
+        """`kappa` is the concentration of all images, also in the logged terms."""
         super().__init__(params.backbone, images)
         projector = params.projector
         self.d = projector.out
@@ -50,8 +50,8 @@ class Contrastive(Method):
         return self.nt_xent(z, self.kappa)
 
     def nt_xent(self, z: list[Tensor], kappa: Tensor | float) -> Losses:
-        """SimCLR's objective, with concentration `kappa`: one, or (2B, 1), that of each view."""
-        everyone = [distributed.gather(v) for v in z]  # the negatives are those of the whole batch, with their gradient
+        """SimCLR's objective with concentration `kappa`: one number, or (2B, 1), one for each view."""
+        everyone = [distributed.gather(v) for v in z]  # negatives come from the whole batch, with their gradient
         log_p = kappa * dot_products(torch.cat(z), torch.cat(everyone))  # up to log C
         positive, others = among_all(log_p)
         align, uniform = -positive.mean(), others.mean()
@@ -66,14 +66,14 @@ class Contrastive(Method):
 
 
 class SimClr(Contrastive):
-    """The contrast with one temperature for all images."""
+    """Contrastive learning with one temperature for all images."""
 
     def __init__(self, params: SimClrTraining, images: ImageSpec):
         super().__init__(params, images, kappa=1 / params.simclr.temperature)
 
 
 def among_all(log_p: Tensor) -> tuple[Tensor, Tensor]:
-    """Each view's value with its image's other view, and log mean exp of its values with all other views.
+    """Each view's value with the other view of its image, and log mean exp of its values with all other views.
 
     Args:
         log_p: (..., 2b, 2B), a row for each of this process's views, of first views then of second ones, and a column
@@ -83,10 +83,10 @@ def among_all(log_p: Tensor) -> tuple[Tensor, Tensor]:
     """
     n = log_p.shape[-1] // 2
     views = torch.arange(2 * n, device=log_p.device).view(2, n)
-    row = torch.cat([distributed.own_slice(view) for view in views])  # places of this process's views among all
+    row = torch.cat([distributed.own_slice(view) for view in views])  # positions of this process's views in the batch
     other = ((row + n) % (2 * n)).unsqueeze(1).expand(*log_p.shape[:-1], 1)
-    own = row.unsqueeze(1) == views.flatten()
-    others = torch.logsumexp(log_p.masked_fill(own, -torch.inf), dim=-1) - math.log(2 * n - 1)
+    itself = row.unsqueeze(1) == views.flatten()
+    others = torch.logsumexp(log_p.masked_fill(itself, -torch.inf), dim=-1) - math.log(2 * n - 1)
     return log_p.gather(-1, other).squeeze(-1), others
 
 

@@ -18,8 +18,8 @@ class SimSiam(Method):
 
     Read as variational inference, p(z | x_1) is a von Mises-Fisher distribution of constant concentration around the
     prediction mu_1 and q(z | x_2) a point at sg(z_2): log p is kappa times the cosine, up to a constant. The loss is
-    the cosine alone, so the constant kappa only shows in the logged terms; it is the one that expects a cosine of about
-    1/2 (Banerjee et al. 2005, eq. 4.4), where VI-SimSiam's starts.
+    minus the cosine, so the constant kappa only appears in the logged terms. Its expected cosine is about 1/2 (Banerjee
+    et al. 2005, eq. 4.4), as VI-SimSiam's when training begins.
     """
 
     latent, prior, target = VonMisesFisher, HypersphericalUniform, PointMass

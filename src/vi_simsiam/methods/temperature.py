@@ -12,11 +12,11 @@ from vi_simsiam.nn.heads import ScalarHead
 
 
 class Temperature(Contrastive):
-    """SimCLR in which the cosines of an image with all others are divided by its own temperature tau(x).
+    """SimCLR in which the cosines of an image with all others are divided by its temperature tau(x).
 
-    1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code. It is bounded, or that of
-    an image whose other view is always found would grow without end. The normaliser of p(z | x_i) is the same for all
-    views that z_i is compared with, so it cancels. When training begins tau is twice the lowest for every image.
+    1/tau(x) = sigmoid(r) / lowest is the concentration of p(z | x), as in the authors' code. It is bounded, because it
+    would grow without bound for an image whose other view is always found. The normaliser of p(z | x_i) is the same for
+    all views that z_i is compared with, so it cancels. When training begins, tau is twice the lowest for every image.
     """
 
     certainty_scores = ("inverse_temperature",)

@@ -1,11 +1,11 @@
-"""The floor of every table: the same encoder, never trained."""
+"""The baseline of every table: the same encoder, never trained."""
 
 from vi_simsiam.config.schema import UntrainedParams
 from vi_simsiam.methods.base import ImageSpec, Method
 
 
 class Untrained(Method):
-    """A randomly initialised encoder. On easy images it scores high, so other accuracies are read beside it."""
+    """A randomly initialised encoder. It scores high on easy images, so compare other accuracies with it."""
 
     latent = prior = target = None
     certainty_scores = ()

@@ -12,8 +12,8 @@ from vi_simsiam.config.schema import VaeTraining
 from vi_simsiam.core import distributed
 from vi_simsiam.methods.base import ImageSpec, Losses, Method
 
-# The decoder's width where the encoder has none: that of the recipes from scratch on two cores. Twice the width takes
-# four times as long, which on a frozen encoder is nearly the whole training.
+# The decoder's width if the encoder has none: that of the recipes from scratch on two cores. Twice the width takes four
+# times as long, and on a frozen encoder the decoder takes most of the training's time.
 _DECODER_WIDTH = 16
 
 
@@ -27,7 +27,7 @@ class Vae(Method):
 
     latent = prior = target = Normal
     certainty_scores = ("posterior_precision",)
-    needs_pixels = True  # which are reconstructed
+    needs_pixels = True  # it reconstructs them
 
     def __init__(self, params: VaeTraining, images: ImageSpec):
         super().__init__(params.backbone, images)
@@ -38,7 +38,7 @@ class Vae(Method):
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, dim) features to mean and log sigma of q(z | x), each (B, d), float32."""
         mean, log_sigma = self.posterior_head(features).float().chunk(2, dim=-1)
-        # exp(+-7) is far outside what training reaches; the bound keeps a first bad step from overflowing.
+        # Training stays far inside exp(+-7); the bound prevents an overflow in a bad first step.
         return mean, log_sigma.clamp(-7, 7)
 
     def projection(self, features: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Vae(Method):
         kl: Any = 0.0
         for view in views:
             mean, log_sigma = self.posterior(self.features(view))
-            # Drawn for the whole batch: images get the same noise for any number of processes.
+            # Drawn for the whole batch, so an image's noise does not depend on the number of processes.
             noise = torch.randn(distributed.count() * len(mean), mean.shape[1], device=mean.device)
             z = mean + log_sigma.exp() * distributed.own_slice(noise)
             scale = self.sigma**2 / view[0].numel() / 2  # / 2: the mean over two views
@@ -78,18 +78,18 @@ def gaussian_kl(mean: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 class Double(nn.Module):
-    """Each pixel four times: (B, C, H, W) to (B, C, 2 H, 2 W)."""
+    """Repeat each pixel four times: (B, C, H, W) to (B, C, 2 H, 2 W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        # CUDA's autocast would make float32 of what is a copy of numbers.
+        # CUDA's autocast would convert to float32, though this only copies numbers.
         with torch.autocast(x.device.type, enabled=False):
             return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class Decoder(nn.Module):
-    """(B, latent) codes to (B, C, size, size) images: three times a convolution and nearest up-sampling by 2.
+    """Map (B, latent) codes to (B, C, size, size) images by three convolutions, each with nearest up-sampling by 2.
 
-    The convolution comes first: after the up-sampling it would cost four times as much.
+    Each convolution comes before its up-sampling: after it, it would cost four times as much.
     """
 
     def __init__(self, latent: int, width: int, images: ImageSpec):

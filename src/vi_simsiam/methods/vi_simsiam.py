@@ -1,7 +1,7 @@
 """VI-SimSiam: Nakamura, Okada and Taniguchi (2023), arXiv 2203.11437.
 
-SimSiam whose latent distribution is power spherical, with a concentration kappa(x) that the network predicts. What is
-the paper's and what is our choice is stated in docs/method.md.
+SimSiam whose latent distribution is power spherical, with a concentration kappa(x) that the network predicts.
+docs/method.md tells the paper's statements from our choices.
 """
 
 import torch
@@ -18,11 +18,11 @@ from vi_simsiam.nn.sphere import PowerSpherical
 class ViSimSiam(SimSiam):
     """L = -1/2 [log PS(sg(z_2); mu_1, kappa_1) + log PS(sg(z_1); mu_2, kappa_2)] / d.
 
-    The value of the loss is that likelihood for every `objective`. The objectives differ only in the gradient that
-    reaches mu, because the likelihood's own dies when kappa nears 0, which early in training is a local optimum. With
-    c = mu.z, the gradient to mu is that of
+    The value of the loss is this likelihood for every `objective`. The objectives differ only in the gradient of mu,
+    because that of the likelihood vanishes as kappa approaches 0, which early in training is a local optimum. With
+    c = mu.z, the gradient of mu is that of
 
-    - likelihood: (kappa / d) log(1 + c), its own
+    - likelihood: (kappa / d) log(1 + c)
     - beta: w log(1 + c) with the weight w = (kappa / d)^(1 - beta) held constant
     - decoupled: c, SimSiam's
     - warmup: decoupled for the first share `warmup` of the training, then likelihood
@@ -44,20 +44,20 @@ class ViSimSiam(SimSiam):
         nn.init.zeros_(self.kappa_head[-1].bias)
 
     def expected_cosine_logit(self, features: Tensor, projection: Tensor) -> Tensor:
-        """r, (B,) float32: the head predicts the logit of E[mu.z], a scale that does not depend on d.
+        """r, (B,) float32, the predicted logit of E[mu.z], a scale that does not depend on d.
 
         With kappa = (d-1) exp(r), E[mu.z] = kappa / (kappa + d - 1) = sigmoid(r).
         """
         inputs = features if self.vi.kappa_input == "features" else projection
         if self.vi.kappa_detach:
             inputs = inputs.detach()
-        # The hidden units are normalised, so their plain sum learns as many times faster as there are units: kappa then
-        # falls to 0 in the first steps, before the views agree. Over the root of their number, its speed does not
-        # depend on the width.
+        # The hidden units are normalised, so the speed at which their plain sum learns is proportional to their number:
+        # kappa then falls to 0 in the first steps, before the views agree. Divided by the root of that number, the
+        # speed does not depend on the width.
         return self.vi.kappa_gain * self.kappa_head(inputs).squeeze(-1).float() / self.vi.kappa_hidden**0.5
 
     def kappa(self, logit: Tensor) -> Tensor:
-        """Concentration (B,) in (0, inf), float64: exp and the log-gammas after it need the range."""
+        """Concentration (B,) in (0, inf), float64: exp and the log-gammas need its range."""
         return (self.d - 1) * torch.exp(logit.double())
 
     def certainty(self, features: Tensor) -> dict[str, Tensor]:
@@ -75,9 +75,9 @@ class ViSimSiam(SimSiam):
         return "decoupled" if progress < self.vi.warmup else "likelihood"
 
     def align(self, p: PowerSpherical, z: Tensor, phase: str | None = None) -> Tensor:
-        """-log p(z) / d of each image, (B,); the gradient to the cosine mu.z is the objective's.
+        """-log p(z) / d of each image, (B,); the gradient to the cosine mu.z depends on the objective.
 
-        The division by d keeps the learning rates of SimSiam.
+        The division by d lets SimSiam's learning rates carry over.
         """
         cosine = (p.loc * z).sum(-1)
         objective = phase or self.phase(0.0)

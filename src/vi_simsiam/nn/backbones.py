@@ -1,6 +1,6 @@
 """ResNet encoders of any width (He et al. 2016, arXiv 1512.03385), with torchvision's layers and names of parameters.
 
-The blocks are written out here, because an import of torchvision takes longer than all that a short job does.
+The blocks are defined here because importing torchvision takes longer than a whole short job.
 """
 
 from itertools import pairwise
@@ -8,14 +8,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-_ONEDNN_BLOCK = 16  # channels that it treats as one, at most (oneDNN's issue 6035)
+_ONEDNN_BLOCK = 16  # most channels that it treats as one block (oneDNN's issue 6035)
 _FEW_PIXELS = 4
 
 
 class Convolution(nn.Conv2d):
-    """A square convolution. Where it gives few pixels, each of them is a matrix product of its own.
+    """A square convolution. If the output has few pixels, each pixel is computed as a matrix product.
 
-    oneDNN, which computes on CPUs, takes up to four times as long for few pixels and their gradients.
+    oneDNN, torch's library on CPUs, takes up to four times as long for few pixels and their gradients.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class Convolution(nn.Conv2d):
         return torch.stack(pixels, dim=1).unflatten(1, (len(rows), len(columns))).permute(0, 3, 1, 2)
 
     def _taps(self, size: int) -> list[tuple[slice, slice]]:
-        """For each output along a side of `size` pixels: which of them it sees, and with which part of the kernel."""
+        """For each output along a side of `size` pixels: the pixels it reads, and the part of the kernel it uses."""
         kernel, padding = self.kernel_size[0], int(self.padding[0])
         firsts = range(-padding, size + padding - kernel + 1, self.stride[0])
         spans = [(first, max(first, 0), min(first + kernel, size)) for first in firsts]
@@ -39,9 +39,9 @@ class Convolution(nn.Conv2d):
 
 
 class _Projection(Convolution):
-    """A strided 1 x 1 convolution. With few channels it is a plain one of every `stride`-th pixel: the same sums.
+    """A strided 1 x 1 convolution. With few channels, a plain one of every `stride`-th pixel: the same sums.
 
-    With few channels oneDNN writes the weight gradient of a strided one past the end of its memory.
+    With few channels, oneDNN writes the weight gradient of a strided one past the end of its memory.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -52,12 +52,12 @@ class _Projection(Convolution):
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions, the first with the stride, and the input added to what they give.
+    """Two 3 x 3 convolutions, the first with the stride, and a shortcut that adds the input to their result.
 
     Args:
         inputs, planes: channels of the input and of the output.
         stride: of the block.
-        downsample: gives the input the shape of the output; None: it has that shape.
+        downsample: layer of the shortcut that gives the input the shape of the output; None if it has that shape.
     """
 
     expansion = 1
@@ -112,7 +112,7 @@ _LAYOUTS: dict[str, tuple[_Block, tuple[int, ...]]] = {
 
 
 class ResNet(nn.Module):
-    """Images to features. Parameter names are torchvision's, so its weights load at width 64 and stem 7x7.
+    """Map images to features. Parameter names are torchvision's, so its weights load at width 64 and stem 7x7.
 
     Args:
         name: resnet10, resnet18, resnet34 or resnet50.

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0, an encoder for CPUs (Tan and Le 2019, arXiv 1905.11946; github.com/tensorflow/tpu, its Lite0).
 
-Its layers have the names of timm's `tf_efficientnet_lite0`, and give the same features. It is written out here, because
-an import of timm takes two seconds, longer than `vi-simsiam score` needs for a hundred photographs.
+Its layers have the names of timm's `tf_efficientnet_lite0` and give the same features. It is defined here because
+importing timm takes two seconds, longer than `vi-simsiam score` needs for a hundred photographs.
 """
 
 import math
@@ -10,38 +10,38 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-# Of each stage after the first: blocks, kernel, stride of its first block, channels.
+# For each stage after the first: blocks, kernel, stride of the first block, channels.
 _STAGES = ((2, 3, 2, 24), (2, 5, 2, 40), (3, 3, 2, 80), (3, 5, 1, 112), (4, 5, 2, 192), (1, 3, 1, 320))
 _EXPANSION = 6
 _EPSILON = 1e-3  # of batch norms, in TensorFlow
 
 
 class StridedConvolution(nn.Conv2d):
-    """A strided convolution with TensorFlow's padding, which has the odd pixel at the end."""
+    """A strided convolution with TensorFlow's padding: an odd pixel is added at the end."""
 
     def forward(self, images: Tensor) -> Tensor:
         sides = [self._ends(int(size)) for size in images.shape[:1:-1]]
         return super().forward(nn.functional.pad(images, sum(sides, ())))
 
     def _ends(self, size: int) -> tuple[int, int]:
-        """Pixels to add before and after `size` of them, so that ceil(size / stride) come out."""
+        """Pixels to add before and after a side of `size`, so that the output has ceil(size / stride)."""
         kernel, stride = self.kernel_size[0], self.stride[0]
-        more = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-        return more // 2, more - more // 2
+        padding = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+        return padding // 2, padding - padding // 2
 
 
 class Residual(nn.Sequential):
-    """Layers whose input is added to what they give."""
+    """Layers with a shortcut: their input is added to their output."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + x
 
 
 class EfficientNetLite0(nn.Module):
-    """Images to the 1,280 features that its classifier reads.
+    """Map images to the 1,280 features that its classifier reads.
 
     Attributes:
-        net: its layers, of random weights, without the classifier.
+        net: the layers without the classifier, with random weights.
         dim: number of features.
         head: name of the classifier's layer, which is left out.
     """
@@ -51,8 +51,8 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # As many random numbers as timm draws besides, for a layer that it tries and drops. With them the heads, which
-        # are initialised later, get the weights that recorded results had.
+        # timm draws these random numbers for a layer that it drops. Drawing them here gives the heads, which are
+        # initialised later, the weights of the recorded results.
         torch.rand(144)
         first = _block(("conv_dw", _convolution(32, 32, 3, groups=32)), ("conv_pw", _convolution(32, 16, 1)))
         stages, channels = [nn.Sequential(first)], 16
@@ -101,7 +101,7 @@ def _block(*convolutions: tuple[str, nn.Conv2d], residual: bool = False) -> nn.S
 
 
 def _convolution(inputs: int, planes: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution without a bias, with the paper's random weights."""
+    """A convolution without bias, initialised as in the paper."""
     if stride == 1:
         layer = nn.Conv2d(inputs, planes, kernel, padding=kernel // 2, groups=groups, bias=False)
     else:

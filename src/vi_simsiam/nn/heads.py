@@ -1,4 +1,4 @@
-"""A head that predicts one number for an image, such as its certainty."""
+"""A head that predicts one number for an image, for instance its certainty."""
 
 from torch import Tensor, nn
 
@@ -6,10 +6,10 @@ from vi_simsiam.nn.backbones import mlp
 
 
 class ScalarHead(nn.Module):
-    """(B, dim) features to a number r of each image, (B,) float32: 0 for all of them when training begins.
+    """Map (B, dim) features to one number r per image, (B,) float32; all are 0 when training begins.
 
-    One hidden layer, whose units are normalised: their sum over the root of their number, so that the speed at which r
-    learns does not depend on the width.
+    It has one hidden layer with batch norm. The sum of its units is divided by the root of their number, so that the
+    width does not change how fast r learns.
 
     Args:
         inputs: dim.

@@ -1,4 +1,4 @@
-"""Encoders that are not trained again, made faster on a CPU."""
+"""Faster inference on CPUs, for encoders that are not trained again."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ _TOLERANCE = 1e-3  # of the largest feature
 
 
 class FastEncoder(nn.Module):
-    """An encoder for inference alone. It takes batches of the size that it was made with, from any thread.
+    """An encoder for inference only. It takes batches of one fixed size, from any thread.
 
     Attributes:
         compute: (B, C, H, W) standardised images to (B, dim) features.
@@ -31,11 +31,11 @@ class FastEncoder(nn.Module):
 
 
 def fast_encoder(encoder: nn.Module, example: Tensor) -> nn.Module:
-    """A faster encoder with the same features but for rounding, or the encoder itself where they would change.
+    """A faster encoder whose features differ by rounding only; the encoder itself if they would change.
 
-    EfficientNet-Lite0 runs in ONNX Runtime where that is installed, in a third of its CPU time in torch. Other encoders
-    are traced, with batch norms folded into convolutions, because ONNX Runtime takes up to twice torch's time for
-    ResNets and vision transformers. The size of a batch is fixed.
+    EfficientNet-Lite0 runs in ONNX Runtime if that is installed, in a third of the CPU time that torch needs. Other
+    encoders are traced, with batch norms folded into convolutions: for ResNets and vision transformers, ONNX Runtime
+    takes up to twice torch's time. The size of a batch is fixed.
 
     Args:
         encoder: in evaluation mode, with an attribute `dim`.
@@ -54,7 +54,7 @@ def fast_encoder(encoder: nn.Module, example: Tensor) -> nn.Module:
 
 
 def _in_onnx_runtime(encoder: EfficientNetLite0, example: Tensor) -> Callable[[Tensor], Tensor] | None:
-    """Features by a session that starts no thread of its own. Returns: None where a package is missing."""
+    """Compute features in a session that starts no threads. Returns: None if a package is missing."""
     try:
         import onnxruntime
 
@@ -70,12 +70,12 @@ def _in_onnx_runtime(encoder: EfficientNetLite0, example: Tensor) -> Callable[[T
 def onnx_graph(network: nn.Module, shape: Sequence[int]) -> bytes:
     """The ONNX file of a network of EfficientNet-Lite's layers, in evaluation mode.
 
-    Torch's exporter takes half a second for it, and writes a padding before each strided convolution: so ONNX Runtime
-    takes a third longer.
+    Torch's exporter takes half a second, and its separate padding before each strided convolution makes ONNX Runtime a
+    third slower.
 
     Args:
-        network: layers one after the other, `Residual` blocks of such among them.
-        shape: of its input, (B, C, H, W).
+        network: a sequence of layers, some of them in `Residual` blocks.
+        shape: of the input, (B, C, H, W).
 
     Raises: ImportError without the package onnx.
     """
@@ -113,7 +113,7 @@ def onnx_graph(network: nn.Module, shape: Sequence[int]) -> bytes:
     output = helper.make_tensor_value_info(layer(network, _INPUT), TensorProto.FLOAT, None)
     images = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "encoder", [images], [output], weights)
-    # Versions of 2022: by default onnx writes its newest, which an older runtime refuses.
+    # Versions of 2022: by default onnx writes the newest ones, which an older runtime refuses.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     file: bytes = model.SerializeToString()
     return file

@@ -1,7 +1,7 @@
-"""torch's optimisers without their import of torch._dynamo, which takes two seconds: half of a short job's start.
+"""torch's optimisers without the import of torch._dynamo, which takes two seconds: half of a short job's start.
 
-torch marks their methods as not to be compiled, and imports torch._dynamo for that when one is called. What is under
-the marks is the same, to the bit.
+torch wraps their methods to exclude them from compilation, and the wrappers import torch._dynamo when they are called.
+The methods here are the unwrapped ones, so results are the same to the bit.
 """
 
 import inspect

@@ -8,11 +8,10 @@ import torch
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """In this block, or function as a decorator, a GPU computes with float32 in float32, as a CPU does.
+    """Context or decorator in which a GPU computes float32 in full precision, as a CPU does.
 
-    Left to itself cuDNN rounds the inputs of convolutions to TF32, to 10 bits after the point, and the environment
-    (TORCH_ALLOW_TF32_CUBLAS_OVERRIDE) can have those of matrix products rounded. What autocast computes in bf16 stays
-    so.
+    By default, cuDNN rounds the inputs of convolutions to TF32 (10 bits after the point), and the environment variable
+    TORCH_ALLOW_TF32_CUBLAS_OVERRIDE does the same for matrix products. Operations in bf16 under autocast stay in bf16.
     """
     kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul
     before = [kind.fp32_precision for kind in kinds]

@@ -34,8 +34,8 @@ unit_vector = _UnitVector()
 def dot_products(a: Tensor, b: Tensor) -> Tensor:
     """a.b of every pair: (B, d) and (C, d) to (B, C), float32 also under autocast.
 
-    Autocast would multiply in bfloat16, which tells cosines near 1 apart to .004; divided by a temperature of .04, or
-    times a kappa of hundreds, that is no small error.
+    Autocast would multiply in bfloat16, which resolves cosines near 1 to .004. Divided by a temperature of .04, or
+    multiplied by a kappa of hundreds, this is a large error.
     """
     with torch.autocast(a.device.type, enabled=False):
         return a.float() @ b.float().T
@@ -54,7 +54,7 @@ class OnSphere(Distribution):
             towards 0 the distribution becomes uniform.
         validate_args: as in torch.
 
-    Raises: ValueError when loc is no unit vector, d < 2 or kappa <= 0 (with validation on).
+    Raises: ValueError if loc is not a unit vector, d < 2 or kappa <= 0 (with validation on).
     """
 
     arg_constraints = {"loc": unit_vector, "concentration": constraints.positive}  # noqa: RUF012 - torch's interface
@@ -64,8 +64,8 @@ class OnSphere(Distribution):
         if loc.dim() < 1 or loc.shape[-1] < 2:
             raise ValueError(f"loc must have shape (..., d) with d >= 2, not {tuple(loc.shape)}")
         if not isinstance(concentration, Tensor):
-            concentration = loc.new_full((), concentration)  # as_tensor would have the CPU wait for the GPU
-        # Not torch.broadcast_shapes, which imports sympy, for more than a second.
+            concentration = loc.new_full((), concentration)  # with as_tensor the CPU would wait for the GPU
+        # Not torch.broadcast_shapes, which imports sympy: more than a second.
         batch_shape = torch.broadcast_tensors(loc[..., 0], concentration)[0].shape
         self.loc = loc.expand(*batch_shape, loc.shape[-1])
         self.concentration = concentration.expand(batch_shape)
@@ -96,7 +96,7 @@ class OnSphere(Distribution):
         return self.log_density(dot_products(z, self.loc))
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> "OnSphere":
-        """The same distribution of changed tensors, such as those that several processes have gathered."""
+        """The distribution with `change` applied to its tensors, for instance gathering them from several processes."""
         return type(self)(change(self.loc), change(self.concentration), validate_args=False)
 
 
@@ -127,7 +127,7 @@ class PowerSpherical(OnSphere):
         kappa = self.concentration.double().expand(shape[:-1])
         beta = torch.full_like(kappa, (self.dim - 1) / 2)
         # (1+t)/2 and (1-t)/2 together, from one Dirichlet: 1 - t would lose all digits at large kappa.
-        # Its parameters are valid; to look at them would have the CPU wait for the GPU.
+        # Its parameters are valid; for a check, the CPU would wait for the GPU.
         dirichlet = torch.distributions.Dirichlet(torch.stack([beta + kappa, beta], -1), validate_args=False)
         upper, lower = dirichlet.rsample().unbind(-1)
         t = upper - lower
@@ -139,7 +139,7 @@ class PowerSpherical(OnSphere):
 
 
 class VonMisesFisher(OnSphere):
-    """Von Mises-Fisher distribution vMF(mu, kappa) on S^(d-1), p(z) = C(kappa) exp(kappa mu.z), of one constant kappa.
+    """Von Mises-Fisher distribution vMF(mu, kappa) on S^(d-1), p(z) = C(kappa) exp(kappa mu.z), with constant kappa.
 
     Mardia and Jupp (2000), sec. 9.3. The constant has no gradient: its Bessel functions are scipy's.
     """

@@ -1,4 +1,4 @@
-"""Encoders of timm (Wightman, github.com/huggingface/pytorch-image-models), which is imported when one is built."""
+"""Encoders of timm (Wightman, github.com/huggingface/pytorch-image-models). timm is imported when one is built."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -8,22 +8,22 @@ from torch import Tensor, nn
 
 from vi_simsiam.core.errors import Problem
 
-_CHANNELS = 3  # grey images are given to all three
+_CHANNELS = 3  # grey images are copied to all three
 
 
 class TimmEncoder(nn.Module):
-    """Images to the features that the model's classifier reads.
+    """Map images to the features that the model's classifier reads.
 
     Args:
-        model: its name in timm, with or without the tag of its weights.
-        size: pixels, height and width, of its images.
+        model: name in timm, with or without the tag of its weights.
+        size: height and width of its images in pixels.
 
     Attributes:
-        net: timm's model without its classifier, of random weights.
+        net: timm's model without its classifier, with random weights.
         dim: number of features.
-        head: names of the layers that were left out, the classifier's.
+        head: names of the classifier's layers, which are left out.
 
-    Raises: Problem without timm, for an unknown name, a size that the model cannot have, or features that are no row.
+    Raises: Problem without timm, for an unknown name, an impossible size, or features of more than one dimension.
     """
 
     def __init__(self, model: str, size: int):
@@ -36,7 +36,7 @@ class TimmEncoder(nn.Module):
             features = self.net.eval()(torch.zeros(1, _CHANNELS, size, size))
         if features.ndim != 2:
             raise Problem(
-                f"timm/{model} gives {tuple(features.shape)} for an image, and not a row of features. Name another."
+                f"timm/{model} gives {tuple(features.shape)} for an image, not a row of features. Name another."
             )
         self.dim = features.shape[1]
         self.net.train()
@@ -55,18 +55,18 @@ def preprocessing(model: str) -> dict[str, Any]:
     channels, height, width = config["input_size"]
     if channels != _CHANNELS or height != width:
         raise Problem(
-            f"timm/{model} wants images of {height} x {width} x {channels}, and not square colour images. Name another."
+            f"timm/{model} takes images of {height} x {width} x {channels}, not square colour images. Name another."
         )
-    # torch resizes with these two; Lanczos' filter, which few models ask for, is nearest to the bicubic one.
+    # torch has these two; Lanczos, which few models use, is closer to bicubic.
     interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
     mean, std = tuple(config["mean"]), tuple(config["std"])
     return {"input_size": height, "mean": mean, "std": std, "interpolation": interpolation}
 
 
 def published(model: str, size: int) -> dict[str, Tensor]:
-    """The weights that timm publishes for a model, fetched from its hub where they are not on this machine.
+    """The weights that timm publishes for a model, fetched from its hub unless this machine has them.
 
-    Raises: Problem when there are none or they cannot be fetched; for a name that timm does not know.
+    Raises: Problem if timm has none or does not know the name, or if they cannot be fetched.
     """
     config = _config(model)
     if not any(config.get(key) for key in ("hf_hub_id", "url", "file")):
@@ -75,7 +75,7 @@ def published(model: str, size: int) -> dict[str, Tensor]:
         return _created(model, size, pretrained=True).state_dict()
     except Problem:
         raise
-    except Exception as error:  # of the hub, the network, the disk: each library has its own
+    except Exception as error:  # of the hub, the network, the disk: each library raises other classes
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise Problem(
             f"the weights of timm/{model} cannot be fetched from {config.get('hf_hub_id') or config.get('url')}: "
@@ -96,7 +96,7 @@ def _timm() -> Any:
 
 
 def _config(model: str) -> dict[str, Any]:
-    """timm's description of a model's weights. Raises: Problem with the nearest names for an unknown model."""
+    """timm's description of a model's weights. Raises: Problem with similar names for an unknown model."""
     timm = _timm()
     try:
         if not timm.is_model(model):
@@ -116,7 +116,7 @@ def _config(model: str) -> dict[str, Any]:
 
 def _created(model: str, size: int, pretrained: bool = False) -> nn.Module:
     config = _config(model)
-    # Only of models whose position embeddings have a size.
+    # Only models with position embeddings of a fixed size take it.
     sized = {"img_size": size} if config.get("fixed_input_size") and size != config["input_size"][1] else {}
     try:
         return _timm().create_model(model, pretrained=pretrained, num_classes=0, **sized)

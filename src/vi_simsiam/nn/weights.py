@@ -1,4 +1,4 @@
-"""Weights of an encoder from a file of tensors, which may be anybody's: read without executing code, fitted by name."""
+"""Weights of an encoder from a file of any origin, read without executing code and matched by name."""
 
 import io
 import textwrap
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import shorten
 
-_BELOW = ("state_dict", "model_state_dict", "model", "net")  # where training programs put a network's tensors
-_WRAPPER = "module."  # begins all names after training on several devices
+_BELOW = ("state_dict", "model_state_dict", "model", "net")  # sections of the files of training programs
+_WRAPPER = "module."  # prefix of all names after training on several devices
 _FAULTS = 4  # lines of torch's message about tensors that do not fit
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a checkpoint of torch, by name.
 
-    Raises: Problem when the file is missing or damaged, needs code to be read, holds no tensors by name, or holds
-        numbers that are not finite.
+    Raises: Problem if the file is missing, damaged, needs code to be read, has no named tensors, or has numbers that
+        are not finite.
     """
     try:
         data = path.read_bytes()
@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load(data)
         else:
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # readers raise many kinds over a damaged file
+    except Exception as error:  # readers raise many classes for a damaged file
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise Problem(
             f"the weights {path} ({len(data)} bytes) are damaged, or no file of tensors alone: {shorten(reason)}. "
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
-    """The tensors in the contents of a file, also where training programs put them in a section of it."""
+    """The named tensors in the contents of a file, at the top or in a section of a training program."""
     for key in _BELOW:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

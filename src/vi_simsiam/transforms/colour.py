@@ -3,7 +3,7 @@
 Operations are numbered as in torchvision's ColorJitter: brightness 0, contrast 1, saturation 2, hue 3.
 
 The definitions are torchvision's. `planes` is (C, n, H, W) float32 in [0, 1] with C 1 or 3 (red, green, blue),
-and so are the results. Every image has its own strength of every operation.
+and so are the results. The strength of each operation differs from image to image.
 """
 
 import torch
@@ -15,7 +15,7 @@ _TINY = 1e-20
 
 
 def luma(planes: Tensor) -> Tensor:
-    """Grey values (n, H, W): a new tensor, or for one channel that channel itself."""
+    """Grey values (n, H, W): a new tensor, or the channel itself if there is only one."""
     if len(planes) == 1:
         return planes[0]
     grey = planes[0] * LUMA[0]
@@ -29,30 +29,30 @@ def grey_(planes: Tensor) -> None:
     planes.copy_(luma(planes))
 
 
-def blend_(planes: Tensor, own: Tensor, grey: Tensor, mean: Tensor) -> None:
-    """planes <- clamp(own * planes + grey * luma + mean * (the image's mean luma), 0, 1).
+def blend_(planes: Tensor, colour: Tensor, grey: Tensor, mean: Tensor) -> None:
+    """planes <- clamp(colour * planes + grey * luma + mean * (the image's mean luma), 0, 1).
 
-    With a factor f this is torchvision's adjust_brightness at (own, grey, mean) = (f, 0, 0), adjust_contrast at
-    (f, 0, 1 - f) and adjust_saturation at (f, 1 - f, 0), so that one pass serves images which differ in the
-    operation as well as in its factor.
+    With a factor f this is torchvision's adjust_brightness at (colour, grey, mean) = (f, 0, 0), adjust_contrast at
+    (f, 0, 1 - f) and adjust_saturation at (f, 1 - f, 0), so that one pass serves images that differ in the operation
+    as well as in its factor.
 
     Args:
-        own, grey, mean: (n,) float32 each.
+        colour, grey, mean: (n,) float32 each.
     """
     light = luma(planes)
     base = (light.mean((1, 2)) * mean)[:, None, None] + light * grey[:, None, None]
-    own = own[:, None, None]
+    colour = colour[:, None, None]
     for plane in planes:
-        torch.addcmul(base, plane, own, out=plane).clamp_(0.0, 1.0)
+        torch.addcmul(base, plane, colour, out=plane).clamp_(0.0, 1.0)
 
 
 def shift_hue_(planes: Tensor, shift: Tensor) -> None:
     """Turn the hue of RGB images by `shift` (n,) turns in [-0.5, 0.5], as torchvision's adjust_hue.
 
-    Hue here is an angle h in sixths of a turn, 0 at red, with value and chroma of the HSV model left alone. By
-    symmetry in green and blue, |h| = 1 + (hi - r + relu(lo - r)) / chroma where hi and lo are the larger and the
-    smaller of green and blue, and h has the sign of g - b. Back in RGB every channel is a trapezium in h. Neither
-    way selects by case, which makes it several times faster on a CPU than following the six cases.
+    Hue here is an angle h in sixths of a turn, 0 at red; value and chroma of the HSV model do not change. By symmetry
+    in green and blue, |h| = 1 + (hi - r + relu(lo - r)) / chroma where hi and lo are the larger and the smaller of
+    green and blue, and h has the sign of g - b. Back in RGB, every channel is a trapezium in h. Neither direction
+    distinguishes the six cases, which makes it several times faster on a CPU.
     """
     red, green, blue = planes
     high, low = torch.maximum(green, blue), torch.minimum(green, blue)
@@ -71,7 +71,7 @@ def shift_hue_(planes: Tensor, shift: Tensor) -> None:
 
 
 def jitter_(planes: Tensor, numbers: Tensor) -> None:
-    """Apply brightness, contrast, saturation and hue, by one sequence for views that differ in their order.
+    """Apply brightness, contrast, saturation and hue, in one sequence for views that differ in their order.
 
     Args:
         planes: (C, n, H, W).
@@ -82,41 +82,41 @@ def jitter_(planes: Tensor, numbers: Tensor) -> None:
     else:
         blends = len(numbers) // 2
         before, hue, after = numbers[:blends], numbers[blends], numbers[blends + 1 :]
-    for own, grey, mean in before.unflatten(0, (-1, 3)):
-        blend_(planes, own, grey, mean)
+    for blend in before.unflatten(0, (-1, 3)):
+        blend_(planes, *blend)
     if hue is not None:
         shift_hue_(planes, hue)
-    for own, grey, mean in after.unflatten(0, (-1, 3)):
-        blend_(planes, own, grey, mean)
+    for blend in after.unflatten(0, (-1, 3)):
+        blend_(planes, *blend)
 
 
 class JitterGroups:
     """The colour jitter of a batch, grouped so that views with the same sequence of operations go together.
 
     Brightness, contrast and saturation are one formula (`blend_`) with different numbers; only hue is another.
-    So a sequence is known by how many blends come before hue, and there are few groups.
+    So the number of blends before hue identifies a sequence, and there are few groups.
 
     Args:
-        applied: (n,) bool, whether a view has jitter at all.
-        factors: (n, 3) factors of brightness, contrast and saturation, 1 where a view does not have them.
-        hue: (n,) turns, 0 where a view does not have it.
+        applied: (n,) bool, whether a view has any jitter.
+        factors: (n, 3) factors of brightness, contrast and saturation, 1 if a view does not have them.
+        hue: (n,) turns, 0 if a view does not have it.
         order: (n, 4) operations in the order of application.
 
     Attributes:
         group: (n,) int64, the group of each view; the last one has no jitter.
-        numbers: (3 * blends + 1, n) float32: for each blend in the order of application `own`, `grey` and `mean`
+        numbers: (3 * blends + 1, n) float32: for each blend in the order of application `colour`, `grey` and `mean`
             of `blend_`, and then the shift of hue. `run_` takes columns of it.
     """
 
     def __init__(self, applied: Tensor, factors: Tensor, hue: Tensor, order: Tensor):
         used = (factors != 1).any(0).nonzero().squeeze(1).tolist()
-        place = order.argsort(1)  # place[i, operation]: when view i has it
-        own = factors[:, used]
-        away = 1 - own
+        place = order.argsort(1)  # place[i, operation]: its position in the order of view i
+        colour = factors[:, used]
+        away = 1 - colour
         grey = away * torch.tensor([operation == _SATURATION for operation in used])
         mean = away * torch.tensor([operation == _CONTRAST for operation in used])
         turn = place[:, used].argsort(1)
-        blends = torch.stack([own, grey, mean], 2).take_along_dim(turn[..., None], 1)
+        blends = torch.stack([colour, grey, mean], 2).take_along_dim(turn[..., None], 1)
         self.numbers = torch.cat([blends.flatten(1), hue[:, None]], 1).T.contiguous()
         self._blends = len(used)
         self._any_hue = bool((hue != 0).any())
@@ -126,8 +126,8 @@ class JitterGroups:
     def in_one_sequence(self) -> Tensor:
         """Numbers for `jitter_`, which has no groups: for each blend before hue, for hue, for each blend after it.
 
-        Every view passes through all blends before hue and again after it. In one of the two places it has the blend's
-        numbers, in the other numbers that change nothing. If no view shifts hue, hue is left out and blends come once.
+        Every view passes through all blends before hue and again after it. One time it has the blend's numbers, the
+        other time numbers that change nothing. If no view shifts hue, hue is left out and blends come once.
 
         Returns: (6 * blends + 1, n) or (3 * blends, n) float32.
         """

@@ -1,7 +1,7 @@
 """Gaussian noise as a function of a seed per image: the same on every device (but for rounding) and in every batch.
 
-A GPU's generator draws other numbers than a CPU's, and its state runs on from image to image. So each number here is a
-hash of the image's seed and the number's place in the image, made uniform and then normal (Box and Muller 1958).
+A GPU's generator draws other numbers than a CPU's, and its state carries over from image to image. So each number here
+is a hash of the image's seed and the number's position, made uniform and then normal (Box and Muller 1958).
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-SEEDS = 1 << 24  # as many as float32 tells apart
+SEEDS = 1 << 24  # all whole numbers below it are exact in float32
 
 
 def with_noise(images: Tensor, sigma: Tensor, seeds: Tensor) -> Tensor:
@@ -27,10 +27,10 @@ def with_noise(images: Tensor, sigma: Tensor, seeds: Tensor) -> Tensor:
 
 
 def standard_normal(seeds: Tensor, count: int) -> Tensor:
-    """Standard normal numbers (n, count) float32, each row a function of its seed alone; none is beyond +-5.9."""
+    """Standard normal numbers (n, count) float32, each row a function of its seed alone; all within +-5.9."""
     half = (count + 1) // 2
     place = torch.arange(2 * half, dtype=torch.int32, device=seeds.device)
-    # Seeds are shifted beyond all places, so that no seed has the hash of a place: equal hashes would give zero bits.
+    # Seeds are shifted beyond all positions, so that no seed has the hash of a position: equal hashes would give 0.
     bits = _mixed(_mixed(seeds.to(torch.int32) + SEEDS)[:, None] ^ _mixed(place))
     uniform = ((bits >> 8) & (SEEDS - 1)).to(torch.float32).add_(0.5).mul_(1 / SEEDS)
     radius, angle = uniform[:, :half].log().mul_(-2).sqrt_(), uniform[:, half:] * (2 * math.pi)

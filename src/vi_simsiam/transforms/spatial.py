@@ -1,9 +1,9 @@
 """Crops, resizes and blurs of whole batches, on any device, without a loop over images.
 
-Bilinear interpolation as Pillow and torchvision do it: antialiased where it reduces, and what lies outside a
-crop has no influence on it. A crop that is enlarged is plain interpolation between four pixels. Where one is
-reduced, every result pixel is a weighted mean of many; that, as Gaussian blur, is separable and linear, so an
-image x becomes `rows @ x @ columns.T` with two small matrices per image, and a batch is two batched products.
+Bilinear interpolation is that of Pillow and torchvision: antialiased when it reduces, and pixels outside a crop do not
+influence it. An enlarged crop is plain interpolation between four pixels. In a reduced crop, every pixel is a weighted
+mean of many. This is separable and linear, as is Gaussian blur: an image x becomes `rows @ x @ columns.T` with two
+small matrices per image, and a batch is two batched products.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from torch.nn.functional import grid_sample, one_hot
 
 
 def _in_float32(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Compute in float32 even where training has autocast on: pixels have more levels than bfloat16 tells apart."""
+    """Compute in float32 even under autocast: pixels have more levels than bfloat16 can represent."""
 
     @wraps(operation)
     def without_autocast(images: Tensor, *args, **kwargs) -> Tensor:
@@ -33,8 +33,8 @@ def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = 
         images: (n, H, W, C) uint8, or floating point in [0, 1].
         boxes: (4, n) float32 or integer tops, lefts, heights, widths in whole pixels, inside the image.
         size: pixels of the results' sides.
-        flip: (n,) bool, which results to mirror left to right. None: none.
-        reduces: whether a box may be larger than the result. False is faster, and wrong where one is.
+        flip: (n,) bool, results to mirror left to right. None: none.
+        reduces: whether a box may be larger than the result. False is faster, and wrong if a box is larger.
 
     Returns: (n, C, size, size) float32 in [0, 1].
     """
@@ -83,7 +83,7 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     """
     size, reach = images.shape[3], kernel // 2
     offset = torch.arange(-reach, reach + 1, device=images.device)
-    sigma = sigma.clamp_min(1e-3)  # such a blur changes nothing; a sigma that float32 rounds to 0 would give NaN
+    sigma = sigma.clamp_min(1e-3)  # this blur changes nothing; a sigma that float32 rounds to 0 would give NaN
     density = torch.exp(-0.5 * (offset / sigma[:, None]).square())
     density = density / density.sum(1, keepdim=True)
     taken = (torch.arange(size, device=images.device)[:, None] + offset).abs()  # (S, kernel)

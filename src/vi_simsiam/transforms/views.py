@@ -1,8 +1,8 @@
 """Augmented views of whole batches, on any device, and the random parameters that define them.
 
-As in SimSiam: random resized crop, colour jitter, grey, blur, flip, with the distributions of torchvision's
-RandomResizedCrop, RandomApply(ColorJitter), RandomGrayscale, RandomApply(GaussianBlur) and RandomHorizontalFlip.
-Gaussian noise, after all of these, is not SimSiam's and is off by default.
+The augmentations are SimSiam's: random resized crop, colour jitter, grey, blur, flip, with the distributions of
+torchvision's RandomResizedCrop, RandomApply(ColorJitter), RandomGrayscale, RandomApply(GaussianBlur) and
+RandomHorizontalFlip. Gaussian noise, after all of these, is not part of SimSiam and is off by default.
 Drawing and applying are two steps: `Views.draw` gives numbers, and `Views.apply` is a function of images and
 numbers alone. `cache_views` stores the results of both; training can also call them for every batch.
 """
@@ -20,8 +20,8 @@ from vi_simsiam.transforms.colour import JitterGroups, grey_, jitter_, luma
 from vi_simsiam.transforms.noise import SEEDS, with_noise
 from vi_simsiam.transforms.spatial import blur, crop_resize
 
-_TRIES = 10  # of a crop that fits, before torchvision takes a central one
-_ROWS = 9  # of `ViewNumbers.table` before those of the colour jitter
+_TRIES = 10  # random crops before torchvision takes a central one
+_ROWS = 9  # rows of `ViewNumbers.table` before those of the colour jitter
 _CACHED = 1 << 17  # pixels of the views that a CPU computes at once, so that their planes stay in its cache
 
 
@@ -30,7 +30,7 @@ class ViewParameters:
     """Random parameters of n views: CPU tensors (n,), except `order` (n, 4).
 
     Crop positions and sizes are in pixels of the source image; `crop_area` is the crop's share of the image's area, in
-    (0, 1]. An operation that is not applied to a view has the value that changes nothing: 1 for the factors of
+    (0, 1]. The value of an operation that is not applied to a view changes nothing: 1 for the factors of
     brightness, contrast and saturation, 0 for hue (turns, -0.5 to 0.5), blur_sigma (pixels of the view) and noise_sigma
     (pixel values in [0, 1]).
     """
@@ -72,13 +72,13 @@ class ViewParameters:
 
 
 class ViewNumbers(NamedTuple):
-    """`ViewParameters` for a GPU: one tensor, and flags on the CPU that say which operations any view has.
+    """`ViewParameters` for a GPU: one tensor, and flags on the CPU for the operations that any view has.
 
     Attributes:
-        table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, noise_sigma, noise_seed, and those
-            of the colour jitter.
+        table: (k, n) float32, a column per view: crop (4), flip, grey, blur_sigma, noise_sigma, noise_seed, and the
+            numbers of the colour jitter.
         reduces: whether a crop may be larger than its view.
-        greys, blurs, noises: whether any view is grey, is blurred, has noise.
+        greys, blurs, noises: whether any view is grey, blurred, noisy.
     """
 
     table: Tensor
@@ -88,7 +88,7 @@ class ViewNumbers(NamedTuple):
     noises: bool
 
     def pinned(self) -> "ViewNumbers":
-        """Copy the table to pinned memory, from which a copy to a GPU does not wait for the GPU's earlier work."""
+        """Copy the table to pinned memory; copying it to a GPU then does not wait for the GPU's earlier work."""
         return self._replace(table=self.table.pin_memory())
 
     def to(self, device: torch.device) -> "ViewNumbers":
@@ -113,9 +113,9 @@ class Views:
     def draw(self, n: int, height: int, width: int, *generators: Mapping[str, torch.Generator]) -> ViewParameters:
         """Parameters of views of images of `height` x `width` pixels: n by each of `generators`, one after the other.
 
-        Each augmentation draws from the generator of its own name, on the CPU, so that every device sees the same
-        views. Its count of numbers does not depend on its probability and range. So neither a change of one
-        augmentation nor a new one shifts the draws of the others.
+        Each augmentation draws from the generator of its name, on the CPU, so that views are the same on every device.
+        The count of its draws does not depend on its probability and range. So neither a change of one augmentation
+        nor a new one shifts the draws of the others.
 
         Args:
             generators: at least one, each by name, as of `vi_simsiam.core.randomness.Generators`. Each draw advances
@@ -124,7 +124,7 @@ class Views:
         a, colour = self.augmentation, self.channels == 3
 
         def uniform(name: str, *shape: int) -> Tensor:
-            return torch.cat([torch.rand(n, *shape, generator=own[name], dtype=torch.float64) for own in generators])
+            return torch.cat([torch.rand(n, *shape, generator=each[name], dtype=torch.float64) for each in generators])
 
         def factor(name: str, strength: float) -> Tensor:
             drawn = _uniform(max(0.0, 1.0 - strength), 1.0 + strength, uniform(name))
@@ -154,7 +154,7 @@ class Views:
 
     @torch.no_grad()
     def apply(self, images: Tensor, parameters: ViewParameters) -> Tensor:
-        """View i of image i, for every i.
+        """Make view i of image i, for every i.
 
         Args:
             images: (n, H, W, C) uint8, or floating point in [0, 1], on any device.
@@ -170,7 +170,7 @@ class Views:
             return self.apply_numbers(images, self.numbers(parameters).pinned().to(images.device))
         size, p = self.size, parameters
         jitter = _jitter(p)
-        # Views of a group lie side by side, the grey ones last, so that operations but blur and noise work on slices.
+        # Views of a group are adjacent, the grey ones last, so that operations except blur and noise work on slices.
         rows = (2 * jitter.group + p.grey).argsort(stable=True)
         numbers = torch.cat([_table(p), jitter.numbers])[:, rows]
         reduces = self._reduces(p)
@@ -200,10 +200,10 @@ class Views:
 
     @torch.no_grad()
     def apply_numbers(self, images: Tensor, numbers: ViewNumbers) -> Tensor:
-        """Apply as `apply` does, by few operations whose shapes do not depend on the draws: no groups, no indices.
+        """Do the same as `apply`, in few operations whose shapes do not depend on the draws: no groups, no indices.
 
-        Every view passes through all operations that any view has; a view without an operation has numbers that change
-        nothing. This suits a GPU, which takes as long to start an operation as for it; a CPU is faster by groups.
+        Every view passes through all operations that any view has; if it should not have one, its numbers change
+        nothing. This suits a GPU, where starting an operation takes as long as running it. A CPU is faster by groups.
 
         Args:
             images: (n, H, W, C), as for `apply`.
@@ -246,7 +246,7 @@ def _runs(group: Tensor, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _crops(u: Tensor, height: int, width: int, scale: Any, ratio: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """RandomResizedCrop.get_params for every row of uniform numbers u (n, 2 * tries + 2): top, left, height, width."""
+    """RandomResizedCrop.get_params of torchvision, for each row of uniform numbers u (n, 2 * tries + 2)."""
     area = _uniform(scale[0], scale[1], u[:, :_TRIES]) * (height * width)
     aspect = torch.exp(_uniform(math.log(ratio[0]), math.log(ratio[1]), u[:, _TRIES : 2 * _TRIES]))
     w = torch.round(torch.sqrt(area * aspect))  # to even on a tie, as Python's round
