@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -17,28 +17,31 @@ from vi_simsiam.core.files import lock, writing
 _SUFFIX = ".partial"  # after the name of the table
 
 
-class Piece(NamedTuple):
-    """Rows that were computed together, and path and reason of each image that could not be read meanwhile."""
-
-    rows: pd.DataFrame
-    unread: list[tuple[str, str]]
-
-
 class Journal:
-    """Pieces in memory and in a file: a line of JSON with all that they depend on, then a line for each piece.
+    """Rows in memory and in a file: a line of JSON with all that they depend on, then a line for each table of rows.
 
     Attributes:
         path: of the file.
-        pieces: in the order in which they were added; numbers read from the file are the same to the last bit.
+        tables: rows in the order in which they were added; numbers read from the file are the same to the last bit.
+        unread: path and reason of each image that could not be read.
     """
 
-    def __init__(self, file: TextIO, path: Path, pieces: list[Piece]):
-        self._file, self.path, self.pieces = file, path, pieces
+    def __init__(self, file: TextIO, path: Path, lines: Sequence[str]):
+        self._file, self.path = file, path
+        self.tables: list[pd.DataFrame] = []
+        self.unread: list[tuple[str, str]] = []
+        for line in lines:
+            self._remember(**json.loads(line))
 
     def add(self, rows: pd.DataFrame, unread: Sequence[tuple[str, str]]) -> None:
-        """Add a piece. Raises: Problem when it cannot be written."""
-        self.pieces.append(Piece(rows, list(unread)))
+        """Add a table, which may be empty, and images that could not be read. Raises: Problem as `write`."""
+        self._remember(rows, unread)
         self.write({"rows": rows.to_dict("list"), "unread": list(unread)})
+
+    def _remember(self, rows: pd.DataFrame | dict[str, list[Any]], unread: Sequence[Sequence[str]]) -> None:
+        if len(rows):
+            self.tables.append(pd.DataFrame(rows))
+        self.unread += [(path, problem) for path, problem in unread]
 
     def write(self, content: dict[str, Any]) -> None:
         """Add a line to the file. Raises: Problem when it cannot be written."""
@@ -76,18 +79,14 @@ def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Jou
                     "another --out, or add --overwrite to drop these rows."
                 )
             lines = []
-        kept = Journal(file, path, [_piece(**json.loads(line)) for line in lines[1:]])
+        kept = Journal(file, path, lines[1:])
         try:
             file.truncate(len("".join(lines).encode()))
             if not lines:
                 kept.write(made_of)
             yield kept
         except BaseException:
-            if not kept.pieces:
+            if not kept.tables:
                 path.unlink(missing_ok=True)
             raise
         path.unlink(missing_ok=True)
-
-
-def _piece(rows: dict[str, list[Any]], unread: list[list[str]]) -> Piece:
-    return Piece(pd.DataFrame(rows), [(path, problem) for path, problem in unread])

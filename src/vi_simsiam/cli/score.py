@@ -113,14 +113,12 @@ def score(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say(f"{kept.path} keeps what was scored; the same command goes on from there")
             raise
-        unread = sum(len(piece.unread) for piece in kept.pieces)
-        if not (tables := [piece.rows for piece in kept.pieces if len(piece.rows)]):
-            kept.pieces.clear()
+        unread = len(kept.unread)
+        if not kept.tables:
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
-        table = pd.concat(tables, ignore_index=True)
+        table = pd.concat(kept.tables, ignore_index=True)
         write_table(table, args.out)
     scored, sides = len(table), extremes(table, by, args.top or _TOP)
-    undrawn = _draw(args, model, sides, by) if args.grid else None
     if args.top:
         _list(sides, by)
     if stream.several_pages:
@@ -138,8 +136,8 @@ def score(args: argparse.Namespace) -> int:
         )
     seconds = time.monotonic() - started
     say(f"{counts(scored, unread, stream.ignored)} {seconds:.1f} s. {args.out}")
-    if undrawn:
-        raise Problem(f"--grid {args.grid} could not be drawn: {undrawn}. The table is written.")
+    if args.grid:
+        _draw(args, model, sides, by)
     return SOME_UNREAD if unread else 0
 
 
@@ -184,9 +182,8 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
 
     Raises: Problem where images were added or removed among these.
     """
-    unread = [one for piece in kept.pieces for one in piece.unread]
-    scored = [path for piece in kept.pieces if len(piece.rows) for path in piece.rows["path"]]
-    paths = scored + [path for path, _ in unread]
+    scored = [path for table in kept.tables for path in table["path"]]
+    paths = scored + [path for path, _ in kept.unread]
     if not paths:
         return 0
     stream.count()  # lists the files, once
@@ -197,7 +194,7 @@ def _resume(stream: ImageReader, kept: Journal) -> int:
         )
     stream.skipped = len(paths)
     say(f"{len(scored)} images were scored before the interruption")
-    tell(unread)
+    tell(kept.unread)
     return len(scored)
 
 
@@ -251,8 +248,8 @@ def extremes(table: pd.DataFrame, score: str, count: int) -> Sides:
     return rows[:middle][:count], rows[middle:][::-1][:count]
 
 
-def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> str | None:
-    """Draw the picture. Returns: the error, or None. It is not raised, because counts and warnings come later."""
+def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> None:
+    """Draw the picture. Raises: Problem if it cannot be drawn."""
     from vi_simsiam.cli import drawing  # slow to import, and seldom used
     from vi_simsiam.report.figures import style
 
@@ -263,8 +260,8 @@ def _draw(args: argparse.Namespace, model: Model, sides: Sides, score: str) -> s
             figure = drawing.extremes(lowest, highest, score)
             style.save(figure, args.grid)
     except Exception as error:
-        return str(error) or type(error).__name__
-    return None
+        reason = str(error) or type(error).__name__
+        raise Problem(f"--grid {args.grid} could not be drawn: {reason}. The table is written.") from None
 
 
 def _pixels(stream: ImageReader, paths: Iterable[str]) -> dict[str, np.ndarray]:
