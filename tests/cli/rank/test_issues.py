@@ -94,8 +94,8 @@ def test_the_largest_and_then_the_sharpest_copy_is_kept():
     ("text", "said"),
     [
         ("drak=1", r"--threshold drak=1: no such name \(did you mean dark\?\)\. Names: outlier, dark"),
-        ("dark", "not a number. Write dark=0.32"),
-        ("dark=low", "not a number. Write dark=0.32"),
+        ("dark", "not a number from 0. Write dark=0.32"),
+        ("dark=low", "not a number from 0"),
         ("dark=-1", "not a number from 0"),
         ("dark=nan", "not a number from 0"),
     ],

@@ -108,11 +108,12 @@ def thresholds(given: Sequence[str]) -> dict[str, float]:
         if name not in found:
             raise Problem(f"--threshold {text}: no such name{nearest(name, found)}. Names: {', '.join(found)}.")
         try:
-            found[name] = float(value)
+            limit = float(value)
         except ValueError:
-            raise Problem(f"--threshold {text}: not a number. Write {name}={found[name]:g}, for example.") from None
-        if not 0 <= found[name] < np.inf:
-            raise Problem(f"--threshold {text}: not a number from 0. Write {name}=0.5, for example.")
+            limit = np.nan
+        if not 0 <= limit < np.inf:
+            raise Problem(f"--threshold {text}: not a number from 0. Write {name}={found[name]:g}, for example.")
+        found[name] = limit
     return found
 
 
