@@ -47,7 +47,7 @@ def refuse(unread: Sequence[tuple[str, str]]) -> None:
 
 def encoded(archive: Path, folder: Path, most: int, views: int) -> tuple[Encoder, np.ndarray, np.ndarray]:
     """Encode up to `most` images at even steps. Returns: the encoder, rows of its store (N,), names of classes (N,)."""
-    network = heads.encoder(heads.backbone(ENCODER, None), 0, CPU, 16)
+    network = heads.encoder(heads.backbone(ENCODER, None), CPU, 16)
     encoder = Encoder(network, 0, folder, views)
     stream = Photographs([archive], network.images.size, network.images.channels, processes.cores())
     paths = [file.path for file in stream.files()]

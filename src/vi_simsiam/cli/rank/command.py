@@ -7,10 +7,11 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
@@ -37,7 +38,6 @@ from vi_simsiam.data.names import is_hidden
 from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
-_FORMAT = 1
 _LEAST = 4  # photographs; from fewer, heads learn nothing
 
 
@@ -107,11 +107,8 @@ def rank(args: argparse.Namespace) -> int:
     limits = issues.thresholds(args.threshold)
     threads = args.threads or processes.cores()
     every_page = args.pages == "all"
-    if args.tiles is None:
-        stream = Photographs(args.photographs, 1, 1, threads, every_page=every_page)
-    else:
-        stream = tiles.Tiles(args.photographs, 1, 1, threads, every_page=every_page, side=args.tiles)
-    stream.written = [args.out]
+    reader = Photographs if args.tiles is None else partial(tiles.Tiles, side=args.tiles)
+    stream = reader(args.photographs, 1, 1, threads, every_page=every_page, written=[args.out])
     with _locked(args.out):
         _check_earlier(args)
         return _rank(args, stream, labelled, limits, started)
@@ -129,7 +126,7 @@ def _rank(
     model: Model | None = None
     if args.run is None:
         backbone = heads.backbone(args.encoder, args.size)
-        network = heads.encoder(backbone, args.seed, device, args.depth)
+        network = heads.encoder(backbone, device, args.depth)
     else:
         model = load(args.run, device)
         model.scores  # noqa: B018 - raises for a method without a score, before any work
@@ -150,7 +147,8 @@ def _rank(
     encoded = time.monotonic()
     if files.empty:
         raise Problem(f"no photograph could be read. {counts(0, len(unread), stream.ignored, 'ranked')}")
-    contents = _distinct(rows)
+    # In order of appearance, so that training does not depend on when a photograph was stored.
+    contents = pd.unique(rows)
     unit, count = "files" if args.pages == "first" else "images", len(files)
     if args.tiles is not None:
         unit, count = "tiles", int((files["tile"] == 1).sum())
@@ -164,7 +162,6 @@ def _rank(
         lines.append(f"Note: {few_bits_sentence(bits)} {way_out}")
     few = model is None and 1 < len(contents) < _LEAST
     if args.no_kappa or few:
-        results.require_different(kept, rows)
         shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
         why = f": {len(contents)} {unit} are too few to learn it from" if few else ""
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
@@ -175,9 +172,8 @@ def _rank(
                 f"{what} cannot be ranked: heads are trained on what differs between photographs. Name more, or a "
                 "trained model with --run."
             )
-        results.require_different(kept, rows)
         views = encoder.training_views(contents)
-        photographs = heads.Images(images.size, images.channels, kept, contents, views, depth=images.depth)
+        photographs = heads.Images(images.size, images.channels, kept, contents, views, images.depth)
         folder = args.out / "model"
         done = heads.train(backbone, photographs, args.seed, device, folder)
         lines.append(
@@ -235,16 +231,6 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {"photographs": sorted(set(map(path, args.photographs))), **options}
 
 
-def _absolute(options: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    """Options of a ranking with absolute paths, as earlier versions store them."""
-
-    def path(name: str) -> str:
-        return os.path.normpath(os.path.join(os.path.abspath(out), name))
-
-    named = {name: path(options[name]) for name in ("run", "encoder") if options.get(name) is not None}
-    return {**options, **named, "photographs": set(map(path, options.get("photographs", [""])))}
-
-
 def _check_earlier(args: argparse.Namespace) -> None:
     """Raise Problem if another ranking would be replaced without --overwrite.
 
@@ -253,9 +239,9 @@ def _check_earlier(args: argparse.Namespace) -> None:
     if args.overwrite or not (args.out / results.TABLE).exists():
         return
     path = args.out / _EARLIER
-    earlier = _absolute(read_json(path) if path.exists() else {}, args.out)
-    now = _absolute(_options(args), args.out)
-    if earlier.pop("photographs") - now.pop("photographs"):
+    earlier = read_json(path) if path.exists() else {"photographs": ["unknown"]}
+    now = _options(args)
+    if not set(earlier.pop("photographs")) <= set(now.pop("photographs")):
         other = "of other photographs"
     elif different := [name for name, value in now.items() if earlier.get(name) != value]:
         other = f"with another --{different[0].replace('_', '-')}"
@@ -267,35 +253,18 @@ def _check_earlier(args: argparse.Namespace) -> None:
     )
 
 
-def _distinct(rows: np.ndarray) -> np.ndarray:
-    """Each row once, in order of appearance, so that training does not depend on when a photograph was stored."""
-    _, places = np.unique(rows, return_index=True)
-    return rows[np.sort(places)]
-
-
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """Lock the folder of a ranking for this process, after creating it if need be.
 
-    Raises: Problem if it holds anything but a ranking of this version, cannot be written, or is locked by another
-        process.
+    Raises: Problem if it holds anything but a ranking, cannot be written, or is locked by another process.
     """
     mark = out / RANKING
-    if out.exists() and not out.is_dir():
-        raise Problem(f"--out {out}: it is a file; name a folder.")
-    try:
-        foreign = out.is_dir() and not mark.is_file() and not all(map(is_hidden, os.listdir(out)))
-    except OSError as error:
-        raise Problem(f"--out {out} cannot be read: {error.strerror}.") from None
-    if foreign:
-        raise Problem(f"--out {out}: it is not empty and holds no ranking. Name a new folder.")
     check_writable(mark)
-    if mark.is_file():
-        content = read_json(mark)
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise Problem(f"--out {out}: its ranking was made by another version. Name a new folder.")
-    else:
-        write_json(mark, {"format": _FORMAT, "made by": "vi-simsiam rank"})
+    if not mark.is_file():
+        if not all(map(is_hidden, os.listdir(out))):
+            raise Problem(f"--out {out}: it is not empty and holds no ranking. Name a new folder.")
+        write_json(mark, {"format": 1, "made by": "vi-simsiam rank"})
     with open(mark) as file:
         try:
             lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

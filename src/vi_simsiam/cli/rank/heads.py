@@ -2,8 +2,7 @@
 
 import io
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,10 @@ from vi_simsiam.config.schema import (
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord, new_result
+from vi_simsiam.core.text import nearest
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.store import RowView, SplitName
-from vi_simsiam.methods import Method, encoders
+from vi_simsiam.methods import ImageSpec, Method, build, encoders
 from vi_simsiam.models import reference, saved
 from vi_simsiam.training import trainer
 from vi_simsiam.training.alarms import TrainingAlarm
@@ -58,30 +58,24 @@ class Images:
 
     size: int
     channels: int
-    kept: AppendStore | None = None
-    rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    features: np.ndarray | RowView | None = None
+    kept: AppendStore
+    rows: np.ndarray
+    features: np.ndarray | RowView
+    depth: int = 16
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
-    depth: int = 16
 
     def array(self, name: str) -> RowView:
-        assert self.kept is not None  # None only while the encoder is built
         return RowView(self.kept.array(name), self.rows)
 
     def images(self, split: SplitName) -> RowView:
         return self.array("pixels")
 
     def views(self, split: SplitName) -> np.ndarray | RowView:
-        assert self.features is not None  # None only while the encoder is built
         return self.features
 
     def labels(self, split: SplitName) -> np.ndarray:
         return np.full(len(self.rows), -1)
-
-
-def _views(images: Images) -> Views:
-    return Views(AUGMENTATION, images.size, images.channels)  # required by the trainer, which reads stored views
 
 
 def backbone(name: str, size: int | None) -> BackboneParams:
@@ -104,11 +98,10 @@ def backbone(name: str, size: int | None) -> BackboneParams:
         params = {"name": name, "weights": PRETRAINED}
         size = LITE_SIZE if size is None and name == LITE else size
     else:
-        near = get_close_matches(name, (LITE, *(TIMM + model for model in RESNETS)), n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = meant(folder) or nearest(name, (LITE, *(TIMM + model for model in RESNETS)))
         raise Problem(
-            f"--encoder {name}: there is no such encoder or folder{meant(folder)}.{hint} Name {LITE}, timm/<model>, or "
-            "the folder of a trained model."
+            f"--encoder {name}: there is no such encoder or folder{hint}. Name {LITE}, timm/<model>, or the folder of "
+            "a trained model."
         )
     try:
         return BackboneParams(**params, size=size, frozen=True)
@@ -116,11 +109,10 @@ def backbone(name: str, size: int | None) -> BackboneParams:
         raise Problem(f"--encoder {name}: {'; '.join(sentences(error, BackboneParams, 'it'))}.") from None
 
 
-def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int) -> Method:
+def encoder(params: BackboneParams, device: torch.device, depth: int) -> Method:
     """Build the frozen encoder with its weights, on the device and in evaluation mode.
 
     Args:
-        seed: of weights that are not loaded.
         depth: bits that 16-bit grey images use, 8 to 16.
 
     Raises: Problem for an unknown model of timm, weights that are not installed, cannot be fetched or do not fit.
@@ -128,14 +120,17 @@ def encoder(params: BackboneParams, seed: int, device: torch.device, depth: int)
     try:
         weights_checksum(params.name, params.weights)  # reports a missing package before any work
         preprocessing = encoders.preprocessing(params)
-        images = Images(preprocessing["input_size"], len(preprocessing["mean"]), depth=depth)
-        model, _ = trainer.pretrain(
-            "untrained", UntrainedParams(backbone=params), images, _views(images), seed, device=device
+        size, channels = preprocessing["input_size"], len(preprocessing["mean"])
+        model = build(
+            "untrained", UntrainedParams(backbone=params), ImageSpec(size, channels, depth=depth, **preprocessing)
         )
+        weights = encoders.initial_weights(params, size)
+        assert weights is not None  # because `backbone` names some
+        model.load_encoder_weights(*weights)
     except Problem as problem:
         key = f"pretrain.backbone.name = {params.name}: "
         raise Problem(f"--encoder {params.name}: {str(problem).replace(key, '')}") from None
-    return model.to(device, memory_format=torch.channels_last)
+    return model.eval().to(device, memory_format=torch.channels_last)
 
 
 def train(
@@ -168,7 +163,8 @@ def train(
     try:
         with redirect_stdout(io.StringIO()):  # drops the line per epoch, which history.csv has
             parsed = parse("pretrain", job, METHOD)
-            model, history = trainer.pretrain(METHOD, parsed, images, _views(images), seed, device=device)
+            views = Views(AUGMENTATION, images.size, images.channels)  # not drawn: the trainer reads stored ones
+            model, history = trainer.pretrain(METHOD, parsed, images, views, seed, device=device)
     except TrainingAlarm as alarm:
         reason = str(alarm).partition(". ")[0]
         raise Problem(

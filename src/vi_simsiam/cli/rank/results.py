@@ -16,7 +16,6 @@ from vi_simsiam.cli.rank.answer import Section
 from vi_simsiam.cli.rank.facts import FACTS
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import one_line, write_table
-from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import replacing
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.left_out import Ignored
@@ -317,16 +316,3 @@ def write_report(
                 parts.append("  To rank them too, name their folder beside the others.")
     with replacing(out / REPORT) as temporary:
         temporary.write_text("\n".join(map(one_line, parts)) + "\n", encoding="utf-8")
-
-
-def require_different(kept: AppendStore, rows: np.ndarray) -> None:
-    """Raise Problem where the encoder gives the same features to all of several photographs."""
-    whole = RowView(kept.array("whole"), np.unique(rows))
-    first = whole[0]
-    if len(whole) > 1 and all(
-        (whole[start : start + _AT_ONCE] == first).all() for start in range(0, len(whole), _AT_ONCE)
-    ):
-        raise Problem(
-            f"the encoder gives the same features to all {len(whole)} different photographs, so it cannot tell them "
-            "apart. Name another --encoder, or check if all photographs have one colour."
-        )
