@@ -215,17 +215,18 @@ def test_what_cannot_be_read_is_named_and_counted(folder, pictures, tmp_path, ca
 
 
 def test_csv_parquet_lists_and_grid(folder, pictures, tmp_path, capsys):
-    top = ("--top", 5, "--grid", tmp_path / "grid.png")
-    assert score(pictures, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
+    photos = shutil.copytree(pictures, tmp_path / "photos")
+    top = ("--top", 5, "--grid", photos / "grid.png", "--overwrite")
+    assert score(photos, "--run", folder, "--out", tmp_path / "s.csv", *top) == 0
     printed = capsys.readouterr().out
-    assert score(pictures, "--run", folder, "--out", tmp_path / "s.parquet") == 0
+    assert score(photos, "--run", folder, "--out", tmp_path / "s.parquet", *top) == 0  # does not read the picture
     text, binary = pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")
     pd.testing.assert_frame_equal(text, binary, rtol=1e-8)
     order = text.sort_values("kappa", kind="stable")["path"].tolist()
     assert [line.split()[-1] for line in printed.splitlines() if ".png" in line] == order[:5] + order[::-1][:5]
-    with Image.open(tmp_path / "grid.png") as image:
+    with Image.open(photos / "grid.png") as image:
         assert image.width == 1400 and np.asarray(image).std() > 10
-    assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "s.parquet", "grid.png"}  # nothing half-written
+    assert {path.name for path in tmp_path.iterdir()} == {"s.csv", "s.parquet", "photos"}  # nothing half-written
 
 
 def test_the_names_in_a_csv_lead_to_their_files_and_are_no_formulas(folder, pictures, tmp_path, monkeypatch):
@@ -395,9 +396,10 @@ def test_a_table_that_another_command_has_written_meanwhile_is_kept(folder, pict
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"s.csv": "of another command"}
 
 
-def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys):
-    assert score(pictures, tmp_path / "photoz", "--run", folder, "--out", tmp_path / "s.csv") == 1
-    assert "photoz: there is no such file" in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
+@pytest.mark.parametrize(("wrong", "said"), [("photoz", "photoz: there is no such file"), ("", "empty name")])
+def test_an_input_that_does_not_exist_stops_before_anything_is_read(folder, pictures, tmp_path, capsys, wrong, said):
+    assert score(pictures, wrong, "--run", folder, "--out", tmp_path / "s.csv") == 1
+    assert said in capsys.readouterr().err and not (tmp_path / "s.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -503,31 +505,15 @@ def test_extremes_are_those_of_sorting_and_no_image_is_on_both_sides(images, cou
         assert side.index.tolist() == expected_rows.index.tolist()[:count]
 
 
-def test_a_picture_of_one_image_and_a_folder_for_the_table_that_cannot_be_written(folder, pictures, tmp_path, capsys):
+def test_a_picture_of_one_image_and_names_that_cannot_be_written(folder, pictures, tmp_path, capsys):
     one = pictures / "000.png"
     assert score(one, "--run", folder, "--out", tmp_path / "s.csv", "--top", 3, "--grid", tmp_path / "g.png") == 0
     assert "most uncertain" in capsys.readouterr().out and (tmp_path / "g.png").exists()
-    (tmp_path / "folder.csv").mkdir()
     (tmp_path / "folder.png").mkdir()
-    (tmp_path / "file").touch()
-    long = "x" * 260 + ".csv"
-    for out, said in (
-        (tmp_path / "folder.csv", "directory"),
-        (tmp_path / "file/s.csv", "directory"),
-        (long, "too long"),
-    ):
-        assert score(pictures, "--run", tmp_path, "--out", out) == 1  # before the model is looked at
-        assert f"{out} cannot be written: " in (error := capsys.readouterr().err) and said in error
-    assert score(pictures, "--run", tmp_path, "--out", tmp_path / "t.csv", "--grid", tmp_path / "folder.png") == 1
-    assert "folder.png cannot be written" in capsys.readouterr().err and not (tmp_path / "t.csv").exists()
+    for option, name in (("--out", "x" * 260 + ".csv"), ("--grid", "folder.png")):
+        assert score(one, "--run", tmp_path, option, tmp_path / name) == 1  # before the model is looked at
+        assert f"{name} cannot be written: " in capsys.readouterr().err
     assert score(one, "--run", folder, "--out", tmp_path / ("y" * 250 + ".csv")) == 0
-
-
-def test_an_empty_name_is_no_folder(folder, tmp_path, capsys):
-    assert score("", "--run", folder, "--out", tmp_path / "s.csv") == 1
-    assert "empty name" in capsys.readouterr().err
-    with pytest.raises(Problem, match="empty name"):
-        vi_simsiam.load(folder).score("")
 
 
 def test_the_table_is_kept_when_the_picture_cannot_be_drawn(folder, pictures, tmp_path, capsys, monkeypatch):

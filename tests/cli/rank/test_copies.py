@@ -107,8 +107,3 @@ def test_groups_do_not_depend_on_blocks_or_order(monkeypatch):
     order = np.random.default_rng(0).permutation(80)
     again = [sorted(order[rows].tolist()) for rows in together([images[i] for i in order])]
     assert sorted(again) == found
-
-
-def test_many_copies_of_one_picture_are_one_group():
-    images = [picture(0, 64).resize((side, side)) for side in range(40, 240)]
-    assert together([*images, *(picture(number) for number in range(1, 30))]) == [list(range(200))]

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 
 from helpers.photographs import photographs, picture, rank
 from vi_simsiam.cli.rank import labels
-from vi_simsiam.core.errors import Problem
 from vi_simsiam.stats.covering import covering
 
 
@@ -52,8 +51,6 @@ def test_wrong_requests_for_labels_are_sentences(tiny, tmp_path, monkeypatch, ca
     ):
         assert rank(*options, *arguments) == 1
         assert said in capsys.readouterr().err
-    with pytest.raises(Problem, match="not among the images"):
-        labels.label_first(pd.Series(["a"]), np.array([0]), np.ones((1, 2)), 1, ["b"])
 
 
 def test_paths_of_labelled_images_in_another_spelling_of_their_letters():

@@ -10,8 +10,6 @@ from PIL import Image
 
 from helpers.photographs import photographs, picture, rank, score
 from vi_simsiam.cli.rank import encoding
-from vi_simsiam.data.reader import ImageReader
-from vi_simsiam.models.model import Model
 from vi_simsiam.report.gallery import page
 
 STACK, PAGES = range(50, 55), 5
@@ -39,14 +37,6 @@ def test_the_first_page_is_ranked_and_said_also_when_nothing_is_new(tiny, photos
     table = pd.read_csv("out/ranking.csv").set_index("path")
     assert table["pages"].to_dict() == dict.fromkeys(table.index, 1) | {"photos/stack.tif": 5}
     assert "pages: Pages or frames in the file" in (photos.parent / "out/report.txt").read_text(encoding="utf-8")
-
-
-def test_a_folder_of_single_pages_has_no_column_of_pages(tiny, photos, capsys):
-    (photos / "stack.tif").unlink()
-    assert rank("photos", "--out", "out", "--encoder", tiny, "--no-kappa", "--pages", "all") == 0
-    table = pd.read_csv("out/ranking.csv")
-    assert "pages" not in table and "pages" not in capsys.readouterr().err
-    assert sorted(table["path"]) == [f"photos/{i:03}.png" for i in range(6)]
 
 
 NAMES = [f"photos/{i:03}.png" for i in range(6)] + [f"photos/stack.tif [page {i}]" for i in range(1, PAGES + 1)]
@@ -127,7 +117,7 @@ def test_pages_that_cannot_be_read_are_one_line(tiny, photos, capsys):
     assert report.count("photos/real.tif (30 pages): 32-bit pixels") == 2 and "[page 30]" not in report
 
 
-def test_score_of_the_first_page_and_of_each(tiny, photos, capsys, monkeypatch):
+def test_score_of_the_first_page_and_of_each(tiny, photos, capsys):
     assert rank("photos", "--out", "out", "--encoder", tiny, "--pages", "all") == 0
     capsys.readouterr()
     model = ("--run", "out/model", "--threads", 1)
@@ -143,24 +133,3 @@ def test_score_of_the_first_page_and_of_each(tiny, photos, capsys, monkeypatch):
     assert "Only the first" not in capsys.readouterr().err
     assert every.loc[NAMES[6], "kappa"] == pytest.approx(first.loc["photos/stack.tif", "kappa"], rel=1e-6)
     assert every.loc[NAMES[10], "kappa"] == pytest.approx(every.loc["photos/003.png", "kappa"], rel=1e-6)
-
-    prepared, done = ImageReader.prepared, []
-
-    def interrupted(reader, *page):
-        done.append(page)
-        if len(done) == 9:  # within the stack
-            raise KeyboardInterrupt
-        return prepared(reader, *page)
-
-    scored = Model.scored
-    monkeypatch.setattr(Model, "scored", lambda model, images, report: scored(model, images, report, 4))
-    monkeypatch.setattr(ImageReader, "prepared", interrupted)
-    assert score("photos", *model, "--pages", "all", "--out", "again.csv") == 130
-    monkeypatch.setattr(ImageReader, "prepared", prepared)
-    assert score("photos", *model, "--out", "again.csv") == 1  # other pages are another table
-    assert "an interrupted command that differs from this one" in capsys.readouterr().err
-    assert score("photos", *model, "--pages", "all", "--out", "again.csv") == 0
-    assert "8 images were scored before" in capsys.readouterr().err
-    again = pd.read_csv("again.csv").set_index("path")
-    assert again.index.tolist() == every.index.tolist()
-    np.testing.assert_allclose(again["kappa"], every["kappa"], rtol=1e-6)
