@@ -160,18 +160,12 @@ def _rank(
         trained = f"The model was trained with a depth of {stream.depth}."
         way_out = f"Rank with --depth {bits} --overwrite." if model is None else trained
         lines.append(f"Note: {few_bits_sentence(bits)} {way_out}")
-    few = model is None and 1 < len(contents) < _LEAST
+    few = model is None and len(contents) < _LEAST
     if args.no_kappa or few:
         shutil.rmtree(args.out / "model", ignore_errors=True)  # of an earlier ranking
         why = f": {len(contents)} {unit} are too few to learn it from" if few else ""
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
-        if len(contents) == 1:
-            what = "one photograph" if len(files) == 1 else f"{len(files)} copies of one photograph"
-            raise Problem(
-                f"{what} cannot be ranked: heads are trained on what differs between photographs. Name more, or a "
-                "trained model with --run."
-            )
         views = encoder.training_views(contents)
         photographs = heads.Images(images.size, images.channels, kept, contents, views, images.depth)
         folder = args.out / "model"
