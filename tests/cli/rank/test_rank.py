@@ -316,7 +316,6 @@ def test_without_kappa_each_image_is_encoded_once_and_nothing_is_trained(ranked,
     assert rank(*arguments, "--no-kappa") == 3 and sum(encoded) == 39
     assert "0 of them encoded now" in capsys.readouterr().err
     assert rank(top / "photos/001.png", "--out", tmp_path / "one", "--encoder", tiny, "--no-kappa") == 0
-    assert "--no-kappa uses no model's score" in refused(capsys, top, "--out", tmp_path, "--run", tiny, "--no-kappa")
 
 
 def test_a_ranking_of_other_photographs_or_options_is_replaced_only_by_request(tiny, tmp_path, capsys, monkeypatch):
@@ -369,7 +368,9 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     assert "not a trained model's folder" in refused(capsys, folder, "--out", out, "--encoder", folder)
     assert "no such file" in refused(capsys, tmp_path / "nowhere", "--out", out, "--encoder", tiny)
     assert "--device nonsense" in refused(capsys, folder, "--out", out, "--encoder", tiny, "--device", "nonsense")
-    assert "leave one of them out" in refused(capsys, folder, "--out", out, "--run", tiny, "--size", 8)
+    for option in (("--size", 8), ("--depth", 12), ("--no-kappa",)):
+        said = refused(capsys, folder, "--out", out, "--run", tiny, *option)
+        assert f"{option[0]} is for an encoder, and --run names a trained model" in said
     assert "it is not empty and holds no ranking" in refused(capsys, folder, "--out", folder, "--encoder", tiny)
     assert "Not a directory" in refused(capsys, folder, "--out", folder / "000.png", "--encoder", tiny)
     (tmp_path / "empty").mkdir()
@@ -624,6 +625,3 @@ def test_images_that_use_few_of_16_bits_are_said_and_read_with_depth(ranked, tin
     run = tmp_path / "run"
     assert rank(folder, "--out", run, "--run", ranked[0] / "out/model") == 0
     assert "The model was trained with a depth of 16." in (run / "report.txt").read_text(encoding="utf-8")
-    assert "leave one of them out" in refused(
-        capsys, folder, "--out", run, "--run", ranked[0] / "out/model", "--depth", 12
-    )

@@ -86,19 +86,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def rank(args: argparse.Namespace) -> int:
     """Rank `args.photographs`. Returns: exit status, 0 or `SOME_UNREAD`. Raises: Problem if nothing can be ranked."""
     started = time.monotonic()
-    if args.run is not None and args.size is not None:
-        raise Problem("--size sets the encoder's input, and the model of --run has its own: leave one of them out.")
-    if args.run is not None and args.depth != FULL_DEPTH:
-        raise Problem(
-            "--depth is for heads that are trained here; the model of --run has its own: leave one of them out."
-        )
+    for option, given in (("--size", args.size), ("--depth", args.depth != FULL_DEPTH), ("--no-kappa", args.no_kappa)):
+        if given and args.run is not None:
+            raise Problem(f"{option} is for an encoder, and --run names a trained model: leave one of them out.")
     if args.tiles is not None and args.tiles < tiles.LEAST:
         raise Problem(
             f"--tiles {args.tiles}: tiles with sides below {tiles.LEAST} pixels show hardly more than a colour. Choose "
             "a larger side, such as 256."
         )
-    if args.run is not None and args.no_kappa:
-        raise Problem("--no-kappa uses no model's score, and --run names a model: leave one of them out.")
     if args.label_first is not None and args.tiles is not None:
         raise Problem("--label-first chooses images, and --tiles ranks parts of them: leave one of them out.")
     if args.labelled is not None and args.label_first is None:
