@@ -75,8 +75,8 @@ def aurocs(encoder: Encoder, rows: np.ndarray, classes: np.ndarray) -> Iterator[
             continue
         for seed in SEEDS:
             some = np.random.default_rng(seed).permutation(len(rows))[:images]
-            features = RowView(encoder.kept.array("views")[:, :views], rows[some])
-            photographs = heads.Images(spec.size, spec.channels, encoder.kept, rows[some], features)
+            features = RowView(encoder.store.array("views")[:, :views], rows[some])
+            photographs = heads.Images(spec.size, spec.channels, encoder.store, rows[some], features)
             whole = photographs.array("whole")[:]
             wrong = errors(whole, classes[some])
             with tempfile.TemporaryDirectory() as name:

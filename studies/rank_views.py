@@ -43,8 +43,8 @@ class Training:
 def trained(encoder: Encoder, rows: np.ndarray, views: slice, seed: int) -> Training:
     """Train heads as `rank` does, on some of the stored views of these rows."""
     spec = encoder.model.images
-    features = np.array(encoder.kept.array("views")[rows, views])
-    photographs = heads.Images(spec.size, spec.channels, encoder.kept, rows, features)
+    features = np.array(encoder.store.array("views")[rows, views])
+    photographs = heads.Images(spec.size, spec.channels, encoder.store, rows, features)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
         heads.train(heads.backbone(ENCODER, None), photographs, seed, CPU, folder)
@@ -62,7 +62,7 @@ def measured(archive: Path) -> Iterator[dict[str, float]]:
             for images, views in settings:
                 for seed in SEEDS:
                     some = np.random.default_rng(seed).permutation(len(rows))[:images]
-                    whole = encoder.kept.array("whole")[rows[some]]
+                    whole = encoder.store.array("whole")[rows[some]]
                     right = ~errors(whole, classes[some])
                     halves = slice(0, views), slice(views, 2 * views)
                     found = [trained(encoder, rows[some], half, i) for i, half in enumerate(halves)]

@@ -79,14 +79,14 @@ def journal(out: Path, made_of: dict[str, Any], overwrite: bool) -> Iterator[Jou
                     "another --out, or add --overwrite to drop these rows."
                 )
             lines = []
-        kept = Journal(file, path, lines[1:])
+        opened = Journal(file, path, lines[1:])
         try:
             file.truncate(len("".join(lines).encode()))
             if not lines:
-                kept.write(made_of)
-            yield kept
+                opened.write(made_of)
+            yield opened
         except BaseException:
-            if not kept.tables:
+            if not opened.tables:
                 path.unlink(missing_ok=True)
             raise
         path.unlink(missing_ok=True)

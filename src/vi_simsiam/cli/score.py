@@ -105,18 +105,18 @@ def score(args: argparse.Namespace) -> int:
     stream = model.stream(args.images, args.threads, args.pages == "all")
     if stream.channels == 1:
         say("note: the model was trained on grey images, so colours are converted to grey")
-    with journal(args.out, _made_of(args, model), args.overwrite) as kept:
+    with journal(args.out, _made_of(args, model), args.overwrite) as progress:
         _check_new("--out", args.out, args.overwrite)  # another command may have ended since
-        stream.written = [path for path in (args.out, args.grid, kept.path) if path is not None]
+        stream.written = [path for path in (args.out, args.grid, progress.path) if path is not None]
         try:
-            _score(model, stream, kept)
+            _score(model, stream, progress)
         except KeyboardInterrupt:
-            say(f"{kept.path} keeps what was scored; the same command goes on from there")
+            say(f"{progress.path} keeps what was scored; the same command goes on from there")
             raise
-        unread = len(kept.unread)
-        if not kept.tables:
+        unread = len(progress.unread)
+        if not progress.tables:
             raise Problem(f"no image could be scored. {counts(0, unread, stream.ignored)}")
-        table = pd.concat(kept.tables, ignore_index=True)
+        table = pd.concat(progress.tables, ignore_index=True)
         write_table(table, args.out)
     scored, sides = len(table), extremes(table, by, args.top or _TOP)
     if args.top:
@@ -159,17 +159,17 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
     }
 
 
-def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
+def _score(model: Model, stream: ImageReader, progress: Journal) -> None:
     """Score the images that the journal lacks and add them to it, batch by batch."""
     unread: list[tuple[str, str]] = []
 
     def keep(table: pd.DataFrame) -> None:
-        kept.add(table, unread)
+        progress.add(table, unread)
         tell(unread)
         unread.clear()
 
     with tqdm(unit=" images", disable=not sys.stderr.isatty()) as bar:
-        bar.update(_resume(stream, kept))
+        bar.update(_resume(stream, progress))
         for table, _ in model.scored(stream, lambda path, problem: unread.append((path, problem))):
             keep(table)
             bar.update(len(table))
@@ -177,24 +177,24 @@ def _score(model: Model, stream: ImageReader, kept: Journal) -> None:
             keep(pd.DataFrame())
 
 
-def _resume(stream: ImageReader, kept: Journal) -> int:
+def _resume(stream: ImageReader, progress: Journal) -> int:
     """Let the stream begin after the images that the journal has. Returns: the number of these that were scored.
 
     Raises: Problem where images were added or removed among these.
     """
-    scored = [path for table in kept.tables for path in table["path"]]
-    paths = scored + [path for path, _ in kept.unread]
+    scored = [path for table in progress.tables for path in table["path"]]
+    paths = scored + [path for path, _ in progress.unread]
     if not paths:
         return 0
     stream.count()  # lists the files, once
     if sorted(file.path for file in islice(stream.files(), len(paths))) != sorted(paths):
         raise Problem(
             "the files are not those of the interrupted command: some were added or removed before the place where it "
-            f"stopped. Delete {kept.path} to score all again."
+            f"stopped. Delete {progress.path} to score all again."
         )
     stream.skipped = len(paths)
     say(f"{len(scored)} images were scored before the interruption")
-    tell(kept.unread)
+    tell(progress.unread)
     return len(scored)
 
 

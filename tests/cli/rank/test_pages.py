@@ -74,11 +74,11 @@ def test_each_page_is_ranked_by_its_name(tiny, photos, capsys, encoded):
 def test_frames_of_an_animation_have_their_own_pixels_in_table_and_thumbnails(tiny, photos, monkeypatch):
     shown, of_images = {}, page.of_images
 
-    def kept(name, pixels, paths, *rest, **more):
+    def remember(name, pixels, paths, *rest, **more):
         shown.update(zip(paths, pixels[:].reshape(len(paths), -1, 3).mean(1), strict=True))
         return of_images(name, pixels, paths, *rest, **more)
 
-    monkeypatch.setattr(page, "of_images", kept)
+    monkeypatch.setattr(page, "of_images", remember)
     colours = np.array([(250, 10, 10), (10, 250, 10), (10, 10, 250), (240, 240, 10)])
     first, *others = [Image.new("RGB", (40, 40), tuple(map(int, colour))) for colour in colours]
     first.save(photos / "colours.gif", save_all=True, append_images=others)
@@ -100,8 +100,8 @@ def test_tiles_of_pages(tiny, photos):
         assert whole[name] == pytest.approx(np.asarray(picture(number).convert("L")).mean() / 255, abs=0.01)
     assert rank("photos/stack.tif", "--out", "first", "--encoder", tiny, "--tiles", 20) == 0
     first = pd.read_csv("first/tiles.csv").sort_values("tile")
-    own = parts[parts["path"] == "photos/stack.tif [page 1]"].sort_values("tile")
-    np.testing.assert_array_equal(first["sharpness"], own["sharpness"])
+    same = parts[parts["path"] == "photos/stack.tif [page 1]"].sort_values("tile")
+    np.testing.assert_array_equal(first["sharpness"], same["sharpness"])
 
 
 def test_pages_that_cannot_be_read_are_one_line(tiny, photos, capsys):

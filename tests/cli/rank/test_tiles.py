@@ -67,18 +67,18 @@ def test_tiles_are_ranked_as_files_of_theirs_are(model, tmp_path):
     found = pd.read_csv(tmp_path / "out/tiles.csv")
     files = pd.read_csv(tmp_path / "files/ranking.csv").sort_values("path")
     for name in ("a.png", "turned.png", "turned.tif"):  # the notes in the others turn them back
-        own = found[found["path"].str.endswith(name)].sort_values("tile")
-        assert own["left"].tolist() == [0, 40, 80] * 2 and own["top"].tolist() == [0] * 3 + [40] * 3
+        of_image = found[found["path"].str.endswith(name)].sort_values("tile")
+        assert of_image["left"].tolist() == [0, 40, 80] * 2 and of_image["top"].tolist() == [0] * 3 + [40] * 3
         for column in ("kappa", "expected_cosine", "percentile", "mean_luma"):
-            np.testing.assert_allclose(own[column], files[column], rtol=1e-3, err_msg=column)
+            np.testing.assert_allclose(of_image[column], files[column], rtol=1e-3, err_msg=column)
     by = "kappa" if vi_simsiam.load(model, "cpu").training.reliable else "knn_density"
     assert found[by].is_monotonic_increasing
     images = pd.read_csv(tmp_path / "out/ranking.csv")
     assert images["tiles"].tolist() == [6, 6, 6]
     np.testing.assert_allclose(images["kappa_q05"], np.quantile(files["kappa"], 0.05), rtol=1e-3)
     for name, lowest in zip(images["path"], images["lowest_tile"], strict=True):
-        own = found[found["path"] == name]
-        assert lowest == own.loc[own[by].idxmin(), "tile"]
+        of_image = found[found["path"] == name]
+        assert lowest == of_image.loc[of_image[by].idxmin(), "tile"]
     columns = pd.read_parquet(tmp_path / "out/ranking.parquet")
     pd.testing.assert_frame_equal(columns, images, check_dtype=False, rtol=1e-6)
     said = (tmp_path / "out/report.txt").read_text(encoding="utf-8")

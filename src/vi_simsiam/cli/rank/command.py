@@ -127,11 +127,11 @@ def _rank(
         model.scores  # noqa: B018 - raises for a method without a score, before any work
         network = model.network
     encoder = Encoder(network, args.seed, args.out / "features", 0 if args.no_kappa else VIEWS)
-    kept = encoder.kept
+    store = encoder.store
     images = network.images
     stream.size, stream.channels, stream.depth = images.size, images.channels, images.depth
-    stream.there = kept.rows
-    before = kept.count
+    stream.stored = store.rows
+    before = store.count
     unread: list[tuple[str, str]] = []
 
     def report(new: Sequence[tuple[str, str]]) -> None:
@@ -149,7 +149,7 @@ def _rank(
         unit, count = "tiles", int((files["tile"] == 1).sum())
     lines = [
         f"{counts(count, len(unread), stream.ignored, 'ranked')} {len(contents)} different {unit}, "
-        f"{kept.count - before} of them encoded now ({duration(encoded - started)})."
+        f"{store.count - before} of them encoded now ({duration(encoded - started)})."
     ]
     if (bits := stream.few_bits) is not None:
         trained = f"The model was trained with a depth of {stream.depth}."
@@ -162,7 +162,7 @@ def _rank(
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
         views = encoder.training_views(contents)
-        photographs = heads.Images(images.size, images.channels, kept, contents, views, images.depth)
+        photographs = heads.Images(images.size, images.channels, store, contents, views, images.depth)
         folder = args.out / "model"
         done = heads.train(backbone, photographs, args.seed, device, folder)
         lines.append(
@@ -173,11 +173,11 @@ def _rank(
     else:
         lines.append(f"Model: {writable(args.run)}.")
     training = None if model is None else model.training
-    table, found = results.table(files, rows, kept, model, device, limits)
+    table, found = results.table(files, rows, store, model, device, limits)
     if args.label_first is not None:
-        table[labels.FIRST] = labels.label_first(table["path"], rows, kept.array("whole"), args.label_first, labelled)
+        table[labels.FIRST] = labels.label_first(table["path"], rows, store.array("whole"), args.label_first, labelled)
     if args.tiles is None and (names := labels.classes(table["path"], args.photographs)) is not None:
-        quality = labels.label_quality(names, rows, kept.array("whole"), args.seed)
+        quality = labels.label_quality(names, rows, store.array("whole"), args.seed)
         table = table if quality is None else table.join(quality)
     if args.pages == "first" and "pages" in table:
         several = table.groupby("path")["pages"].first()
@@ -187,7 +187,7 @@ def _rank(
     sections = answer.sections(table, by, found, limits, of_files(unread))
     write_json(args.out / _EARLIER, _options(args))
     name = writable(Path(args.photographs[0]).name or "photographs")
-    results.write_gallery(table, rows, kept, model, by, sentence, sections, stream, args.out, name)
+    results.write_gallery(table, rows, store, model, by, sentence, sections, stream, args.out, name)
     tables = results.write_tables(table, by, args.out)
     if training is not None and training.name is not None:
         lines.append(answer.check_sentence(training))

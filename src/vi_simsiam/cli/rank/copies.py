@@ -169,9 +169,9 @@ def _shortest(forest: coo_array, waiting: list[np.ndarray]) -> coo_array:
     first, second, length = np.concatenate([*waiting, np.column_stack([forest.row, forest.col, forest.data])]).T
     low, high = np.minimum(first, second).astype(int), np.maximum(first, second).astype(int)
     order = np.lexsort((length, high, low))  # the shorter edge of a pair comes first
-    kept = order[np.append(True, (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0))]
-    length = np.maximum(length[kept], 1e-9)  # a sparse array drops zeros
-    edges = coo_array((length, (low[kept], high[kept])), shape=forest.shape)
+    shortest = order[np.append(True, (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0))]
+    length = np.maximum(length[shortest], 1e-9)  # a sparse array drops zeros
+    edges = coo_array((length, (low[shortest], high[shortest])), shape=forest.shape)
     return coo_array(minimum_spanning_tree(edges.tocsr()))
 
 

@@ -49,7 +49,7 @@ class Encoder:
         views: number of random views per image; 0 for a ranking without kappa.
 
     Attributes:
-        kept: store with a row for each different content: uint8 `pixels` (N, size, size, C) and `look` (N, 32, 32),
+        store: store with a row for each different content: uint8 `pixels` (N, size, size, C) and `look` (N, 32, 32),
             float16 features `whole` (N, dim) and, unless `views` is 0, `views` (N, V, dim), float32 `facts` (N, 8).
     """
 
@@ -65,7 +65,7 @@ class Encoder:
             **feature_cache.depends_on(model, *DECODERS, *PACKAGES, "scipy"),  # scipy computes the facts
             **(of_views if views else {}),
         }
-        self.kept = self._store(_fields(images.size, images.channels, model.backbone.dim, views), views=views)
+        self.store = self._store(_fields(images.size, images.channels, model.backbone.dim, views), views=views)
         self._fast = False
 
     def _store(self, fields: Mapping[str, Field], **numbers: int) -> AppendStore:
@@ -79,12 +79,12 @@ class Encoder:
         """Encode and store the photographs whose contents are not stored yet.
 
         Args:
-            stream: photographs; its `there` is `kept.rows`, so that stored contents are not decoded.
+            stream: photographs; its `stored` is `store.rows`, so that stored contents are not decoded.
             report: called before each write, and at the end, with path and reason of the photographs that could not be
                 read since the last call.
 
         Returns: a table in the order of the stream, with `path` and, for tiles, the fields of `Tile`; and the row of
-            each photograph in `kept`, (n,) int64. Equal files share a row.
+            each photograph in `store`, (n,) int64. Equal files share a row.
         """
         waiting: dict[bytes, Photograph] = {}
         unread: list[tuple[str, str]] = []
@@ -102,7 +102,7 @@ class Encoder:
             keys.append(photograph.key)
             if photograph.tile is not None:
                 tiles.append(photograph.tile)
-            if photograph.key not in self.kept.rows and photograph.pixels is not None:
+            if photograph.key not in self.store.rows and photograph.pixels is not None:
                 waiting.setdefault(photograph.key, photograph)
             if len(waiting) == _PIECE:
                 report(unread)
@@ -113,34 +113,36 @@ class Encoder:
         if waiting:
             self._keep(list(waiting.values()))
         table = pd.DataFrame({"path": paths}).join(pd.DataFrame(tiles))
-        return table, np.array([self.kept.rows[key] for key in keys], np.int64)
+        return table, np.array([self.store.rows[key] for key in keys], np.int64)
 
     def training_views(self, rows: np.ndarray) -> np.ndarray | RowView:
-        """Features of the random views that heads are trained on: of few images, more than `kept` has of each.
+        """Features of the random views that heads are trained on: of few images, more views than `store` has.
 
         Args:
-            rows: (n,) of `kept`, each once.
+            rows: (n,) of `store`, each once.
 
         Returns: float16 (n, `views_of_each(n)`, dim).
         """
-        stored = RowView(self.kept.array("views"), rows)
-        more = views_of_each(len(rows)) - self.count
-        if more == 0:
+        stored = RowView(self.store.array("views"), rows)
+        count = views_of_each(len(rows)) - self.count
+        if count == 0:
             return stored
-        store = self._store({"key": self.kept.fields["key"], "views": ("<f2", (more, stored.shape[-1]))}, more=more)
-        keys, pixels = self.kept.array("key")[rows], self.kept.array("pixels")
+        further = self._store(
+            {"key": self.store.fields["key"], "views": ("<f2", (count, stored.shape[-1]))}, more=count
+        )
+        keys, pixels = self.store.array("key")[rows], self.store.array("pixels")
         names = [key.tobytes() for key in keys]
-        new = [i for i, name in enumerate(names) if name not in store.rows]
+        new = [i for i, name in enumerate(names) if name not in further.rows]
         with tqdm(total=len(new), unit=" images", disable=not sys.stderr.isatty()) as bar:
             for piece in _pieces(new, _PIECE):
-                groups = _pieces(piece, max(1, _AT_ONCE // more))
+                groups = _pieces(piece, max(1, _AT_ONCE // count))
                 parts = self._by_group(
-                    lambda some: self._of_views(pixels[rows[some]], [names[i] for i in some], more, "more"), groups
+                    lambda some: self._of_views(pixels[rows[some]], [names[i] for i in some], count, "more"), groups
                 )
-                with store.alone():
-                    store.add({"key": keys[piece], "views": np.concatenate(parts)})
+                with further.alone():
+                    further.add({"key": keys[piece], "views": np.concatenate(parts)})
                 bar.update(len(piece))
-        return np.concatenate([stored[:], store.array("views")[[store.rows[name] for name in names]]], axis=1)
+        return np.concatenate([stored[:], further.array("views")[[further.rows[name] for name in names]]], axis=1)
 
     def _by_group(self, compute: Callable[[list], Any], groups: Sequence[list]) -> list:
         if not self._fast:  # only here, because a run without new photographs needs no encoder
@@ -159,8 +161,8 @@ class Encoder:
             "facts": _stack(photograph.facts for photograph in photographs),
             "look": _stack(photograph.look for photograph in photographs),
         }
-        with self.kept.alone():
-            self.kept.add(columns)
+        with self.store.alone():
+            self.store.add(columns)
 
     def _features(self, photographs: list[Photograph]) -> tuple[np.ndarray, np.ndarray]:
         """Float16 features of the views, (n, V, dim), and of the whole images, (n, dim)."""

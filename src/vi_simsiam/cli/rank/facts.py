@@ -64,10 +64,10 @@ def measure(image: Image.Image, width: int, height: int, pages: int = 1) -> tupl
     pixels = square_luma(image, SIDE)
     luma = pixels.astype(np.float32)
     # Enlarged, a small image is smooth: its blurred copy would hardly differ from it.
-    own = luma if min(image.size) >= SIDE else square_luma(image, min(image.size)).astype(np.float32)
+    unenlarged = luma if min(image.size) >= SIDE else square_luma(image, min(image.size)).astype(np.float32)
     shares = (luma <= _DARK).mean(), (luma >= _BRIGHT).mean()
     highlight = np.searchsorted(np.bincount(pixels.ravel(), minlength=256).cumsum(), 0.99 * pixels.size)
-    facts = [laplace(own).var(), luma.mean() / 255, *shares, highlight / 255, width, height, pages]
+    facts = [laplace(unenlarged).var(), luma.mean() / 255, *shares, highlight / 255, width, height, pages]
     step = SIDE // LOOK
     look = luma.reshape(LOOK, step, LOOK, step).mean((1, 3))
     return np.array(facts, np.float32), look.round().astype(np.uint8)

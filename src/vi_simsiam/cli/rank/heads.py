@@ -50,7 +50,7 @@ class Images:
     """Stored photographs as training images: a `data.store.TrainingImages`.
 
     Attributes, beside those of a Store:
-        kept: the encoder's store.
+        store: the encoder's store.
         rows: (N,) of the photographs in it.
         features: (N, V, dim) float16 of their views.
         mean, std: not used, because the frozen encoder has its own.
@@ -58,7 +58,7 @@ class Images:
 
     size: int
     channels: int
-    kept: AppendStore
+    store: AppendStore
     rows: np.ndarray
     features: np.ndarray | RowView
     depth: int = 16
@@ -66,7 +66,7 @@ class Images:
     std: tuple[float, ...] = (0.5,)
 
     def array(self, name: str) -> RowView:
-        return RowView(self.kept.array(name), self.rows)
+        return RowView(self.store.array(name), self.rows)
 
     def images(self, split: SplitName) -> RowView:
         return self.array("pixels")

@@ -134,11 +134,11 @@ def copies(table: pd.DataFrame, contents: np.ndarray) -> tuple[pd.Series, dict[s
         "longer": table["path"].str.len().to_numpy(),  # of files with the same bytes, "a.jpg" before "a copy.jpg"
     }).dropna(subset="group")  # fmt: skip
     best = order.sort_values(list(order.columns), kind="stable")
-    kept = pd.Series(best.index, best.index).groupby(best["group"]).transform("first")
-    others = best[kept != best.index]
+    first = pd.Series(best.index, best.index).groupby(best["group"]).transform("first")
+    others = best[first != best.index]
     exact = best.duplicated("content")[others.index]
     keep = pd.Series(pd.NA, index=range(len(table)), dtype="Int64")
-    keep[others.index] = kept[others.index]
+    keep[others.index] = first[others.index]
     return keep, {EXACT: others.index[exact].tolist(), NEAR: others.index[~exact].tolist()}
 
 

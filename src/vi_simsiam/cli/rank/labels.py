@@ -148,15 +148,15 @@ def label_quality(names: np.ndarray, rows: np.ndarray, features: np.ndarray, see
     right = (probabilities.argmax(1) == y).numpy()
     if wilson(right).ci_low <= np.bincount(labels).max() / len(labels):
         return None
-    own = probabilities.gather(1, y[:, None])[:, 0]
-    average = torch.stack([own[y == label].mean() for label in range(len(classes))])
+    given = probabilities.gather(1, y[:, None])[:, 0]
+    average = torch.stack([given[y == label].mean() for label in range(len(classes))])
     confident = torch.where(probabilities >= average, probabilities, 0)
     best = confident.argmax(1)
     suspect = ((confident.amax(1) > 0) & (best != y)).numpy()
     result = pd.DataFrame(
         {QUALITY: np.full(len(names), np.nan), SUGGESTED: pd.Series(pd.NA, range(len(names)), "string")}
     )
-    result.loc[large, QUALITY] = own.double().numpy()
+    result.loc[large, QUALITY] = given.double().numpy()
     result.loc[large[suspect], SUGGESTED] = classes[best.numpy()[suspect]]
     return result
 

@@ -17,13 +17,13 @@ _QUERIES, _BANK = 512, 4096  # rows of a block of cosines
 
 
 def density(features: RowView, device: torch.device) -> np.ndarray:
-    """Mean cosine to the K nearest others, or to all where there are fewer.
+    """Mean cosine to the K nearest others, or to all if these are fewer.
 
     Args:
         features: (N, dim) of the whole images, each image once.
         device: computes the cosines.
 
-    Returns: (N,) float32 in [-1, 1]; NaN where there is no other.
+    Returns: (N,) float32 in [-1, 1]; NaN of a single image.
     """
     count = len(features)
     result = np.full(count, np.nan, np.float32)
@@ -35,8 +35,8 @@ def density(features: RowView, device: torch.device) -> np.ndarray:
         for first, bank in _blocks(features, _BANK, device):
             cosines = queries @ bank.T
             begin, end = max(start, first), min(start + len(queries), first + len(bank))
-            own = torch.arange(begin, max(begin, end), device=device)  # an image is not its own neighbour
-            cosines[own - start, own - first] = -torch.inf
+            same = torch.arange(begin, max(begin, end), device=device)  # an image is not its own neighbour
+            cosines[same - start, same - first] = -torch.inf
             nearest = torch.cat([nearest, cosines.topk(min(k, len(bank)), dim=1).values], 1)
             nearest = nearest.topk(min(k, nearest.shape[1]), dim=1).values
         result[start : start + len(queries)] = nearest.mean(1).clamp(-1, 1).cpu().numpy()

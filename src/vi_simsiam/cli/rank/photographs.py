@@ -45,11 +45,11 @@ class Photographs(ImageReader):
     """A reader of `Photograph`s.
 
     Args, beside those of `ImageReader`:
-        there: keys of the contents that are stored already, which are not decoded.
+        stored: keys of the contents that are stored already, which are not decoded.
         measured: whether to measure facts and look.
     """
 
-    there: Container[bytes] = field(default_factory=set)
+    stored: Container[bytes] = field(default_factory=set)
     measured: bool = True
 
     def only(self, paths: Container[str]) -> None:
@@ -58,7 +58,7 @@ class Photographs(ImageReader):
 
     def prepared(self, contents: Contents, page: int | None) -> Photograph:
         key = page_key(contents, page)
-        if key in self.there:
+        if key in self.stored:
             return Photograph(key)
         size = contents.book.size(page or 1)
         # Encoder and facts need a decoding of at least twice their size, for accuracy; a thumbnail does not.

@@ -59,7 +59,7 @@ _QUANTILE = f"The {tiles.SHARE:.0%} quantile of the column {{}} of tiles.csv ove
 def table(
     files: pd.DataFrame,
     rows: np.ndarray,
-    kept: AppendStore,
+    store: AppendStore,
     model: Model | None,
     device: torch.device,
     limits: Mapping[str, float],
@@ -67,7 +67,7 @@ def table(
     """A row per file, or per tile, and the rows with each issue.
 
     Args:
-        files: of `Encoder.encode`. rows: of each file's contents in `kept`; equal files have the same.
+        files: of `Encoder.encode`. rows: of each file's contents in `store`; equal files have the same.
         model: None: no score of a model. device: that compares features. limits: of `issues.thresholds`.
 
     Returns: the table, and for each issue the numbers of its rows, worst first. Columns: those of `files` with `issues`
@@ -76,39 +76,39 @@ def table(
         also `view_agreement`, its own scores, and `percentile`; its first score is last.
     """
     chosen, place = np.unique(rows, return_inverse=True)  # each content once
-    result = files.assign(knn_density=neighbourhood.density(RowView(kept.array("whole"), chosen), device)[place])
-    for fact, values in zip(FACTS, kept.array("facts")[rows].T, strict=True):
+    result = files.assign(knn_density=neighbourhood.density(RowView(store.array("whole"), chosen), device)[place])
+    for fact, values in zip(FACTS, store.array("facts")[rows].T, strict=True):
         result[fact.name] = values.astype(int) if fact.range in ("pixels", "number") else values
     if (result["pages"] == 1).all():
         del result["pages"]
-    result["duplicates"] = _numbered(copies.groups(kept.array("look")[chosen], device)[place])
+    result["duplicates"] = _numbered(copies.groups(store.array("look")[chosen], device)[place])
     keep, found = issues.copies(result, rows)
     result["copy_of"] = keep.map(dict(enumerate(answer.names(result)))).astype("string")  # also where all are missing
     found |= issues.find(result, limits)
     result.insert(1, "issues", issues.column(found, len(result)))
     if model is not None:
-        own = model.scores
-        columns = _of_model(model, own, kept, chosen)
-        columns["percentile"] = model.training.percentile(columns[own[0]])
-        for name in ("view_agreement", *own[1:], "percentile", own[0]):
+        first, *others = model.scores
+        columns = _of_model(model, model.scores, store, chosen)
+        columns["percentile"] = model.training.percentile(columns[first])
+        for name in ("view_agreement", *others, "percentile", first):
             result[name] = columns[name][place]
     return result, found
 
 
-def _of_model(model: Model, names: Iterable[str], kept: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _of_model(model: Model, names: Iterable[str], store: AppendStore, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The model's scores `names` and `view_agreement` of rows of the store: (n,) each."""
     network, parts = model.network, []
     device = next(network.parameters()).device
-    whole, views = RowView(kept.array("whole"), rows), RowView(kept.array("views"), rows)
+    whole, views = RowView(store.array("whole"), rows), RowView(store.array("views"), rows)
     at_once = IMAGES_AT_ONCE if network.scores_images else _AT_ONCE
-    pixels = images_to_score(network, RowView(kept.array("pixels"), rows), at_once)
+    pixels = images_to_score(network, RowView(store.array("pixels"), rows), at_once)
     with torch.no_grad():
         for start in range(0, len(rows), at_once):
             part = slice(start, start + at_once)
-            own = network.own_scores(_tensor(whole[part], device), next(pixels))
+            values = network.own_scores(_tensor(whole[part], device), next(pixels))
             some = _tensor(views[part], device)
             z = network.embedding(some.flatten(0, 1)).unflatten(0, some.shape[:2])
-            parts.append({name: own[name].double() for name in names} | {"view_agreement": agreement(z)})
+            parts.append({name: values[name].double() for name in names} | {"view_agreement": agreement(z)})
     return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
 
 
@@ -149,7 +149,7 @@ def write_tables(result: pd.DataFrame, by: str, out: Path) -> dict[str, pd.DataF
 def write_gallery(
     result: pd.DataFrame,
     rows: np.ndarray,
-    kept: AppendStore,
+    store: AppendStore,
     model: Model | None,
     by: str,
     sentence: str,
@@ -178,7 +178,7 @@ def write_gallery(
     ends = result[["left", "top"]].to_numpy() + result[["width", "height"]].to_numpy() if tiled else np.zeros((0, 2))
     entry = page.of_images(
         name,
-        _thumbnails(result, rows, kept, shown, stream),
+        _thumbnails(result, rows, store, shown, stream),
         [paths.iloc[row] for row in shown],
         np.arange(len(shown)),
         group=group[shown],
@@ -219,18 +219,18 @@ def _items(section: Section, group: np.ndarray, place: Mapping[int, int]) -> lis
 
 
 def _thumbnails(
-    result: pd.DataFrame, rows: np.ndarray, kept: AppendStore, shown: np.ndarray, stream: Photographs
+    result: pd.DataFrame, rows: np.ndarray, store: AppendStore, shown: np.ndarray, stream: Photographs
 ) -> np.ndarray:
     """Pixels of the images in the page, uint8 (n, side, side, channels), read again from their files.
 
     A file that can no longer be read has the pixels that the encoder saw, resized.
     """
-    small = RowView(kept.array("pixels"), rows[shown])
+    small = RowView(store.array("pixels"), rows[shown])
     least = result[["width", "height"]].iloc[shown].min(axis=1).max()
     side = int(min(page.TILE, max(least, small.shape[1])))
     pixels = np.zeros((len(shown), side, side, small.shape[3]), np.uint8)
     waiting = {name: i for i, name in enumerate(answer.names(result).iloc[shown])}
-    reader = replace(stream, size=side, there=frozenset(), measured=False, ignored={})
+    reader = replace(stream, size=side, stored=frozenset(), measured=False, ignored={})
     reader.only(set(result["path"].iloc[shown]))
     for image in reader:
         if image.problem is not None:
@@ -269,14 +269,14 @@ def _chosen(columns: pd.DataFrame, group: np.ndarray, lists: Sequence[Sequence[i
 def explained(result: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Column, label and explaining sentence of each of the table's columns but the path."""
     facts = {fact.name: (fact.label, fact.explained) for fact in FACTS}
-    own = {
+    of_table = {
         "percentile": ("percentile", _PERCENTILE),
         "issues": ("issues", _ISSUES),
         "duplicates": ("copies", _GROUP),
         "copy_of": ("copy of", _COPY_OF),
     }
     of_score = {name: (row.label, row.explained) for name, row in scores.SCORES.items()}
-    texts = of_score | facts | own | labels.EXPLAINED
+    texts = of_score | facts | of_table | labels.EXPLAINED
     quantiles = {name + tiles.SUFFIX: (f"{label}, tiles", _QUANTILE.format(name)) for name, (label, _) in texts.items()}
     of_tiles = _OF_TILES if {"tile", "tiles"} & set(result.columns) else {}
     return [(name, *(texts | quantiles | of_tiles)[name]) for name in result.columns if name != "path"]

@@ -67,12 +67,12 @@ class Tiles(Photographs):
                 raise Unreadable(f"{len(tiles)} tiles of {tiles[0].width} pixels, more than {MOST}: increase --tiles")
             whole, pages = page_key(contents, page), contents.book.pages
             keys = [part_key(whole, repr(tuple(tile))) for tile in tiles]
-            if new := any(key not in self.there for key in keys):
+            if new := any(key not in self.stored for key in keys):
                 image = self.loaded(contents, page, None).upright(self.channels, self.depth)
                 # The book turns to the next page before all tiles are cut.
                 image = image if page is None else image.copy()
         for tile, key in zip(tiles, keys, strict=True):
-            if new and key not in self.there:
+            if new and key not in self.stored:
                 yield partial(self._cut, image, tile, pages, key, said)
             else:
                 yield partial(Photograph, key, tile=tile)
