@@ -153,7 +153,6 @@ def _made_of(args: argparse.Namespace, model: Model) -> dict[str, Any]:
         "images": [writable(path) for path in args.images],
         "folder": writable(Path.cwd()),
         "pages": args.pages,
-        "suffix": args.out.suffix,
         "device": next(model.network.parameters()).device.type,
         "versions": record.versions() | record.versions(*PACKAGES),
     }
