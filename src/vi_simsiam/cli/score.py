@@ -177,9 +177,9 @@ def _score(model: Model, stream: ImageReader, progress: Journal) -> None:
 
 
 def _resume(stream: ImageReader, progress: Journal) -> int:
-    """Let the stream begin after the images that the journal has. Returns: the number of these that were scored.
+    """Let the stream skip the images in the journal. Returns: how many of them were scored.
 
-    Raises: Problem where images were added or removed among these.
+    Raises: Problem if images were added or removed before the place of the interruption.
     """
     scored = [path for table in progress.tables for path in table["path"]]
     paths = scored + [path for path, _ in progress.unread]
@@ -239,8 +239,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def extremes(table: pd.DataFrame, score: str, count: int) -> Sides:
     """Rows of the `count` lowest scores, and of the `count` highest, the most extreme first.
 
-    No image is on both sides, also where scores are equal: of fewer than 2 x `count` images, each side gets half, the
-    lower one also the image in the middle.
+    No image is on both sides, even if scores are equal: of fewer than 2 x `count` images each side gets half, and the
+    lower side the image in the middle.
     """
     rows = table.sort_values(score, kind="stable")
     middle = (len(rows) + 1) // 2

@@ -11,14 +11,14 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Trainings of few steps and views, but for the ranking that many tests read."""
+    """Make trainings short: few steps and views."""
     monkeypatch.setattr(heads, "_STEPS", 10)
     monkeypatch.setattr(encoding, "_LEAST_VIEWS", 0)
 
 
 @pytest.fixture
 def encoded(monkeypatch):
-    """How many images (views and wholes) the encoder was shown, call by call."""
+    """Number of images (views and wholes) in each call of the encoder."""
     calls, encode = [], encoding.Encoder._encoded
     monkeypatch.setattr(encoding.Encoder, "_encoded", lambda e, pixels: calls.append(len(pixels)) or encode(e, pixels))
     return calls

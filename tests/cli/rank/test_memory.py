@@ -1,4 +1,4 @@
-"""Memory of a ranking does not grow with its photographs: neither the process's own nor that of files it maps."""
+"""The memory of a ranking does not grow with its photographs: neither private memory nor mapped files."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`vi-simsiam rank`: one row for each file whatever happens, nothing encoded twice, and a sentence for bad input."""
+"""`vi-simsiam rank`: a row for each file, nothing encoded twice, and a sentence for bad input."""
 
 import base64
 import errno
@@ -37,12 +37,12 @@ from vi_simsiam.data import append_store
 from vi_simsiam.evaluation import scores
 from vi_simsiam.methods import ImageSpec
 
-# Before short trainings are asked for.
+# Read before the fixture `short` changes them.
 STEPS, LEAST_VIEWS = heads._STEPS, encoding._LEAST_VIEWS
 
 
 def refused(capsys, *arguments):
-    """What the command says that ends with status 1."""
+    """Run `rank`, which must end with status 1. Returns: its errors."""
     assert rank(*arguments) == 1
     return capsys.readouterr().err
 

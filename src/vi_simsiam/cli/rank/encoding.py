@@ -187,7 +187,7 @@ class Encoder:
 
 
 def views_of_each(images: int) -> int:
-    """Number of random views of each of this number of images that heads are trained on, a power of two."""
+    """Number of random views per image in a training on `images` images, a power of two."""
     views = VIEWS
     while views < _MOST_VIEWS and views * images < _LEAST_VIEWS:
         views *= 2

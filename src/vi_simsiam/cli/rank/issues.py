@@ -1,4 +1,4 @@
-"""Faults of images that need no model to be seen: dark, overexposed, blurred, of an odd size or shape, and copies.
+"""Faults of images that are found without a model: dark, overexposed, blurred, of an odd size or shape, and copies.
 
 The names are those of cleanvision where it has one. A fault is a row of `ISSUES`.
 """
@@ -23,9 +23,9 @@ class Issue:
     Attributes:
         name: in the column `issues`.
         title: for people.
-        threshold: its limit unless --threshold gives another.
+        threshold: the default limit.
         explained: a sentence with {} in the place of the limit.
-        found: computes from a table and the limit how severe the fault of each image is, (n,); NaN: it has none.
+        found: computes from a table and the limit how severe the fault of each image is, (n,); NaN: no fault.
         of_files: True if only whole files have it, not tiles.
     """
 
