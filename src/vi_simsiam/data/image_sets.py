@@ -65,34 +65,6 @@ class ArraySplit:
 
 
 @dataclass(frozen=True)
-class ChainedSplit:
-    """A `Split` of others, one after the other."""
-
-    parts: tuple[ArraySplit, ...]
-    groups: None = None
-
-    @property
-    def labels(self) -> np.ndarray:
-        return np.concatenate([part.labels for part in self.parts])
-
-    @property
-    def channels(self) -> int:
-        return self.parts[0].channels
-
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        ends = np.cumsum([len(part.labels) for part in self.parts])
-        part_of = np.searchsorted(ends, rows, side="right")
-        found = np.empty((len(rows), *self.parts[0].pixels(rows[:0]).shape[1:]), np.uint8)
-        for number in np.unique(part_of):
-            part, mine = self.parts[number], part_of == number
-            found[mine] = part.pixels(rows[mine] - (ends[number] - len(part.labels)))
-        return found
-
-    def paths(self, rows: np.ndarray) -> list[str]:
-        return [str(row) for row in rows]
-
-
-@dataclass(frozen=True)
 class Images:
     """The images of a source.
 

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,7 +25,7 @@ from vi_simsiam.data.archives import Archive, open_archive
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.fetch import RemoteFile, fetch
 from vi_simsiam.data.image_files import read_archive
-from vi_simsiam.data.image_sets import ArraySplit, ChainedSplit, Depth, Images, Source
+from vi_simsiam.data.image_sets import ArraySplit, Depth, Images, Source
 from vi_simsiam.data.own_images import OwnImages
 
 
@@ -47,13 +47,13 @@ class Published:
 class TorchvisionSet(Published):
     """A data set that a class of `torchvision.datasets` reads.
 
-    reader: name of the class. train, test: its arguments for the parts of the training set and for the test set.
+    reader: name of the class. train, test: its arguments for the training set and for the test set.
     digits: whether the classes, which torchvision does not name, are digits.
     """
 
     reader: str
-    train: tuple[Mapping[str, Any], ...] = ({"train": True},)
-    test: Mapping[str, Any] | None = None
+    train: Mapping[str, Any] = field(default_factory=lambda: {"train": True})
+    test: Mapping[str, Any] = field(default_factory=lambda: {"train": False})
     digits: bool = False
 
     def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
@@ -65,10 +65,9 @@ class TorchvisionSet(Published):
             if fault := file.fault(path):  # CIFAR's are Python pickles, which can run any code when they are read
                 raise Problem(f"{path} cannot be read: {fault}. Delete the folder {folder} and run again.")
         with _unpacked(paths, folder, getattr(reader, "base_folder", f"{self.reader}/raw")) as root:
-            parts = [reader(root, **arguments) for arguments in (*self.train, self.test or {"train": False})]
-        classes = tuple("0123456789") if self.digits else tuple(parts[0].classes)
-        *train, test = (_split(part, size) for part in parts)
-        return Images(classes, train[0] if len(train) == 1 else ChainedSplit(tuple(train)), test)
+            train, test = reader(root, **self.train), reader(root, **self.test)
+        classes = tuple("0123456789") if self.digits else tuple(train.classes)
+        return Images(classes, _split(train, size), _split(test, size))
 
 
 @contextmanager
@@ -243,7 +242,7 @@ SOURCES: dict[str, Source] = {
         (RemoteFile("stl10_binary.tar.gz", ("f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",)),),
         ("http://ai.stanford.edu/~acoates/stl10/",),
         reader="STL10",
-        train=({"split": "train"}, {"split": "unlabeled"}),
+        train={"split": "train+unlabeled"},
         test={"split": "test"},
     ),
     # Netzer et al. 2011; cropped digits.
@@ -254,7 +253,7 @@ SOURCES: dict[str, Source] = {
         ),
         ("http://ufldl.stanford.edu/housenumbers/",),
         reader="SVHN",
-        train=({"split": "train"},),
+        train={"split": "train"},
         test={"split": "test"},
         digits=True,
     ),
