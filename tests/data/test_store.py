@@ -23,7 +23,7 @@ from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data import store_writer
-from vi_simsiam.data.image_sets import ArraySplit, Images
+from vi_simsiam.data.image_sets import Images, Split
 from vi_simsiam.data.published import Digits
 from vi_simsiam.data.store import SPLITS, Store, file_names, release_pages
 from vi_simsiam.data.store_writer import build
@@ -165,7 +165,7 @@ def test_resized_once(tmp_path):
 
 
 def test_constant_images_do_not_divide_by_nothing(tmp_path):
-    split = ArraySplit(np.full((8, 8, 8, 1), 255, np.uint8), np.zeros(8, np.int64))
+    split = Split(np.full((8, 8, 8, 1), 255, np.uint8), np.zeros(8, np.int64))
     build(tmp_path, "white", Images(("white",), split, None), params(size=8))
     store = Store.open(tmp_path)
     assert store.mean == (1.0,) and store.std == (1 / 255,)
@@ -198,7 +198,7 @@ def test_the_number_of_threads_makes_no_difference(tmp_path):
 
 
 def test_a_failed_build_leaves_nothing_that_opens(copy):
-    class Broken(ArraySplit):
+    class Broken(Split):
         def pixels(self, rows):
             raise OSError(28, "No space left on device", "somewhere")
 
@@ -276,18 +276,18 @@ def test_images_in_several_classes_are_counted(tmp_path, capsys):
     given = pictures(n=40)
     doubled = np.repeat(given.train.images, 2, axis=0)
     labels = np.repeat(given.train.labels, 2)
-    build(tmp_path / "one", "x", Images(given.classes, ArraySplit(doubled, labels), None), params())
+    build(tmp_path / "one", "x", Images(given.classes, Split(doubled, labels), None), params())
     assert "several classes" not in capsys.readouterr().out
     labels[[1, 3, 5]] = (labels[[0, 2, 4]] + 1) % len(given.classes)
     labels[6:8] = -1, 0  # without a label it is in one class
-    build(tmp_path / "several", "x", Images(given.classes, ArraySplit(doubled, labels), None), params())
+    build(tmp_path / "several", "x", Images(given.classes, Split(doubled, labels), None), params())
     assert "note: 3 images are in several classes (equal pixels), the first is in " in capsys.readouterr().out
 
 
 def test_copies_on_both_sides_are_counted(tmp_path, capsys):
     given = pictures(n=40)
     doubled = np.repeat(given.train.images, 2, axis=0)
-    images = Images(given.classes, ArraySplit(doubled, np.repeat(given.train.labels, 2)), None)
+    images = Images(given.classes, Split(doubled, np.repeat(given.train.labels, 2)), None)
     build(tmp_path / "store", "x", images, params(test_fraction=0.5))
     store = Store.open(tmp_path / "store")
     train = {image.tobytes() for image in store.images("train")}

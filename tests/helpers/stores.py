@@ -3,7 +3,7 @@
 import numpy as np
 
 from vi_simsiam.config.schema import CacheViewsParams
-from vi_simsiam.data.image_sets import ArraySplit, Images
+from vi_simsiam.data.image_sets import Images, Split
 
 AUGMENTATION = dict(
     crop_scale=[0.2, 1.0], crop_ratio=[3 / 4, 4 / 3], flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4,
@@ -24,6 +24,6 @@ def pictures(n=40, side=16, channels=3, test=None, seed=0, size=None):
 
     def split(n):
         images = draw.randint(0, 256, (n, side, side, channels)).astype(np.uint8)
-        return ArraySplit(images, np.arange(n, dtype=np.int64) % 4, size)
+        return Split(images, np.arange(n, dtype=np.int64) % 4, size)
 
     return Images(tuple("abcd"), split(n), None if test is None else split(test))

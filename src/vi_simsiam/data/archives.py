@@ -250,7 +250,7 @@ def _plain_tar(path: Path) -> BinaryIO:
     plain, folder = _nameless_file(path.parent)
     with _COMPRESSED[ending](path) as file:
         while block := file.read(_BLOCK):
-            _write(plain, block, f"{path}, unpacked in {folder},")
+            write_all(plain, block, f"{path}, unpacked in {folder},")
             if _is_bomb(packed, plain.tell()):
                 raise DamagedArchive(f"{path} unpacks to more than {_MOST_RATIO} times its size: refused.")
     plain.seek(0)
@@ -272,7 +272,8 @@ def _nameless_file(folder: Path) -> tuple[BinaryIO, Path]:
         ) from None
 
 
-def _write(file: BinaryIO, block: bytes, what: str) -> None:
+def write_all(file: BinaryIO, block: bytes, what: str) -> None:
+    """Write to a file without a buffer. what: names the file in the Problem if the disk is full."""
     left = memoryview(block)
     with writing(what):
         while left:

@@ -1,23 +1,19 @@
 """Sets of images from archives of image files, in folders by split and class, or by class, or in none."""
 
-import os
 import re
 import tempfile
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import writing
 from vi_simsiam.core.text import one_spelling
-from vi_simsiam.data.archives import Archive
+from vi_simsiam.data.archives import Archive, write_all
 from vi_simsiam.data.decode import FULL_DEPTH, load, square, used_depth
-from vi_simsiam.data.image_sets import Depth, Images
+from vi_simsiam.data.image_sets import Depth, Images, Split
 from vi_simsiam.data.layout import Layout, without_masks
 from vi_simsiam.data.left_out import Report, count
 from vi_simsiam.data.names import MASKS
@@ -91,35 +87,37 @@ def read_archive(
             left_out.append((file.name, f"outside {' and '.join(f'{name}/' for name in layout.folders.values())}"))
     sizes = [file.size for listed in files.values() for file in listed]
     threads = threads if threads > 1 and sum(sizes) > _WORTH_THREADS * len(sizes) else 0
-    scratch = _Scratch(folder, size)
-    readable: dict[str, list[ImageFile]] = {}
-    rows: dict[str, np.ndarray] = {}
-    remarks, brightest = [], {}
-    for split, listed in files.items():
-        first, readable[split] = len(scratch), []
-        for file, image in zip(listed, _decoded(listed, size, depth, threads), strict=True):
+    todo = [(split, file) for split, listed in files.items() for file in listed]
+    names: dict[str, list[str]] = {split: [] for split in files}
+    stored, channels = 0, 1
+    remarks, deep = [], {}
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as scratch:
+        for (split, file), image in zip(todo, _decoded([file for _, file in todo], size, depth, threads), strict=True):
             if image.problem is not None:
                 left_out.append((file.name, image.problem))
                 continue
             if image.content.brightest is not None:
-                brightest[len(scratch)] = file, image.content.brightest
+                deep[stored] = file, image.content.brightest
             remarks += [(file.name, text) for text in image.remarks]
-            readable[split].append(file)
-            scratch.add(image.content.square)
-        rows[split] = np.arange(first, len(scratch))
-    largest = max((value for _, value in brightest.values()), default=None)
-    if depth == "auto" and largest is not None:  # known only now; such images are rare, and decoded once more
-        again = [file for file, _ in brightest.values()]
-        for row, image in zip(brightest, _decoded(again, size, used_depth(largest), threads), strict=True):
-            if image.problem is not None:
-                raise Problem(f"{image.path} could be read before and cannot now: {image.problem}. Run again.")
-            scratch.replace(row, image.content.square)
-    names = {split: [placed[file.name] for file in listed] for split, listed in readable.items()}
-    classes = layout.classes(names)
-    splits = []
-    for split, listed in readable.items():
-        paths = tuple(file.name for file in listed)
-        splits.append(FileSplit(paths, layout.labels(names[split], classes), rows[split], scratch))
+            names[split].append(file.name)
+            _write(scratch, stored, image.content.square)
+            stored, channels = stored + 1, max(channels, image.content.square.shape[2])
+        largest = max((value for _, value in deep.values()), default=None)
+        if depth == "auto" and largest is not None:  # known only now; such images are rare, and decoded once more
+            again = [file for file, _ in deep.values()]
+            for row, image in zip(deep, _decoded(again, size, used_depth(largest), threads), strict=True):
+                if image.problem is not None:
+                    raise Problem(f"{image.path} could be read before and cannot now: {image.problem}. Run again.")
+                _write(scratch, row, image.content.square)
+        shape = stored, size, size, 3
+        pixels = np.memmap(scratch, np.uint8, "r", shape=shape) if stored else np.empty(shape, np.uint8)
+    paths = {split: [placed[name] for name in of_split] for split, of_split in names.items()}
+    classes = layout.classes(paths)
+    splits, first = [], 0
+    for split, of_split in names.items():
+        of_files = pixels[first : first + len(of_split), ..., :channels]
+        splits.append(Split(of_files, layout.labels(paths[split], classes), names=of_split))
+        first += len(of_split)
     notes = [layout.note] if layout.note else []
     if classes and all(_DATE.fullmatch(name) for name in classes):
         notes.append(
@@ -131,63 +129,11 @@ def read_archive(
     return Images(classes, splits[0], splits[1] if len(splits) == 2 else None, report, largest)
 
 
-@dataclass(frozen=True)
-class FileSplit:
-    """A `Split` of image files, which have been decoded into a file of pixels.
-
-    names: (N) paths. labels: (N,) int64. places: (N,) rows of `scratch`.
-    """
-
-    names: tuple[str, ...]
-    labels: np.ndarray
-    places: np.ndarray
-    scratch: "_Scratch"
-    groups: None = None
-
-    @property
-    def channels(self) -> int:
-        return self.scratch.channels
-
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        images = np.empty((len(rows), self.scratch.size, self.scratch.size, self.channels), dtype=np.uint8)
-        for image, place in zip(images, self.places[rows], strict=True):
-            image[:] = self.scratch.read(place)
-        return images
-
-    def paths(self, rows: np.ndarray) -> list[str]:
-        return [self.names[row] for row in rows]
-
-
-class _Scratch:
-    """Decoded images, one after the other in a file without a name. channels: 1 if all are grey, else 3."""
-
-    def __init__(self, folder: Path, size: int):
-        self.size, self.channels = size, 1
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the images)
-        self._ends = array("q", [0])
-
-    def __del__(self) -> None:
-        self._file.close()
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def add(self, image: np.ndarray) -> None:
-        self._write(self._ends[-1], image)
-        self._ends.append(self._ends[-1] + image.nbytes)
-        self.channels = max(self.channels, image.shape[2])
-
-    def replace(self, row: int, image: np.ndarray) -> None:
-        self._write(self._ends[row], image)
-
-    def read(self, row: int) -> np.ndarray:
-        start, end = self._ends[row], self._ends[row + 1]
-        values = np.frombuffer(os.pread(self._file.fileno(), end - start, start), np.uint8)
-        return values.reshape(self.size, self.size, -1)
-
-    def _write(self, start: int, image: np.ndarray) -> None:
-        with writing("decoded images"):
-            os.pwrite(self._file.fileno(), np.ascontiguousarray(image).data, start)
+def _write(scratch: BinaryIO, row: int, square: np.ndarray) -> None:
+    """Write an image of 1 or 3 channels as 3 channels, in row `row` of the file."""
+    pixels = np.broadcast_to(square, (*square.shape[:2], 3)).tobytes()
+    scratch.seek(row * len(pixels))
+    write_all(scratch, pixels, "decoded images")
 
 
 def _decoded(files: Sequence[ImageFile], size: int, depth: Depth, threads: int) -> Iterator[LoadedImage]:

@@ -14,54 +14,40 @@ from vi_simsiam.transforms.resizing import resize
 Depth = int | Literal["auto"]  # bits that grey images of 16 bits use; auto: those that the largest number needs
 
 
-class Split(Protocol):
-    """Images of a training or test set, read by row.
-
-    labels: (N,) int64, the index into the classes; -1: no label. channels: 1 or 3. groups: (N,) int64, equal for images
-    that are not independent, such as digits on one form; None: the source knows of none.
-    """
-
-    @property
-    def labels(self) -> np.ndarray: ...
-
-    @property
-    def channels(self) -> int: ...
-
-    @property
-    def groups(self) -> np.ndarray | None: ...
-
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        """Images `rows` (indices into 0..N-1): (len(rows), size, size, channels) uint8, at the size they were read."""
-        ...
-
-    def paths(self, rows: np.ndarray) -> list[str]:
-        """The path in the archive of each of the images `rows`, or its row number in an array."""
-        ...
-
-
 @dataclass(frozen=True)
-class ArraySplit:
-    """A `Split` of images in memory, resized by their central square when they are read.
+class Split:
+    """Images of a training or test set, resized by their central square when they are read.
 
-    images: uint8 (N, H, W, C), in any order of memory. labels, groups: of `Split`. size: height and width in pixels of
-    what `pixels` returns; None: those of `images`.
+    Attributes:
+        images: uint8 (N, H, W, C), C 1 or 3, in any order of memory, or a memory map.
+        labels: (N,) int64, the index into the classes; -1: no label.
+        size: height and width in pixels of what `pixels` returns; None: those of `images`.
+        groups: (N,) int64, equal for images that are not independent, such as digits on one form; None: the source
+            knows of none.
+        names: (N) paths in the archive; None: the images have row numbers only.
     """
 
     images: np.ndarray
     labels: np.ndarray
     size: int | None = None
     groups: np.ndarray | None = None
+    names: Sequence[str] | None = None
 
     @property
     def channels(self) -> int:
         return int(self.images.shape[3])
 
     def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Images `rows` (indices into 0..N-1): (len(rows), size, size, channels) uint8."""
+        from vi_simsiam.data.store import release_pages  # imports pandas, which the step `download` does not need
+
         images = np.ascontiguousarray(self.images[rows])
+        release_pages(self.images)
         return images if self.size is None else resize(images, self.size)
 
     def paths(self, rows: np.ndarray) -> list[str]:
-        return [str(row) for row in rows]
+        """The path of each of the images `rows`, or its row number."""
+        return [str(row) if self.names is None else self.names[row] for row in rows]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from vi_simsiam.data.archives import Archive, open_archive
 from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.fetch import RemoteFile, fetch
 from vi_simsiam.data.image_files import read_archive
-from vi_simsiam.data.image_sets import ArraySplit, Depth, Images, Source
+from vi_simsiam.data.image_sets import Depth, Images, Source, Split
 from vi_simsiam.data.own_images import OwnImages
 
 
@@ -97,7 +97,7 @@ def _unpacked(paths: Sequence[Path], folder: Path, inside: str) -> Iterator[Path
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _split(part: Any, size: int) -> ArraySplit:
+def _split(part: Any, size: int) -> Split:
     """A data set of torchvision, which has its images as (N, H, W), (N, H, W, 3) or (N, 3, H, W)."""
     images = np.asarray(part.data)
     labels = np.asarray(part.targets if hasattr(part, "targets") else part.labels).astype(np.int64)
@@ -105,7 +105,7 @@ def _split(part: Any, size: int) -> ArraySplit:
         images = images[..., None]
     elif images.shape[3] != 3:
         images = images.transpose(0, 2, 3, 1)
-    return ArraySplit(images, labels, size)
+    return Split(images, labels, size)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Digits:
         # 8 x 8 pixels that count 0..16 points of ink.
         images = np.rint(pixels.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
         form = np.searchsorted(self._FORMS, np.arange(len(images)), side="right") - 1
-        return Images(tuple("0123456789"), ArraySplit(images, digits, size, form), None)
+        return Images(tuple("0123456789"), Split(images, digits, size, form), None)
 
 
 _TORONTO = ("https://www.cs.toronto.edu/~kriz/",)
