@@ -37,7 +37,6 @@ _SIDEWAYS = (
     Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
 )  # fmt: skip
 _IN_ORDER = ("GIF", "PNG", "WEBP", "AVIF")  # each frame of an animation is decoded from the one before
-_MOST_PASSED = 64  # frames
 _GREY = ("1", "L", "LA", "La")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images are previews, depths or gains
 _WHITE = (255, 255, 255, 255)
@@ -154,7 +153,6 @@ class Book:
 
     def __init__(self, data: bytes, most: int = MOST_PIXELS):
         self._most = most
-        self._passed: dict[int, Image.Image] = {}
         self._open(data)
 
     @property
@@ -163,6 +161,8 @@ class Book:
 
     def load(self, page: int = 1, side: int | None = None) -> Decoded:
         """Decode a page. The result is valid until another page is decoded.
+
+        To go back to an earlier frame of an animation decodes it from its beginning.
 
         Args:
             page: its number, from 1.
@@ -193,7 +193,6 @@ class Book:
         return (image.height, image.width) if turned else image.size
 
     def _open(self, data: bytes) -> None:
-        self._given = -1  # the frame that was given last
         formats = ("HEIF", *_FORMATS) if kind_of(data[:HEAD]) == "HEIC" and _reads_heic() else _FORMATS
         try:
             with _errors_of_decoders(data):
@@ -205,17 +204,11 @@ class Book:
     def _at(self, page: int) -> Image.Image:
         """The opened file at a page; only the beginning of the page is read."""
         frame = self._frames[page - 1]
-        if frame in self._passed:
-            return self._passed.pop(frame)
         if self._image.format in _IN_ORDER and frame < self._image.tell():
             self._open(self._data)  # Pillow 13 goes back in a PNG only to its first frame
-        image = self._image
         with _errors_of_decoders(self._data):
-            if image.format in _IN_ORDER:
-                self._pass(frame)
-            image.seek(frame)
-            self._given = frame
-        return self._fitting(image)
+            self._image.seek(frame)
+        return self._fitting(self._image)
 
     def _fitting(self, image: Image.Image) -> Image.Image:
         """The image itself. Raises: Unreadable where its size or kind is not read."""
@@ -224,21 +217,6 @@ class Book:
         if image.format == "TIFF" and (problem := _left_out(image)):
             raise Unreadable(f"{problem}: save it as PNG or as a plain TIFF of 8 bits")
         return image
-
-    def _pass(self, frame: int) -> None:
-        """Decode the frames of an animation before a later one, and keep the last: other threads need them soon.
-
-        To go back to one would mean to decode the animation from its beginning.
-        """
-        image = self._image
-        most = min(_MOST_PASSED, _AT_ONCE // max(1, image.width * image.height))
-        for passed in range(image.tell() + (image.tell() == self._given), frame):
-            image.seek(passed)
-            image.load()
-            self._passed[passed] = image.copy()
-            self._passed[passed].format = image.format
-            if len(self._passed) > most:
-                del self._passed[next(iter(self._passed))]
 
 
 def load(data: bytes, side: int | None = None, most: int = MOST_PIXELS) -> Decoded:

@@ -17,7 +17,7 @@ from vi_simsiam.data.image_sets import Depth, Images, Split
 from vi_simsiam.data.layout import Layout, without_masks
 from vi_simsiam.data.left_out import Report, count
 from vi_simsiam.data.names import MASKS
-from vi_simsiam.data.reader import ImageFile, LoadedImage, list_archive, load_images
+from vi_simsiam.data.reader import ImageFile, LoadedImage, Work, list_archive, load_images
 from vi_simsiam.data.remarks import remark
 
 _DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a year, a month, or a day
@@ -137,7 +137,7 @@ def _write(scratch: BinaryIO, row: int, square: np.ndarray) -> None:
 
 
 def _decoded(files: Sequence[ImageFile], size: int, depth: Depth, threads: int) -> Iterator[LoadedImage]:
-    return load_images(((file.name, partial(_decode, file, size, depth)) for file in files), threads)
+    return load_images((Work(file.name, partial(_decode, file, size, depth)) for file in files), threads)
 
 
 def _decode(file: ImageFile, size: int, depth: Depth) -> _Pixels:

@@ -9,17 +9,16 @@ import heapq
 import os
 import re
 import stat
-import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import writable
@@ -55,7 +54,16 @@ REPEATED_FILES = "links to files, and inputs, that are used already"
 _CHUNK = 4  # images that a thread takes at a time
 _AHEAD = 3  # chunks per thread that are decoded before the consumer wants them
 
-Work = tuple[str, Callable[[], Any]]  # a file's path, and what reads and decodes it
+
+class Work(NamedTuple):
+    """A task for a thread: the path of a file, and a function that reads and decodes it.
+
+    continues: whether it decodes a further page of the file that the work before it decodes.
+    """
+
+    path: str
+    load: Callable[[], Any]
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +110,11 @@ class Contents:
         file: one that may have several pages.
         most: of `decode.Book`.
 
-    Attributes:
-        lock: held by the thread that works with them.
-
     Raises, on access: as `ImageFile.read` and, for `book`, as `Book`.
     """
 
     def __init__(self, file: ImageFile, most: int = MOST_PIXELS):
-        self.file, self._most, self.lock = file, most, threading.Lock()
+        self.file, self._most = file, most
 
     @cached_property
     def data(self) -> bytes:
@@ -278,13 +283,14 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
     todo = iter(works)
     import torch  # slow, and not everybody who imports this module reads images
 
-    before = torch.get_num_threads()
+    torch_threads = torch.get_num_threads()
     # Each thread resizes with torch, which would start threads of its own for it.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque = deque()
         try:
             while chunk := list(islice(todo, _CHUNK)):
-                waiting.append(pool.submit(_load_all, chunk))
+                before = [waiting[-1]] if waiting and chunk[0].continues else []
+                waiting.append(pool.submit(_load_all, chunk, before))
                 if len(waiting) > threads * _AHEAD:
                     yield from waiting.popleft().result()
             while waiting:
@@ -292,7 +298,7 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
         finally:
             for work in waiting:
                 work.cancel()
-            torch.set_num_threads(before)  # new threads take over what was set last
+            torch.set_num_threads(torch_threads)  # new threads take over what was set last
 
 
 @dataclass
@@ -393,8 +399,9 @@ class ImageReader:
 
     def _works(self) -> Iterator[Work]:
         for file, contents in self._contents():
-            # Else contents would be kept for the whole chunk that a thread takes.
-            yield file.path, partial(self._prepare, file, None if file.page is None else contents)
+            # The contents of a file without pages are read by the thread, and not held for its whole chunk.
+            shared = None if file.page is None else contents
+            yield Work(file.path, partial(self._prepare, file, shared), shared is not None and file.page != 1)
 
     def _contents(self) -> Iterator[tuple[ImageFile, Contents]]:
         """The images that are not skipped. Pages that follow each other share the contents of their file."""
@@ -405,9 +412,7 @@ class ImageReader:
             yield file, contents
 
     def _prepare(self, file: ImageFile, shared: Contents | None) -> Any:
-        contents = shared or Contents(file, self.most)
-        with contents.lock:
-            return self.prepared(contents, file.page)
+        return self.prepared(shared or Contents(file, self.most), file.page)
 
     def _files(self) -> Iterator[ImageFile]:
         for file in self._distinct():
@@ -482,20 +487,21 @@ def _marked(files: Iterable[ImageFile], names: Iterable[str]) -> Iterator[tuple[
         yield file, file.name.rpartition("/")[0] in masks
 
 
-def _load_all(works: list[Work]) -> list[LoadedImage]:
+def _load_all(works: list[Work], before: list[Future]) -> list[LoadedImage]:
+    """Load some images, after `before` is done: the pages of a file are decoded in their order."""
+    wait(before)
     return [_load(work) for work in works]
 
 
 def _load(work: Work) -> LoadedImage:
-    path, prepare = work
     with remarks() as texts, room.used():
         try:
-            return LoadedImage(path, prepare(), remarks=tuple(texts))
+            return LoadedImage(work.path, work.load(), remarks=tuple(texts))
         except Unreadable as error:
-            return LoadedImage(path, None, str(error))
+            return LoadedImage(work.path, None, str(error))
         except Exception as error:
             if is_of_the_machine(error):
-                raise machine_problem(path, error) from None
+                raise machine_problem(work.path, error) from None
             raise
 
 

@@ -56,9 +56,9 @@ class Tiles(Photographs):
         for file, contents in self._contents():
             try:
                 for work in self._tiles(contents, file.page):
-                    yield file.path, work
+                    yield Work(file.path, work)
             except Unreadable as error:
-                yield file.path, partial(_refuse, str(error))
+                yield Work(file.path, partial(_refuse, str(error)))
 
     def _tiles(self, contents: Contents, page: int | None) -> Iterator[Callable[[], Photograph]]:
         with remarks() as said:
