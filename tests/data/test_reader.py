@@ -275,9 +275,8 @@ def test_files_below_a_folder_in_order_and_no_folder_twice(tmp_path):
         (tmp_path / name).write_text("")
     (tmp_path / "c/again").symlink_to(tmp_path)
     (tmp_path / "z").symlink_to(tmp_path / "a")
-    walked = list(files_below(tmp_path, errors := []))
-    assert [name for name, _ in walked] == ["b.txt", "a/1", "a/2", "c/d/e"]
-    assert all(path == tmp_path / name for name, path in walked)
-    assert (
-        not errors and list(files_below(tmp_path / "absent", errors)) == [] and isinstance(errors[0], FileNotFoundError)
-    )
+    walked = files_below(tmp_path)
+    assert walked.names == ["b.txt", "a/1", "a/2", "c/d/e"] and not walked.errors
+    assert walked.repeated == [("c/again", ""), ("z", "a")]
+    absent = files_below(tmp_path / "absent")
+    assert absent.names == [] and isinstance(absent.errors[0], FileNotFoundError)

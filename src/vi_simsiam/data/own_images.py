@@ -69,10 +69,10 @@ def state(path: Path, classes: Sequence[str] | None = None) -> str:
     Contents are not read: a million files take seconds. `classes`: a part of the digest where some are chosen.
     """
     digest = hashlib.sha256("".join(f"{name}\n" for name in classes or ()).encode())
-    errors: list[OSError] = []
-    for name, file in sorted(files_below(path, errors)) if path.is_dir() else [("", path)]:
+    names, errors, _ = files_below(path) if path.is_dir() else ([""], [], [])
+    for name in sorted(names):
         try:
-            status = file.stat()
+            status = os.stat(path / name)
             digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
         except OSError as error:  # a link that leads nowhere
             digest.update(os.fsencode(f"{name}\0{error.strerror}\n"))

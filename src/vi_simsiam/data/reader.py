@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -70,10 +70,17 @@ class Work(NamedTuple):
 class ImageFile:
     """A file that is an image by its name or first bytes.
 
-    name: path in its folder or archive. path: the whole path, for tables. size: bytes. problem: why it cannot be used,
-    known before it is read. contents: reads it. source: the file on a disk; None in an archive. identity: its device
-    and inode. linked: whether it is a link. page: number of the page that is meant, which is then part of the path;
-    None: the first, or only one.
+    Attributes:
+        name: path in its folder or archive.
+        path: the whole path, for tables.
+        size: bytes.
+        problem: why it cannot be used, known before it is read.
+        contents: reads it.
+        source: the file on a disk; None in an archive.
+        identity: its device and inode.
+        linked: whether it is a link.
+        mask: whether it is in a folder of masks beside their images.
+        page: number of the page that is meant, which is then part of the path; None: the first, or only one.
     """
 
     name: str
@@ -84,6 +91,7 @@ class ImageFile:
     source: Path | None = None
     identity: tuple[int, int] | None = None
     linked: bool = False
+    mask: bool = False
     page: int | None = None
 
     def read(self) -> bytes:
@@ -151,6 +159,7 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: boo
         packed: whether `own_images.bring` has packed it, so that all its files are images.
     """
     beside = {member.name.lower() for member in archive.members}
+    masks = _folders_of_masks(member.name for member in archive.members)
     for member in archive.members:
         kind = None if packed else ignored_kind(member.name, beside, partial(_member_head, archive, member))
         if kind is not None:
@@ -158,11 +167,12 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: boo
             continue
         problem = member.problem or refusal(member.name)
         whole = f"{path}/{member.name}" if path else member.name
-        yield ImageFile(member.name, whole, member.bytes, problem, partial(archive.read, member))
+        mask = _folder(member.name) in masks
+        yield ImageFile(member.name, whole, member.bytes, problem, partial(archive.read, member), mask=mask)
 
 
 def list_folder(top: Path, ignored: Ignored, written: Collection[Path] = ()) -> Iterator[ImageFile]:
-    """The images of a folder and all below it, and its folders that cannot be listed, which have a problem too.
+    """The images of a folder and all below it, after its folders that cannot be listed, which have a problem.
 
     In the order of `files_below`: links to folders are followed, and no folder is read twice.
 
@@ -170,77 +180,91 @@ def list_folder(top: Path, ignored: Ignored, written: Collection[Path] = ()) -> 
         ignored: counts all other files.
         written: files and folders that the command itself writes. Those below `top` are neither listed nor counted.
     """
-    errors: list[OSError] = []
-    whole = os.path.abspath(top)
-    library = os.path.basename(whole)
-    own = [os.path.relpath(path, whole) for path in map(os.path.abspath, written) if path.startswith(f"{whole}/")]
-
-    def repeated(name: str, first: str) -> None:
+    found = files_below(top)
+    for name, first in found.repeated:
         if not is_hidden(name):
             count(ignored, REPEATED_FOLDERS, f"{writable(name)} -> {writable(first) or '.'}")
+    for error in found.errors:
+        if is_of_the_machine(error):
+            raise machine_problem(writable(error.filename), error)
+        name = os.path.relpath(error.filename, top)
+        if name != "." and is_hidden(name):
+            count(ignored, HIDDEN, writable(name))
+        else:
+            problem = f"a folder that cannot be listed: {error.strerror}"
+            path = Path(error.filename)
+            yield ImageFile(writable(name), writable(path), 0, problem, bytes, path)
+    outputs = tuple(f"{os.path.relpath(path, top)}/" for path in written)
+    names = [name for name in found.names if not f"{name}/".startswith(outputs)]
+    beside = {name.lower() for name in names}
+    masks = _folders_of_masks(names)
+    library = os.path.basename(os.path.abspath(top))
+    for name in names:
+        path = Path(top, name)
+        file = list_file(path, name)
+        head = partial(_head, path) if file.problem is None else bytes
+        kind = ignored_kind(name, beside, head, library)
+        if kind is None:
+            yield replace(file, mask=True) if _folder(name) in masks else file
+        else:
+            count(ignored, kind, file.name)
 
-    found = files_below(top, errors, repeated)
-    for _, files in groupby(found, lambda item: item[0].rpartition("/")[0]):
-        of_folder = [
-            (name, path) for name, path in files if not any(name == mine or name.startswith(f"{mine}/") for mine in own)
-        ]
-        yield from _unlisted(top, errors, ignored)
-        beside = {name.lower() for name, _ in of_folder}
-        for name, path in of_folder:
-            file = list_file(path, name)
-            head = partial(_head, path) if file.problem is None else bytes
-            kind = ignored_kind(name, beside, head, library)
-            if kind is None:
-                yield file
-            else:
-                count(ignored, kind, file.name)
-    yield from _unlisted(top, errors, ignored)
+
+def _folders_of_masks(names: Iterable[str]) -> frozenset[str]:
+    """The folders of masks beside their images. names: paths of all files of a folder or archive."""
+    return mask_folders({_folder(name) for name in names if is_image(name)})
 
 
-def files_below(
-    top: Path, errors: list[OSError], on_repeat: Callable[[str, str], None] = lambda name, first: None
-) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder, by its path from there; links are followed, but no folder is entered twice.
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
 
-    Sorted by name in each folder, its files before its folders; then what only links lead to, sorted by their paths. So
-    a folder that is reached twice is used where it lies, if that is below `top`, else under the link that sorts first.
+
+class Walk(NamedTuple):
+    """The files below a folder.
+
+    names: their paths from the folder. errors: of folders that cannot be listed, which are left out. repeated: paths of
+    folders that were entered already, each with the path under which it was.
+    """
+
+    names: list[str]
+    errors: list[OSError]
+    repeated: list[tuple[str, str]]
+
+
+def files_below(top: Path) -> Walk:
+    """List every file below a folder; links are followed, but no folder is entered twice.
+
+    Sorted by name in each folder, its files before its folders; then what only links lead to. So a folder that is
+    reached twice is used where it lies, if that is below `top`, else under the fewest links and the first path.
 
     Hidden folders come after all others, so that no image is used under a hidden path that has another.
-
-    Args:
-        errors: gets the error of a folder that cannot be listed, which is left out.
-        on_repeat: gets the path of a folder that was entered already, and the path under which it was.
     """
+    found = Walk([], [], [])
     seen: dict[tuple[int, int], str] = {}
-    waiting = [(False, False, "")]  # whether it is hidden, whether a link, and its path
+    waiting: list[tuple[bool, int, tuple[str, ...]]] = [(False, 0, ())]  # hidden, number of links, parts of the path
     while waiting:
-        hidden, _, start = heapq.heappop(waiting)
-        todo = [start]
-        while todo:
-            name = todo.pop()
-            folder = Path(top, name)
-            try:
-                status = os.stat(folder)
-                state = status.st_dev, status.st_ino
-                if state in seen:
-                    on_repeat(name, seen[state])
-                    continue
-                seen[state] = name
-                with os.scandir(folder) as listed:
-                    entries = sorted(listed, key=lambda entry: entry.name)
-            except OSError as error:
-                errors.append(error)
+        _, links, parts = heapq.heappop(waiting)
+        name = "/".join(parts)
+        folder = Path(top, name)
+        try:
+            status = os.stat(folder)
+            state = status.st_dev, status.st_ino
+            if state in seen:
+                found.repeated.append((name, seen[state]))
                 continue
-            inside = []
-            for entry in entries:
-                path = f"{name}/{entry.name}" if name else entry.name
-                if not _is_folder(entry):
-                    yield path, folder / entry.name
-                elif entry.is_symlink() or (is_hidden(path) and not hidden):
-                    heapq.heappush(waiting, (is_hidden(path), entry.is_symlink(), path))
-                else:
-                    inside.append(path)
-            todo += reversed(inside)
+            seen[state] = name
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            found.errors.append(error)
+            continue
+        for entry in entries:
+            path = "/".join((*parts, entry.name))
+            if _is_folder(entry):
+                heapq.heappush(waiting, (is_hidden(path), links + entry.is_symlink(), (*parts, entry.name)))
+            else:
+                found.names.append(path)
+    return found
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -307,8 +331,8 @@ class ImageReader:
 
     Iterating gives a `LoadedImage` for each, in the order of the inputs, within a folder in that of `files_below`,
     within an archive in that of the names; links to files follow the other files of their input. It holds a few images
-    per thread, and of an archive its list of names; never all images. Warnings of the decoder are Python warnings with
-    the path of the file.
+    per thread, and the names in one folder or archive; never all images. Warnings of the decoder are Python warnings
+    with the path of the file.
 
     Args:
         inputs: paths. A file is taken under any name; in folders and archives, those that are images by their names
@@ -432,38 +456,34 @@ class ImageReader:
 
     def _distinct(self) -> Iterator[ImageFile]:
         seen: set[tuple[int, int]] = set()
-        masks: list[tuple[str, tuple[int, int] | None]] = []
+        masks: list[ImageFile] = []
         for path in map(Path, self.inputs):
             links = []
-            for file, is_mask in self._of_input(path, seen):
-                if is_mask:
-                    masks.append((file.path, file.identity))
+            for file in self._of_input(path, seen):
+                if file.mask:
+                    masks.append(file)
                 elif file.linked:
                     links.append(file)
                 elif self._is_new(file, seen):
                     yield file
             yield from (link for link in links if self._is_new(link, seen))
-        for name, identity in masks:
-            if identity not in seen:  # else its folder is an input too
-                count(self.ignored, MASKS, name)
+        for mask in masks:
+            if mask.identity not in seen:  # else its folder is an input too
+                count(self.ignored, MASKS, mask.path)
 
-    def _of_input(self, path: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[ImageFile, bool]]:
-        """The files of an input, and whether each is a mask beside its image."""
+    def _of_input(self, path: Path, seen: set[tuple[int, int]]) -> Iterator[ImageFile]:
         file = list_file(path)
         if path.is_dir():
-            # The first walk reads names alone: images are then listed as they are read, however many there are.
-            names = (writable(name) for name, _ in files_below(path, []))
-            yield from _marked(list_folder(path, self.ignored, self.written), names)
+            yield from list_folder(path, self.ignored, self.written)
         elif suffix(path) is None:
-            yield file, False
+            yield file
         elif self._is_new(file, seen):
             try:
                 archive = open_archive(path)
             except DamagedArchive as problem:
-                yield ImageFile(file.name, file.path, file.size, str(problem), file.contents), False
+                yield ImageFile(file.name, file.path, file.size, str(problem), file.contents)
             else:
-                names = (member.name for member in archive.members)
-                yield from _marked(list_archive(archive, self.ignored, file.path), names)
+                yield from list_archive(archive, self.ignored, file.path)
 
     def _is_new(self, file: ImageFile, seen: set[tuple[int, int]]) -> bool:
         if file.identity is None or file.identity[1] == 0:  # some network disks have no inodes
@@ -473,18 +493,6 @@ class ImageReader:
             return False
         seen.add(file.identity)
         return True
-
-
-def _marked(files: Iterable[ImageFile], names: Iterable[str]) -> Iterator[tuple[ImageFile, bool]]:
-    """Files, and whether each is a mask beside its image. names: paths of all files of the folder or archive."""
-    folders: set[str] = set()
-    for name in names:
-        folder = name.rpartition("/")[0]
-        if folder not in folders and is_image(name):
-            folders.add(folder)
-    masks = mask_folders(folders)
-    for file in files:
-        yield file, file.name.rpartition("/")[0] in masks
 
 
 def _load_all(works: list[Work], before: list[Future]) -> list[LoadedImage]:
@@ -503,21 +511,6 @@ def _load(work: Work) -> LoadedImage:
             if is_of_the_machine(error):
                 raise machine_problem(work.path, error) from None
             raise
-
-
-def _unlisted(top: Path, errors: list[OSError], ignored: Ignored) -> Iterator[ImageFile]:
-    """Folders that could not be listed since the last call."""
-    while errors:
-        error = errors.pop(0)
-        if is_of_the_machine(error):
-            raise machine_problem(writable(error.filename), error)
-        name = os.path.relpath(error.filename, top)
-        if name != "." and is_hidden(name):
-            count(ignored, HIDDEN, writable(name))
-        else:
-            problem = f"a folder that cannot be listed: {error.strerror}"
-            path = Path(error.filename)
-            yield ImageFile(writable(name), writable(path), 0, problem, bytes, path)
 
 
 def _read(path: Path) -> bytes:
