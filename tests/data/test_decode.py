@@ -1,4 +1,3 @@
-import logging
 import struct
 import warnings
 import zlib
@@ -146,9 +145,8 @@ def test_what_pillow_warns_of_is_kept_by_file():
     deep = bytearray(encoded(COLOUR // 16))
     with remarks() as texts:
         warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
-        logging.getLogger("PIL.TiffImagePlugin").error("More samples per pixel than can be decoded")
         load(data)
-    assert texts == ["Corrupt EXIF data", "More samples per pixel than can be decoded"]
+    assert texts == ["Corrupt EXIF data"]
     deep[24] = 16  # bits per colour; the pixels and checksums of such a file
     rows = b"".join(b"\0" + (COLOUR[y] // 16).astype(">u2").tobytes() for y in range(12))
     chunks = [(b"IHDR", bytes(deep[16:29])), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]

@@ -33,9 +33,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS = (
-    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
-)  # fmt: skip
+_SIDEWAYS = (5, 6, 7, 8)  # orientations of images that lie on their side
 _IN_ORDER = ("GIF", "PNG", "WEBP", "AVIF")  # each frame of an animation is decoded from the one before
 _GREY = ("1", "L", "LA", "La")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images are previews, depths or gains
@@ -121,7 +119,7 @@ class Decoded:
             depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
         """
         try:
-            image, turn = _eight_bit(self.image, depth), _turn(self.image)
+            image, turn = _eight_bit(self.image, depth), _UPRIGHT.get(_orientation(self.image))
             image = image if turn is None else image.transpose(turn)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
@@ -189,7 +187,7 @@ class Book:
         # Frames of an animation have one size.
         image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
         # Pillow itself turns the size of a TIFF that has the tag, also before it decodes.
-        turned = _turn(image) in _SIDEWAYS and not (image.format == "TIFF" and _ORIENTATION in _tags(image))
+        turned = _orientation(image) in _SIDEWAYS and not (image.format == "TIFF" and _ORIENTATION in _tags(image))
         return (image.height, image.width) if turned else image.size
 
     def _open(self, data: bytes) -> None:
@@ -347,14 +345,14 @@ def _reads_heic() -> bool:
     return True
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """The turn that makes an image upright, as the notes in its file say."""
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation of an image, by the notes in its file; 1 is upright."""
     try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        return image.getexif().get(_ORIENTATION, 1)
     except Exception as error:  # damaged notes beside sound pixels: as if there were none
         if is_of_the_machine(error):
             raise
-        return None
+        return 1
 
 
 def _is_deep(image: Image.Image) -> bool:

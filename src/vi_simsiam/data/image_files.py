@@ -50,15 +50,16 @@ def read_archive(
         size, depth, threads: of `image_sets.Source.read`. Small files are decoded by one thread.
         place: from a file's path to the path that tells its split and class; None: the file is not wanted. By default
             the path itself.
-        packed: the report of `own_images.bring` where that has packed the archive; it is added to this one.
+        packed: the report of `own_images.bring` if it packed the archive; it is added to this one.
         labels: whether folders are classes.
 
     Raises: Problem where the folders cannot be understood (as `Layout.of`) or the machine fails.
     """
-    ignored = {} if packed is None else dict(packed.ignored)
+    packed = packed or Report()
+    ignored = dict(packed.ignored)
     wanted: list[ImageFile] = []
     given: dict[str, str] = {}
-    for file in list_archive(archive, ignored, packed=packed is not None):
+    for file in list_archive(archive, ignored):
         where = file.name if place is None else place(file.name)
         if where is None:
             count(ignored, "images that are not wanted", file.name)
@@ -72,7 +73,7 @@ def read_archive(
             count(ignored, MASKS, name)
     wanted = [file for file in wanted if file.name in placed]
     layout = Layout.of([placed[file.name] for file in wanted if file.problem is None], folder, labels)
-    left_out = [] if packed is None else [*packed.left_out]
+    left_out = [*packed.left_out]
     files: dict[str, list[ImageFile]] = {split: [] for split in layout.splits}
     for file in wanted:
         split = layout.split(placed[file.name])

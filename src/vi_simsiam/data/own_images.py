@@ -150,10 +150,10 @@ def _pack_image(file: ImageFile, packed: zipfile.ZipFile) -> str | None:
     return None
 
 
-def _read_packed(folder: Path) -> Report | None:
-    """The report of `bring` on the folder that it packed; None: it copied an archive."""
+def _read_packed(folder: Path) -> Report:
+    """The report of `bring` on the folder that it packed; empty if it copied an archive."""
     if not (folder / _PACKED).exists():
-        return None
+        return Report()
     written = read_json(folder / _PACKED)
     left_out = tuple((name, problem) for name, problem in written["left_out"])
     return Report(left_out, {kind: (number, tuple(names)) for kind, (number, names) in written["ignored"].items()})

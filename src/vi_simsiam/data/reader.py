@@ -150,18 +150,17 @@ class LoadedImage:
     remarks: tuple[str, ...] = ()
 
 
-def list_archive(archive: Archive, ignored: Ignored, path: str = "", packed: bool = False) -> Iterator[ImageFile]:
+def list_archive(archive: Archive, ignored: Ignored, path: str = "") -> Iterator[ImageFile]:
     """The images of an archive, sorted by name.
 
     Args:
         ignored: counts all other files.
         path: of the archive, before the names in `ImageFile.path`; empty: none.
-        packed: whether `own_images.bring` has packed it, so that all its files are images.
     """
     beside = {member.name.lower() for member in archive.members}
     masks = _folders_of_masks(member.name for member in archive.members)
     for member in archive.members:
-        kind = None if packed else ignored_kind(member.name, beside, partial(_member_head, archive, member))
+        kind = ignored_kind(member.name, beside, partial(_member_head, archive, member))
         if kind is not None:
             count(ignored, kind, member.name)
             continue

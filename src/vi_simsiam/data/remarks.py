@@ -27,27 +27,19 @@ def remarks() -> Iterator[list[str]]:
 
 
 def listen() -> None:
-    """Take over Pillow's warnings, and what it logs, inside `remarks`; elsewhere they go where they went."""
+    """Take over Pillow's warnings inside `remarks`; elsewhere they go where they went."""
     global _original
     if warnings.showwarning is not _show:
         _original = warnings.showwarning
         warnings.showwarning = _show
         warnings.filterwarnings("always", module=r"PIL\.")  # else only the first file with a warning would be named
         warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # data.decode has its own limit
-    log = logging.getLogger("PIL")
-    if not any(isinstance(handler, _Handler) for handler in log.handlers):
-        log.addHandler(_Handler(logging.WARNING))
+        logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs, it also raises
 
 
 def _show(message, category, filename, lineno, file=None, line=None) -> None:
     if not remark(str(message)):
         _original(message, category, filename, lineno, file, line)
-
-
-class _Handler(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        if not remark(record.getMessage()) and logging.lastResort is not None:
-            logging.lastResort.handle(record)
 
 
 def remark(text: str) -> bool:
