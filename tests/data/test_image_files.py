@@ -209,16 +209,6 @@ def test_state_follows_the_images(tree):
         assert len(seen) == min(i + 2, 5)  # the last takes back what the first did
 
 
-def test_images_without_labels_into_the_store(tmp_path):
-    images = read(tmp_path, {f"{i}.png": i for i in range(40)})
-    build(tmp_path / "store", "mine", images, params(size=10))
-    store = Store.open(tmp_path / "store")
-    assert len(store.labels("test")) == 10 and all((store.labels(split) == -1).all() for split in SPLITS)
-    for split in SPLITS:
-        red = store.sources(split)["path"].str.removesuffix(".png").astype(int)
-        assert np.array_equal(store.images(split)[:, 0, 0, 0], red)
-
-
 def test_some_classes_of_a_folder_or_archive(script, tree, tmp_path):
     """A list of class folders: of a folder only these are packed, of an archive only these are read."""
     (tmp_path / "one.txt").write_text("dog\n\n")

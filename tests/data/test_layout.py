@@ -32,13 +32,6 @@ def test_split_folders_by_any_usual_name(train, test, top):
     assert note is None and list(named.values()) == [{names[0]: "a", names[1]: "b"}, {names[2]: "a", names[3]: "b"}]
 
 
-@pytest.mark.parametrize("val", ["val", "valid", "Validation"])
-def test_of_validation_beside_test_the_test_images_are_used(val):
-    layout = Layout.of([f"{split}/a/1.png" for split in ("train", val, "test")], Path("raw"))
-    assert layout.splits == ("train", "test") and layout.split(f"{val}/a/1.png") == "val"
-    assert layout.split("extra/a/1.png") is None and layout.split("1.png") is None
-
-
 @pytest.mark.parametrize("name", ["train", "Test", "val"])
 def test_a_class_that_is_named_as_a_split(name):
     names = [f"{folder}/1.png" for folder in ("bus", "car", name)]

@@ -193,16 +193,6 @@ def test_the_first_page_or_every_page(tmp_path, threads):
         assert list(levels(every, tmp_path).items()) == list(ALL.items())[skipped:]
 
 
-def test_a_file_is_read_once_for_all_its_pages(tmp_path, monkeypatch):
-    inputs = folder_of_stacks(tmp_path)
-    read, opened = [], Book._open
-    monkeypatch.setattr(Book, "_open", lambda book, data: read.append(len(data)) or opened(book, data))
-    reader = ImageReader(inputs, 8, 1, 2, every_page=True)
-    reader.count()
-    read.clear()
-    assert len(list(reader)) == 12 and read.count(len(STACK)) == 1 and len(read) == 5
-
-
 @pytest.mark.parametrize("path", ["a [page 2].tif", "stack.tif", "b/[page 1]/x.gif"])
 def test_paths_of_pages(path):
     assert path_of_page(path, 12) == f"{path} [page 12]"

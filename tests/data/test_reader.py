@@ -22,7 +22,7 @@ from vi_simsiam.data import archives, names, reader
 from vi_simsiam.data.archives import Unreadable, open_archive
 from vi_simsiam.data.decode import Book
 from vi_simsiam.data.published import find_source
-from vi_simsiam.data.reader import ImageReader, files_below
+from vi_simsiam.data.reader import ImageReader
 
 DRAW = np.random.default_rng(0)
 
@@ -267,16 +267,3 @@ def test_threads_decode_no_more_pixels_at_once_than_memory_allows(tmp_path, monk
     images = list(ImageReader([tmp_path / "photos"], 8, 3, threads=8))
     assert [image.problem for image in images] == [None] * 13
     assert max(number for number in most if number < 900) == 162 and max(most) == 900
-
-
-def test_files_below_a_folder_in_order_and_no_folder_twice(tmp_path):
-    for name in ("b.txt", "a/2", "a/1", "c/d/e"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    (tmp_path / "c/again").symlink_to(tmp_path)
-    (tmp_path / "z").symlink_to(tmp_path / "a")
-    walked = files_below(tmp_path)
-    assert walked.names == ["b.txt", "a/1", "a/2", "c/d/e"] and not walked.errors
-    assert walked.repeated == [("c/again", ""), ("z", "a")]
-    absent = files_below(tmp_path / "absent")
-    assert absent.names == [] and isinstance(absent.errors[0], FileNotFoundError)

@@ -29,21 +29,6 @@ def test_more_than_there_is():
         split_rows(LABELS[:3], None, 0.1, None, None, 0)
 
 
-@pytest.mark.parametrize("own_test", [True, False])
-def test_validation_images_are_training_images_and_no_test_images(own_test):
-    labels_test = LABELS[:30] if own_test else None
-    train, test = split_rows(LABELS, labels_test, 0.25, None, None, 0)
-    left, validation = split_rows(LABELS, labels_test, 0.25, None, None, 0, "validation")
-    assert len(validation) == round(0.25 * len(train))
-    assert np.array_equal(np.sort(np.r_[left, validation]), train)  # a partition of what would be trained on
-    if not own_test:
-        assert not set(test) & (set(left) | set(validation))
-    taken = np.bincount(LABELS[validation], minlength=4)
-    assert (np.abs(taken - np.bincount(LABELS[train]) * len(validation) / len(train)) < 1).all()
-    other = split_rows(LABELS, labels_test, 0.25, None, None, 1, "validation")[1]
-    assert not np.array_equal(validation, other)
-
-
 @quickly
 @given(st.lists(st.integers(-1, 5), max_size=80), st.floats(0, 1), st.integers(0, 99))
 def test_every_sample_is_stratified(labels, share, seed):

@@ -1,13 +1,8 @@
 import json
-import mmap
-import os
 import pickle
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
-from difflib import SequenceMatcher
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
-from helpers.project import ROOT
 from helpers.stores import AUGMENTATION, params, pictures
 from vi_simsiam.config.schema import AugmentationParams
 from vi_simsiam.core.errors import Problem
@@ -25,7 +18,7 @@ from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data import store_writer
 from vi_simsiam.data.image_sets import Images, Split
 from vi_simsiam.data.published import Digits
-from vi_simsiam.data.store import SPLITS, Store, file_names, release_pages
+from vi_simsiam.data.store import SPLITS, Store, file_names
 from vi_simsiam.data.store_writer import build
 from vi_simsiam.evaluation import features
 from vi_simsiam.training import batches
@@ -40,23 +33,6 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store") / "a set"
     build(folder, "a set", pictures(test=12), params())
     return folder
-
-
-def test_only_large_maps_are_given_back(tmp_path):
-    given = []
-
-    class Map(mmap.mmap):
-        def madvise(self, advice):
-            given.append((len(self), advice))
-
-    (tmp_path / "sparse").touch()
-    os.truncate(tmp_path / "sparse", 300 << 20)
-    with open(tmp_path / "sparse", "r+b") as file:
-        for size in (1 << 20, 150 << 20, 300 << 20):
-            rows = np.ndarray((size // 1024, 1024), np.uint8, Map(file.fileno(), size))
-            release_pages(rows[3:].reshape(-1, 32, 32))
-    release_pages(np.zeros(300 << 20, np.uint8))
-    assert given == [(300 << 20, mmap.MADV_DONTNEED)]
 
 
 @pytest.fixture
@@ -124,15 +100,6 @@ def test_seed_changes_the_views_but_not_the_images(built, tmp_path):
     build(tmp_path / "other", "a set", pictures(test=12), params(seed=1))
     same = {name: (tmp_path / "other" / name).read_bytes() == (built / name).read_bytes() for name in ALL_FILES}
     assert same == {name: not name.startswith("views") for name in ALL_FILES}
-
-
-def test_no_views(tmp_path):
-    build(tmp_path, "none", pictures(), params(per_image=0))
-    store = Store.open(tmp_path)
-    assert store.views("train").shape == (30, 0, 16, 16, 3)
-    assert len(store.view_parameters("train")) == 0 and "crop_area" in store.view_parameters("train")
-    assert store.view_parameters("train").dtypes.equals(store.view_parameters("test").dtypes)
-    assert store.views("test").shape == (10, 3, 16, 16, 3)
 
 
 @pytest.mark.parametrize("per_image, least, count", [(2, 61, 3), (2, 60, 2), (4, 61, 4), (2, 0, 2), (0, 61, 0)])
@@ -209,26 +176,6 @@ def test_a_failed_build_leaves_nothing_that_opens(copy):
         Store.open(copy)
 
 
-def test_a_full_disk_is_a_message(tmp_path):
-    """With a limit on file sizes, in a process of its own."""
-    program = f"""
-import resource, signal, sys
-sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
-from pathlib import Path
-from helpers.stores import params, pictures
-from vi_simsiam.data.store_writer import build
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-build(Path(sys.argv[1]), "a set", pictures(), params())
-"""
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert (
-        result.returncode != 0 and "Problem" in result.stderr and "cannot be written: File too large" in result.stderr
-    )
-    assert list(tmp_path.iterdir()) == []
-
-
 # --- damage ---------------------------------------------------------------------------------------------------
 
 
@@ -260,16 +207,6 @@ def test_nothing_is_executed_when_opening(copy):
     np.save(copy / "labels_test.npy", np.array([Bomb()] * 12, dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         Store.open(copy)
-
-
-def test_forms_of_the_digits():
-    """The labels run through the same sequence once a form, but for up to eight digits that are missing."""
-    labels = load_digits().target.tolist()
-    assert len(labels) == 1797 and len(FORMS) == 14
-    forms = [labels[start:end] for start, end in pairwise([*FORMS, None])]
-    for form in forms:
-        assert 122 <= len(form) <= 130
-        assert SequenceMatcher(None, forms[0], form, autojunk=False).ratio() > 0.96
 
 
 def test_images_in_several_classes_are_counted(tmp_path, capsys):
