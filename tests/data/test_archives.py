@@ -9,7 +9,6 @@ import struct
 import tarfile
 import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,15 +37,6 @@ def test_contents_come_back_sorted_whatever_the_kind(tmp_path, name):
     for member in archive.members:
         assert member.problem is None and archive.read(member) == dict(entries + [("c", b"./c" * 99)])[member.name]
     assert [file.name for file in tmp_path.iterdir()] == [name]  # nothing was unpacked, `touch` was not run
-
-
-def test_many_threads_read_at_once(tmp_path):
-    entries = [(f"{i}", bytes([i % 256]) * 5000) for i in range(300)]
-    for path in (zipped(tmp_path / "x.zip", entries), tarred(tmp_path / "x.tar", entries)):
-        archive = open_archive(path)
-        with ThreadPoolExecutor(8) as pool:
-            found = dict(zip([m.name for m in archive.members], pool.map(archive.read, archive.members), strict=True))
-        assert found == dict(entries)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -131,15 +131,6 @@ def test_a_stack_that_is_cut_off_is_read_up_to_there():
     assert [int(np.asarray(book.load(page).upright(1))[0, 0]) for page in (1, 2, 3)] == LEVELS[:3]
 
 
-def test_a_chain_of_pages_without_end_ends():
-    """The last page's link leads back to the first, as a damaged or malicious file has it."""
-    data = bytearray(STACK)
-    found = places(data)
-    struct.pack_into("<I" if data[:2] == b"II" else ">I", data, found[-1][1], found[0][0])
-    book = Book(bytes(data))
-    assert book.pages == 5 and np.all(np.asarray(book.load(5).upright(1)) == 210)
-
-
 def test_pages_have_limits_and_kinds_of_their_own():
     book = Book(tiff([(plain(9), 0), (plain(9, 40), 0), (Image.new("F", (9, 9)), 0), (plain(7, 13), 0)]), most=500)
     assert book.pages == 4 and book.load(1).image.size == (12, 12) and book.load(4).image.size == (13, 13)

@@ -152,18 +152,6 @@ def test_pieces_make_no_difference_to_images(built, tmp_path, monkeypatch):
         assert np.abs(small.views(split).astype(int) - whole.views(split)).max() <= 1
 
 
-def test_the_number_of_threads_makes_no_difference(tmp_path):
-    threads = torch.get_num_threads()
-    try:
-        for n in (1, 2):
-            torch.set_num_threads(n)
-            build(tmp_path / str(n), "many", pictures(300), params())
-    finally:
-        torch.set_num_threads(threads)
-    for name in ALL_FILES:
-        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
-
-
 def test_a_failed_build_leaves_nothing_that_opens(copy):
     class Broken(Split):
         def pixels(self, rows):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from vi_simsiam.core.errors import Problem
-from vi_simsiam.core.files import lock
+from vi_simsiam.core.files import lock, writing
 
 Field = tuple[str, tuple[int, ...]]  # dtype and shape of one item's numbers
 _BLOCK = 1 << 24
@@ -46,21 +46,21 @@ class AppendStore:
         self.folder, self.fields = folder, fields
         self.rows: dict[bytes, int] = {}
         self.count = self._end = 0  # items, and bytes of pieces.jsonl, that are known to be whole
-        with self.alone(make=True):
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.alone():
             self.refresh()
 
     @contextmanager
-    def alone(self, make: bool = False) -> Iterator[None]:
-        """Let one process at a time work here; the kernel releases the lock of a process that ends.
+    def alone(self) -> Iterator[None]:
+        """Let one process at a time work in the folder; the kernel releases the lock of a process that ends.
 
-        On a disk that has no locks of files nothing is held. make: make the folder if need be.
+        On a disk without file locks nothing is held.
 
         Raises: Problem where the folder cannot be written, or has gone.
         """
         try:
-            if make:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            elif not self.folder.is_dir():
+            if not self.folder.is_dir():
                 raise self._gone()
             with open(self.folder / "lock", "w") as file:
                 lock(file, fcntl.LOCK_EX)
@@ -104,11 +104,9 @@ class AppendStore:
         for name, (dtype, shape) in self.fields.items():
             data = np.ascontiguousarray(columns[name], dtype=dtype).reshape(count, *shape).tobytes()
             sums[name] = hashlib.sha256(data).hexdigest()
-            self._require(self._file(name), self.count * self._bytes(name))
-            _append(self._file(name), self.count * self._bytes(name), data)
+            self._append(self._file(name), self.count * self._bytes(name), data)
         line = json.dumps({"items": count, "sha256": sums}) + "\n"
-        self._require(self._pieces, self._end)
-        _append(self._pieces, self._end, line.encode())
+        self._append(self._pieces, self._end, line.encode())
         self.rows |= {bytes(key): row for row, key in enumerate(columns["key"], self.count)}
         self.count += count
         self._end += len(line)
@@ -148,11 +146,11 @@ class AppendStore:
     def _gone(self) -> Problem:
         return Problem(f"{self.folder} was moved, removed or cut short while it was in use. Run again.")
 
-
-def _append(path: Path, end: int, data: bytes) -> None:
-    """Write at byte `end`, in place of what a killed process may have left after it."""
-    with open(path, "ab") as file:
-        file.truncate(end)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    def _append(self, path: Path, end: int, data: bytes) -> None:
+        """Write at byte `end`, in place of what a killed process may have left after it."""
+        self._require(path, end)
+        with open(path, "ab") as file:
+            file.truncate(end)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())

@@ -183,9 +183,8 @@ class Book:
         return Decoded(image, self.pages)
 
     def size(self, page: int = 1) -> tuple[int, int]:
-        """Width and height that a page has upright, without decoding it. Raises: as `Book`."""
-        # Frames of an animation have one size.
-        image = self._fitting(self._image) if self._image.format in _IN_ORDER else self._at(page)
+        """Width and height of a page that is upright; the page is not decoded. Raises: as `Book`."""
+        image = self._at(page)
         # Pillow itself turns the size of a TIFF that has the tag, also before it decodes.
         turned = _orientation(image) in _SIDEWAYS and not (image.format == "TIFF" and _ORIENTATION in _tags(image))
         return (image.height, image.width) if turned else image.size

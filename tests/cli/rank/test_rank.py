@@ -377,7 +377,7 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     (out / "lost+found").mkdir(parents=True)  # a fresh volume is an empty folder
     assert "no photograph could be read" in refused(capsys, tmp_path / "empty", "--out", out, "--encoder", tiny)
     monkeypatch.setattr(
-        append_store, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+        append_store.AppendStore, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
     )
     assert "No space left" in refused(capsys, folder, "--out", tmp_path / "full", "--encoder", tiny)
     assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
