@@ -1,4 +1,4 @@
-"""Arrays that grow: what is added is there whole or not at all, for one process or several."""
+"""Stores that grow: a piece is added whole or not at all, by one process or several."""
 
 import threading
 
@@ -26,7 +26,7 @@ def opened(folder):
     return AppendStore(folder, FIELDS)
 
 
-def test_damaged_pieces_are_forgotten_and_written_over(tmp_path):
+def test_damaged_pieces_are_dropped_and_overwritten(tmp_path):
     arrays = opened(tmp_path)
     for start, count in ((0, 3), (3, 2), (5, 4)):
         add(arrays, start, count)
@@ -50,7 +50,7 @@ def test_damaged_pieces_are_forgotten_and_written_over(tmp_path):
 
 
 @pytest.mark.parametrize("lost", ["x.bin", "pieces.jsonl", "."])
-def test_what_vanishes_meanwhile_is_no_array_of_zeros(tmp_path, lost):
+def test_a_file_that_vanishes_is_not_replaced_by_zeros(tmp_path, lost):
     arrays = opened(tmp_path / "a")
     add(arrays, 0, 3)
     (tmp_path / "a" / lost).rename(tmp_path / "moved")
@@ -66,7 +66,7 @@ def test_what_vanishes_meanwhile_is_no_array_of_zeros(tmp_path, lost):
     assert opened(tmp_path / "a").array("x").tolist() == [[6, 7], [8, 9]]
 
 
-def test_several_add_at_once_and_see_what_others_added(tmp_path):
+def test_several_add_at_once_and_see_pieces_of_others(tmp_path):
     many = [opened(tmp_path) for _ in range(4)]
 
     def fill(number):

@@ -1,4 +1,4 @@
-"""Archives from anywhere: what is good in them is read, what is not is refused by name, and nothing is unpacked."""
+"""Archives: sound members are read, others are refused by name, and nothing is unpacked."""
 
 import errno
 import gzip
@@ -26,7 +26,7 @@ def problems(archive):
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2", "x.tar.xz", "X.ZIP"])
-def test_contents_come_back_sorted_whatever_the_kind(tmp_path, name):
+def test_contents_of_every_kind_are_read_in_the_order_of_names(tmp_path, name):
     entries = [(odd, odd.encode() * 99) for odd in [*ODD_NAMES, "b/2", "b/10", "./c"]]
     if name.lower().endswith(".zip"):
         path = zipped(tmp_path / name, entries)
@@ -108,15 +108,15 @@ def test_a_tar_that_unpacks_to_too_much(tmp_path):
 
 
 def test_a_compressed_tar_in_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    """As on a read-only disk, which only an administrator can mount: all folders but those of `kept` are refused."""
+    """As on a read-only disk, which only an administrator can mount: only the folders in `writable` can be written."""
     (tmp_path / "shared").mkdir()
     path = tarred(tmp_path / "shared/x.tar.gz", [("a", b"1"), ("b", b"2" * 3_000_000)], "w:gz")
-    made, kept, temporary = [], {tmp_path}, tempfile.TemporaryFile
+    made, writable, temporary = [], {tmp_path}, tempfile.TemporaryFile
 
     def only_some(dir=None, **options):
         folder = Path(tempfile.gettempdir() if dir is None else dir)
         made.append(folder)
-        if folder not in kept:
+        if folder not in writable:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
         return temporary(dir=dir, **options)
 
@@ -125,7 +125,7 @@ def test_a_compressed_tar_in_a_folder_that_cannot_be_written(tmp_path, monkeypat
     archive = open_archive(path)
     assert [archive.read(member) for member in archive.members] == [b"1", b"2" * 3_000_000]
     assert made == [path.parent, tmp_path]
-    kept.clear()
+    writable.clear()
     with pytest.raises(Problem, match=r"shared cannot be written \(Read-only file system\), and no other .* TMPDIR"):
         open_archive(path)
 
@@ -168,7 +168,7 @@ def test_a_tar_damaged_in_the_middle_is_not_taken_for_a_short_one(tmp_path):
         open_archive(path)
 
 
-def test_a_damaged_member_is_its_own_trouble(tmp_path):
+def test_of_a_damaged_member_the_others_are_read(tmp_path):
     path = zipped(tmp_path / "x.zip", [("a", b"a" * 100), ("b", b"b" * 100)], zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"aaa", b"axa", 1))
     archive = open_archive(path)
@@ -177,7 +177,7 @@ def test_a_damaged_member_is_its_own_trouble(tmp_path):
     assert archive.read(archive.members[1]) == b"b" * 100
 
 
-def test_a_size_that_is_a_lie(tmp_path):
+def test_a_member_with_a_wrong_size(tmp_path):
     """The directory says 100 bytes, and that is all that is ever unpacked."""
     path = zipped(tmp_path / "x.zip", [("a", bytes(1_000_000))])
     data = path.read_bytes()
@@ -209,7 +209,7 @@ def test_tars_joined_by_cat_are_read_to_their_end(tmp_path, name, between):
     assert archive.head(archive.members[0], 4) == b"oneo"
 
 
-def test_what_follows_the_end_of_a_tar_and_is_none_is_ignored(tmp_path):
+def test_other_bytes_after_the_end_of_a_tar_are_ignored(tmp_path):
     path = tarred(tmp_path / "x.tar", [("a", b"1")])
     path.write_bytes(path.read_bytes() + b"a signature" * 100)
     assert problems(open_archive(path)) == {"a": None}

@@ -1,4 +1,4 @@
-"""Grey images of 16 bits that use fewer: said, and scaled where it is asked for, in the store and for new images."""
+"""16-bit grey images that use fewer bits: noted, and scaled by `depth`, in the store and for new images."""
 
 import json
 import zipfile
@@ -17,7 +17,7 @@ from vi_simsiam.training.trainer import image_spec
 
 
 def deep(folder, bits, depth, n=12):
-    """A source of grey 16-bit images of which so many bits are used."""
+    """A source of 16-bit grey images that use so many bits."""
     folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         for i in range(n):

@@ -61,13 +61,13 @@ def test_a_folder_that_cannot_be_made_is_named(get, tmp_path):
         get(tmp_path / "out/digits", tmp_path.as_uri())
 
 
-def test_what_is_there_is_kept(get, tmp_path):
+def test_a_right_file_is_not_fetched(get, tmp_path):
     (tmp_path / NAME).write_bytes(BODY)
     path, lines = get(tmp_path)  # no address needed
     assert path == tmp_path / NAME and "already there" in lines[0]
 
 
-def test_what_is_there_but_damaged_is_fetched_again(get, tmp_path):
+def test_a_damaged_file_is_fetched_again(get, tmp_path):
     (tmp_path / NAME).write_bytes(BODY[:-1] + b"x")
     with FileServer({NAME: BODY}) as server:
         path, _ = get(tmp_path, server.base)
@@ -143,8 +143,8 @@ def test_an_interrupted_run_is_resumed_by_the_next(get, tmp_path):
 
 
 @pytest.mark.parametrize("rest", [b"something else", BODY[:10], BODY + b"more", BODY[:-1] + b"x"])
-def test_rests_that_do_not_fit_are_thrown_away(get, tmp_path, rest):
-    """A rest may come from another mirror's wrong file, be longer than the file, or as long."""
+def test_a_part_that_does_not_fit_is_removed(get, tmp_path, rest):
+    """A part may come from another mirror's wrong file, be longer than the file, or as long."""
     (tmp_path / f".{NAME}.part").write_bytes(rest)
     with FileServer({NAME: BODY}) as server:
         path, _ = get(tmp_path, server.base, retries=0)

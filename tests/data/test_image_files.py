@@ -1,4 +1,4 @@
-"""Images of one's own: how folders are understood, what is left out, and the steps download and cache_views."""
+"""Images of the user: layouts of folders, files that are left out, and the steps download and cache_views."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def picture(value, mode="RGB"):
 
 
 def read(tmp_path, files, threads=2, labels=True):
-    """What the source makes of an archive with these files: name -> value of a picture, or contents."""
+    """The source's images of an archive with these files: name -> value of a picture, or contents."""
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data if isinstance(data, bytes) else picture(data))
@@ -62,7 +62,7 @@ def test_classes_without_splits_under_a_common_folder(tmp_path):
     assert content(images.train) == [("pictures/x/b b/1.png", 0, 1), ("pictures/x/ä $(x)/1.png", 1, 2)]
 
 
-def test_what_is_left_out_and_what_is_ignored(tmp_path):
+def test_files_that_are_left_out_or_ignored(tmp_path):
     files = {f"train/a/{i}.png": i for i in range(4)} | {"train/b/1.png": 1, "train/b/2.PNG": 2, "test/a/1.jpg": 3}
     files |= {"train/a/broken.jpg": b"\xff\xd8\xff", "train/a/short.png": picture(1)[:45], "extra/a/1.png": 1}
     files |= {"../train/a/up.png": 1, "__MACOSX/train/a/._0.png": b"x", "train/.DS_Store": b"", "train/Thumbs.db": b""}
@@ -83,7 +83,7 @@ def test_what_is_left_out_and_what_is_ignored(tmp_path):
     }
 
 
-def test_masks_are_no_class(tmp_path):
+def test_masks_are_not_a_class(tmp_path):
     files = {f"set/{name}/{i}.png": i for name in ("images", "masks") for i in range(3)}
     images = read(tmp_path, files)
     masks = tuple(f"set/masks/{i}.png" for i in range(3))
@@ -133,7 +133,7 @@ def tree(tmp_path):
 
 
 def steps(script, path, tmp_path, classes=None, **changes):
-    """Steps download and cache_views. Returns: the store's folder, and what went wrong."""
+    """Run the steps download and cache_views. Returns: the store's folder, and the error."""
     raw, out = tmp_path / "raw", tmp_path / "store"
     asked = {"source": "files", "path": str(path), "classes": classes, "mirrors": [], "retries": 0}
     status, said = script("download", "--dataset", "mine", "--params", json.dumps(asked), "--out", raw)
@@ -183,7 +183,7 @@ def test_an_archive_is_copied_and_stays_as_it_was(script, tree, tmp_path):
     assert (tmp_path / "packed/images.zip").stat().st_nlink == 1
 
 
-def test_packing_gives_the_same_bytes_whatever_the_dates(tree, tmp_path):
+def test_packing_gives_the_same_bytes_for_any_dates(tree, tmp_path):
     packed = []
     for i in range(2):
         assert own_images.bring(tree, tmp_path / str(i)) == ["images.zip", "packed.json"]
@@ -250,7 +250,7 @@ def test_lists_of_classes_that_do_not_fit(script, tree, tmp_path, text, words):
         assert words in steps(script, tmp_path / "packed/images.zip", tmp_path, str(tmp_path / "list.txt"))[1]
 
 
-def test_albums_are_no_classes_where_labels_are_not_wanted(tmp_path):
+def test_albums_are_not_classes_without_labels(tmp_path):
     files = {"2019/1.png": 1, "2020-06/2.png": 2, "2021-07-01/a/3.png": 3}
     images = read(tmp_path, files)
     assert images.classes == ("2019", "2020-06", "2021-07-01")

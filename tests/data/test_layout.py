@@ -1,4 +1,4 @@
-"""Folders that mean something: splits by any usual name, classes of any name."""
+"""Layouts of folders: splits by any usual name, classes of any name."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from vi_simsiam.data.layout import Layout, without_masks
 
 
 def understood(names):
-    """What is made of the paths: {split: {path: class}}, with None for what is outside; and the note."""
+    """The meaning of the paths: {split: {path: class}}, with None for no class; and the note."""
     layout = Layout.of(names, Path("raw"))
     splits = {split: [name for name in names if layout.split(name) == split] for split in layout.splits}
     classes = layout.classes(splits)
@@ -109,6 +109,6 @@ def test_splits_inside_the_class_folders():
         ([], "has no image"),
     ],
 )
-def test_what_cannot_be_understood_is_said(names, said):
+def test_layouts_that_are_not_clear(names, said):
     with pytest.raises(Problem, match=said):
         understood(names)

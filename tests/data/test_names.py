@@ -1,4 +1,4 @@
-"""Images by their names and first bytes; what systems leave in folders is none of them."""
+"""Images by their names and first bytes; files of operating systems are not images."""
 
 import pytest
 from PIL import Image

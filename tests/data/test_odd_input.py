@@ -1,6 +1,6 @@
-"""Odd images and archives as a whole: each is used or named with its reason, and the rest of the set is used.
+"""Odd images and archives: each image is used, or named with its reason, and the rest of the set is used.
 
-What becomes of the pixels is in test_decode.py, each member of an archive in test_archives.py.
+test_decode.py tests the pixels, test_archives.py each member of an archive.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Folders as people have them: nothing that looks like an image goes without a word, whatever the file system lists."""
+"""Folders of users: every file that looks like an image is used or named, in any order of the file system."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def folder(top, files):
 
 
 def brought(top, out):
-    """The images' paths, what was left out, and what was ignored."""
+    """The images' paths, the files that were left out, and those that were ignored."""
     own_images.bring(top, out)
     images = find_source("files").read(out, 9)
     return images.train.paths(range(len(images.train.labels))), dict(images.report.left_out), images.report.ignored
@@ -64,7 +64,7 @@ def test_images_by_other_names_are_used_or_listed_in_training_and_in_scoring(tmp
         assert {name: problem for name, problem in pictures.items() if problem is not None} == packed
 
 
-# First bytes, as the formats' own descriptions have them.
+# First bytes, as in the descriptions of the formats.
 SCIENTIFIC = {
     "plain.dcm": (b"II*\0", "a DICOM image", "pydicom"),
     "IM000001": (b"II*\0" + bytes(124) + b"DICM\2\0", "a DICOM image", "pydicom"),
@@ -81,7 +81,7 @@ SCIENTIFIC = {
 }
 
 
-def test_scientific_images_are_named_as_what_they_are(tmp_path):
+def test_scientific_images_are_named(tmp_path):
     """Also those whose first bytes are of a TIFF or JPEG: that is a preview, which would be taken for the image."""
     files = {name: data for name, (data, *_) in SCIENTIFIC.items()} | {"a/1.png": None}
     files |= {"m.npy": b"\x93NUMPY\1\0", "w.h5": b"\x89HDF\r\n\x1a\n", "weights": b"\x89HDF\r\n\x1a\n"}
@@ -131,7 +131,7 @@ LINKED = {
 
 
 @pytest.mark.parametrize("name", LINKED)
-def test_a_folder_reached_twice_is_used_by_a_rule_whatever_the_order(name, tmp_path, monkeypatch):
+def test_a_folder_reached_twice_is_used_once_in_any_order(name, tmp_path, monkeypatch):
     files, used, said = LINKED[name]
     folder(tmp_path / "outside", {"1.png": None})
     top = folder(tmp_path / "top", files)
@@ -211,7 +211,7 @@ def test_images_in_the_folder_that_is_written_to_are_refused(tmp_path, path):
         own_images.bring(tmp_path / path, tmp_path / "raw")
 
 
-def test_a_class_is_one_however_its_accent_is_written(tmp_path):
+def test_a_class_has_one_name_for_both_codes_of_an_accent(tmp_path):
     one, two = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     top = folder(tmp_path / "x", {f"train/{one}/1.png": None, "train/b/1.png": None, f"test/{two}/2.png": None})
     own_images.bring(top, tmp_path / "raw")
@@ -249,7 +249,7 @@ def test_a_folder_that_has_become_empty_replaces_no_copy(script, tmp_path):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, capsys):
+def test_a_line_counts_the_files_that_are_not_used(tmp_path, capsys):
     top = folder(tmp_path / "x", {f"{name}/{i}.png": None for name in "ab" for i in range(6)} | {"a/7.png": b"no"})
     folder(top, {"README.md": b"text", "a/Thumbs.db": b""})
     own_images.bring(top, tmp_path / "raw")
@@ -259,7 +259,7 @@ def test_the_run_says_in_a_line_what_became_of_all_files(tmp_path, capsys):
     assert "ignored: 1 files that are no images (README.md), 1 hidden files and those of operating systems" in said
 
 
-def test_what_pillow_warns_of_comes_with_the_name_of_the_file(tmp_path, monkeypatch, recwarn):
+def test_warnings_of_pillow_name_the_file(tmp_path, monkeypatch, recwarn):
     top = folder(tmp_path / "x", {f"a/{i}.png": None for i in range(20)})
     plain = PngImagePlugin.PngImageFile.load
 

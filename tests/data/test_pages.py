@@ -1,4 +1,4 @@
-"""Files of several pages: TIFF stacks, animations. Numbers of pages, the one that is used, and each of them."""
+"""Files of several pages: TIFF stacks and animations. The first page, each page, and their number."""
 
 import csv
 import io
@@ -94,7 +94,7 @@ def test_previews_and_masks_are_no_pages():
     ("tag", "value"),
     [(270, "ImageJ=1.54f\nimages=7\nslices=7\nloop=false\n"), (33629, tuple(map(IFDRational, range(7))))],
 )
-def test_planes_that_lie_under_one_page_are_said(tag, value):
+def test_planes_in_one_page_are_remarked_on(tag, value):
     """ImageJ writes so from 4 GB, other programs always; MetaMorph's .stk files are so."""
     listen()
     for pages, said in ((1, True), (7, False)):
@@ -108,7 +108,7 @@ def test_planes_that_lie_under_one_page_are_said(tag, value):
 
 
 def test_further_images_of_a_jpeg_are_no_pages():
-    """Cameras and telephones put previews, depths and gains there."""
+    """Cameras and telephones store previews, depths and gains in it."""
     data = saved("MPO", [plain(level, 40) for level in LEVELS[:2]])
     assert Image.open(io.BytesIO(data)).n_frames == 2 and Book(data).pages == 1
 
@@ -125,13 +125,13 @@ def places(data):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_stack_that_is_cut_off_is_read_up_to_there():
+def test_of_a_stack_that_is_cut_off_the_whole_pages_are_read():
     book = Book(STACK[: places(STACK)[3][0] + 4])
     assert book.pages == 3
     assert [int(np.asarray(book.load(page).upright(1))[0, 0]) for page in (1, 2, 3)] == LEVELS[:3]
 
 
-def test_pages_have_limits_and_kinds_of_their_own():
+def test_a_page_that_cannot_be_read_leaves_the_others():
     book = Book(tiff([(plain(9), 0), (plain(9, 40), 0), (Image.new("F", (9, 9)), 0), (plain(7, 13), 0)]), most=500)
     assert book.pages == 4 and book.load(1).image.size == (12, 12) and book.load(4).image.size == (13, 13)
     with pytest.raises(Unreadable, match="40 x 40 pixels, more than 500"):

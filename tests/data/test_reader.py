@@ -1,4 +1,4 @@
-"""Files as people have them: each image once, no previews, no backups, and no fault of the machine as a bad image."""
+"""Files of users: each image once, without previews and backups; a fault of the machine is not a bad image."""
 
 import errno
 import os
@@ -47,7 +47,7 @@ def read(*inputs):
     return used, refused, {kind: number for kind, (number, _) in images.ignored.items()}
 
 
-def test_each_file_once_whatever_leads_to_it(tmp_path):
+def test_each_file_once_by_any_path(tmp_path):
     top = write(tmp_path / "photos", "b.png", "c.png", "in/d.png")
     (top / "a.png").symlink_to("b.png")
     (top / "in/link.png").symlink_to("../c.png")
@@ -89,8 +89,8 @@ def test_masks_beside_their_images_are_no_images_unless_their_folder_is_named(tm
         shutil.make_archive(str(tmp_path / "packed"), "zip", top)
     used = [f"{top}/test/images/1.png", f"{top}/train/images/1.png"]
     whole = tmp_path / "packed.zip" if packed else top
-    there = [str(whole) + name.removeprefix(str(top)) for name in used]
-    assert read(whole) == (there, {}, {names.MASKS: 3, names.NO_IMAGES: 1})
+    expected = [str(whole) + name.removeprefix(str(top)) for name in used]
+    assert read(whole) == (expected, {}, {names.MASKS: 3, names.NO_IMAGES: 1})
     masks = [f"{top}/train/masks/1.png", f"{top}/train/masks/deep/2.png"]
     assert read(top / "train/masks") == (masks, {}, {})
     assert read(top, top / "train/masks") == (used + masks, {}, {names.MASKS: 1, names.NO_IMAGES: 1})
@@ -100,7 +100,7 @@ def test_masks_beside_their_images_are_no_images_unless_their_folder_is_named(tm
     assert len(read(top)[0]) == 2 + 3 and read(top)[2][names.MASKS] == 1
 
 
-def test_what_the_command_itself_writes_is_not_read(tmp_path, monkeypatch):
+def test_outputs_of_the_command_are_not_read(tmp_path, monkeypatch):
     monkeypatch.chdir(write(tmp_path, "set/a.png", "set/r/b.png", "set/r/in/c.png", "set/r2/d.png", "set/grid.png"))
     written = [Path("set/r"), tmp_path / "set/grid.png", Path("other")]
     images = ImageReader(["./set"], 8, 3, written=written)
@@ -173,7 +173,7 @@ COLOURS = DRAW.integers(0, 65536, (12, 12, 4)).astype(np.uint16)
 BYTES = (COLOURS >> 8).astype(np.uint8)
 
 
-def test_tiffs_that_are_read_rightly():
+def test_tiffs_that_are_read():
     for planes in (1, 2):
         assert np.array_equal(decode(tiff(BYTES[..., :3], planes=planes), 12, 3), BYTES[..., :3])
     assert np.array_equal(decode(tiff(COLOURS[..., :3]), 12, 3), BYTES[..., :3])  # the upper 8 bits

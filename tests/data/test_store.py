@@ -42,7 +42,7 @@ def copy(built, tmp_path):
     return folder
 
 
-def test_everything_comes_back(built):
+def test_a_store_holds_images_labels_and_views(built):
     store, source = Store.open(built), pictures(test=12)
     assert (store.dataset, store.classes, store.size, store.channels) == ("a set", tuple("abcd"), 16, 3)
     for split, original in (("train", source.train), ("test", source.test)):
@@ -57,7 +57,7 @@ def test_everything_comes_back(built):
     assert sorted(path.name for path in built.iterdir()) == sorted([*ALL_FILES, "store.json"])  # no temporary file
 
 
-def test_another_process_gets_maps_and_not_their_contents(tmp_path):
+def test_another_process_opens_the_maps(tmp_path):
     build(tmp_path, "a set", pictures(400, test=12), params(per_image=2))
     store = Store.open(tmp_path)
     sent = pickle.dumps(store)

@@ -1,10 +1,10 @@
-"""Arrays on disk that only grow, piece by piece, and are never damaged by a process that is killed.
+"""Arrays on disk that grow piece by piece, and that a killed process cannot damage.
 
 A folder holds
 
-    <field>.bin    numbers of all items, one after the other; memory maps of them are arrays (N, ...)
-    pieces.jsonl   a line per piece: its number of items, SHA-256 of what it added to each file. Written last, so that a
-                   piece is there as a whole or not at all
+    <field>.bin    numbers of all items, one after the other; a memory map is an array (N, ...)
+    pieces.jsonl   a line per piece: its number of items, and SHA-256 of its part of each file. The line is written
+                   last, so a piece is whole or missing
     lock           held by the process that opens the folder or adds to it
 """
 
@@ -26,13 +26,13 @@ _BLOCK = 1 << 24
 
 
 class AppendStore:
-    """Arrays with a row for each item, which is found by its key.
+    """Arrays with a row for each item; items are found by their keys.
 
-    Opening a folder compares all its pieces with their checksums. A damaged piece and those after it are dropped: what
-    is added next takes their place.
+    Opening a folder compares all pieces with their checksums. A damaged piece and those after it are dropped, and the
+    next piece takes their place.
 
     Args:
-        folder: made if need be.
+        folder: made if it is missing.
         fields: by name; `key`, bytes, identifies an item.
 
     Attributes:
@@ -45,7 +45,7 @@ class AppendStore:
     def __init__(self, folder: Path, fields: Mapping[str, Field]):
         self.folder, self.fields = folder, fields
         self.rows: dict[bytes, int] = {}
-        self.count = self._end = 0  # items, and bytes of pieces.jsonl, that are known to be whole
+        self.count = self._end = 0  # items, and bytes of pieces.jsonl, whose checksums are right
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         with self.alone():
@@ -72,7 +72,7 @@ class AppendStore:
             ) from None
 
     def array(self, name: str) -> np.ndarray:
-        """(N, ...) memory map of a field; of no items an empty array."""
+        """(N, ...) memory map of a field; an empty array if there are no items."""
         dtype, shape = self.fields[name]
         if not self.count:
             return np.empty((0, *shape), dtype)
@@ -80,7 +80,7 @@ class AppendStore:
         return np.memmap(self._file(name), dtype, "r", shape=(self.count, *shape))
 
     def refresh(self) -> None:
-        """Read which pieces other processes have added; the caller is `alone`."""
+        """Find the pieces that other processes have added. Call it only inside `alone`."""
         known = self.count
         for line in self._new_lines():
             try:
@@ -98,7 +98,7 @@ class AppendStore:
             self.rows |= {bytes(key): row for row, key in enumerate(self.array("key")[known:], known)}
 
     def add(self, columns: Mapping[str, np.ndarray]) -> None:
-        """Append a piece, of each field an array (n, ...); the caller is `alone` and has refreshed."""
+        """Append a piece: an array (n, ...) of each field. Call it only inside `alone`, after `refresh`."""
         count = len(columns["key"])
         sums = {}
         for name, (dtype, shape) in self.fields.items():
@@ -139,7 +139,7 @@ class AppendStore:
         return digest.hexdigest()
 
     def _require(self, path: Path, size: int) -> None:
-        """Raise Problem where a file lacks bytes that have been written: zeros would take their place."""
+        """Raise Problem if a file lacks bytes that were written: zeros would take their place."""
         if size and not (path.is_file() and path.stat().st_size >= size):
             raise self._gone()
 
@@ -147,7 +147,7 @@ class AppendStore:
         return Problem(f"{self.folder} was moved, removed or cut short while it was in use. Run again.")
 
     def _append(self, path: Path, end: int, data: bytes) -> None:
-        """Write at byte `end`, in place of what a killed process may have left after it."""
+        """Write at byte `end`. Bytes after it, which a killed process may have left, are removed."""
         self._require(path, end)
         with open(path, "ab") as file:
             file.truncate(end)

@@ -1,8 +1,8 @@
-"""Archives of files from anywhere: listed without trust, read member by member, never unpacked by their names.
+"""Read archives that need not be trusted: member by member, never unpacked under their names.
 
-A member's name is only ever a text. So a name that leads out of the archive can do no harm, but such an archive was
-made by mistake or in bad faith, and the member is refused with its reason, as are links, encrypted members, a second
-member of the same name, and what unpacks to hundreds of times its size.
+A member's name is only text, so a name that leads out of the archive can do no harm. But the archive was then made by
+mistake or in bad faith, so the member is refused with its reason. Also refused are links, encrypted members, a second
+member of the same name, and members that unpack to hundreds of times their size.
 """
 
 import bz2
@@ -34,24 +34,24 @@ _COMPRESSED: dict[str, Callable[..., Any]] = {
 }
 SUFFIXES = (".zip", ".tar", *_COMPRESSED)
 
-MOST_BYTES = 1 << 30  # of one member, which is read into memory as a whole
-# Images are compressed already, even uncompressed photographs shrink by less than 10, and drawings by less than 100.
+MOST_BYTES = 1 << 30  # of one file, which is read into memory as a whole
+# Images are compressed already; uncompressed photographs shrink by less than 10, drawings by less than 100.
 _MOST_RATIO = 200
-_HARMLESS = 1 << 24  # bytes up to which any ratio is allowed: drawings of one colour
+_HARMLESS = 1 << 24  # bytes up to which any ratio is allowed, for drawings of one colour
 _BLOCK = 1 << 20
 _LONGEST_END = 22 + (1 << 16)  # bytes of the record that ends a zip
-_UTF8 = 0x800  # the mark of a name in UTF-8
-_UNICODE_NAME = 0x7075
-_DOS = 0  # the system that some zips were made on, with \ between folders
+_UTF8 = 0x800  # flag of a name in UTF-8
+_UNICODE_NAME = 0x7075  # extra field with the name in Unicode
+_DOS = 0  # number of the system whose zips may have \ between folders
 
 
-# What the readers of archives raise over a damaged one.
+# Errors of the readers of archives if one is damaged.
 _DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
     RuntimeError,
 )  # fmt: skip
-# Errors of the system that concern one file, which is then left out; all others (a disk that fails, no memory, too many
-# open files) are the machine's, and stop the work.
+# Errors of the system that concern one file, which is then left out. All others (a disk that fails, no memory, too many
+# open files) concern the machine and stop the work.
 _OF_A_FILE = (
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ENAMETOOLONG,
     errno.EINVAL, errno.EOVERFLOW,
@@ -59,25 +59,25 @@ _OF_A_FILE = (
 
 
 class Unreadable(Exception):
-    """A single file cannot be used, and why; the others can."""
+    """The reason why one file cannot be used; the others can."""
 
 
 class DamagedArchive(Problem):
-    """An archive cannot be used as a whole; other files can."""
+    """A whole archive cannot be used; other files can."""
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Tell an error of the machine (no memory, a disk that fails) from one that a file's contents cause."""
+    """True for an error of the machine (no memory, a disk that fails), False for one that a file's contents cause."""
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno not in _OF_A_FILE
-    # Decoders say it in their own words: Pillow's "out of memory error", libavif's "Out of memory", libtiff's number.
+    # Decoders have other messages: Pillow "out of memory error", libavif "Out of memory", libtiff a number.
     return bool(re.search(r"out of memory|decoder error -9\b|can't start new thread", str(error), re.IGNORECASE))
 
 
 def machine_problem(name: object, error: BaseException) -> Problem:
-    """The error that stops the work where the machine failed while a file was read."""
+    """The error that stops the work if the machine failed while a file was read."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     memory = isinstance(error, MemoryError) or "memory" in reason.lower()
     way_out = "Give it fewer threads or more memory" if memory else "Repair the disk or the connection to it"
@@ -98,7 +98,7 @@ class Member:
 
 
 class Archive:
-    """An opened archive, readable from several threads. members: all but folders, sorted by name."""
+    """An opened archive that several threads can read. members: all but folders, sorted by name."""
 
     members: list[Member]
 
@@ -112,15 +112,15 @@ class Archive:
 
 
 def suffix(path: Path) -> str | None:
-    """The part of SUFFIXES that a file's name ends with, in small letters; None: it is no archive."""
+    """The suffix of an archive's name, one of SUFFIXES; None: it is not an archive."""
     name = path.name.lower()
     return next((ending for ending in SUFFIXES if name.endswith(ending) and name != ending), None)
 
 
 def open_archive(path: Path) -> Archive:
-    """Open an archive, of the kind its name says, and list it.
+    """Open an archive of the kind that its name states, and list it.
 
-    Raises: DamagedArchive when it is damaged as a whole; Problem when the machine cannot read it.
+    Raises: DamagedArchive if it is damaged as a whole; Problem if the machine cannot read it.
     """
     try:
         return _Zip(path) if suffix(path) == ".zip" else _Tar(path)
@@ -137,7 +137,7 @@ class _Zip(Archive):
         self.members = _listed(self._entries())
 
     def _refuse_joined(self, path: Path) -> None:
-        """Raise BadZipFile where the directory of another zip ends at the first member: only the last would be read."""
+        """Raise BadZipFile if another zip ends where the first member begins: only the last zip would be read."""
         first = min((info.header_offset for info in self._file.infolist()), default=0)
         with open(path, "rb") as file:
             file.seek(max(0, first - _LONGEST_END))
@@ -171,7 +171,7 @@ class _Zip(Archive):
     def head(self, member: Member, count: int) -> bytes:
         try:
             with self._file.open(member.where) as file:
-                return file.read(count)  # where that is all of it, its checksum is compared
+                return file.read(count)  # of the whole member the checksum is compared
         except _DAMAGE as error:
             if is_of_the_machine(error):
                 raise machine_problem(f"{self._file.filename}: {member.name}", error) from None
@@ -179,10 +179,10 @@ class _Zip(Archive):
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """A member's name. zipfile reads names that are not marked as UTF-8 by code page 437, and cuts them at a zero byte.
+    """A member's name. zipfile decodes names without the UTF-8 flag by code page 437, and cuts them at a zero byte.
 
     Packers that write another code page add the name in Unicode (field 0x7075, with the checksum of the bytes that it
-    replaces); those of Unix and macOS often write UTF-8 without the mark.
+    replaces); packers on Unix and macOS often write UTF-8 without the flag.
     """
     name = info.orig_filename
     if info.flag_bits & _UTF8 or name.isascii():
@@ -211,25 +211,25 @@ class _Tar(Archive):
             self._file.seek(start)
             with tarfile.open(fileobj=self._file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
                 while (info := tar.next()) is not None:
-                    tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+                    tar.members.clear()  # type: ignore[attr-defined]  # else it would hold them all
                     if not info.isdir():
                         special = not info.isreg() or info.issparse()
                         problem = "a link or special file, not a plain one" if special else None
                         yield Member(writable(info.name).removeprefix("./"), info.size, info.offset_data, problem)
-                # tarfile takes anything but a header for the end. A true end is zeros, or that of the file.
+                # tarfile takes anything but a header for the end. A true end is zeros, or the end of the file.
                 if any(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, tar.offset)):
                     raise tarfile.ReadError(f"damaged at byte {tar.offset}")
                 start = self._next_tar(tar.offset)
 
     def _next_tar(self, end: int) -> int | None:
-        """Offset of another tar after the zeros at `end`, as `cat a.tar b.tar` joins them; None: there is none."""
+        """Offset of another tar after the zeros at `end`, as `cat a.tar b.tar` joins them, or None."""
         while block := os.pread(self._file.fileno(), _BLOCK, end):
             if rest := block.lstrip(b"\0"):
                 start = end + (len(block) - len(rest)) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
                 try:
                     tarfile.TarInfo.frombuf(os.pread(self._file.fileno(), tarfile.BLOCKSIZE, start), "utf-8", "replace")
                 except tarfile.HeaderError:
-                    return None  # what some programs leave behind the end
+                    return None  # bytes that some programs write after the end
                 return start
             end += len(block)
         return None
@@ -242,7 +242,7 @@ class _Tar(Archive):
 
 
 def _plain_tar(path: Path) -> BinaryIO:
-    """The tar file, unpacked into a file without a name where it is compressed: it is read in any order."""
+    """The tar file; a compressed one is unpacked into a temporary file, because it is read in any order."""
     ending = suffix(path)
     if ending not in _COMPRESSED:
         return open(path, "rb")
@@ -258,7 +258,7 @@ def _plain_tar(path: Path) -> BinaryIO:
 
 
 def _nameless_file(folder: Path) -> tuple[BinaryIO, Path]:
-    """A temporary file without a name, and its folder: `folder`, or where that is read-only the system's."""
+    """A temporary file without a name, and its folder: `folder`, or the system's if that is read-only."""
     try:
         return tempfile.TemporaryFile(dir=folder, buffering=0), folder  # stays open as long as the archive
     except OSError as error:
@@ -285,7 +285,7 @@ def _is_bomb(packed: int, unpacked: int) -> bool:
 
 
 def _listed(entries: Iterator[Member]) -> list[Member]:
-    """The members sorted by name, those with a bad name or size refused. Of two of one name the first counts."""
+    """Sort members by name, and refuse those with a bad name or size. Of two with one name the first is used."""
     members, seen = [], set()
     for member in entries:
         problem = member.problem or _name_problem(member.name)

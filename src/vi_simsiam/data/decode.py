@@ -1,4 +1,4 @@
-"""Image files of any common format, page by page, as squares of 8-bit pixels."""
+"""Decode image files of common formats, page by page, as squares of 8-bit pixels."""
 
 import functools
 import re
@@ -17,11 +17,11 @@ from vi_simsiam.data.names import HEAD, kind_of, unread_kind
 from vi_simsiam.data.remarks import remark
 from vi_simsiam.transforms.resizing import resize
 
-MOST_PIXELS = 89_478_485  # Pillow's own limit (a quarter of a GiB in colour), above which it warns of an attack
-MOST_OF_TILES = 2 * MOST_PIXELS  # of an image that is cut into tiles; above, Pillow refuses
-# Pillow's decoders that may read a file, whose name does not matter. HEIF is added where pillow-heif is installed.
+MOST_PIXELS = 89_478_485  # Pillow's limit (a quarter of a GiB in colour), above which it warns of an attack
+MOST_OF_TILES = 2 * MOST_PIXELS  # for an image that is cut into tiles; above it Pillow refuses
+# Pillow's decoders that may read a file, under any name. HEIF is added if pillow-heif is installed.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-# The same formats by the names of `kind_of`; None: a file of no known kind.
+# The same formats by the names of `kind_of`; None: a file of unknown kind.
 _READ = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "PPM", "JPEG 2000", "AVIF", None)
 _ORIENTATION = 0x0112  # EXIF's key
 _UPRIGHT = {
@@ -34,27 +34,28 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)  # orientations of images that lie on their side
-_IN_ORDER = ("GIF", "PNG", "WEBP", "AVIF")  # each frame of an animation is decoded from the one before
+_IN_ORDER = ("GIF", "PNG", "WEBP", "AVIF")  # a frame of an animation depends on the frame before
 _GREY = ("1", "L", "LA", "La")
-_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # of a JPEG, further images are previews, depths or gains
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")  # further images in a JPEG are previews, depths or gains
 _WHITE = (255, 255, 255, 255)
-# TIFF's keys.
+# Tags of TIFF.
 _SUBFILE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 254, 258, 259, 262, 284, 339
 _DESCRIPTION, _METAMORPH = 270, 33629
-_NO_PAGE = 1 | 4  # of `_SUBFILE`: a smaller copy, a mask
-_LAB = (8, 9, 10)  # CIE, ICC and ITU, of TIFF's kinds of colour
+_NO_PAGE = 1 | 4  # bits of `_SUBFILE`: a smaller copy, a mask
+_LAB = (8, 9, 10)  # values of `_PHOTOMETRIC`: CIE, ICC and ITU
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 FULL_DEPTH = 16  # bits
-_FEW_BITS = 14  # of 16: with so few, three quarters of the grey levels are lost; with 15 a dark image is more likely
+_FEW_BITS = 14  # with 14 of 16 bits, three quarters of the grey levels are lost; with 15 a dark image is more likely
 _AT_ONCE = 1 << 27  # pixels that threads decode at once; each takes up to 8 bytes meanwhile
-# Bytes of the texts of a PNG. Pillow's own limit is 1 MB, and programs that note how they made an image write more.
+# Bytes of the texts of a PNG. Pillow's limit is 1 MB; programs that record how they made an image write more.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 1 << 27
 
 
 class _Room:
-    """Memory for the images that threads decode: a thread waits where `_AT_ONCE` would be exceeded, unless it is alone.
+    """Limit the pixels that all threads decode at once: a thread waits if `_AT_ONCE` would be exceeded.
 
-    So memory does not grow with threads times the size of images; small images never wait.
+    Memory then does not grow with threads times the size of images. Small images never wait, and an image above the
+    limit is decoded alone.
     """
 
     def __init__(self):
@@ -64,7 +65,7 @@ class _Room:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """At the end of the block, give back the room of the images that this thread has decoded in it."""
+        """At the end of the block, release the pixels that this thread has decoded in it."""
         self._thread.pixels = 0
         try:
             yield
@@ -73,7 +74,7 @@ class _Room:
             del self._thread.pixels
 
     def wait_for(self, pixels: int) -> None:
-        """Wait until there is room for this thread's next image; outside `used` nothing is counted."""
+        """Wait until this thread may decode its next image; outside `used` nothing is counted."""
         if hasattr(self._thread, "pixels"):
             self._take(pixels)
 
@@ -93,10 +94,10 @@ room = _Room()
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image as its file has it.
+    """An image with the pixels in its file.
 
-    pages: of the file. grey: whether it has no colours, by its kind of pixels. brightest: the largest number in a grey
-    image of 16 bits; None of another image, or where the file says how many bits it uses.
+    pages: number of pages of the file. grey: whether the kind of pixels has no colours. brightest: the largest number
+    in a 16-bit grey image; None for another image, or if the file states the number of bits.
     """
 
     image: Image.Image
@@ -108,7 +109,7 @@ class Decoded:
 
     @property
     def brightest(self) -> int | None:
-        if _is_deep(self.image) and _own_depth(self.image) == FULL_DEPTH:
+        if _is_deep(self.image) and _stated_depth(self.image) == FULL_DEPTH:
             return int(np.asarray(self.image).max())
         return None
 
@@ -116,7 +117,7 @@ class Decoded:
         """The image upright and over white: L for 1 channel, RGB for 3. Raises: Unreadable with the reason.
 
         Args:
-            depth: bits that grey pixels of 16 bits use, 8 to 16: white is 2^depth - 1, and what is above.
+            depth: bits that 16-bit grey pixels use, 8 to 16: white is 2^depth - 1 and above.
         """
         try:
             image, turn = _eight_bit(self.image, depth), _UPRIGHT.get(_orientation(self.image))
@@ -135,9 +136,9 @@ class Decoded:
 
 
 class Book:
-    """The pages of a file: of most files one, of others those of a TIFF or the frames of an animation.
+    """The pages of a file: pages of a TIFF, frames of an animation, or the one image of another file.
 
-    Smaller copies of other pages, and masks, are no pages. Only one thread may use a book at a time.
+    Smaller copies of other pages, and masks, are not pages. Only one thread may use a book at a time.
 
     Args:
         data: contents of the file.
@@ -160,7 +161,7 @@ class Book:
     def load(self, page: int = 1, side: int | None = None) -> Decoded:
         """Decode a page. The result is valid until another page is decoded.
 
-        To go back to an earlier frame of an animation decodes it from its beginning.
+        For an earlier frame than the last, an animation is decoded from its beginning.
 
         Args:
             page: its number, from 1.
@@ -171,7 +172,7 @@ class Book:
         image = self._at(page)
         with _errors_of_decoders(self._data):
             if side is not None:
-                image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 straight away
+                image.draft(None, (side, side))  # JPEG only: decoded at 1/2, 1/4 or 1/8 of its size
             room.wait_for(image.width * image.height)
             image.load()
         if image.mode in ("I", "F") and not _is_deep(image):
@@ -202,13 +203,13 @@ class Book:
         """The opened file at a page; only the beginning of the page is read."""
         frame = self._frames[page - 1]
         if self._image.format in _IN_ORDER and frame < self._image.tell():
-            self._open(self._data)  # Pillow 13 goes back in a PNG only to its first frame
+            self._open(self._data)  # Pillow 13 can return in a PNG only to its first frame
         with _errors_of_decoders(self._data):
             self._image.seek(frame)
         return self._fitting(self._image)
 
     def _fitting(self, image: Image.Image) -> Image.Image:
-        """The image itself. Raises: Unreadable where its size or kind is not read."""
+        """Return the image. Raises: Unreadable if its size or kind is not read."""
         if image.width * image.height > self._most:
             raise Unreadable(f"{image.width} x {image.height} pixels, more than {self._most} in all")
         if image.format == "TIFF" and (problem := _left_out(image)):
@@ -236,33 +237,33 @@ def square_luma(image: Image.Image, size: int) -> np.ndarray:
 
 
 def used_depth(brightest: int) -> int:
-    """Bits, 8 to 16, that images of 16 bits use whose largest number is `brightest`."""
+    """Bits, 8 to 16, that 16-bit images with the largest number `brightest` use."""
     return max(8, brightest.bit_length())
 
 
 def few_bits(brightest: int | None, depth: int) -> int | None:
-    """Bits that images of 16 bits use, where they are so few that with this depth the images are almost black.
+    """Bits that 16-bit images use, if these are so few that with this depth the images are almost black.
 
     Args:
-        brightest: the largest number in the images. depth: with which they are decoded, 8 to 16.
+        brightest: the largest number in the images; None: there are none. depth: with which they are decoded, 8 to 16.
 
-    Returns: 8 to 14; None where they use more, or there are no such images.
+    Returns: 8 to 14; None if they use more.
     """
     used = FULL_DEPTH if brightest is None else used_depth(brightest)
     return used if used <= min(_FEW_BITS, depth - 1) else None
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)  # which would copy it
+    return image if image.mode == mode else image.convert(mode)  # convert would copy it
 
 
 def _frames(image: Image.Image) -> list[int]:
-    """Pillow's numbers of a file's pages, the one that is used first."""
+    """Pillow's numbers of the pages of a file, the first page first."""
     if image.format == "TIFF":
         return _full_pages(image)
     if image.format not in _ANIMATED:
         return [0]
-    first = image.tell()  # of HEIC not always 0
+    first = image.tell()  # in HEIC not always 0
     try:
         count = getattr(image, "n_frames", 1)
         image.seek(first)
@@ -274,7 +275,7 @@ def _frames(image: Image.Image) -> list[int]:
 
 
 def _full_pages(image: Image.Image) -> list[int]:
-    """Pages of a TIFF that are not marked as smaller copies of others, or masks; where all are, the largest."""
+    """Pages of a TIFF that are not marked as smaller copies or masks; if all are, the largest."""
     full, largest, page = [], 0, 0
     try:
         while True:
@@ -292,14 +293,14 @@ def _full_pages(image: Image.Image) -> list[int]:
 
 
 def _planes(image: Image.Image) -> int:
-    """Number of planes that MetaMorph or ImageJ has written under one page of a TIFF; 0 of other TIFFs."""
+    """Number of planes that MetaMorph or ImageJ stored in one page of a TIFF; 0 in other TIFFs."""
     tags = _tags(image)
     images = re.match(r"ImageJ=[^\0]*?\nimages=(\d+)", str(tags.get(_DESCRIPTION, "")))
     return int(images[1]) if images else len(tags.get(_METAMORPH, ()))
 
 
 def _left_out(image: Image.Image) -> str | None:
-    """Why a TIFF is left out: Pillow 13 would give wrong pixels, or its colours are CIE L*a*b*; None: it is not."""
+    """The reason to leave out a TIFF: Pillow 13 would give wrong pixels, or its colours are CIE L*a*b*; else None."""
     tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (1,))
     if 2 in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 16:
@@ -313,7 +314,7 @@ def _left_out(image: Image.Image) -> str | None:
 
 @contextmanager
 def _errors_of_decoders(data: bytes) -> Iterator[None]:
-    """Turn errors of decoders over these contents into Unreadable with a reason; the machine's stay as they are."""
+    """Turn a decoder's errors over these contents into Unreadable with a reason, except those of the machine."""
     try:
         yield
     except Image.DecompressionBombError:
@@ -335,7 +336,7 @@ def _errors_of_decoders(data: bytes) -> Iterator[None]:
 
 @functools.cache
 def _reads_heic() -> bool:
-    """True if the optional package pillow-heif can be imported. Only a HEIC image is worth the time."""
+    """True if the optional package pillow-heif can be imported, which is tried only for a HEIC image."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -345,27 +346,27 @@ def _reads_heic() -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation of an image, by the notes in its file; 1 is upright."""
+    """The EXIF orientation of an image, 1 to 8; 1 is upright."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
-    except Exception as error:  # damaged notes beside sound pixels: as if there were none
+    except Exception as error:  # damaged EXIF beside sound pixels is ignored
         if is_of_the_machine(error):
             raise
         return 1
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """True if an image is grey with 16 bits. Pillow gives those of PPM as 32-bit numbers."""
+    """True if an image is grey with 16 bits. Pillow gives those of a PPM as 32-bit numbers."""
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
 
 
 def _tags(image: Any) -> Any:
-    """The tags of a TIFF, by number; Pillow's class of other formats has none."""
+    """The tags of a TIFF, by number; images of other formats have none."""
     return image.tag_v2
 
 
-def _own_depth(image: Image.Image) -> int:
-    """Bits of a pixel as the file itself says: TIFF has images of 12."""
+def _stated_depth(image: Image.Image) -> int:
+    """Bits of a pixel by the file: a TIFF may have 12."""
     return _tags(image).get(_BITS_PER_SAMPLE, (FULL_DEPTH,))[0] if image.format == "TIFF" else FULL_DEPTH
 
 
@@ -377,16 +378,16 @@ def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
 
 
 def _largest(image: Image.Image) -> int:
-    """The largest number of a colour, transparency left out."""
+    """The largest number in a colour channel, without transparency."""
     extrema: list[Any] = [image.getchannel(band).getextrema() for band in image.getbands() if band not in "Aa"]
     return int(max(largest for _, largest in extrema))
 
 
 def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
-    """Images of 16 bits as 8 bits; others as they are."""
+    """Convert a 16-bit grey image to 8 bits; others stay as they are."""
     if not _is_deep(image):
         return image
-    white = 2 ** min(depth, _own_depth(image)) - 1
+    white = 2 ** min(depth, _stated_depth(image)) - 1
     levels = (np.minimum(np.asarray(image).astype(np.uint32), white) * 255 + white // 2) // white
     if image.format == "TIFF" and _tags(image).get(_PHOTOMETRIC) == 0:  # WhiteIsZero, which Pillow turns with 8 bits
         levels = 255 - levels
@@ -394,6 +395,6 @@ def _eight_bit(image: Image.Image, depth: int) -> Image.Image:
 
 
 def _first_line(error: Exception) -> str:
-    """A decoder's message without addresses in memory: reports of the same images must have the same bytes."""
-    said = (str(error) or type(error).__name__).splitlines()[0]
-    return re.sub(r" <[^<>]* at 0x[0-9a-f]+>", "", said)
+    """A decoder's message without memory addresses: reports of the same images must have the same bytes."""
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    return re.sub(r" <[^<>]* at 0x[0-9a-f]+>", "", line)

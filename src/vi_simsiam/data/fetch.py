@@ -1,8 +1,8 @@
 """Fetch files from the first address that gives the right bytes: mirrors, retries, resuming, checksums.
 
-A file is known by its checksum, so it does not matter which address it comes from: one that is out of reach or has
-something else is left for the next. A file appears under its name only when its checksum is right. What an interrupted
-transfer has left is kept beside it, and the next attempt goes on from there.
+The checksum identifies a file, so any address may give it. If an address is out of reach or gives other bytes, the next
+one is tried. A file gets its name only when its checksum is right. An interrupted transfer leaves its bytes beside the
+file, and the next attempt resumes after them.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _BLOCK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a single byte, after which a connection counts as broken
 _PAUSE = 1.0  # seconds before the first further attempt, doubled before each next one
 _LONGEST_PAUSE = 30.0
-# Answers that may be different a moment later; any other 4xx says that the address does not have the file.
+# Statuses that may be different a moment later; any other 4xx says that the address does not have the file.
 _PASSING = {408, 425, 429}
 
 
@@ -33,16 +33,16 @@ _PASSING = {408, 425, 429}
 class RemoteFile:
     """A file to fetch.
 
-    name: its name, at the addresses and here; no folders.
-    checksums: SHA-256, or MD5 (which tells damage, not forgery) where nothing better is published; several where the
-        same content is offered in several compressions.
+    name: its name, at the addresses and on this disk, without folders.
+    checksums: SHA-256, or MD5 (which detects damage, not forgery) if nothing better is published; several if the same
+        content is offered in several compressions.
     """
 
     name: str
     checksums: tuple[str, ...]
 
     def fault(self, path: Path) -> str | None:
-        """What is wrong with the file at `path`, as a part of a sentence; None: it has one of the checksums."""
+        """The fault of the file at `path`, as a part of a sentence; None: it has one of the checksums."""
         kind, name = ("MD5", "md5") if len(self.checksums[0]) == 32 else ("SHA-256", "sha256")
         with open(path, "rb") as file:
             checksum = hashlib.file_digest(file, partial(hashlib.new, name, usedforsecurity=False)).hexdigest()
@@ -52,7 +52,7 @@ class RemoteFile:
 
 
 class _Failed(Exception):
-    """An attempt failed. `passing`: another one at the same address may do better."""
+    """A failed attempt. passing: whether another attempt at the same address may succeed."""
 
     def __init__(self, reason: str, passing: bool):
         super().__init__(reason)
@@ -60,15 +60,15 @@ class _Failed(Exception):
 
 
 def fetch(file: RemoteFile, folder: Path, bases: Iterable[str], retries: int = 3) -> Path:
-    """Bring a file into `folder`, unless it is already there with the right checksum. Prints a line for each attempt.
+    """Fetch a file into `folder`, unless it has the file with the right checksum. Prints a line for each attempt.
 
     Args:
-        folder: made if need be.
+        folder: made if it is missing.
         bases: addresses of folders that may have it, tried in this order: https://..., http://... or file:///...
         retries: further attempts at an address after a broken connection, a time-out or a server's failure.
 
     Returns: path of the file.
-    Raises: Problem, listing every address and what was wrong there; also when the disk cannot be written.
+    Raises: Problem that lists every address and its fault; also if the disk cannot be written.
     """
     path, part = folder / file.name, folder / f".{file.name}.part"
     if path.exists() and file.fault(path) is None:
@@ -97,7 +97,7 @@ def fetch(file: RemoteFile, folder: Path, bases: Iterable[str], retries: int = 3
 
 
 def _from_address(address: str, file: RemoteFile, part: Path, retries: int) -> None:
-    """Leave the right bytes in `part` or raise _Failed."""
+    """Bring the right bytes into `part`, or raise _Failed."""
     attempts, pause = retries + 1, _PAUSE
     while True:
         attempts -= 1
@@ -109,7 +109,7 @@ def _from_address(address: str, file: RemoteFile, part: Path, retries: int) -> N
             part.unlink()
             if not resumed:
                 raise _Failed(fault, False)
-            # The beginning may come from another address or another day: that was no attempt at the whole file.
+            # The beginning may come from another address or version, so this was no attempt at the whole file.
             print(f"{address}: the resumed file has a wrong checksum, starting again", flush=True)
             attempts = max(attempts, 1)
         except _Failed as failure:
@@ -121,7 +121,7 @@ def _from_address(address: str, file: RemoteFile, part: Path, retries: int) -> N
 
 
 def _transfer(address: str, part: Path) -> bool:
-    """Append to `part` what it lacks, or write it from its beginning. Returns: whether something was appended to."""
+    """Append the missing bytes to `part`, or write it from its beginning. Returns: whether it was resumed."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "vi-simsiam", "Accept-Encoding": "identity"}
     if have:
@@ -132,7 +132,7 @@ def _transfer(address: str, part: Path) -> bool:
             length = source.headers.get("Content-Length", "")
             total = start + int(length) if length.isdecimal() else None
             with writing(part):
-                sink = open(part, "ab" if start else "wb")  # noqa: SIM115 - closed below; opening has its own message
+                sink = open(part, "ab" if start else "wb")  # noqa: SIM115 - closed below; errors of opening have another message
             with sink, tqdm(total=total, initial=start, unit="B", unit_scale=True, disable=None) as bar:
                 while block := source.read(_BLOCK):
                     with writing(part):
@@ -143,7 +143,7 @@ def _transfer(address: str, part: Path) -> bool:
                     os.fsync(sink.fileno())
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # nothing after byte `have`: what is there is not this file's beginning, or all of it
+        if error.code == 416:  # no bytes after `have`: `part` is the whole file, or another one
             part.unlink()
             return _transfer(address, part)
         raise _Failed(f"HTTP {error.code} {error.reason}", error.code >= 500 or error.code in _PASSING) from None

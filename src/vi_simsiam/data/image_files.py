@@ -1,4 +1,4 @@
-"""Sets of images from archives of image files, in folders by split and class, or by class, or in none."""
+"""Read sets of images from archives of image files, in folders by split and class, by class, or without folders."""
 
 import re
 import tempfile
@@ -21,13 +21,13 @@ from vi_simsiam.data.reader import ImageFile, LoadedImage, Work, list_archive, l
 from vi_simsiam.data.remarks import remark
 
 _DATE = re.compile(r"(19|20)\d\d([-_. ]?\d\d){0,2}")  # a year, a month, or a day
-# Smaller files take longer to open, under Python's lock, than to decode: 60,000 of 32 px took two threads 1.26 times as
-# long as one, and sixteen 1.5 times.
-_WORTH_THREADS = 64 << 10  # bytes of a file, on average
+# Bytes of a file, on average. Smaller files take longer to open, under Python's lock, than to decode: for 60,000 images
+# of 32 pixels two threads took 1.26 times as long as one, and sixteen 1.5 times.
+_WORTH_THREADS = 64 << 10
 
 
 class _Pixels(NamedTuple):
-    """One image: (size, size, 1 or 3) uint8; 1 where it is grey. brightest: of `decode.Decoded`."""
+    """One image: (size, size, C) uint8, C 1 if it is grey, else 3. brightest: as of `decode.Decoded`."""
 
     square: np.ndarray
     brightest: int | None
@@ -43,17 +43,17 @@ def read_archive(
     packed: Report | None = None,
     labels: bool = True,
 ) -> Images:
-    """Read the images of an archive, and find by its folders which split and class each belongs to.
+    """Read the images of an archive, and find the split and class of each by its folders.
 
     Args:
-        folder: the archive's, named in messages. Decoded images lie there in a file without a name.
-        size, depth, threads: of `image_sets.Source.read`. Small files are decoded by one thread.
-        place: from a file's path to the path that tells its split and class; None: the file is not wanted. By default
-            the path itself.
+        folder: of the archive, named in messages. A temporary file in it holds the decoded images.
+        size, depth, threads: as of `image_sets.Source.read`. Small files are decoded by one thread.
+        place: gives for a file's path the path that tells split and class, or None for a file that is not wanted. By
+            default the same path.
         packed: the report of `own_images.bring` if it packed the archive; it is added to this one.
         labels: whether folders are classes.
 
-    Raises: Problem where the folders cannot be understood (as `Layout.of`) or the machine fails.
+    Raises: Problem if the layout of the folders is not clear (as `Layout.of`) or the machine fails.
     """
     packed = packed or Report()
     ignored = dict(packed.ignored)
@@ -82,8 +82,8 @@ def read_archive(
         elif split in files:
             files[split].append(file)
         elif split is not None:
-            kept, other = layout.folders[layout.splits[-1]], PurePosixPath(placed[file.name]).parts[layout.split_at]
-            count(ignored, f"of {other}/, because there is a {kept}/", file.name)
+            used, other = layout.folders[layout.splits[-1]], PurePosixPath(placed[file.name]).parts[layout.split_at]
+            count(ignored, f"of {other}/, because there is a {used}/", file.name)
         else:
             left_out.append((file.name, f"outside {' and '.join(f'{name}/' for name in layout.folders.values())}"))
     sizes = [file.size for listed in files.values() for file in listed]
@@ -104,7 +104,7 @@ def read_archive(
             _write(scratch, stored, image.content.square)
             stored, channels = stored + 1, max(channels, image.content.square.shape[2])
         largest = max((value for _, value in deep.values()), default=None)
-        if depth == "auto" and largest is not None:  # known only now; such images are rare, and decoded once more
+        if depth == "auto" and largest is not None:  # known only now; 16-bit images are rare, and decoded again
             again = [file for file, _ in deep.values()]
             for row, image in zip(deep, _decoded(again, size, used_depth(largest), threads), strict=True):
                 if image.problem is not None:

@@ -1,4 +1,4 @@
-"""Sets of images that a source gives, and the protocol of sources."""
+"""Sets of images, and the protocol of their sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from vi_simsiam.data.decode import FULL_DEPTH
 from vi_simsiam.data.left_out import Report
 from vi_simsiam.transforms.resizing import resize
 
-Depth = int | Literal["auto"]  # bits that grey images of 16 bits use; auto: those that the largest number needs
+Depth = int | Literal["auto"]  # bits that 16-bit grey images use; auto: as many as the largest number needs
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images of a training or test set, resized by their central square when they are read.
+    """Images of a training or test set. Their central squares are resized when they are read.
 
     Attributes:
         images: uint8 (N, H, W, C), C 1 or 3, in any order of memory, or a memory map.
@@ -54,8 +54,8 @@ class Split:
 class Images:
     """The images of a source.
 
-    test is None where the source has no test set of its own. brightest: the largest number in grey images of 16 bits;
-    None where there are none.
+    test: None if the source has no test set. brightest: the largest number in 16-bit grey images; None if there are
+    none.
     """
 
     classes: tuple[str, ...]
@@ -66,21 +66,21 @@ class Images:
 
 
 class Source(Protocol):
-    """An origin of images: it brings its raw files here, and reads them."""
+    """An origin of images: it brings its raw files into a folder, and reads them from the folder."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        """Bring the raw files into `folder`. Returns: their paths, relative to it. Raises: Problem where it fails."""
+        """Bring the raw files into `folder`. Returns: their paths, relative to it. Raises: Problem if this fails."""
         ...
 
     def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
-        """Read the files that `download` left in `folder`, each once. Their checksums have been verified.
+        """Read the files that `download` brought into `folder`. Their checksums were verified.
 
         Args:
-            size: pixels of the sides of the images that the splits give.
-            depth: of grey images of 16 bits.
-            threads: that decode.
-            labels: whether folders of images are classes. Published sets have their labels in any case.
+            size: pixels of the sides of the images in the splits.
+            depth: bits of 16-bit grey images.
+            threads: number of threads that decode.
+            labels: whether folders of images are classes. Published sets always have their labels.
 
-        Raises: Problem where the files are not images of this source.
+        Raises: Problem if the files are not images of this source.
         """
         ...

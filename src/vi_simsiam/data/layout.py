@@ -1,4 +1,4 @@
-"""The meaning of folders of images: which are for training and for testing, and which are classes."""
+"""The meaning of folders of images: training or test sets, classes, masks."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ _ROLES = {
 }  # fmt: skip
 
 
-# Folders of detection and segmentation sets (YOLO, Pascal VOC, ADE20K, Cityscapes): of the images, and of their masks.
+# Folders of images, and of masks, in detection and segmentation sets (YOLO, Pascal VOC, ADE20K, Cityscapes).
 _PHOTOS = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit"})
 _MASKS = frozenset({
     "masks", "mask", "labels", "label", "annotations", "annotation", "segmentation", "segmentations",
@@ -25,9 +25,9 @@ _MASKS = frozenset({
 
 
 def without_masks(paths: Sequence[str]) -> dict[str, str | None]:
-    """The paths that count for splits and classes: without folders that hold images beside their masks or labels.
+    """The paths that tell splits and classes: without folders of images that lie beside masks or labels.
 
-    A folder in which there are only `images/`, or `images/` and `masks/` (or others of their names), has no classes.
+    A folder that holds only `images/`, or `images/` and `masks/` (or folders with similar names), has no classes.
 
     Returns: for each path the path without `images/`; None for a mask.
     """
@@ -47,13 +47,13 @@ def without_masks(paths: Sequence[str]) -> dict[str, str | None]:
 
 
 def mask_folders(folders: Collection[str]) -> frozenset[str]:
-    """The folders of masks, by the rule of `without_masks`. folders: paths of those that hold images."""
+    """The folders of masks, by the rule of `without_masks`. folders: paths of all folders of images."""
     placed = without_masks([f"{folder}/_" for folder in folders])
     return frozenset(folder for folder in folders if placed[f"{folder}/_"] is None)
 
 
 def _role(name: str) -> str | None:
-    """The split that a folder's name means, in any case of its letters, also with a year (COCO); None: none."""
+    """The split that a folder's name means, in upper or lower case, also with a year (COCO); None: no split."""
     return _ROLES.get(re.sub(r"20\d\d$", "", name.casefold()))
 
 
@@ -61,9 +61,10 @@ def _role(name: str) -> str | None:
 class Layout:
     """The parts of an image's path that are its split and its class.
 
-    splits: of training, then of testing if there is one: "train", "test", "val", or "" where there are no split
-    folders. folders: the name of each split's folder, for messages. split_at, class_at: which parts of a path are the
-    split and the class. labelled: whether there are several classes. note: what a person might have expected otherwise.
+    splits: the training split, then the test split if there is one: "train", "test", "val", or "" without split
+    folders. folders: the name of each split's folder, for messages. split_at, class_at: indices of the parts of a path
+    that are the split and the class. labelled: whether there are several classes. note: a sentence for the user about
+    folders that could be understood in two ways.
     """
 
     splits: tuple[str, ...]
@@ -79,9 +80,9 @@ class Layout:
 
         Args:
             folder: named in errors.
-            classes: whether folders can be classes. False: only those of training and test images mean anything.
+            classes: whether folders can be classes. False: only split folders are recognised.
 
-        Raises: Problem when it cannot be understood.
+        Raises: Problem if the layout is not clear.
         """
         names = [PurePosixPath(path).parts for path in paths]
         if not names:
@@ -118,12 +119,12 @@ class Layout:
                 f"{len(outside)} images lie outside the class folders, the first is {outside[0]}. Either all images "
                 "lie in folders of classes, or none does. If folders are no classes, set cache_views.labels to false."
             )
-        # A single class, such as a folder that other programs want around all images, tells nothing apart.
+        # A single class, such as a folder that other programs want around all images, is no label.
         several = len({PurePosixPath(path).parts[depth] for path in wanted}) > 1
         return cls(layout.splits, layout.folders, layout.split_at, depth, classes and not outside and several, note)
 
     def split(self, path: str) -> str | None:
-        """The split that a path is of, also one that is not used; None: it is outside of the split folders."""
+        """The split of a path, also one that is not used; None: the path is outside the split folders."""
         if self.splits == ("",):
             return ""
         parts = PurePosixPath(path).parts
@@ -132,7 +133,7 @@ class Layout:
     def classes(self, paths: dict[str, list[str]]) -> tuple[str, ...]:
         """The classes of the training images in alphabetical order, from the paths of each split.
 
-        Raises: Problem where the test images have others.
+        Raises: Problem if the test images have other classes.
         """
         if not self.labelled:
             return ()
@@ -146,7 +147,7 @@ class Layout:
         return tuple(sorted(train))
 
     def labels(self, paths: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-        """(N,) int64, the index of each path's class; -1 where there are none."""
+        """(N,) int64, the index of each path's class; -1 without classes."""
         number = {name: i for i, name in enumerate(classes)}
         labels = (number[self._class(path)] if self.labelled else -1 for path in paths)
         return np.fromiter(labels, np.int64, len(paths))
@@ -156,12 +157,12 @@ class Layout:
 
 
 def _are_classes(names: Sequence[tuple[str, ...]], top: int, roles: dict[str, str]) -> bool:
-    """True if the folders that are named as a split hold only images, so that they are classes beside others."""
+    """True if folders with names of splits hold only images, so that they are classes like the others."""
     return all(len(parts) == top + 2 for parts in names if len(parts) > top + 1 and parts[top] in roles)
 
 
 def _splits_inside(names: Sequence[tuple[str, ...]], top: int) -> dict[str, str]:
-    """The split folders (with what they stand for) that lie in the class folders, if all images lie in such."""
+    """The split folders inside the class folders, by name, if they hold all images; else empty."""
     inside = {parts[top + 1] if len(parts) > top + 2 else "" for parts in names}
     roles = {name: _role(name) or "" for name in inside}
     return roles if TRAIN in roles.values() and "" not in roles.values() and len(set(roles.values())) > 1 else {}
@@ -174,7 +175,7 @@ def _splits(roles: dict[str, str]) -> tuple[str, ...]:
 
 
 def _folders(roles: dict[str, str], splits: Sequence[str], one: bool = True) -> dict[str, str]:
-    """The folder of each split. Raises: Problem where a split has two folders, unless `one` is False."""
+    """The folder of each split. Raises: Problem if a split has two folders, unless `one` is False."""
     folders = {split: sorted(name for name, role in roles.items() if role == split) for split in splits}
     for names in folders.values():
         if one and len(names) > 1:

@@ -1,4 +1,4 @@
-"""The files that a data set leaves out, and why: in report.csv, and in a line on the terminal."""
+"""Report the files that a data set leaves out, with reasons, in report.csv and in a line on the terminal."""
 
 import csv
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from vi_simsiam.core.files import replacing
 from vi_simsiam.core.text import no_formula, several
 from vi_simsiam.data.names import UNKNOWN
 
-NAMED = 10  # files of a kind that are named
+NAMED = 10  # files of each kind that are named
 Ignored = dict[str, tuple[int, tuple[str, ...]]]  # for each kind of file, their number and the paths of the first ones
 
 
 @dataclass(frozen=True)
 class Report:
-    """The files of a source that are not among its images, and remarks on those that are.
+    """Files of a source that are not among its images, and remarks on its images.
 
     left_out: path and problem of every image that cannot be used. ignored: for each kind of file that is not an image
-    (or not wanted), how many there are and the paths of the first ones. remarks: path of an image that is used, and a
-    warning of its decoder. notes: sentences about the whole.
+    (or not wanted), their number and the paths of the first ones. remarks: path of an image that is used, and a warning
+    of its decoder. notes: sentences about the whole set.
     """
 
     left_out: tuple[tuple[str, str], ...] = ()
@@ -35,7 +35,7 @@ def count(ignored: Ignored, kind: str, name: str) -> None:
 
 
 def counts(ignored: Ignored) -> str:
-    """The number of files of each kind, as the end of a sentence. Those that may be images after all are named."""
+    """The number of files of each kind, as the end of a sentence. Files that may be images after all are named."""
     parts = []
     for kind, (number, names) in sorted(ignored.items()):
         parts.append(f"{number} {kind}")
@@ -45,7 +45,7 @@ def counts(ignored: Ignored) -> str:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write report.csv, with columns path and problem, and note on the terminal what is in it.
+    """Write report.csv, with columns path and problem, and note its contents on the terminal.
 
     It has a row for each image left out, for up to `NAMED` files of each kind ignored, and for each remark on an image
     that is used.

@@ -1,10 +1,10 @@
-"""The rules for which files are images: by their paths, by the files beside them, and else by their first bytes."""
+"""Decide which files are images: by their paths, by the files beside them, else by their first bytes."""
 
 import re
 from collections.abc import Callable, Container
 from pathlib import PurePosixPath
 
-ARCHIVE = "images"  # name in the download folder, before its suffix, of the archive of the user's own images
+ARCHIVE = "images"  # name, without suffix, of the archive of the user's images in the download folder
 HEAD = 256  # first bytes of a file that tell its kind
 RAW = "a camera's raw file, which everybody develops otherwise: save it as JPEG, PNG or TIFF"
 IN_THE_CLOUD = "not on this machine, only in iCloud: download it, then run again"
@@ -15,7 +15,7 @@ NO_IMAGES = "files that are no images"
 ARRAYS = "arrays of NumPy, HDF5 or Zarr"
 REPEATED_FOLDERS = "links to folders that are used already"
 MASKS = "masks beside their images"
-UNKNOWN = (NO_IMAGES, ARRAYS, REPEATED_FOLDERS, MASKS)  # of these, those that are named: they may hold images
+UNKNOWN = (NO_IMAGES, ARRAYS, REPEATED_FOLDERS, MASKS)  # kinds whose files are named: they may hold images
 PREVIEWS = "previews of a photo library"
 BACKUPS = "backups beside their images"
 BESIDE_A_COPY = "raw files and drawings beside a readable copy"
@@ -28,7 +28,7 @@ _OF_CAMERAS = (
     ".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
 )
 _READ_ELSEWHERE = ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dds .qoi .pcx .sgi .pfm"
-# Scientific images: kind, endings, and what reads them. Some begin as a TIFF or JPEG does, which is a preview.
+# Scientific images: kind, endings, and a reader. Some begin with a preview as TIFF or JPEG.
 _SCIENTIFIC = (
     ("DICOM image", ".dcm .dicom", "the package pydicom"),
     ("Zeiss CZI image", ".czi", "the package czifile"),
@@ -48,7 +48,7 @@ _IMAGES = (*_READ, *_RAW, *_BY_ENDING, *_READ_ELSEWHERE.split())
 _ARRAYS = re.compile(r"(.*\.(npy|npz|h5|hdf5|he5)|(.*/)?[^/]+\.zarr/.*)", re.IGNORECASE | re.DOTALL)
 _BACKUP = re.compile(r"(.+)(_original|~|\.bak|\.backup|\.orig|\.old)", re.IGNORECASE | re.DOTALL)
 _PLACEHOLDER = re.compile(r"\.(.+)\.icloud", re.IGNORECASE | re.DOTALL)
-# What systems, and the boxes in which people keep their disks (Synology, QNAP), leave in folders beside hidden files.
+# Files and folders of operating systems and network disks (Synology, QNAP), beside hidden files.
 _JUNK = (
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "@__thumb",
     "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "$recycle.bin", "system volume information",
@@ -62,7 +62,7 @@ _PREVIEWS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _KINDS = {
-    "DICOM": rb".{128}DICM",  # first: what is before may be the beginning of a TIFF
+    "DICOM": rb".{128}DICM",  # first, because the bytes before may be those of a TIFF
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "GIF": rb"GIF8[79]a",
@@ -90,39 +90,39 @@ _KINDS = {
     "NumPy array": rb"\x93NUMPY",
 }
 _PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _KINDS.items()}
-PAGED = ("TIFF", "GIF", "PNG", "WebP", "AVIF", "HEIC")  # of these, those that may have several pages or frames
-_OF_ARRAYS = ("HDF5 file", "NumPy array")  # of these
+PAGED = ("TIFF", "GIF", "PNG", "WebP", "AVIF", "HEIC")  # kinds that may have several pages or frames
+_OF_ARRAYS = ("HDF5 file", "NumPy array")
 
 
 def is_hidden(name: str) -> bool:
-    """True if a path (with forward slashes) is of a hidden file or of what operating systems leave in folders."""
+    """True if a path (with forward slashes) is of a hidden file or of a file of operating systems."""
     parts = PurePosixPath(name).parts
     return any((part.startswith(".") and part != "..") or part.lower() in _JUNK for part in parts)
 
 
 def is_image(name: str) -> bool:
-    """True if a path has the ending of an image, even of one that is not read here, and is not hidden."""
+    """True if a path has the ending of an image, even of a kind that is not read, and is not hidden."""
     return name.lower().endswith(_IMAGES) and not is_hidden(name)
 
 
 def kind_of(head: bytes) -> str | None:
-    """The kind of image that a file is by its first `HEAD` bytes; None: no image by them."""
+    """The kind of an image by its first `HEAD` bytes; None: not an image."""
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(head)), None)
 
 
 def refusal(name: str) -> str | None:
-    """The reason in an image's name why it cannot be used; None: its name has none."""
+    """The reason why an image with this name cannot be used; None: it may be used."""
     if _waits_in_the_cloud(name):
         return IN_THE_CLOUD
     lower = name.lower()
-    if lower.endswith(_RAW):  # which look like TIFF, and hold a thumbnail that is one
+    if lower.endswith(_RAW):  # they look like TIFF, and hold a thumbnail that is one
         return RAW
     ending = next((ending for ending in _BY_ENDING if lower.endswith(ending)), None)
     return None if ending is None else _converted(*_BY_ENDING[ending])
 
 
 def unread_kind(kind: str) -> str:
-    """The reason why an image of a kind that is not read here cannot be used, with the way out. kind: of `kind_of`."""
+    """The reason why an image of this kind is not read, with the way out. kind: as of `kind_of`."""
     known = _BY_ENDING.get(f".{kind.lower()}")
     return f"{kind}, which is not read here: save it as PNG, TIFF or JPEG" if known is None else _converted(*known)
 
@@ -133,12 +133,12 @@ def _converted(kind: str, reader: str) -> str:
 
 
 def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], library: str = "") -> str | None:
-    """The kind of files without use that a file is of; None: it is an image, though perhaps one that cannot be read.
+    """The kind of a file to ignore; None: it is an image, though perhaps one that cannot be read.
 
     Args:
         name: path with forward slashes, from the folder or archive that is read.
-        beside: paths of the other files in its folder, in small letters (`name` may be among them).
-        head: gives its first `HEAD` bytes; called only where names do not tell.
+        beside: paths of the other files in its folder, in lower case (`name` may be among them).
+        head: gives its first `HEAD` bytes; called only if the name does not tell.
         library: name of the folder that is read, which may be a photo library.
     """
     if _waits_in_the_cloud(name):
@@ -166,7 +166,7 @@ def ignored_kind(name: str, beside: Container[str], head: Callable[[], bytes], l
 
 
 def _waits_in_the_cloud(name: str) -> bool:
-    """True if a file holds the place of an image that macOS keeps in iCloud only: `.IMG_1.HEIC.icloud`."""
+    """True if a file is macOS's placeholder for an image that is only in iCloud: `.IMG_1.HEIC.icloud`."""
     folder, _, last = name.rpartition("/")
     placeholder = _PLACEHOLDER.fullmatch(last)
     return bool(placeholder and is_image(placeholder[1])) and not is_hidden(folder)

@@ -1,6 +1,6 @@
-"""The user's own images: brought into the download folder (an archive is copied, a folder packed into one), and read.
+"""Images of the user: copied into the download folder as an archive (a folder is packed into one), and read.
 
-A text file with the names of folders can choose some classes of a larger data set, as ImageNet-100 is published.
+A text file with names of folders can choose some classes of a larger data set, as the list of ImageNet-100 does.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from vi_simsiam.data.names import ARCHIVE
 from vi_simsiam.data.reader import ImageFile, files_below, list_folder
 
 CLASSES = "classes.txt"  # the list of classes in the download folder
-_PACKED = "packed.json"  # of a folder that was packed here: the report on its other files
-_DATE = (1980, 1, 1, 0, 0, 0)  # of every file packed, so that the same images give the same bytes
+_PACKED = "packed.json"  # the report on a packed folder's other files
+_DATE = (1980, 1, 1, 0, 0, 0)  # of every packed file, so that the same images give the same bytes
 
 
 def find_images(path: str) -> Path:
-    """The folder or archive `path`, relative to the project. Raises: Problem when it is missing or of another kind."""
+    """The folder or archive `path`, relative to the project. Raises: Problem if it is missing or of another kind."""
     original = Path(os.path.expanduser(path))
     if not os.path.exists(original):
         raise Problem(f"download.path = {path}: there is no such file or folder. Relative paths begin at the project.")
@@ -43,9 +43,9 @@ def find_images(path: str) -> Path:
 
 
 def outside_of(path: Path, folder: Path) -> None:
-    """Raise a Problem where the images lie in the folder into which they are copied, or around it.
+    """Raise Problem if the images lie in the folder into which they are copied, or around it.
 
-    The copy would be a change of their folder, so that every run would copy them again.
+    The copy would change their folder, so every run would copy them again.
     """
     images, copy = path.resolve(), folder.resolve()
     if images.is_relative_to(copy) or copy.is_relative_to(images):
@@ -56,7 +56,7 @@ def outside_of(path: Path, folder: Path) -> None:
 
 
 def find_classes(path: str) -> tuple[str, ...]:
-    """The classes of the list at `path`, relative to the project. Raises: Problem when there is none."""
+    """The classes in the list `path`, relative to the project. Raises: Problem if there is no list."""
     classes = read_classes(Path(os.path.expanduser(path)))
     if classes is None:
         raise Problem(f"download.classes = {path}: there is no such file. Relative paths begin at the project.")
@@ -64,9 +64,9 @@ def find_classes(path: str) -> tuple[str, ...]:
 
 
 def state(path: Path, classes: Sequence[str] | None = None) -> str:
-    """A digest of the names, sizes and dates of what is at `path`: it changes when an image is changed or added.
+    """A digest of the names, sizes and dates of the files at `path`: it changes if an image is changed or added.
 
-    Contents are not read: a million files take seconds. `classes`: a part of the digest where some are chosen.
+    Contents are not read: a million files take seconds. `classes`: the chosen classes, a part of the digest.
     """
     digest = hashlib.sha256("".join(f"{name}\n" for name in classes or ()).encode())
     names, errors, _ = files_below(path) if path.is_dir() else ([""], [], [])
@@ -87,8 +87,8 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
     Args:
         classes: names of the class folders to use; None: all. Of a folder only these are packed.
 
-    Returns: the names of the files that it has written. Raises: Problem when the images cannot be read, or the folder
-        has none; an earlier copy then stays.
+    Returns: the names of the written files.
+    Raises: Problem if the images cannot be read, or the folder has none; an earlier copy then stays.
     """
     outside_of(path, folder)
     kind = ".zip" if path.is_dir() else suffix(path)
@@ -99,7 +99,7 @@ def bring(path: Path, folder: Path, classes: Sequence[str] | None = None) -> lis
                 packed = _pack(path, temporary, classes)
             else:
                 shutil.copyfile(path, temporary)
-            # Only now: until the new copy is whole, the earlier one is complete, with its record.
+            # Not earlier: until the new copy is whole, the earlier one is complete, with its record.
             others = [f"{ARCHIVE}{other}" for other in SUFFIXES if other != kind]
             for name in (NAME, *others, CLASSES, _PACKED):
                 (folder / name).unlink(missing_ok=True)
@@ -137,13 +137,13 @@ def _pack(path: Path, archive: Path, classes: Sequence[str] | None) -> Report:
 
 
 def _pack_image(file: ImageFile, packed: zipfile.ZipFile) -> str | None:
-    """Pack a file. Returns: the reason why it cannot be packed; None: it is."""
+    """Pack a file. Returns: the reason why it cannot be packed, or None."""
     try:
         contents = file.read()
     except Unreadable as error:
         return str(error)
     info = zipfile.ZipInfo(file.name, _DATE)
-    info.create_system = 3  # Unix, also where this runs on another: the bytes are the same
+    info.create_system = 3  # Unix on any system, so that the bytes are the same
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     with packed.open(info, "w", force_zip64=True) as sink:
         sink.write(contents)
@@ -160,7 +160,7 @@ def _read_packed(folder: Path) -> Report:
 
 
 def read_classes(path: Path) -> tuple[str, ...] | None:
-    """The classes of a list, one a line; None where the file is missing. Raises: Problem when it is no such list."""
+    """The classes in a list, one per line; None if the file is missing. Raises: Problem if it is not a list."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         names = [one_spelling(line.strip()) for line in lines if line.strip()]
@@ -177,7 +177,7 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
 
 
 def _place(classes: Collection[str] | None) -> Callable[[str], str | None]:
-    """A function of paths (with forward slashes) that gives None for those without a folder of `classes`; None: all."""
+    """A function of paths that gives None for a path without a folder of `classes`. None: it gives every path."""
 
     chosen = frozenset(classes or ())
 
@@ -189,7 +189,7 @@ def _place(classes: Collection[str] | None) -> Callable[[str], str | None]:
 
 
 class OwnImages:
-    """Images in a .zip or .tar that `bring` has put into the download folder: a `Source`."""
+    """Images in an archive that `bring` wrote into the download folder: a `Source`."""
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
         raise Problem("the source `files` is the user's own images: set download.path to their folder or archive.")
@@ -208,7 +208,7 @@ class OwnImages:
 
 
 def _folders(images: Images) -> set[str]:
-    """Names of all folders that images lie in."""
+    """Names of all folders of images."""
     splits = [images.train] if images.test is None else [images.train, images.test]
     paths = [path for split in splits for path in split.paths(np.arange(len(split.labels)))]
     return {name for path in paths for name in PurePosixPath(one_spelling(path)).parts[:-1]}

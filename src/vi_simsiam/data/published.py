@@ -1,10 +1,10 @@
 """Published data sets: their files, and the classes that read them.
 
-A source brings its raw files into a folder (`download`) and reads them from there (`read`). A data set of a format that
-is here already is a row of SOURCES and a recipe in params.yaml; another format is a class.
+A source brings its raw files into a folder (`download`) and reads them from it (`read`). A data set of a known format
+takes a row of SOURCES and a recipe in params.yaml; another format takes a class.
 
-SHA-256: of STL-10, SVHN and Imagenette as TensorFlow Datasets lists them (url_checksums), of CIFAR as Keras does, of
-Imagewoof as FastAI.jl does. Of Tiny ImageNet, only an MD5 is published that several libraries agree on.
+SHA-256 are from TensorFlow Datasets (url_checksums; STL-10, SVHN, Imagenette), Keras (CIFAR) and FastAI.jl (Imagewoof).
+For Tiny ImageNet several libraries agree on an MD5; no SHA-256 is published.
 """
 
 import gzip
@@ -31,9 +31,9 @@ from vi_simsiam.data.own_images import OwnImages
 
 @dataclass(frozen=True)
 class Published:
-    """A source whose files can be fetched by anyone; subclasses add `read`.
+    """A source whose files anybody can fetch; subclasses add `read`.
 
-    files: in the order in which `read` takes them. addresses: official ones, tried after the mirrors.
+    files: in the order in which `read` takes them. addresses: the official ones, tried after the mirrors.
     """
 
     files: tuple[RemoteFile, ...]
@@ -57,12 +57,12 @@ class TorchvisionSet(Published):
     digits: bool = False
 
     def read(self, folder: Path, size: int, depth: Depth = FULL_DEPTH, threads: int = 1, labels: bool = True) -> Images:
-        from torchvision import datasets  # here, because it takes seconds that other sources need not wait
+        from torchvision import datasets  # not above: it takes seconds, and other sources do not need it
 
         reader = getattr(datasets, self.reader)
         paths = [folder / file.name for file in self.files]
         for file, path in zip(self.files, paths, strict=True):
-            if fault := file.fault(path):  # CIFAR's are Python pickles, which can run any code when they are read
+            if fault := file.fault(path):  # CIFAR's are pickles, which can run any code when they are read
                 raise Problem(f"{path} cannot be read: {fault}. Delete the folder {folder} and run again.")
         with _unpacked(paths, folder, getattr(reader, "base_folder", f"{self.reader}/raw")) as root:
             train, test = reader(root, **self.train), reader(root, **self.test)
@@ -72,15 +72,15 @@ class TorchvisionSet(Published):
 
 @contextmanager
 def _unpacked(paths: Sequence[Path], folder: Path, inside: str) -> Iterator[Path]:
-    """A folder in torchvision's form: the contents of `paths` are in its folder `inside`. It is removed at the end.
+    """Unpack `paths` into the folder `inside` of a temporary folder, as torchvision expects, and remove it at the end.
 
-    Files .mat are not packed: they are read in `folder` itself.
+    Files .mat are not packed: they are read in `folder`.
     """
     if all(path.suffix == ".mat" for path in paths):
         yield folder
         return
     root = folder.with_name(f".{folder.name}.unpacked")
-    shutil.rmtree(root, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(root, ignore_errors=True)  # left by a killed process
     try:
         with writing(root):
             (root / inside).mkdir(parents=True)
@@ -98,7 +98,7 @@ def _unpacked(paths: Sequence[Path], folder: Path, inside: str) -> Iterator[Path
 
 
 def _split(part: Any, size: int) -> Split:
-    """A data set of torchvision, which has its images as (N, H, W), (N, H, W, 3) or (N, 3, H, W)."""
+    """Convert a data set of torchvision, whose images are (N, H, W), (N, H, W, 3) or (N, 3, H, W)."""
     images = np.asarray(part.data)
     labels = np.asarray(part.targets if hasattr(part, "targets") else part.labels).astype(np.int64)
     if images.ndim == 3:
@@ -110,9 +110,9 @@ def _split(part: Any, size: int) -> Split:
 
 @dataclass(frozen=True)
 class PublishedArchive(Published):
-    """Images in train/<class>/... and val/<class>/... of one archive, the classes being WordNet's numbers.
+    """Images in train/<class>/... and val/<class>/... of one archive. Classes are WordNet's numbers.
 
-    files: the archive. names: the classes' names by their folders.
+    files: the archive. names: names of the classes by their folders.
     """
 
     names: Mapping[str, str]
@@ -126,8 +126,8 @@ class PublishedArchive(Published):
 class TinyImageNet(Published):
     """Tiny ImageNet: 100,000 + 10,000 images of 200 classes, 64 x 64.
 
-    The labels of the validation images, which are tested on, are in a table. The images of test/ have no labels that
-    are published, and are not used.
+    The validation images are the test set; a table has their labels. The labels of the images in test/ are not
+    published, so these are not used.
 
     files: the archive.
     """
@@ -148,7 +148,7 @@ class TinyImageNet(Published):
 
 
 def _table(archive: Archive, name: str) -> list[list[str]]:
-    """Lines of a member, cut at tabs."""
+    """Lines of a member, split at tabs."""
     member = next(member for member in archive.members if member.name.endswith(f"/{name}"))
     return [line.split("\t") for line in archive.read(member).decode().splitlines()]
 
@@ -157,7 +157,7 @@ class Digits:
     """1,797 handwritten digits, 8 x 8 grey, from the test set of the UCI Optical Recognition data.
 
     The file is part of scikit-learn (`sklearn.datasets.load_digits`), so nothing is downloaded. The digits come from 14
-    forms: the labels run through nearly the same sequence 14 times. Digits of one form are of one hand.
+    forms: the labels repeat nearly the same sequence 14 times. One person wrote the digits of a form.
     """
 
     _FILE = "digits.csv.gz"
@@ -165,7 +165,7 @@ class Digits:
     _FORMS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 
     def download(self, folder: Path, mirrors: Sequence[str], retries: int) -> list[str]:
-        # Found beside scikit-learn's code, whose import would take longer than all the rest.
+        # The file is found without an import of scikit-learn, which would take longer than everything else.
         package = find_spec("sklearn")
         if package is None or package.origin is None:
             raise Problem("scikit-learn, which brings the digits, is not installed. Install the project again.")
@@ -236,8 +236,8 @@ SOURCES: dict[str, Source] = {
         _TORONTO,
         reader="CIFAR100",
     ),
-    # Coates, Lee, Ng 2011. Both parts of the training set are trained on, the labelled ones come first; a probe has the
-    # labels of those that have one.
+    # Coates, Lee, Ng 2011. Trainings use both parts of the training set, the labelled images first; a probe uses the
+    # labelled ones.
     "stl10": TorchvisionSet(
         (RemoteFile("stl10_binary.tar.gz", ("f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",)),),
         ("http://ai.stanford.edu/~acoates/stl10/",),

@@ -1,4 +1,4 @@
-"""Image files, folders and archives as one stream of decoded images, for training, `score` and `rank` alike.
+"""Read image files, folders and archives as one stream of decoded images, for training, `score` and `rank`.
 
 Each file is listed once, by the rules of `data.names`, and decoded once; only 16-bit images whose depth is found from
 all of them are decoded again (`image_files`). A file that cannot be used comes with its reason.
@@ -51,7 +51,7 @@ from vi_simsiam.data.names import (
 from vi_simsiam.data.remarks import listen, remarks
 
 REPEATED_FILES = "links to files, and inputs, that are used already"
-_CHUNK = 4  # images that a thread takes at a time
+_CHUNK = 4  # images that a thread takes at once
 _AHEAD = 3  # chunks per thread that are decoded before the consumer wants them
 
 
@@ -95,7 +95,7 @@ class ImageFile:
     page: int | None = None
 
     def read(self) -> bytes:
-        """Contents of the file. Raises: Unreadable with the reason; Problem where the machine fails."""
+        """Contents of the file. Raises: Unreadable with the reason; Problem if the machine fails."""
         if self.problem is not None:
             raise Unreadable(self.problem)
         return self.contents()
@@ -107,16 +107,15 @@ def path_of_page(path: str, page: int) -> str:
 
 
 def without_page(path: str) -> str:
-    """The path of a file, from that of one of its pages or its own."""
+    """The path of a file, from its path or the path of one of its pages."""
     return re.sub(r" \[page \d+\]$", "", path)
 
 
 class Contents:
-    """The contents of a file: read, hashed and opened once, when they are first needed.
+    """The contents of a file, with one page or several: read, hashed and opened once, at the first access.
 
     Args:
-        file: one that may have several pages.
-        most: of `decode.Book`.
+        most: as for `decode.Book`.
 
     Raises, on access: as `ImageFile.read` and, for `book`, as `Book`.
     """
@@ -139,7 +138,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class LoadedImage:
-    """One image: its path, and `content`, the result of its `Work`, or the problem why there is none.
+    """One image: its path, and `content`, the result of its `Work`, or `problem`, the reason why it has none.
 
     remarks: warnings of the decoder.
     """
@@ -155,7 +154,7 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "") -> Iterator
 
     Args:
         ignored: counts all other files.
-        path: of the archive, before the names in `ImageFile.path`; empty: none.
+        path: of the archive, put before the names in `ImageFile.path`.
     """
     beside = {member.name.lower() for member in archive.members}
     masks = _folders_of_masks(member.name for member in archive.members)
@@ -171,13 +170,13 @@ def list_archive(archive: Archive, ignored: Ignored, path: str = "") -> Iterator
 
 
 def list_folder(top: Path, ignored: Ignored, written: Collection[Path] = ()) -> Iterator[ImageFile]:
-    """The images of a folder and all below it, after its folders that cannot be listed, which have a problem.
+    """The images of a folder and all folders below it, in the order of `files_below`.
 
-    In the order of `files_below`: links to folders are followed, and no folder is read twice.
+    Folders that cannot be listed come first, each with its problem.
 
     Args:
         ignored: counts all other files.
-        written: files and folders that the command itself writes. Those below `top` are neither listed nor counted.
+        written: files and folders that the command writes. Below `top` they are neither listed nor counted.
     """
     found = files_below(top)
     for name, first in found.repeated:
@@ -233,10 +232,10 @@ class Walk(NamedTuple):
 def files_below(top: Path) -> Walk:
     """List every file below a folder; links are followed, but no folder is entered twice.
 
-    Sorted by name in each folder, its files before its folders; then what only links lead to. So a folder that is
-    reached twice is used where it lies, if that is below `top`, else under the fewest links and the first path.
+    Files are sorted by name in each folder, before the folders in it; then come folders that only links lead to. So a
+    folder that is reached twice has its real path if it is below `top`, else the first path with the fewest links.
 
-    Hidden folders come after all others, so that no image is used under a hidden path that has another.
+    Hidden folders come after all others, so that an image has a hidden path only if it has no other.
     """
     found = Walk([], [], [])
     seen: dict[tuple[int, int], str] = {}
@@ -269,19 +268,19 @@ def files_below(top: Path) -> Walk:
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a circle of links, or what may not be looked at: opening it will say so
+    except OSError:  # a circle of links, or no permission: opening the file reports it
         return False
 
 
 def list_file(path: Path, name: str = "") -> ImageFile:
-    """A file on a disk, of any name. Raises: Problem where the disk fails."""
+    """A file on a disk, of any name. Raises: Problem if the disk fails."""
     size, identity, linked, problem = 0, None, False, None
     try:
         status = os.lstat(path)
         linked = stat.S_ISLNK(status.st_mode)
         status = os.stat(path) if linked else status
         size, identity = status.st_size, (status.st_dev, status.st_ino)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would never end
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             problem = "no plain file"
         elif size > MOST_BYTES:
             problem = f"{size} bytes, more than {MOST_BYTES}"
@@ -304,10 +303,10 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
         yield from map(_load, works)
         return
     todo = iter(works)
-    import torch  # slow, and not everybody who imports this module reads images
+    import torch  # slow, and not every importer of this module reads images
 
     torch_threads = torch.get_num_threads()
-    # Each thread resizes with torch, which would start threads of its own for it.
+    # Each thread resizes with torch, which would start further threads.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque = deque()
         try:
@@ -321,7 +320,7 @@ def load_images(works: Iterable[Work], threads: int) -> Iterator[LoadedImage]:
         finally:
             for work in waiting:
                 work.cancel()
-            torch.set_num_threads(torch_threads)  # new threads take over what was set last
+            torch.set_num_threads(torch_threads)  # new threads inherit the last setting
 
 
 @dataclass
@@ -334,26 +333,24 @@ class ImageReader:
     with the path of the file.
 
     Args:
-        inputs: paths. A file is taken under any name; in folders and archives, those that are images by their names
-            or first bytes, and not masks beside their images. A file that is reached twice (by a link, or by inputs
-            that overlap) is read once.
-        size, channels: of the images that are wanted. With 1 channel colours are converted to grey.
-        depth: bits that grey images of 16 bits use.
+        inputs: paths. A file is read under any name; in folders and archives, files are read that are images by their
+            names or first bytes, without masks beside their images. A file that is reached twice (by a link, or by
+            inputs that overlap) is read once.
+        size, channels: of the images to return. With 1 channel colours are converted to grey.
+        depth: bits that 16-bit grey images use.
         threads: number of threads that decode.
         every_page: whether each page of a file is an image, rather than the first alone.
-        written: files and folders that the command itself writes, which are not read.
+        written: files and folders that the command writes; they are not read.
 
     Attributes:
-        skipped: images at the beginning that iterating leaves out.
-        several_pages: pages of the files decoded so far that have more than one, by their paths; empty with
+        skipped: number of images that iterating leaves out at the beginning.
+        several_pages: for each file decoded so far with several pages, its path and number of pages; empty with
             `every_page`.
-        few_bits: bits that the images of 16 bits decoded so far use, where they are almost black with `depth`; else
-            None.
-        ignored: for each kind of file without use in folders and archives, how many were met so far, and the
-            first ones.
+        few_bits: bits that the 16-bit images decoded so far use, if they are almost black with `depth`; else None.
+        ignored: for each kind of ignored file in folders and archives, the number found so far and the first paths.
 
-    Raises: Problem for an input that does not exist or has an empty name, before anything is read, and while iterating
-        for a folder of `inputs` that has gone: its other images are not damaged.
+    Raises: Problem for an input that does not exist or has an empty name, before anything is read; while iterating, for
+        a folder of `inputs` that was removed.
     """
 
     inputs: Iterable[str | os.PathLike]
@@ -403,7 +400,7 @@ class ImageReader:
         return few_bits(max(self._brightest, default=None), self.depth)
 
     def count(self) -> int | None:
-        """The number of images, which are then listed once for all; None: a subclass cannot know it."""
+        """The number of images, which are listed only once; None if a subclass cannot know it."""
         self._listed = list(self.files())
         return len(self._listed)
 
@@ -422,7 +419,7 @@ class ImageReader:
 
     def _works(self) -> Iterator[Work]:
         for file, contents in self._contents():
-            # The contents of a file without pages are read by the thread, and not held for its whole chunk.
+            # A thread reads the contents of a file without pages, and does not hold them for its whole chunk.
             shared = None if file.page is None else contents
             yield Work(file.path, partial(self._prepare, file, shared), shared is not None and file.page != 1)
 
@@ -520,7 +517,7 @@ def _read(path: Path) -> bytes:
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a file; none of one that cannot be read."""
+    """The first bytes of a file; empty if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD)
@@ -537,7 +534,7 @@ def _member_head(archive: Archive, member: Member) -> bytes:
 
 
 def _cannot_be_read(path: Path, error: OSError) -> str:
-    """The reason why a file cannot be read. Raises: Problem where it is the machine's."""
+    """The reason why a file cannot be read. Raises: Problem if the machine fails."""
     if is_of_the_machine(error):
         raise machine_problem(writable(path), error) from None
     reason = error.strerror or str(error)

@@ -17,7 +17,7 @@ _original = warnings.showwarning
 
 @contextmanager
 def remarks() -> Iterator[list[str]]:
-    """The warnings of this thread until the end of the `with`, each once; `listen` must have been called."""
+    """Collect the warnings of this thread until the end of the `with`, each once, after a call of `listen`."""
     texts: list[str] = []
     _heard.texts = texts
     try:
@@ -27,14 +27,14 @@ def remarks() -> Iterator[list[str]]:
 
 
 def listen() -> None:
-    """Take over Pillow's warnings inside `remarks`; elsewhere they go where they went."""
+    """Collect Pillow's warnings inside `remarks`; outside they are shown as before."""
     global _original
     if warnings.showwarning is not _show:
         _original = warnings.showwarning
         warnings.showwarning = _show
         warnings.filterwarnings("always", module=r"PIL\.")  # else only the first file with a warning would be named
-        warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # data.decode has its own limit
-        logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs, it also raises
+        warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # data.decode has another limit
+        logging.getLogger("PIL").addHandler(logging.NullHandler())  # Pillow also raises the errors that it logs
 
 
 def _show(message, category, filename, lineno, file=None, line=None) -> None:
@@ -43,7 +43,7 @@ def _show(message, category, filename, lineno, file=None, line=None) -> None:
 
 
 def remark(text: str) -> bool:
-    """Add to the remarks on the file that this thread reads. Returns: whether it reads one inside `remarks`."""
+    """Add a remark on the file that this thread reads. Returns: False if the thread is not inside `remarks`."""
     if _heard.texts is None:
         return False
     first_line = (text.strip().splitlines() or [""])[0]

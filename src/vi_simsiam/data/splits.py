@@ -1,4 +1,4 @@
-"""Choice of the images for training and for testing."""
+"""Choose the images for training and for testing."""
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ from vi_simsiam.core.randomness import generator
 def stratified_sample(labels: np.ndarray, count: int, draw: torch.Generator) -> np.ndarray:
     """`count` of len(labels) images drawn without replacement, every class in proportion.
 
-    The images are ordered by class and at random within one, and `count` are taken from this list at even steps
-    from a random start (systematic sampling). So every image is as likely as any other, and a class of m images
-    gives m * count / len(labels) of them, rounded up or down. Images without a label (-1) are a class of their own.
+    The images are ordered by class, and at random within a class. From this list `count` are taken at even steps from a
+    random start (systematic sampling). So every image is equally likely, and a class of m images gives
+    m * count / len(labels) of them, rounded up or down. Images without a label (-1) are one class.
 
     Args:
         labels: (N,) integers. count: 0..N. draw: gives the random order.
@@ -41,20 +41,20 @@ def split_rows(
     """Indices of the images to train and to test on.
 
     Args:
-        labels_train: (N,) of the source's training set. labels_test: of its test set, None where it has none.
-        test_fraction: share of the training set to hold out, for testing where there is no test set, for validation.
-        train_images, test_images: use only so many, drawn in proportion to the classes; None: all.
+        labels_train: (N,) of the source's training set. labels_test: of its test set; None if it has none.
+        test_fraction: share of the training set to hold out, for testing if there is no test set, and for validation.
+        train_images, test_images: number of images to use, drawn in proportion to the classes; None: all.
         seed: of these draws.
-        evaluate_on: "validation" tests on images held out from those that `"test"` would train on. The test
-            images of "test" stay unused.
+        evaluate_on: "validation" tests on images held out from those that "test" would train on. The test images of
+            "test" stay unused.
         groups: (N,) integers, the group of each image of the training set, such as a patient. Images of one group are
             held out together. None: images are independent.
 
-    Returns: rows of the training set to train on, and rows to test on: of the test set where there is one and
+    Returns: rows of the training set to train on, and rows to test on: of the test set if there is one and
         `evaluate_on` is "test", else of the training set. Both rise.
-        Where test images are drawn, every class keeps at least one image to train on. Groups are held out whole, so
-        that the number of test images is as near to the share as the first groups in a random order come.
-    Raises: Problem when there are fewer images than `train_images` or `test_images`, or none.
+        If test images are drawn, every class has at least one image to train on. Groups are held out whole: the first
+        groups in a random order whose number of images is nearest to the share.
+    Raises: Problem if there are fewer images than `train_images` or `test_images`, or none.
     """
     train = np.arange(len(labels_train))
     if labels_test is None:
@@ -74,16 +74,16 @@ def split_rows(
 def _held_out(
     rows: np.ndarray, labels: np.ndarray, share: float, draw: torch.Generator, groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to keep and rows to hold out; of every class at least one is kept."""
+    """Rows to train on and rows to hold out; every class has at least one row to train on."""
     if groups is not None:
         return _groups_held_out(rows, labels, share, draw, groups)
     number, images = np.unique(labels[rows], return_counts=True)
     free = rows[~np.isin(labels[rows], number[(number >= 0) & (images == 1)])]
     held = free[stratified_sample(labels[free], min(round(share * len(rows)), len(free)), draw)]
-    kept = np.setdiff1d(rows, held)  # of a class of two, a large share may still have taken both
+    rest = np.setdiff1d(rows, held)  # of a class of two, a large share may still have taken both
     classes, first = np.unique(labels[held], return_index=True)
-    saved = held[first[(classes >= 0) & ~np.isin(classes, labels[kept])]]
-    return np.union1d(kept, saved), np.setdiff1d(held, saved)
+    saved = held[first[(classes >= 0) & ~np.isin(classes, labels[rest])]]
+    return np.union1d(rest, saved), np.setdiff1d(held, saved)
 
 
 def _groups_held_out(
@@ -92,7 +92,7 @@ def _groups_held_out(
     names, images = np.unique(groups[rows], return_counts=True)
     order = torch.randperm(len(names), generator=draw).numpy()
     distance = np.abs(np.cumsum(images[order]) - share * len(rows))
-    # One group at least on each side; of a single group none is held out.
+    # At least one group on each side; a single group is not held out.
     count = min(int(distance.argmin()) + 1, len(names) - 1)
     held = set(names[order[:count]].tolist())
     for label in np.unique(labels[rows]):

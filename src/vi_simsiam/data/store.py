@@ -5,7 +5,7 @@ Files of a store (N images of a split, V views of each, C 1 or 3 channels):
     images_{train,test}.npy     uint8 (N, size, size, C)
     labels_{train,test}.npy     int64 (N,), -1: no label
     views_{train,test}.npy      uint8 (N, V, size, size, C), V may be 0
-    views_{train,test}.parquet  a row per view: index (of the image), view, and what was drawn for it
+    views_{train,test}.parquet  a row per view: index (of the image), view, and its augmentation's parameters
     sources_{train,test}.parquet  a row per image: index and path (in the archive; of arrays, the row number)
     store.json                  names, sizes, mean and std of the training pixels, SHA-256 of the files; written last
 """
@@ -26,8 +26,8 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 DESCRIPTION = "store.json"
 FORGET_AFTER = 16 << 20  # bytes that a pass over a store reads before it calls `release_pages`
 READ_AROUND = 64 << 10  # bytes: Linux maps this much around a place that is read
-# Bytes of a map whose pages stay, as CIFAR's 150 MB: to map them again for each batch takes longer than to read them.
-_KEPT = 160 << 20
+# Bytes of a map whose pages stay mapped, as CIFAR's 150 MB: mapping them for each batch takes longer than reading them.
+_STAYS_MAPPED = 160 << 20
 
 
 def file_names(split: SplitName) -> tuple[str, str, str, str, str]:
@@ -55,17 +55,17 @@ class TrainingImages(Protocol):
 
 
 class RowView:
-    """Some rows of an array, read on access. A memory map is not copied, and the memory of its pages is given back.
+    """Some rows of an array, read on access. A memory map is not copied, and the memory of its pages is released.
 
     Args:
-        array: (N, ...). rows: (n,) integers, which of them in which order.
+        array: (N, ...). rows: (n,) integers, the rows in their order.
     """
 
     def __init__(self, array: np.ndarray, rows: np.ndarray):
         self.base, self._rows = array, np.asarray(rows, dtype=np.int64)
         self.shape = (len(self._rows), *array.shape[1:])
         self.dtype = array.dtype
-        self._read = 0  # bytes, at most, since memory was given back
+        self._read = 0  # bytes, at most, since memory was released
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -83,15 +83,15 @@ class RowView:
 
 @dataclass(frozen=True)
 class Store:
-    """An opened store; `Store.open` is the way to get one.
+    """An opened store; get one by `Store.open`.
 
     Attributes:
-        classes: names of labels 0, 1, ...; empty where there are no labels.
+        classes: names of labels 0, 1, ...; empty if there are no labels.
         size: pixels of an image's sides. channels: 1 or 3.
         mean, std: of the training images' pixels in [0, 1], one number per channel.
-        augmentation: what the cached views were drawn with, as section `cache_views.augmentation` of params.yaml.
+        augmentation: parameters of the cached views, as section `cache_views.augmentation` of params.yaml.
         sha256: checksums of the files, by name.
-        depth: bits that grey images of 16 bits were read with.
+        depth: bits with which 16-bit grey images were read.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
-        """Open a store; `open_verified` first compares its files with their checksums. Raises: Problem without one."""
+        """Open a store without comparing checksums (see `open_verified`). Raises: Problem if there is none."""
         entries = read_json(folder / DESCRIPTION)
         arrays: dict[str, np.ndarray] = {}
         for split in SPLITS:
@@ -123,15 +123,15 @@ class Store:
 
     @classmethod
     def open_verified(cls, folder: Path) -> "Store":
-        """Open the store of a finished step after comparing every file with its checksum (reads all of the store).
+        """Open the store of a finished step after comparing every file with its checksum, which reads all of them.
 
-        Raises: Problem naming the first file that is not as the step wrote it.
+        Raises: Problem that names the first file that differs.
         """
         record.verify(folder, DESCRIPTION, *(name for split in SPLITS for name in file_names(split)))
         return cls.open(folder)
 
     def __reduce__(self):
-        # Another process opens the files itself: memory maps would go there by value, all images through a pipe.
+        # Another process opens the files: memory maps would be sent by value, all images through a pipe.
         return Store.open, (self.folder,)
 
     def images(self, split: SplitName) -> np.ndarray:
@@ -143,7 +143,7 @@ class Store:
         return self._arrays[file_names(split)[1]]
 
     def views(self, split: SplitName) -> np.ndarray:
-        """Cached views: uint8 (N, V, size, size, C), a read-only memory map; V is 0 where none are cached."""
+        """Cached views: uint8 (N, V, size, size, C), a read-only memory map; V is 0 if none are cached."""
         return self._arrays[file_names(split)[2]]
 
     def view_parameters(self, split: SplitName) -> pd.DataFrame:
@@ -155,12 +155,12 @@ class Store:
         return pd.read_parquet(self.folder / file_names(split)[4])
 
 
-def release_pages(array: Any, least: int = _KEPT) -> None:
-    """Give back the memory of what has been read of a memory map; the data stay in the system's file cache.
+def release_pages(array: Any, least: int = _STAYS_MAPPED) -> None:
+    """Release the memory of the pages of a memory map; the data stay in the system's file cache.
 
-    Read pages count as this process's memory until the system runs short, so that a pass over a large store would look
-    as if it were all loaded. Does nothing to a map of no more than `least` bytes or an array in memory, or on a system
-    without such a call.
+    Pages that were read count as memory of this process until the system runs short, so a pass over a large store would
+    look as if all of it were loaded. Does nothing to a map of at most `least` bytes, to an array in memory, or on a
+    system without `madvise`.
     """
     while (base := getattr(array, "base", None)) is not None:
         array = base

@@ -1,4 +1,4 @@
-"""Build a store: decode and resize every image once, draw and store its views, piece by piece.
+"""Build a store piece by piece: decode and resize every image once, draw and store its views.
 
 The store's images and views are never in memory as a whole, and files grow by plain writes: a full disk is then an
 error message, where writing through a memory map would kill the process.
@@ -31,23 +31,23 @@ from vi_simsiam.data.store import DESCRIPTION, SPLITS, SplitName, file_names
 from vi_simsiam.transforms.spatial import to_uint8
 from vi_simsiam.transforms.views import Views
 
-_PIECE = 256  # images that are decoded, and whose views are drawn, at once
-_VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views that are in memory at once: 64 MiB
+_PIECE = 256  # images read at once, and whose views are drawn at once
+_VALUES_AT_ONCE = 1 << 24  # pixels x channels of the float views in memory at once: 64 MiB
 _ROWS_PER_GROUP = 1 << 16  # of the parquet tables
 _SOURCES = pa.schema([("index", pa.int64()), ("path", pa.string())])
-_SMALLEST_STD = 1 / 255  # so that normalising never divides by nothing
+_SMALLEST_STD = 1 / 255  # so that normalising never divides by 0
 
 
 def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) -> None:
     """Write a store.
 
     Args:
-        folder: what is there is replaced.
-        images: to store, of `params.size` pixels. Split by `params.test_fraction` where there is no test set, or for
+        folder: its earlier store is replaced.
+        images: to store, of `params.size` pixels. `params.test_fraction` splits them if they have no test set, or for
             validation.
         params: size, split, subset, views. The same params and images give the same bytes.
 
-    Raises: Problem when the images do not fit the params, too many were left out, or the disk cannot be written.
+    Raises: Problem if the images do not fit the params, too many were left out, or the disk cannot be written.
     """
     _require_most(images, params.left_out)
     labels_test = None if images.test is None else images.test.labels
@@ -55,10 +55,10 @@ def build(folder: Path, dataset: str, images: Images, params: CacheViewsParams) 
     names = _group_names(images.train, params.groups)
     groups = None if names is None else np.unique(names, return_inverse=True)[1]
     chosen = split_rows(images.train.labels, labels_test, *subset, params.seed, params.evaluate_on, groups)
-    own_test = images.test if params.evaluate_on == "test" else None
-    sources = images.train, images.train if own_test is None else own_test
-    more = -(-params.least_views // len(chosen[0])) if params.per_image else 0
-    per_image = max(params.per_image, more), params.test_per_image
+    test_set = images.test if params.evaluate_on == "test" else None
+    sources = images.train, images.train if test_set is None else test_set
+    needed = -(-params.least_views // len(chosen[0])) if params.per_image else 0
+    per_image = max(params.per_image, needed), params.test_per_image
     depth = _depth(images, params.depth)
     _note_unseen_classes(images, sources, chosen)
     group_names = [_group_names(source, params.groups) for source in sources]
@@ -119,7 +119,7 @@ def _require_most(images: Images, most: float) -> None:
 
 
 def _depth(images: Images, asked: Depth) -> int | None:
-    """The depth with which images of 16 bits are decoded; None where there are none. A note says if it loses levels."""
+    """The depth with which 16-bit images are decoded; None if there are none. Notes if it loses levels."""
     if images.brightest is None:
         return None
     used = used_depth(images.brightest)
@@ -141,7 +141,7 @@ def _depth(images: Images, asked: Depth) -> int | None:
 
 
 def _group_names(source: Split, pattern: str | None) -> np.ndarray | None:
-    """(N,) name of each image's group: the part of its path that `pattern` finds, or the source's number of it."""
+    """(N,) name of each image's group: the part of its path that `pattern` finds, or the source's group number."""
     if pattern is None:
         return source.groups
     paths = source.paths(np.arange(len(source.labels)))
@@ -167,10 +167,10 @@ def _note_unseen_classes(images: Images, sources: tuple[Split, Split], rows: tup
 def _note_several_classes(
     classes: Sequence[str], sources: tuple[Split, Split], rows: tuple[np.ndarray, np.ndarray], digests: list[np.ndarray]
 ) -> None:
-    """Note how many images lie in several classes, as where folders of links stand for several labels.
+    """Note the number of images in several classes, for example where links put one image into several folders.
 
     Args:
-        digests: of each split's pixels.
+        digests: of the pixels of each split.
     """
     labels = [source.labels[chosen] for source, chosen in zip(sources, rows, strict=True)]
     stored = pd.DataFrame({"digest": np.concatenate(digests), "label": np.concatenate(labels)}).query("label >= 0")
@@ -187,8 +187,9 @@ def _note_several_classes(
 class _Pixels:
     """Statistics of a split's pixels.
 
-    Mean and standard deviation by channel are exact in any order: sums of whole numbers. Digests of 64 bits tell
-    equal images: among a million each of training and test images two different ones have the same in 1 of 10^7 sets.
+    Mean and standard deviation by channel are exact in any order: they are sums of whole numbers. Digests of 64 bits
+    find equal images: among a million training and a million test images two different images have the same digest in
+    1 of 10^7 sets.
     """
 
     def __init__(self, channels: int):
@@ -247,7 +248,7 @@ def _write_split(
 
 @contextmanager
 def _array_file(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[BinaryIO]:
-    """A .npy file to which the array's bytes are written in order; it takes its name when all is there."""
+    """A .npy file to which the array's bytes are written in order; it gets its name when it is complete."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
@@ -255,7 +256,7 @@ def _array_file(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[Bin
 
 
 class _Table:
-    """Gathers rows until there are enough for a row group of reasonable size."""
+    """Collect rows until they fill a row group."""
 
     def __init__(self, writer: pq.ParquetWriter):
         self.writer, self.rows = writer, 0
