@@ -1,6 +1,5 @@
 """Printed parameters are those of the jobs, each with its origin."""
 
-import copy
 import os
 import subprocess
 import sys
@@ -9,18 +8,12 @@ import pytest
 import yaml
 
 from helpers.project import ROOT
-from helpers.wrong_parameters import put
 from vi_simsiam.__main__ import main
-from vi_simsiam.config import explain, loading
+from vi_simsiam.config import loading
 from vi_simsiam.config.schema import METHODS
 
 SHIPPED = loading.load(ROOT / "params.yaml")
 LR = SHIPPED["recipes"]["digits"]["pretrain"]["lr"]
-
-
-@pytest.fixture
-def params():
-    return copy.deepcopy(SHIPPED)
 
 
 def printed(capsys, *arguments):
@@ -54,14 +47,6 @@ def test_each_value_has_its_origin(capsys):
     assert "  batch_size: 512  # recipes.cifar10 (like)" in lines and "  epochs: 1000  # recipes.cifar100" in lines
     assert "  source: cifar100  # recipes.cifar100" in lines
     assert "  source: files  # because path is set" in printed(capsys, "cifar10_200").splitlines()
-
-
-def test_of_chains_the_recipe_that_sets_a_value_is_named(params):
-    put(params, "recipes.beta", {"like": "digits", "pretrain": {"epochs": 3}})
-    put(params, "recipes.gamma", {"like": "beta"})
-    values = explain.origins(params, "pretrain", "gamma")
-    assert values["epochs",] == (3, "recipes.beta (like)") and values["lr",] == (LR, "recipes.digits (like)")
-    assert explain.origins(params, "download", "gamma")["source",] == ("digits", "name of recipes.digits")
 
 
 def test_without_a_data_set_only_what_recipes_change(capsys):

@@ -3,7 +3,6 @@
 import copy
 from functools import reduce
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,22 +65,3 @@ def test_the_last_recipe_of_a_line_that_sets_a_value_decides(case):
             words = "section" if recipe is None else f"recipes.{recipe}" + " (like)" * (recipe != name)
             assert (value, origin) == (expected, words)
     assert params == before
-
-
-@quickly
-@given(st.lists(st.sampled_from(NAMES), min_size=4, max_size=4))
-def test_a_line_ends_or_is_refused(likes):
-    """Whichever recipe each is like: those that never end are in a circle, and are refused, not followed."""
-    recipes = {name: {"like": other} for name, other in zip(NAMES, likes, strict=True)}
-    recipes["root"] = {}
-    recipes["a"] = {"like": "root"}
-    for name in NAMES:
-        seen, place = [], name
-        while place not in seen and place != "root":
-            seen.append(place)
-            place = recipes[place]["like"]
-        if place == "root":
-            assert loading.lineage(recipes, name) == ["root", *reversed(seen)]
-        else:
-            with pytest.raises(loading.Problem, match="like itself, not even through others"):
-                loading.lineage(recipes, name)

@@ -57,13 +57,6 @@ def test_a_text_in_quotes_is_taken_as_it_is_wherever_it_stands(tmp_path, path):
             assert loading.resolve(params, "download", "pets")["path"] == path
 
 
-def test_merged_keys(tmp_path):
-    params = SHIPPED + "  one: &one {cache_views: {size: 16}}\n  two:\n    <<: *one\n    probe: {C: 0.5}\n"
-    two = loading.resolve(read(tmp_path, params), "cache_views", "two")
-    assert two["size"] == 16
-    assert read(tmp_path, "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 5}\n")["b"] == {"x": 1, "y": 5}
-
-
 def test_marks_of_the_order_of_bytes(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SHIPPED.encode())
@@ -100,13 +93,6 @@ def test_texts_that_are_no_parameter_files(tmp_path, monkeypatch, text, said):
     with pytest.raises(Problem, match=r"some\.yaml") as caught:
         loading.load(tmp_path / "some.yaml")
     assert said in str(caught.value) and [file.name for file in tmp_path.iterdir()] == ["some.yaml"]
-
-
-def test_what_holds_itself_is_refused(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text(SHIPPED + "  one: &one {probe: *one, cache_views: {augmentation: *one}}\n")
-    with pytest.raises(Problem, match=r"recipes\.one\.probe\.cache_views: unknown key"):
-        loading.load(path)
 
 
 def test_the_advice_for_numbers_and_texts_of_the_wrong_kind():

@@ -37,23 +37,3 @@ def test_readers_that_go_away_and_letters_that_a_terminal_lacks(end, encoding):
 def test_a_full_disk_below_what_is_printed_is_told():
     done = shell('"$@" > /dev/full', "-c", WORK)
     assert (done.returncode, done.stderr) == (1, b"error: the output cannot be written: No space left on device.\n")
-
-
-@pytest.mark.parametrize("work", ["pass", "raise Problem('no')"])
-def test_the_end_of_python_does_not_go_through_all_objects(work):
-    code = f"""
-import atexit, gc, sys
-from vi_simsiam.core.command import run
-from vi_simsiam.core.errors import Problem
-kept = [[i] for i in range(100000)]
-def main():
-    {work}
-atexit.register(lambda: print(len(gc.get_objects()) < 10000 < len(kept)))
-run(main)
-"""
-    assert shell('"$@"', "-c", code).stdout == b"True\n"
-
-
-def test_the_command_that_prints():
-    done = shell('"$@" | head -1', "-m", "vi_simsiam", "params")
-    assert (done.returncode, done.stderr) == (0, b"") and done.stdout

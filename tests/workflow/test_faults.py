@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.fault_matrix import DAMAGES, assert_same, contents, corrupt, interrupted_matrix, kill, pair_matrix
+from helpers.fault_matrix import DAMAGES, assert_same, contents, corrupt, interrupted_matrix, kill
 
 RUN = "digits/vi_simsiam/seed0"
 
@@ -18,11 +18,6 @@ RUN = "digits/vi_simsiam/seed0"
 def test_a_killed_run_ends_as_an_undisturbed_one(finished, tmp_path):
     counts = interrupted_matrix(tmp_path, kill, times=2, expected=contents(finished), usual=40, seed=1)
     assert counts["ended"] == 2 and counts["files compared"] == len(contents(finished)) * counts["runs finished"]
-
-
-@pytest.mark.nightly
-def test_two_runs_at_once(quick):
-    assert pair_matrix(quick, pairs=1)["pairs"] == 1
 
 
 @pytest.mark.slow

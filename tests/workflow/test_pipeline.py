@@ -127,16 +127,6 @@ def test_lint(unrun):
     assert set(found) == {"Specify a conda environment or container for each rule.:"}
 
 
-def test_stored_data_sets():
-    params = json.loads(json.dumps(PARAMS)) | {"datasets": ["digits"]}
-    assert jobs.all_datasets(params) == ["digits"]
-    params["recipes"]["digits"]["uncertainty"] = {"ood": ["fashion_mnist"]}
-    params["recipes"]["fashion_mnist"]["uncertainty"] = {"ood": ["digits"]}
-    assert jobs.all_datasets(params) == ["digits", "fashion_mnist"]
-    params["datasets"] = ["fashion_mnist"]
-    assert jobs.all_datasets(params) == ["fashion_mnist", "digits"]
-
-
 # --- bad input: one clear sentence, before anything runs (faults of parameters: tests/config) -----------------
 
 

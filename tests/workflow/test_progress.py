@@ -75,14 +75,6 @@ def test_the_end_from_epochs_and_jobs_that_have_ended(clock, tmp_path):
     assert handler.seconds_left() == 0 and text(handler) == ["5 of 5 jobs done, about 0 s left"]
 
 
-def test_events_of_other_kinds_change_nothing(tmp_path):
-    handler = Progress({"plot": 1}, cores=1)
-    handler.handle(logging.makeLogRecord({"msg": "a line of text"}))
-    event(handler, "job_info", jobid=1, rule_name="all", rule_msg="everything is up to date", log=[])
-    event(handler, "job_finished", job_id=1)
-    assert text(handler) == ["0 of 1 jobs done"]
-
-
 def test_the_notes_of_a_job_are_repeated_when_it_ends(tmp_path, capsys):
     log = tmp_path / "pets.log"
     log.write_text("packed 5\nnote: 3 images left out\x1b[31m\na line that has note: in it\nnote: two\n")

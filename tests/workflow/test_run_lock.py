@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -75,13 +74,6 @@ def test_a_job_ends_with_its_run_and_the_next_run_begins(folder, killed):
     assert not alive(killed)
 
 
-def test_a_folder_that_was_taken_names_its_holder(folder, monkeypatch):
-    monkeypatch.setattr(run_lock, "_SECONDS", 0)
-    assert run_lock.take(folder)
-    with pytest.raises(Problem, match=f"process {os.getpid()} on "):
-        run_lock.take(folder)
-
-
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_disk_without_locks_of_files_is_said(folder, monkeypatch, capsys, number):
     def flock(file, kind):
@@ -100,8 +92,3 @@ def test_a_job_on_a_cluster_whose_run_has_ended(folder, monkeypatch):
     monkeypatch.setenv(run_lock.RUN, "process 1")
     with pytest.raises(Problem, match=r"has ended \(process 1\), and another has begun: process 2"):
         run_lock.check_run(folder)
-
-
-def test_the_start_of_a_run_waits_for_a_moment(folder):
-    start = time.monotonic()
-    assert run_lock.take(folder) and time.monotonic() - start < 1
