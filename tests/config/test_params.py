@@ -13,7 +13,7 @@ FILE = ROOT / "params.yaml"
 # Key, a wrong value of it, and the words that the message must have.
 FAULTS = [
     ("pretrain.lr", -0.1, ["pretrain.lr = -0.1", "greater than 0"]),
-    ("pretrain.lr", "3e-2", ["pretrain.lr = '3e-2'", "write 0.03"]),
+    ("pretrain.lr", "3e-2", ["pretrain.lr = '3e-2'", "without quotes"]),
     ("pretrain.lr", float("nan"), ["pretrain.lr = nan", "finite"]),
     ("pretrain.lr", 1e300, ["pretrain.lr = 1e+300", "less than or equal to 1000000000000000"]),
     ("pretrain.epochs", "60", ["pretrain.epochs = '60'", "integer"]),

@@ -11,7 +11,6 @@ jobs get, and a row of `METHOD_PARAMS`. `loading.check` names the place that is 
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, overload
 
@@ -545,14 +544,6 @@ def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:
         return " (text that looks like something else is written in quotes)"
     if kind == "bool_type" and isinstance(value, str):
         return " (write true or false, without quotes)"
-    if isinstance(value, str) and (number := _number(value)) is not None:
-        return f" ({value!r} is text: write {number})"
+    if kind in ("int_type", "float_type") and isinstance(value, str):
+        return " (write a number without quotes)"
     return ""
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else number if isfinite(number) else None
