@@ -79,15 +79,14 @@ def begin(workflow: Any) -> dict[str, Any]:
     if not workflow.is_main_process and _PLANNED in os.environ:
         run_lock.check_run(ROOT)
         return json.loads(Path(os.environ[_PLANNED]).read_text(encoding="utf-8"))
-    begins = workflow.is_main_process and not workflow.output_settings.dryrun
-    if begins and not os.access(ROOT, os.W_OK):
-        raise Problem(f"{ROOT} cannot be written, so results cannot lie here. `snakemake -n` says what would run.")
     given = workflow.config_settings
     for sentence in remarks:
         print(f"warning: {sentence}", file=sys.stderr)
-    config = planned(given.configfiles, given.config_args or (), given.replace_workflow_config)
+    if given.replace_workflow_config:
+        raise Problem("--replace-workflow-config: params.yaml is always read. Change values of it with --configfile.")
+    config = planned(given.configfiles, given.config_args or ())
     jobs.check_gpus(config, gpu_limit(workflow))
-    if begins:
+    if workflow.is_main_process and not workflow.output_settings.dryrun:
         _keep(config)
     return config
 
@@ -102,12 +101,12 @@ def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]
     return emit_or_not
 
 
-def planned(files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False) -> dict[str, Any]:
+def planned(files: Iterable[str | Path] = (), options: Iterable[str] = ()) -> dict[str, Any]:
     """The parameters of a run: params.yaml, and what --configfile and --config change (arguments as `loading.load`).
 
     Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
     """
-    config = loading.load("params.yaml", files, options, alone)
+    config = loading.load("params.yaml", files, options)
     for method in config["methods"]:
         scores.require_rows(method, scores.stated(method))
     check_claims()

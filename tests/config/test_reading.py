@@ -113,9 +113,6 @@ def test_later_options_and_files_win_and_replace_nothing_else(tmp_path):
         "C": 2.0,
         "k": 3,
     }
-    for files in ([more], []):
-        with pytest.raises(Problem, match=r"^--config and --configfile: (.|\n)*methods: missing"):
-            loading.load(ROOT / "params.yaml", files, alone=True)
     more.write_text("[1, 2]")
     with pytest.raises(Problem, match=r"more\.yaml.*must hold keys and values"):
         loading.load(ROOT / "params.yaml", [more])

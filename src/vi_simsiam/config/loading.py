@@ -42,7 +42,7 @@ def _parsed(text: str, source: str) -> Any:
 
 
 def load(
-    path: str | Path = "params.yaml", files: Iterable[str | Path] = (), options: Iterable[str] = (), alone: bool = False
+    path: str | Path = "params.yaml", files: Iterable[str | Path] = (), options: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Read a parameter file, apply what changes it, in turn, and check the result.
 
@@ -50,17 +50,12 @@ def load(
         path: of the parameter file.
         files: further files, whose values override those before (Snakemake's --configfile).
         options: `key=value`, the value as YAML, after the files (--config).
-        alone: `files` and `options` hold everything; `path` is not read (--replace-workflow-config).
 
     Returns: the mapping, checked.
     Raises: Problem naming the file and every fault in it, also in the parameter file before it is changed.
     """
-    params: Any = {}
-    whole = "--config and --configfile"
-    if not alone:
-        params = read(path)
-        check(params, str(path))
-        whole = f"{path} with --config or --configfile"
+    params = read(path)
+    check(params, str(path))
     changes = [(str(file), read(file)) for file in files]
     for option in options:
         key, _, text = option.partition("=")
@@ -69,8 +64,8 @@ def load(
         if not isinstance(change, Mapping):
             raise Problem(f"{source}: must hold keys and values, not {shorten(change)}")
         params = merged(params, change)
-    if changes or alone:
-        check(params, whole)
+    if changes:
+        check(params, f"{path} with --config or --configfile")
     return params
 
 
