@@ -49,7 +49,7 @@ def _main(arguments: list[str]) -> None:
 
 def _add_params(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print parameters as YAML, each with its origin: a section of params.yaml, or a recipe."
-    parser.add_argument("dataset", nargs="?", help="a recipe; without it, the values that each recipe changes")
+    parser.add_argument("dataset", help="a recipe")
     parser.add_argument("method", nargs="?", help="a method: leave out the sections of the others")
     parser.add_argument("--params", default="params.yaml", metavar="FILE", help="instead of %(default)s")
     parser.set_defaults(main=_params)
@@ -58,13 +58,10 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
 def _params(args: argparse.Namespace) -> int:
     params = loading.load(args.params)
     for value, choices, kind in ((args.dataset, params["recipes"], "recipe"), (args.method, METHODS, "method")):
-        if value is not None and value not in choices:
+        if value not in (None, *choices):
             names = [str(name) for name in choices]
             raise Problem(f"{value}: no such {kind}{nearest(value, names)}. Name one of {', '.join(names)}.")
-    if args.dataset is None:
-        write_out(explain.of_recipes(params).rstrip("\n"))
-    else:
-        write_out(explain.of_job(params, args.dataset, args.method).rstrip("\n"))
+    write_out(explain.of_job(params, args.dataset, args.method))
     return 0
 
 

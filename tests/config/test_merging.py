@@ -60,8 +60,7 @@ def test_the_last_recipe_of_a_line_that_sets_a_value_decides(case):
             setters = [j for j in range(i + 1) if (step, *keys) in overrides[j]]
             expected = overrides[setters[-1]][(step, *keys)] if setters else looked_up(params[step], keys)
             assert looked_up(loading.resolve(params, step, name), keys) == expected
-            value, origin = explain.origins(params, step, name)[tuple(keys)]
             recipe = NAMES[setters[-1]] if setters else None
             words = "section" if recipe is None else f"recipes.{recipe}" + " (like)" * (recipe != name)
-            assert (value, origin) == (expected, words)
+            assert explain.origins(params, step, name)[tuple(keys)] == words
     assert params == before
