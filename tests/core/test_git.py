@@ -21,7 +21,6 @@ def test_a_checkout_clean_and_changed(checkout):
     assert git.commit(checkout, checkout) == head
     (checkout / "a.txt").write_text("b")
     assert git.commit(checkout, checkout) == head + "-dirty"
-    assert git.answer(checkout, "show", "HEAD:./a.txt") == "a"
 
 
 def test_of_another_user(checkout, monkeypatch):

@@ -30,12 +30,6 @@ def test_numbers_do_not_change_between_versions():
     assert generator(0, 1, "views").initial_seed() == 14407349601863137026
 
 
-@pytest.mark.parametrize("part", [1.0, True, None, (1,)])
-def test_other_types_are_refused(part):
-    with pytest.raises(TypeError, match="strings and integers"):
-        generator(0, part)
-
-
 def test_generators_by_name_do_not_shift_each_other():
     def numbers(*names):
         generators = Generators(3, "views")

@@ -11,15 +11,15 @@ from vi_simsiam.core.environment import OF_HOOKS
 _ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
 
 
-def answer(folder: Path, *arguments: str) -> str | None:
-    """Output of `git ARGUMENTS` in a folder; None outside a checkout, without git, and where git refuses."""
+def _output(folder: Path, *arguments: str) -> str:
+    """Output of `git ARGUMENTS` in a folder; empty outside a checkout, without git, and where git refuses."""
     environment = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
     command = ["git", *_ANY_OWNER, *arguments]
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.decode("utf-8", "replace")
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip()
 
 
 def commit(folder: Path, *parts: Path) -> str | None:
@@ -27,10 +27,8 @@ def commit(folder: Path, *parts: Path) -> str | None:
 
     Returns: None where git does not track `parts`: they lie below a checkout of another project, or in none.
     """
-    head = answer(folder, "rev-parse", "HEAD")
-    if not answer(folder, "ls-files", "--", *map(str, parts)):
+    head = _output(folder, "rev-parse", "HEAD")
+    if not head or not _output(folder, "ls-files", "--", *map(str, parts)):
         return None
-    changes = answer(folder, "status", "--porcelain", "--untracked-files=no", "--", *map(str, parts))
-    if head is None or changes is None:
-        return None
-    return head.strip() + "-dirty" * bool(changes.strip())
+    changes = _output(folder, "status", "--porcelain", "--untracked-files=no", "--", *map(str, parts))
+    return head + "-dirty" * bool(changes)

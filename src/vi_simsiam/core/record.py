@@ -144,8 +144,13 @@ def verify(folder: Path, *names: str) -> None:
     outputs = read(folder)["outputs"]
     for name in names:
         path = Path(folder) / name
-        if trouble := _trouble(path, outputs.get(name)):
-            raise Problem(f"{path} {trouble}. Delete the folder {folder} and run again (`snakemake --cores all`).")
+        if not path.is_file():
+            fault = "is missing"
+        elif sha256(path) != outputs.get(name):
+            fault = f"is damaged: its SHA-256 is not the one in {NAME} beside it"
+        else:
+            continue
+        raise Problem(f"{path} {fault}. Delete the folder {folder} and run again (`snakemake --cores all`).")
 
 
 def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
@@ -247,14 +252,6 @@ def _peak_memory() -> int:
 def _outputs(folder: Path) -> list[str]:
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [name for name in names if name != NAME and not any(part.startswith(".") for part in name.split("/"))]
-
-
-def _trouble(path: Path, checksum: str | None) -> str | None:
-    if not path.is_file():
-        return "is missing"
-    if checksum is None:
-        return f"is not among the files that {NAME} beside it lists"
-    return None if sha256(path) == checksum else f"is damaged: its SHA-256 is not the one in {NAME} beside it"
 
 
 @functools.cache
