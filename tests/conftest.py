@@ -3,7 +3,6 @@
 import os
 import runpy
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,17 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
         import torch
 
         torch.set_num_threads(1)  # this process's alone: commands that tests start choose their own
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the files that took longest (`--durations` names the tests)."""
-    seconds: Counter[str] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                seconds[report.nodeid.partition("::")[0]] += report.duration
-    if longest := [f"{name} {count:.0f} s" for name, count in seconds.most_common(5)]:
-        terminalreporter.write_line("longest files: " + ", ".join(longest))
 
 
 @pytest.fixture

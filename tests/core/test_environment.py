@@ -94,11 +94,3 @@ def test_torch_s_errors_about_gpus_are_sentences(capsys, error, sentence):
     said = capsys.readouterr().err
     assert said.startswith(f"error: {sentence}") and said.count("\n") == 1
     assert error.splitlines()[0].partition(" GPU ")[0] in said
-
-
-def test_other_errors_keep_their_traceback():
-    def work():
-        raise RuntimeError("shapes differ")
-
-    with pytest.raises(RuntimeError, match="shapes differ"):
-        command.run(work)

@@ -159,17 +159,6 @@ def test_config_on_the_command_line_and_in_files(unrun, tmp_path):
     assert "--config" in said and "= 'fashion'" in said
 
 
-def test_a_result_of_the_run_whose_weights_a_training_begins_with_is_made_first(unrun):
-    trained = "results/pretrain/digits/vi_simsiam/seed0"
-    twin = {"like": "digits", "pretrain": {"backbone": {"weights": f"./{trained}/"}}}
-    options = ["--config", f"recipes={json.dumps({'twin': twin})}"]
-    wanted = ["--", "results/pretrain/twin/vi_simsiam/seed0/run.json"]
-    planned = unrun.snakemake("-n", *options, "datasets=[digits,twin]", *wanted)
-    assert re.search(r"^pretrain +2$", planned, re.MULTILINE), planned
-    said = refused(unrun, "snakemake", "--cores", "1", *options, "datasets=[twin]", *wanted)
-    assert f"{trained}/ does not exist" in said
-
-
 def everything(folder):
     paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts and ".git" not in path.parts]
     return {path: path.stat().st_mtime_ns for path in paths}

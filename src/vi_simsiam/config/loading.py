@@ -35,8 +35,6 @@ def _parsed(text: str, source: str) -> Any:
         place = "" if error.problem_mark is None else f" line {error.problem_mark.line + 1}:"
         fault = ", ".join(filter(None, [error.context, error.problem]))
         raise Problem(f"{source} is not valid YAML:{place} {fault}") from None
-    except RecursionError:
-        raise Problem(f"{source} is not valid YAML: it is nested too deeply") from None
     except (YAMLError, ValueError, LookupError, TypeError) as error:  # such as the impossible date 2024-13-01
         raise Problem(f"{source} is not valid YAML: {error}. Write what is text in quotes.") from None
 
