@@ -13,17 +13,17 @@ from vi_simsiam.data.store_writer import build
 
 def main() -> None:
     parser = job_arguments(__doc__, "download", "out")
-    parser.add_argument("--threads", type=int, default=1, help="that decode large files; they do not change the result")
+    parser.add_argument("--threads", type=int, default=1, help="to decode large files; no change of the result")
     args = parser.parse_args()
     params = parse("cache_views", args.params)
-    torch.set_num_threads(1)  # the bytes must not depend on the machine's number of cores
+    torch.set_num_threads(1)  # or the bytes would depend on the number of cores
     made = RunRecord("cache_views", args.params, (args.download,), dataset=args.dataset)
     downloaded = read(args.download)
     verify(args.download, *downloaded["outputs"])
     source = find_source(downloaded["params"].get("source") or args.dataset)
     images = source.read(args.download, params.size, params.depth, args.threads, params.labels)
     with new_result(args.out) as out:
-        write_report(out / "report.csv", images.report)  # first: it names all that may stop the step
+        write_report(out / "report.csv", images.report)  # first: it lists what may stop the step
         build(out, args.dataset, images, params)
         made.write(out, checksums=Store.open(out).sha256)
 

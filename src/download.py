@@ -1,4 +1,4 @@
-"""Step `download`: bring a data set's raw files here, verify their checksums, list them."""
+"""Step `download`: fetch or copy a data set's raw files, verify their checksums, list them."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from vi_simsiam.data.published import find_source
 
 
 def note_replaced(out: Path, dataset: str, images: str, state: str | None) -> None:
-    """Note where results of other images are about to be replaced, because a recipe names other images than before.
+    """Note that results of other images will be replaced, because a recipe names other images than before.
 
     Args:
-        out: folder of the download. images: the path or source that is read now. state: of `own_images.state`.
+        out: folder of the download. images: path or source that is read now. state: of `own_images.state`.
     """
     try:
         done = read(out)
-    except Problem:  # nothing was there, or it was not finished
+    except Problem:  # the first download, or an unfinished one
         return
     before = done["params"].get("path") or done["params"].get("source") or dataset
     if state is not None and state == done.get("images_state"):
@@ -42,7 +42,7 @@ def main() -> None:
     params = parse("download", args.params)
     name = params.source or args.dataset
     made = RunRecord("download", args.params, dataset=args.dataset)
-    more = {}
+    entries = {}
     if params.path is None:
         note_replaced(args.out, args.dataset, name, None)
         paths = find_source(name).download(args.out, params.mirrors, params.retries)
@@ -50,15 +50,15 @@ def main() -> None:
         original = own_images.find_images(params.path)
         own_images.outside_of(original, args.out)
         classes = None if params.classes is None else own_images.find_classes(params.classes)
-        more["images_state"] = own_images.state(original, classes)
-        note_replaced(args.out, args.dataset, params.path, more["images_state"])
+        entries["images_state"] = own_images.state(original, classes)
+        note_replaced(args.out, args.dataset, params.path, entries["images_state"])
         paths = own_images.bring(original, args.out, classes)
-        if own_images.state(original, classes) != more["images_state"]:
+        if own_images.state(original, classes) != entries["images_state"]:
             raise Problem(f"{original} was changed while it was read. Run again when it is complete.")
     checksums = {path: sha256(args.out / path) for path in paths}
     files = [{"path": path, "bytes": (args.out / path).stat().st_size, "sha256": checksums[path]} for path in paths]
     write_json(args.out / "manifest.json", {"dataset": args.dataset, "source": name, "files": files})
-    made.write(args.out, checksums=checksums, **more)
+    made.write(args.out, checksums=checksums, **entries)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def main() -> None:
     args = parser.parse_args()
     params = parse("plot", args.params)
     check_claims()
-    figures = figure_functions()  # before any work: it raises for a row without a function
+    figures = figure_functions()  # first, because it raises for a row without a function
 
     runs = open_runs(args.runs, args.data, args.results)
     verify(runs)
@@ -39,7 +39,7 @@ def main() -> None:
     }
     with new_result(args.out) as out:
         for name, table in tables.items():
-            # Six digits: more than any interval here can tell apart, without the rounding of the last ones.
+            # Six digits: finer than any interval here, without rounding errors in the last digits.
             write_csv(out / f"{name}.csv", table, 6)
         with replacing(out / "summary.txt") as temporary:
             text = summary_text(tables["summary"], tables["claims"], reliability_warnings(runs).values(), args.out)

@@ -38,8 +38,8 @@ def main() -> None:
 
 def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: bool) -> None:
     weights = weights_checksum(params.backbone.name, params.backbone.weights)
-    begun_with = weights_folder(params.backbone.weights)
-    folders = [args.store] if begun_with is None else [args.store, Path(begun_with)]
+    weights_from = weights_folder(params.backbone.weights)
+    folders = [args.store] if weights_from is None else [args.store, Path(weights_from)]
     made = RunRecord("pretrain", args.params, folders, **{name: getattr(args, name) for name in IDENTITY})
     store = Store.open_verified(args.store)
     augmentation = Views(AugmentationParams(**store.augmentation), store.size, store.channels)
@@ -51,7 +51,7 @@ def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: boo
     if weights_checksum(params.backbone.name, params.backbone.weights) != weights:
         raise Problem(f"pretrain.backbone.weights = {params.backbone.weights} changed while it was read. Run again.")
     # Both are empty for a ResNet of the project that begins with random weights.
-    more = {"weights": weights, "software": encoders.software(params.backbone)}
+    optional = {"weights": weights, "software": encoders.software(params.backbone)}
     description = saved.describe(
         args.method,
         args.params,
@@ -59,22 +59,22 @@ def _train(args: Namespace, params: PretrainParams | UntrainedParams, first: boo
         dataset=args.dataset,
         seed=args.seed,
         classes=store.classes,
-        **{name: value for name, value in more.items() if value},
+        **{name: value for name, value in optional.items() if value},
     )
     device = str(best_device()) if history else "cpu"
-    begun: dict[str, Any] = {} if weights is None else {"weights": weights}
+    entries: dict[str, Any] = {} if weights is None else {"weights": weights}
     with new_result(args.out) as out:
         saved.save(out, model, description)
         reference.write(out, model, store)
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)
-        made.write(out, device, **begun)
+        made.write(out, device, **entries)
     checkpoint.unlink(missing_ok=True)
     remove_unfinished(checkpoint)
 
 
 def _key(args, weights: str | None) -> str:
-    """Name of the checkpoint: a hash of all that the training depends on, so that no other training is resumed.
+    """Name of the checkpoint: a hash of everything that the training depends on, so that no other training is resumed.
 
     The number of devices and machines is not in it: a training that one GPU began can end on two.
     """

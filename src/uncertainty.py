@@ -1,4 +1,4 @@
-"""Step `uncertainty`: every certainty score, for test images as they are, cropped, altered, and of other data sets."""
+"""Step `uncertainty`: all certainty scores of test images, of their crops and alterations, and of other data sets."""
 
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def main() -> None:
     features = np.load(args.probe / "features_test.npy")
     tables = evaluate(scorer, store, features, others, params)
     measures = measure(tables, params.bootstrap, params.seed)
-    more = {"train_images": own_scores(scorer, store.images("train")), "resampled": measures.resampled}
+    further = {"train_images": own_scores(scorer, store.images("train")), "resampled": measures.resampled}
     with record.new_result(args.out) as out:
-        for name, table in (tables._asdict() | more).items():
+        for name, table in (tables._asdict() | further).items():
             with replacing(out / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
         with replacing(out / "neighbours.npy") as temporary:

@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch
 
-        torch.set_num_threads(1)  # this process's alone: commands that tests start choose their own
+        torch.set_num_threads(1)  # of this process only; commands that tests start choose theirs
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def repo(finished: Repo, tmp_path: Path) -> Repo:
 
 @pytest.fixture
 def quick(finished_with_stand_ins: Repo, tmp_path: Path) -> Repo:
-    """A copy of the tiny run with stand-ins, to change: for what the engines do, whatever the jobs compute."""
+    """A copy of the tiny run with stand-ins, to change: for tests of the engines, not of the jobs' results."""
     quick = finished_with_stand_ins.copy(tmp_path / "quick")
     quick.env["WORKFLOW_PRELOAD"] = ""  # stand-ins do not import torch
     return quick
@@ -122,7 +122,7 @@ def weights(tmp_path_factory, store):
 
 @pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])
 def gpu(request):
-    """A GPU that is not there, on any machine; with `-m gpu` one that is (`helpers.gpus.Gpu`)."""
+    """A pretended GPU, on any machine; with `-m gpu` a real one (`helpers.gpus.Gpu`)."""
     import torch  # not at the top: most tests need none
 
     from helpers import gpus

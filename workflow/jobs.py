@@ -1,7 +1,7 @@
 """The jobs of a run, the parameters of each, and the files outside the results that a job needs.
 
-Those files are params of the rules, not inputs: Snakemake would take braces in a name for wildcards, and a folder's own
-date says little about what is in it. `config` is the whole (checked) mapping of params.yaml.
+Those files are params of the rules, not inputs: Snakemake would take braces in a name for wildcards, and the date of a
+folder says little about its contents. `config` is the whole (checked) mapping of params.yaml.
 """
 
 import contextlib
@@ -17,35 +17,35 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 from vi_simsiam.data import own_images
 
-# Of files that several jobs name.
+# Cached, because several jobs name the same files.
 _sha256, _weights = functools.cache(sha256), functools.cache(encoders.weights_checksum)
 
 
 def as_json(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
     """The resolved parameters of one job, as canonical JSON.
 
-    One string, which a shell command can hold, and sorted, so that the order in params.yaml does not matter.
+    One string, for a shell command; sorted, so that the order in params.yaml does not matter.
     """
     return json.dumps(loading.resolve(config, step, dataset, method), sort_keys=True)
 
 
 def devices(config: dict, dataset: str, method: str) -> int:
-    """Processes of one training, each with a GPU where there are any; 1 for what is not trained."""
+    """Number of processes of one training, each with a GPU if the machine has any; 1 for an untrained encoder."""
     return loading.resolve(config, "pretrain", dataset, method).get("devices", 1)
 
 
 def threads(config: dict, dataset: str, method: str) -> int:
-    """CPU threads of one training, those of all its processes."""
+    """Number of CPU threads of one training, over all its processes."""
     return loading.resolve(config, "pretrain", dataset)["threads"] * devices(config, dataset, method)
 
 
 def ood(config: dict, dataset: str) -> list[str]:
-    """Data sets whose test images are scored as out of the distribution of `dataset`."""
+    """Data sets whose test images are scored as out of distribution for `dataset`."""
     return loading.resolve(config, "uncertainty", dataset)["ood"]
 
 
 def all_datasets(config: dict) -> list[str]:
-    """Data sets that are downloaded and stored: those of the list `datasets`, and those they are compared with."""
+    """Data sets that are downloaded and stored: those of the list `datasets`, and those compared with them."""
     return list(dict.fromkeys([*config["datasets"], *(name for d in config["datasets"] for name in ood(config, d))]))
 
 
@@ -65,24 +65,24 @@ def check_gpus(config: dict, limit: int | None) -> None:
 
 
 def in_sweep(done: dict, step: str, config: dict) -> bool:
-    """True where the lists `datasets`, `methods` and `seeds` contain the job of a record."""
+    """True if the lists `datasets`, `methods` and `seeds` contain the job of a record."""
     datasets = all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
     lists = {"dataset": datasets, "method": config["methods"], "seed": config["seeds"]}
-    return all(done[name] in asked for name, asked in lists.items() if name in done)
+    return all(done[name] in choices for name, choices in lists.items() if name in done)
 
 
 def images_state(config: dict, dataset: str) -> str | None:
-    """A digest of the user's own images, by which a change of them is seen.
+    """A digest of the images at `download.path`, which changes with them.
 
     A clone with the downloaded copy needs no original: the recorded state counts.
 
-    Returns: None where the images come from elsewhere. Raises: Problem when there is neither original nor copy.
+    Returns: None without a path. Raises: Problem when neither the original nor a copy exists.
     """
     section = loading.resolve(config, "download", dataset)
     path, classes = section["path"], section["classes"]
     if path is None:
         return None
-    if not os.path.exists(os.path.expanduser(path)):  # pathlib raises over another's folder
+    if not os.path.exists(os.path.expanduser(path)):  # pathlib raises in a folder of another user
         with contextlib.suppress(Problem):  # no copy, or a damaged one: the original is needed
             done = record.read(Path("data/download", dataset))
             if (done["params"].get("path"), done["params"].get("classes")) == (path, classes):
@@ -107,9 +107,9 @@ def soft_labels(config: dict, dataset: str) -> str | None:
 
 
 def weights_results(config: dict, dataset: str, method: str = "", seed: str = "") -> list[str]:
-    """Files of the training of this run with whose encoder a training begins, which is thus made first.
+    """Files of a result of this run whose encoder a training begins with: inputs, so that result is made first.
 
-    Empty where it begins otherwise, or with its own earlier result.
+    Empty where the training begins with other weights, or with its earlier result.
     """
     folder = encoders.weights_folder(loading.resolve(config, "pretrain", dataset)["backbone"].get("weights"))
     match = re.fullmatch(r"results/pretrain/([^/]+)/([^/]+)/seed(0|[1-9]\d*)", folder or "")

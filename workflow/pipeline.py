@@ -29,7 +29,7 @@ from vi_simsiam.report.figures.registry import FIGURES  # noqa: E402
 _PLANNED = "WORKFLOW_PARAMS"
 
 # A training takes a GPU of this machine; without a GPU, trainings run side by side, one per core.
-GPU = int(processes.gpu_there())
+GPU = int(processes.has_gpu())
 
 
 def stages() -> dict[str, Any]:
@@ -51,15 +51,15 @@ def gpu_limit(workflow: Any) -> int | None:
 
 
 def begin(workflow: Any) -> dict[str, Any]:
-    """Start a run: refuse where the results cannot lie, and let `python` in the rules be this interpreter on this tree.
+    """Start a run: refuse another folder for results, and let `python` in the rules be this interpreter on this tree.
 
     A dry run writes nothing.
 
     Args:
-        workflow: Snakemake's, of the process that reads the Snakefile: of a run, or of a job that a run has sent away.
+        workflow: Snakemake's, of the process that reads the Snakefile: of a run, or of a job on a cluster.
 
-    Returns: the checked parameters, read by this project alone: Snakemake reads the values of --config as text, which a
-        second reading could change. A job gets those its run was planned with, see `_keep`.
+    Returns: the checked parameters. Only this project reads them: Snakemake reads the values of --config as text, which
+        a second reading could change. A job gets the parameters with which its run was planned, see `_store_planned`.
     Raises: Problem.
     """
     if Path.cwd() != ROOT:
@@ -70,7 +70,7 @@ def begin(workflow: Any) -> dict[str, Any]:
     remarks = environment.begin_run()
     # Also where the environment is not activated, as in `.venv/bin/snakemake`.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    # A copy or a worktree imports its own sources, even where the environment has another tree's installed.
+    # A copy or a worktree imports its sources, even where the environment has those of another tree installed.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SRC), os.environ.get("PYTHONPATH")]))
     command.show_missing_letters()
     run_lock.tie_jobs(ROOT)
@@ -87,12 +87,12 @@ def begin(workflow: Any) -> dict[str, Any]:
     config = planned(given.configfiles, given.config_args or ())
     jobs.check_gpus(config, gpu_limit(workflow))
     if workflow.is_main_process and not workflow.output_settings.dryrun:
-        _keep(config)
+        _store_planned(config)
     return config
 
 
 def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Let the run go on when a reader of Snakemake's messages goes away, as `head` does."""
+    """Let the run go on when a reader of Snakemake's messages such as `head` closes the pipe."""
 
     def emit_or_not(message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -104,7 +104,7 @@ def _ignoring_lost_readers(emit: Callable[[Any], None]) -> Callable[[Any], None]
 def planned(files: Iterable[str | Path] = (), options: Iterable[str] = ()) -> dict[str, Any]:
     """The parameters of a run: params.yaml, and what --configfile and --config change (arguments as `loading.load`).
 
-    Raises: Problem for what is wrong in them, and for files that they name and that do not exist.
+    Raises: Problem for faults in them, and for files that they name and that do not exist.
     """
     config = loading.load("params.yaml", files, options)
     for method in config["methods"]:
@@ -117,10 +117,10 @@ def planned(files: Iterable[str | Path] = (), options: Iterable[str] = ()) -> di
     return config
 
 
-def _keep(config: dict) -> None:
-    """Keep the parameters for the run's jobs, which find the file by the environment (inherited, sbatch --export=ALL).
+def _store_planned(config: dict) -> None:
+    """Store the parameters for the run's jobs, which find the file by the environment (inherited, sbatch --export=ALL).
 
-    A job on a cluster parses the Snakefile again, minutes or hours after planning; if params.yaml was edited meanwhile
+    A job on a cluster parses the Snakefile again, minutes or hours after planning. If params.yaml was edited meanwhile,
     it would train with the new values while Snakemake records the old ones.
     """
     text = json.dumps(config)
@@ -132,7 +132,7 @@ def _keep(config: dict) -> None:
 
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
-    """A Problem ends the run with its message alone; left to Snakemake it would come with lines of source code."""
+    """Let a Problem end the run with only its message; Snakemake would add lines of source code."""
     try:
         yield
     except Problem as problem:
@@ -148,5 +148,5 @@ def caption(figure: str) -> str:
 
 @functools.cache
 def _captions() -> tempfile.TemporaryDirectory:
-    """A folder that goes with this process: one in the project may belong to another user."""
+    """A folder that is removed with this process: one in the project may belong to another user."""
     return tempfile.TemporaryDirectory()

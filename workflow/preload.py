@@ -1,8 +1,8 @@
-"""Jobs of a run on this machine start from one process that has imported torch, instead of importing it each.
+"""Jobs of a run on this machine are forked from one process that has imported torch, instead of importing it.
 
 An import of torch and pandas takes two to three CPU seconds, as long as many a job. So the run starts a server that
-imports them once and forks for each job. `python` on the jobs' PATH is a client: it hands its arguments, environment
-and streams to the server and ends as the job does. Where no server answers, the client becomes Python itself.
+imports them once and forks for each job. `python` on the jobs' PATH is a client: it passes its arguments, environment
+and streams to the server and ends as the job does. Where no server answers, the client executes Python.
 
 Only packages are imported before the fork, never modules of the project: an edit during a run must reach the next job.
 """
@@ -27,17 +27,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _FOLDER = Path(".snakemake/preload")
-_SOCKET = "WORKFLOW_PRELOAD"  # environment of the jobs: the server's socket; empty: none is wanted
-_PYTHON = "WORKFLOW_PYTHON"  # the interpreter in whose place the client runs
+_SOCKET = "WORKFLOW_PRELOAD"  # environment of the jobs: the server's socket; empty: start no server
+_PYTHON = "WORKFLOW_PYTHON"  # the interpreter that the client replaces
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.special", "safetensors.torch", "pydantic")
 _STARTED, _END = b"+", b"-"  # from the server to a client, and from a client to the server
 
 
 def start(jobs: int, packages: Sequence[str] = PACKAGES) -> None:
-    """Start the server, and let the jobs of this run find it, if it saves anything.
+    """Start the server for the jobs of this run, if it saves time.
 
     Args:
-        jobs: number of jobs that will import torch. One job alone starts as fast without a server.
+        jobs: number of jobs that will import torch. A single job starts as fast without a server.
         packages: modules that the server imports.
     """
     if jobs < 2 or os.environ.get(_SOCKET) == "":
@@ -52,7 +52,7 @@ def start(jobs: int, packages: Sequence[str] = PACKAGES) -> None:
     python.write_text(client, encoding="utf-8")
     python.chmod(0o755)
     listener = socket.socket(socket.AF_UNIX)
-    name = f"\0vi-simsiam-{os.getpid()}-{os.urandom(8).hex()}"  # no file that could stay
+    name = f"\0vi-simsiam-{os.getpid()}-{os.urandom(8).hex()}"  # not a file, which could be left behind
     listener.bind(name)
     listener.listen(64)
     os.environ |= {_PYTHON: sys.executable, _SOCKET: name[1:]}
@@ -92,20 +92,22 @@ def _run_by_server() -> int | None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the job too
         signal.signal(signal.SIGTERM, lambda number, frame: _end(connection))
         ended = b""
-        with contextlib.suppress(OSError):  # from here on the job has begun: it must not begin once more
+        with contextlib.suppress(OSError):  # the job has begun: it must not begin again
             ended = connection.recv(16)
         return int(ended) if ended else signal.SIGKILL  # the server was killed, and its jobs with it
 
 
 def _end(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the server has got the signal too, as all processes of a cluster's job do
+    with contextlib.suppress(
+        OSError
+    ):  # the server may have got the signal too, like all processes of a job on a cluster
         connection.sendall(_END)
 
 
 def serve(listener: socket.socket, packages: Sequence[str]) -> None:
     """Import the packages, then fork a job for each client until the run's process has ended."""
     run = os.pidfd_open(os.getppid())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs; with the run's process this one ends too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs; the server ends with the run's process
     for package in packages:
         importlib.import_module(package)
     gc.freeze()
@@ -127,7 +129,7 @@ def serve(listener: socket.socket, packages: Sequence[str]) -> None:
                 selector.register(os.pidfd_open(process), selectors.EVENT_READ, process)
                 selector.register(connection, selectors.EVENT_READ, process)
             elif isinstance(key.fileobj, socket.socket):
-                if not key.fileobj.recv(16):  # the client has gone, as by kill -9
+                if not key.fileobj.recv(16):  # the client has ended, e.g. by kill -9
                     selector.unregister(key.fileobj)
                 os.kill(key.data, signal.SIGTERM)  # it has not been waited for: the number is still the job's
             else:  # the job has ended
@@ -143,7 +145,7 @@ def serve(listener: socket.socket, packages: Sequence[str]) -> None:
 
 
 def _begin(listener: socket.socket, connection: socket.socket) -> int | None:
-    """Fork the job of a client. Returns: its process; None of another user's client, or one that has gone."""
+    """Fork the job of a client. Returns: its process; None for a client of another user, or one that has ended."""
     _, user, _ = struct.unpack(
         "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     )
@@ -157,7 +159,9 @@ def _begin(listener: socket.socket, connection: socket.socket) -> int | None:
     except (OSError, ValueError):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads beside a fork: those of packages are idle
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # about threads beside a fork: those of the packages are idle
         process = os.fork()
     if process == 0:
         listener.close()
@@ -170,9 +174,9 @@ def _begin(listener: socket.socket, connection: socket.socket) -> int | None:
 
 def _run(job: dict[str, Any], streams: list[int]) -> NoReturn:
     """Be the job: a script with its arguments, as `python SCRIPT ...` runs it."""
-    for stream, own in enumerate(streams):
-        os.dup2(own, stream)
-        os.close(own)
+    for stream, passed in enumerate(streams):
+        os.dup2(passed, stream)
+        os.close(passed)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(job["cwd"])
     os.environ.clear()

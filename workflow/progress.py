@@ -1,5 +1,5 @@
-"""Messages of a run while it lasts: the notes of its jobs, and at the foot of a terminal which jobs run, how far each
-training is, how long all will take. In a pipe only the notes are added to Snakemake's lines of what starts and ends.
+"""Messages of a run while it lasts: the notes of its jobs, and on a terminal the running jobs, the epochs of trainings
+and an estimate of the time left. In a pipe only the notes are added to Snakemake's lines.
 """
 
 import atexit
@@ -30,7 +30,7 @@ class Job(NamedTuple):
     started: float  # s, of time.monotonic
 
     def state(self) -> tuple[str, float | None]:
-        """For people: `epoch 3/40`, or the seconds so far; and the seconds left, where the log tells them."""
+        """`epoch 3/40`, or the seconds so far; and the seconds left, where the log has them."""
         epochs = _EPOCH.findall(self.log.read_bytes()[-4000:]) if self.log.is_file() else []
         if not epochs:
             return f"{time.monotonic() - self.started:.0f} s", None
@@ -68,10 +68,10 @@ class Progress(logging.Handler):
                 self.seconds.setdefault(job.rule, []).append(time.monotonic() - job.started)
 
     def seconds_left(self) -> float | None:
-        """Estimate of the seconds that the run still takes; None before a job has ended or a training has told.
+        """Estimate of the seconds left; None before the first job has ended or the first epoch is in a log.
 
-        A job is taken to last as long as the rule's other jobs in this run; before one has ended, as those of all
-        rules.
+        A job is assumed to take as long as the rule's other jobs in this run, or, before one of them has ended, as the
+        jobs of all rules.
         """
         now, left = time.monotonic(), 0.0
         of_all = [seconds for durations in self.seconds.values() for seconds in durations]
@@ -98,14 +98,14 @@ def show(workflow: Any) -> None:
     from snakemake.logging import logger
 
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs() if job.log)
-    at_once = workflow.cores if workflow.local_exec else workflow.nodes  # a cluster's run need not be told cores
+    at_once = workflow.cores if workflow.local_exec else workflow.nodes  # a run on a cluster needs no number of cores
     progress = Progress(jobs, at_once)
     logger.addHandler(progress)
     if not sys.stderr.isatty():
         return
     live = Live(progress, console=Console(stderr=True), refresh_per_second=1, transient=True)
     live.start()
-    atexit.register(live.stop)  # which shows the cursor again
+    atexit.register(live.stop)  # it shows the cursor again
     for handler in logger.handlers:
         if type(handler).__name__ == "ColorizingTextHandler":
-            handler.setStream(sys.stderr)  # which now writes above the last lines
+            handler.setStream(sys.stderr)  # Live replaced stderr: it writes above the last lines

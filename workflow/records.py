@@ -1,6 +1,6 @@
-"""Snakemake asks run.json whether a result is current, as DVC's stages do, instead of records of its own.
+"""Snakemake asks run.json whether a result is current, as DVC's stages do, instead of its records.
 
-Its own lie in .snakemake, which no clone has, and know nothing of what DVC does to the files.
+Snakemake's records lie in .snakemake, which no clone has, and they know nothing of what DVC does to the files.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ _ENTRIES = ("images_state", "soft_labels", "weights", "runs")
 
 
 class Records(FilePersistence):
-    """A job's result as Snakemake asks for it, answered from run.json; a lock of the kernel instead of Snakemake's."""
+    """Snakemake's questions about a job's result, answered from run.json; a kernel lock instead of Snakemake's lock."""
 
     def __init__(self, *, dag: Any, nolock: bool = False, warn_only: bool = False, **arguments: Any):
         if dag.workflow.output_settings.dryrun:
-            # Snakemake makes its folders even then; elsewhere, a project that may only be read can be looked at.
+            # Snakemake makes its folders in a dry run too; in a temporary folder, a read-only project can be planned.
             self._nowhere = tempfile.TemporaryDirectory()
             arguments["path"] = Path(self._nowhere.name)
         super().__init__(dag=dag, nolock=nolock, warn_only=warn_only, **arguments)
@@ -45,7 +45,7 @@ class Records(FilePersistence):
             yield
 
     async def incomplete(self, job: Any) -> list[Any]:
-        return []  # what a killed job leaves under final names is an earlier result or has no record
+        return []  # files that a killed job leaves under final names are an earlier result or have no record
 
     def has_metadata(self, job: Any) -> bool:
         return True
@@ -54,13 +54,13 @@ class Records(FilePersistence):
         return False
 
     def params_changed(self, job: Any, file: Any = None) -> str | None:
-        """The reason why the result is not the one that the job would make now; None: it is current."""
+        """Why the result is not the one that the job would make now; None: it is current."""
         folder = _folder(job)
         if folder is None:
             return None
         wanted = {name: value for name, value in job.params.items() if name in _ENTRIES}
         if "runs" in wanted:
-            wanted["runs"] = list(wanted["runs"])  # Snakemake has lists of its own kind
+            wanted["runs"] = list(wanted["runs"])  # from Snakemake's kind of list
         wanted |= {name: int(value) if name == "seed" else value for name, value in job.wildcards.items()}
         return record.why_stale(folder, job.input, step=job.rule.name, params=json.loads(job.params.config), **wanted)
 
@@ -70,7 +70,7 @@ class Records(FilePersistence):
     input_changed = software_stack_changed = code_changed
 
     def input_checksums(self, job: Any, input_path: Any) -> set[str | None]:
-        """The SHA-256 of an input that the job has read, with which Snakemake compares one that is newer."""
+        """The SHA-256 of an input that the job has read; Snakemake compares it with that of a newer input."""
         try:
             checksum = record.read(_folder(job) or Path())["inputs"].get(str(input_path))
         except Problem:
@@ -79,7 +79,7 @@ class Records(FilePersistence):
 
 
 class _PlainReason(Reason):
-    """Why a job runs, in the words of `why_stale`: Snakemake would say of all of them that params have changed."""
+    """Why a job runs, in the words of `why_stale`; Snakemake would always say that params have changed."""
 
     __slots__ = ()
 
@@ -102,7 +102,7 @@ async def _keep_outputs(job: Any, skip_outputs: Any) -> None:
 
 
 def install() -> None:
-    """Let Snakemake use these classes. To be called while the Snakefile is read, before Snakemake makes its own."""
+    """Let Snakemake use these classes. Called while the Snakefile is read, before Snakemake makes instances."""
     snakemake.workflow.FilePersistence = Records
     snakemake.dag.Reason = _PlainReason
     snakemake.jobs.Job.remove_existing_output = _remove_logs_alone

@@ -29,14 +29,14 @@ report: "report/workflow.rst"
 onstart:
     if workflow.local_exec:
         stopping.end_jobs_on_signals()
-        # A limit of jobs a second is for clusters. Here it wakes the scheduler once a second for every job that has ended
-        # until then: a tenth of a core after fifty.
+        # The limit of jobs a second is for clusters. Here it wakes the scheduler once a second for each job that has
+        # ended: a tenth of a core after fifty jobs.
         workflow.scheduler.job_rate_limiter = None
         torch_jobs = [
             job for job in workflow.dag.needrun_jobs() if job.rule.name in ("pretrain", "probe", "uncertainty")
         ]
         preload.start(len(torch_jobs))
-    import progress  # only here: it takes a tenth of a second
+    import progress  # not at the top: the import takes a tenth of a second
 
     progress.show(workflow)
 

@@ -1,7 +1,7 @@
-"""One run at a time works in a folder. Its process and its jobs hold a lock of the kernel, which ends with them.
+"""One run at a time works in a folder. Its process and its jobs hold a kernel lock, which ends with them.
 
-So nothing has to be cleared after kill -9 or a power cut, and a lock means that a process lives, in a container too.
-Snakemake's own locks do neither: they are files that stay, and the end of any run removes those of all.
+So nothing has to be cleared after kill -9 or a power cut, and a lock means that a process lives, also in a container.
+Snakemake's locks are files: they stay after a crash, and the end of any run removes those of all runs.
 """
 
 import fcntl
@@ -15,9 +15,9 @@ from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import lock, writing
 
-FILE = Path(".snakemake/run.lock")  # its text says which run holds it, or held it last
+FILE = Path(".snakemake/run.lock")  # its text names the run that holds the lock, or held it last
 RUN = "WORKFLOW_RUN"  # environment of a run's jobs: that text
-_SECONDS = 3.0  # the time that jobs of a killed run have to end
+_SECONDS = 3.0  # time for the jobs of a killed run to end
 
 
 def take(folder: Path) -> bool:
@@ -49,7 +49,7 @@ def take(folder: Path) -> bool:
 
 
 def tie_jobs(folder: Path) -> None:
-    """Let the jobs that this process starts hold the lock too, and end with this process."""
+    """Let the jobs that this process starts share the lock, and end with this process."""
     os.environ[processes.STARTED_BY] = str(os.getpid())
     os.environ[processes.LOCK] = str(folder / FILE)
 

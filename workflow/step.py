@@ -1,9 +1,9 @@
 """The command of every DVC stage: bring one step up to date with Snakemake.
 
 DVC has found that the step is stale; Snakemake decides by run.json which of its jobs are. Snakemake does not compare a
-result's files with run.json, and DVC would take a damaged file for the new result: it is refused before. And DVC looks
-at parameters and sources when the command has ended: if they were edited meanwhile, it would record the new ones with
-results of the old ones, so the command then fails.
+result's files with run.json, and DVC would take a damaged file for a new result, so damaged files are refused first.
+DVC reads parameters and sources after the command has ended: if they were edited meanwhile, it would record the new
+ones with results of the old ones, so the command then fails.
 """
 
 import importlib.util
@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # which PYTHONSAFEPATH leaves out
+sys.path.insert(0, str(Path(__file__).parent))  # PYTHONSAFEPATH leaves it out
 
 if importlib.util.find_spec("snakemake") is None:
-    # DVC's shell found a python3 that is not the project's: nothing is activated. Continue with the nearest .venv
+    # No environment is activated, so DVC's shell found another python3. Continue with the nearest .venv
     # (`dvc exp run --temp` works in a copy below the repository).
     for folder in Path(__file__).resolve().parents:
         python = folder / ".venv" / "bin" / "python"
@@ -45,8 +45,8 @@ def main() -> None:
         record.verify(folder, *(name for name in done["outputs"] if (folder / name).exists()))
     before = _decided_by(step, config)
     force = ["--forcerun", step] * forced([process.cmdline() for process in psutil.Process().parents()])
-    processes.end_with_parent()  # `dvc repro` that is ended by SIGTERM does not end its commands
-    from snakemake import cli  # only here, in this process: it takes a second
+    processes.end_with_parent()  # `dvc repro` does not end its commands when it gets SIGTERM
+    from snakemake import cli  # not at the top: the import takes a second
 
     try:
         cli.main(["--cores", os.environ.get("CORES", "all"), *force, "--", f"step_{step}"])
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _records(step: str, config: dict) -> Iterator[tuple[Path, dict]]:
-    """Folder and record of each of the step's results that the lists of the parameters contain."""
+    """Folder and record of each result of the step that the lists of the parameters contain."""
     for folder in sorted(path.parent for path in pipeline.outputs(step).rglob(record.NAME)):
         try:
             done = record.read(folder)
@@ -75,7 +75,7 @@ def _records(step: str, config: dict) -> Iterator[tuple[Path, dict]]:
 
 
 def _decided_by(step: str, config: dict) -> dict[str, Any]:
-    """Lists and parameters of a step's jobs, and SHA-256 of each source file, by the names that messages give them."""
+    """Lists and parameters of a step's jobs, and SHA-256 of each source file, by their names in messages."""
     lists = {"datasets", "methods", "seeds"}.intersection(pipeline.stages()[step]["params"])
     found = {f"{name} in params.yaml": config[name] for name in sorted(lists)}
     datasets = pipeline.jobs.all_datasets(config) if step in ("download", "cache_views") else config["datasets"]
@@ -90,7 +90,7 @@ def _decided_by(step: str, config: dict) -> dict[str, Any]:
 
 
 def forced(commands: list[list[str]]) -> bool:
-    """Tell if one of the command lines is `dvc ... --force`, which DVC does not pass on to the stages' commands."""
+    """True if one of the command lines is `dvc ... --force`, which DVC does not pass on to the stages' commands."""
     return any(
         any(Path(part).name == "dvc" for part in command[:3])
         and any(part == "--force" or re.fullmatch("-[a-zA-Z]*f[a-zA-Z]*", part) for part in command)

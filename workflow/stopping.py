@@ -1,7 +1,7 @@
-"""SIGINT and SIGTERM end a run within seconds, whichever of its processes they are sent to.
+"""SIGINT and SIGTERM end a run within seconds, whichever of its processes gets them.
 
-Snakemake, told to end by SIGTERM, or by a SIGINT that does not reach its jobs as Ctrl-C does, first waits for the jobs
-that run: hours, where they train. An ended training resumes from its checkpoint, so nothing is lost by ending it.
+On SIGTERM, and on a SIGINT that does not reach the jobs as Ctrl-C does, Snakemake would wait for the running jobs:
+hours, if they are trainings. A training resumes from its checkpoint, so nothing is lost by ending it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import psutil
 def end_jobs_on_signals() -> None:
     """Let SIGINT and SIGTERM end all child processes and then the run; a second signal kills them.
 
-    For a run whose jobs are on this machine. To be called once Snakemake has set its own handlers (`onstart`).
+    For a run whose jobs are on this machine. Called after Snakemake has set its handlers (`onstart`).
     """
     asked = False
 
@@ -25,7 +25,7 @@ def end_jobs_on_signals() -> None:
                 child.kill() if asked else child.terminate()
         if not asked:
             asked = True
-            raise KeyboardInterrupt  # which Snakemake takes for the user's wish to end
+            raise KeyboardInterrupt  # Snakemake ends the run on it
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)

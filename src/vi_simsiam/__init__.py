@@ -15,5 +15,5 @@ def load(folder: str | PathLike, device: str | None = None) -> Any:
     Returns: vi_simsiam.models.model.Model.
     Raises: vi_simsiam.core.errors.Problem when a file is missing, damaged or of an older version.
     """
-    # Imported only here: this file is code of every job, and so would be all that it imports.
+    # Imported here, because every job imports this file: a change of what it imports would rerun them all.
     return import_module("vi_simsiam.models.model").load(folder, device)

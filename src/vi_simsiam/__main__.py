@@ -11,8 +11,8 @@ from vi_simsiam.core.command import run, write_out
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest
 
-# Module of each command in `cli`, its function and its line of help. Only the module of the command that is named is
-# imported: each waits for PyTorch, and `rank` for much more.
+# Module of each command in `cli`, its function and its line of help. Only the named command's module is imported: each
+# of them imports PyTorch, and `rank` much more.
 _COMMANDS = {
     "score": ("score", "score", "table of how certain a trained model is of images"),
     "rank": ("rank.command", "rank", "order photographs, list faults and copies, without labels"),
@@ -21,7 +21,7 @@ _COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one subcommand and exit with its status: 1 after an error, 2 for arguments that are wrong."""
+    """Run one subcommand and exit with its status: 1 after an error, 2 for wrong arguments."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         run(lambda: _main(arguments))

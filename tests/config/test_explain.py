@@ -49,7 +49,7 @@ def test_each_value_has_its_origin(capsys):
     assert "  source: files  # because path is set" in printed(capsys, "cifar10_200").splitlines()
 
 
-def test_names_that_there_are_not(capsys):
+def test_unknown_names(capsys):
     assert "digts: no such recipe (did you mean digits?)" in printed(capsys, "digts")[1]
     assert "vea: no such method (did you mean vae?)" in printed(capsys, "digits", "vea")[1]
 

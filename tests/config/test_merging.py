@@ -1,4 +1,4 @@
-"""What holds for every set of recipes: sections, overrides and chains of `like`."""
+"""Properties of every set of recipes: sections, overrides and chains of `like`."""
 
 import copy
 from functools import reduce
@@ -11,7 +11,7 @@ from helpers.properties import quickly
 from vi_simsiam.config import explain, loading
 
 SHIPPED = loading.load(ROOT / "params.yaml")
-# Values of several depths, each of which is sound whatever the others are.
+# Values at several depths; each is sound in every combination with the others.
 VALUES = {
     ("cache_views", "size"): st.integers(8, 99),
     ("cache_views", "augmentation", "flip"): st.floats(0, 1),

@@ -199,7 +199,7 @@ def test_a_method_of_which_a_place_was_forgotten(shipped, monkeypatch):
 
 
 def test_a_method_without_row_and_a_section_without_class(shipped):
-    put(shipped, "methods", ["base"])  # a module of this name is there
+    put(shipped, "methods", ["base"])  # a module of this name exists
     with pytest.raises(Problem, match=r"methods/base\.py exists: add its row to METHOD_PARAMS in config/schema\.py"):
         loading.check(shipped)
     put(shipped, "methods", ["vae"])

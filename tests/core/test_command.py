@@ -1,4 +1,4 @@
-"""Output of commands: a reader that goes away does not end the work, a full disk is an error."""
+"""Output of commands: a closed pipe does not end the work, a full disk is an error."""
 
 import os
 import subprocess

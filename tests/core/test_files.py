@@ -1,4 +1,4 @@
-"""Temporary files: those of a process that is gone are removed, those of one that may live are not."""
+"""Temporary files of ended processes are removed, those of processes that may live are not."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path, umask, mode):
 
 
 def test_of_another_machine_or_container(tmp_path, gone):
-    """The number says nothing there."""
+    """The number says nothing on this machine."""
     other = tmp_path / f".a.{gone}-0123abcd.tmp.json"
     other.touch()
     files.write_json(tmp_path / "a.json", 1)

@@ -38,7 +38,7 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed():
 
 
 @pytest.mark.parametrize(
-    ("device", "visible", "there"),
+    ("device", "visible", "expected"),
     [
         ("nvidia0", None, True),
         ("dxg", None, True),  # in WSL2
@@ -48,9 +48,9 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed():
         ("nvidiactl", None, False),
     ],
 )
-def test_a_gpu_is_seen_by_its_device_file(device, visible, there, tmp_path, monkeypatch):
+def test_a_gpu_is_seen_by_its_device_file(device, visible, expected, tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     (tmp_path / device).touch()
-    assert processes.gpu_there(tmp_path) == there
+    assert processes.has_gpu(tmp_path) == expected

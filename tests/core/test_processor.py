@@ -1,4 +1,4 @@
-"""What a processor is called."""
+"""The description of a processor."""
 
 import os
 

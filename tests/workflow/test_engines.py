@@ -38,12 +38,12 @@ def test_fresh_clone_needs_nothing_after_dvc_pull(finished, tmp_path):
 
 @pytest.mark.parametrize("step", pipeline.stages())
 def test_code_of_a_job_is_what_it_imports(finished, step):
-    """Python's own account of the imports of the finished run, which is in the logs."""
+    """The imports of the finished run, as Python printed them to the logs."""
     for log in finished.path.glob(f"logs/{step}*"):
         for file in [log] if log.is_file() else log.rglob("*.log"):
             job = file.relative_to(finished.path / "logs").with_suffix("")  # step, data set, method, seed
             modules = set(re.findall(r"^import time:.*\| +(vi_simsiam\S*)$", file.read_text(), re.MULTILINE))
-            # What says which parameters there may be; what a job is given, weights too, is compared itself.
+            # Modules that check parameters: the job's parameters and weights are compared themselves.
             modules -= {f"vi_simsiam.config.{name}" for name in ("schema", "encoders")}
             paths = [ROOT / "src" / name.replace(".", "/") for name in modules]
             files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
@@ -57,7 +57,7 @@ def test_code_of_a_job_is_what_it_imports(finished, step):
                 assert "vi_simsiam/evaluation/scores.py" not in code
 
 
-# A change of one entry of params.yaml, and the jobs that it affects in the tiny run, all others being of no concern.
+# A change of one entry of params.yaml, and the jobs of the tiny run that it affects.
 CHANGES = [
     ("probe.C", 2.0, {"probe": 2, "uncertainty": 2, "plot": 1}),
     ("pretrain.lr", 0.1, {"pretrain": 1, "probe": 1, "uncertainty": 1, "plot": 1}),  # not of `untrained`
@@ -186,7 +186,7 @@ def test_a_change_of_code_that_changes_no_result(quick):
 @pytest.mark.nightly
 @pytest.mark.parametrize(("engine", "end"), [("snakemake", signal.SIGTERM), ("dvc", signal.SIGKILL)])
 def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
-    """A changed comment asks for another training; the model of the earlier one is there until that has ended."""
+    """A changed comment makes the training stale; its earlier model stays until the new training has ended."""
     folder = quick.path / "results/pretrain/digits/vi_simsiam/seed0"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     script = quick.path / "src/pretrain.py"
@@ -207,7 +207,7 @@ def test_a_result_stays_until_the_new_one_is_whole(quick, engine, end):
     assert not (folder / ".unfinished").exists()
 
 
-def test_what_an_ended_job_leaves_is_no_result(quick):
+def test_unfinished_files_of_an_ended_job_are_no_result(quick):
     """An unfinished download has gigabytes, which DVC would store and push."""
     for left in (
         "data/download/digits/.a.1-0123abcd.tmp.zip",
@@ -233,7 +233,7 @@ def test_switching_revisions(quick):
 
 def test_metrics_and_plots(repo, quick):
     assert "knn_top1" in repo("dvc", "metrics", "show", "--json")
-    repo("dvc", "plots", "show", "-o", "page")  # of the default run, of which this one has a part
+    repo("dvc", "plots", "show", "-o", "page")  # of the default run; this one has a part of it
     page = (repo.path / "page/index.html").read_text()
     assert "Training loss" in page and "Quantiles of kappa" in page and "kappa_q50" in page
     quick.set("probe.k", 1)
@@ -259,7 +259,7 @@ def test_dates_do_not_hide_a_changed_input(quick):
     quick.agree()
 
 
-def test_results_that_are_not_asked_for_stay(quick):
+def test_results_of_methods_that_are_not_listed_stay(quick):
     quick.set("methods", ["untrained"])
     quick.set("pretrain.lr", 0.1)
     quick.repro()
@@ -317,7 +317,7 @@ def test_an_experiment_that_adds_a_data_set_computes_only_its_jobs(quick):
 
 
 def test_edit_of_params_while_jobs_wait(quick):
-    """Jobs get the parameters the run was planned with, whatever is in params.yaml when they start."""
+    """Jobs get the parameters with which the run was planned, also if params.yaml has others when they start."""
     planned = quick.read("params.yaml")
     planned["plot"]["quantiles"] = 3
     copy = quick.path / ".snakemake/planned.json"
@@ -327,11 +327,11 @@ def test_edit_of_params_while_jobs_wait(quick):
     quick.snakemake(*job, WORKFLOW_PARAMS=str(copy))
     assert quick.read(target)["params"]["quantiles"] == 3
     assert quick.read("params.yaml")["plot"]["quantiles"] == 2
-    quick.snakemake(WORKFLOW_PARAMS=str(copy))  # a run of its own, started by whatever
+    quick.snakemake(WORKFLOW_PARAMS=str(copy))  # not a job: another run, in the environment of a job
     assert quick.read(target)["params"]["quantiles"] == 2
 
 
-def test_images_of_ones_own_that_change_or_go(blank, tmp_path):
+def test_a_folder_of_images_that_changes_or_is_removed(blank, tmp_path):
     """A change inside the folder is seen; without the folder the copy serves, and without both nothing starts."""
     folder = tmp_path / "my images"
     for i in range(12):
@@ -411,18 +411,18 @@ def test_images_without_labels_beside_labelled_ones(repo, tmp_path):
     assert probe["n_train"] + held_out == 60 and probe["n_train_labelled"] == probe["n_test_labelled"] == 0
     assert not {"knn_top1", "probe_top1"} & set(probe)
     measures = repo.read("results/uncertainty/mine/vi_simsiam/seed0/metrics.json")
-    kept = {
+    expected = {
         "spearman_crop_area/kappa",
         "spearman_blur/kappa",
         "spearman_view_agreement/kappa",
         "ood_auroc_digits/kappa",
     }
-    assert kept | {"spearman_gradient_energy/kappa", "crop_below_whole/knn_density"} <= set(measures)
+    assert expected | {"spearman_gradient_energy/kappa", "crop_below_whole/knn_density"} <= set(measures)
     assert not [name for name in measures if name.startswith(("auroc_", "aurc", "r_auroc", "crop_knn"))]
     ranking = pd.read_csv(repo.path / "results/plot/ranking.csv")
     mine = ranking[ranking["dataset"] == "mine"]
     assert mine["certainty"].is_monotonic_increasing and mine["class"].isna().all()
-    for split, file in (("test", "images"), ("train", "train_images")):  # nobody asked for a split: all are in order
+    for split, file in (("test", "images"), ("train", "train_images")):  # without labels both splits are ranked
         kappa = pd.read_parquet(repo.path / f"results/uncertainty/mine/vi_simsiam/seed0/{file}.parquet")["kappa"]
         assert mine.loc[mine["split"] == split, "index"].tolist() == kappa.argsort(kind="stable").tolist()
     assert set(mine["path"]) == {f"{i}.png" for i in range(60)} and len(mine) == 60

@@ -145,7 +145,7 @@ def test_a_bad_parameter_stops_either_engine(blank):
 
 
 def test_config_on_the_command_line_and_in_files(unrun, tmp_path):
-    """Both together, with a text, a name and numbers that Snakemake's own reading would change."""
+    """Both together, with a text, a name and numbers that Snakemake would change when it reads them."""
     photos = tmp_path / "photos #1"
     (photos / "a").mkdir(parents=True)
     Image.new("L", (8, 8)).save(photos / "a/1.png")

@@ -1,4 +1,4 @@
-"""What a run shows while it lasts: from Snakemake's events and the logs of trainings."""
+"""Messages of a run while it lasts, from Snakemake's events and the logs of trainings."""
 
 import logging
 import os
@@ -91,7 +91,7 @@ def test_the_notes_of_a_job_are_repeated_when_it_ends(tmp_path, capsys):
 
 
 def test_a_run_on_a_cluster_has_jobs_in_place_of_cores():
-    """Snakemake raises when it is asked for the cores that it was not told."""
+    """Snakemake raises when it is asked for a number of cores that was not given."""
     dag = SimpleNamespace(needrun_jobs=lambda: [])
     progress.show(SimpleNamespace(dag=dag, local_exec=False, nodes=20))
     handler = logger.handlers[-1]

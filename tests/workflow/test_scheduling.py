@@ -1,4 +1,4 @@
-"""What runs at the same time, with a stand-in for the training that notes when it ran."""
+"""Jobs at the same time, with a stand-in for the training that records when it ran."""
 
 import re
 
@@ -62,7 +62,7 @@ def test_the_scheduler_wakes_when_a_job_ends_and_at_no_other_time(repo):
 
 
 def test_second_run_in_the_same_folder(quick):
-    """All are refused while the first run works, whatever they would do; after kill -9 the same command goes on."""
+    """All are refused while the first run works, also with nothing to do; after kill -9 the same command goes on."""
     quick.set("pretrain.lr", 0.1)
     stand_in(quick, 60)  # killed before it ends
     command = ["snakemake", "--cores", "1", "--", "step_pretrain"]

@@ -51,7 +51,7 @@ def slurm(tmp_path_factory, plugin):
         pytest.skip("SLURM is not installed: sh tests/helpers/slurm_one_node.sh install")
     with FileLock("/run/lock/vi-simsiam-slurm.lock"):  # of any checkout on this machine
         if Path("/etc/slurm/slurm.conf").exists():
-            pytest.skip("this machine has a SLURM of its own (/etc/slurm/slurm.conf)")
+            pytest.skip("this machine already has a SLURM (/etc/slurm/slurm.conf)")
         folder = tmp_path_factory.mktemp("slurm")
         try:
             subprocess.run(["sh", NODE, "up", folder], check=True)
@@ -75,7 +75,7 @@ def cluster(repo, slurm):
 
 
 def jobs(repo) -> list[dict[str, str]]:
-    """SLURM's own account of the jobs of this project, queued, running or ended, in order."""
+    """The jobs of this project by SLURM, queued, running or ended, in order."""
     shown = subprocess.run(["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True).stdout
     table = [dict(field.split("=", 1) for field in line.split() if "=" in field) for line in shown.splitlines()]
     return [job for job in table if job.get("WorkDir") == str(repo.path)]
@@ -143,7 +143,7 @@ def test_results_are_those_of_the_local_run(cluster):
     assert {job["TresPerJob"] for job in done} == {"gres:gpu:1"}
     assert [job["MinMemoryNode"] for job in done] == ["8000M"] * 3
     assert [job["TimeLimit"] for job in done] == ["1-00:00:00", "1-00:00:00", "02:00:00"]
-    first, second = done[:2]  # the trainings: at the same time, each with a GPU of its own
+    first, second = done[:2]  # the trainings: at the same time, on different GPUs
     assert max(first["StartTime"], second["StartTime"]) < min(first["EndTime"], second["EndTime"])
     assert sorted(map(seen_gpus, (first, second)), key=str) == [{"0"}, {"1"}]
     if not torch.cuda.is_available():

@@ -17,7 +17,7 @@ ODD = "$(touch pwned) `touch pwned` ; touch pwned & 'x' \"y\" {z} {input} %s $HO
 
 
 def pictures(folder, classes, each=12):
-    """A folder of images, whose own names are odd, too."""
+    """A folder of images with odd names."""
     draw = np.random.default_rng(0)
     for label, name in enumerate(classes):
         (folder / name).mkdir(parents=True)
@@ -91,7 +91,7 @@ def test_a_clone_makes_the_same_bytes_without_network(finished, tmp_path):
     (path / ".venv").symlink_to(sys.prefix)
     bare = [part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != Path(sys.executable).parent]
     clone.env |= {"PYTHONPATH": str(tmp_path / "watch"), "ATTEMPTS": str(attempts), "PATH": os.pathsep.join(bare)}
-    clone.env |= {"HOME": "/proc/home"}  # nobody can make a folder there, not even root
+    clone.env |= {"HOME": "/proc/home"}  # not even root can make a folder in /proc
     for name in ("DVC_NO_ANALYTICS", "VIRTUAL_ENV"):  # as a user has it
         clone.env.pop(name, None)
     python = [sys.executable, "-m"]

@@ -1,4 +1,4 @@
-"""The parameters of an encoder that a job gets, and the files of its weights.
+"""Parameters of an encoder in a job, and the files of its weights.
 
 The Snakefile imports this module, so it imports nothing heavy: timm is only looked for.
 """
@@ -28,7 +28,7 @@ OPTIONAL: dict[str, Any] = {
 
 
 def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The part of section `backbone` that a job gets: what its encoder and method use, except values of `OPTIONAL`."""
+    """Entries of section `backbone` that the job's encoder and method use, except those with values of `OPTIONAL`."""
     without: tuple[str, ...] = () if backbone["name"] in RESNETS else ("width", "stem")
     if method == "untrained" or backbone.get("frozen"):
         without += ("lr_factor",)
@@ -40,16 +40,16 @@ def used(backbone: Mapping[str, Any], method: str) -> dict[str, Any]:
 
 
 def meant(path: Path) -> str:
-    """End of a message about a path that is no trained model's folder: a question that names such a folder near it.
+    """End of a message about a path that is no folder of a trained model: a question that names one near it.
 
-    The folder is looked for in a ranking, beside a file, in the step `pretrain` of the same run, and below the path.
+    Searched are a ranking, the file's folder, the step `pretrain` of the same run, and folders below the path.
 
     Returns: the question, or that the path is a ranking without a model; empty where neither is found.
     """
     pretrain = Path(*("pretrain" if part in ("probe", "uncertainty") else part for part in path.parts))
-    near = (path / "model", path.parent, path.parent / "model", pretrain)
+    nearby = (path / "model", path.parent, path.parent / "model", pretrain)
     below = (file.parent for depth in range(1, 4) for file in sorted(path.glob("*/" * depth + MODEL_FILES[1])))
-    folders = (folder for folder in (*near, *below) if all((folder / name).is_file() for name in MODEL_FILES))
+    folders = (folder for folder in (*nearby, *below) if all((folder / name).is_file() for name in MODEL_FILES))
     found = next(folders, None)
     if found is not None:
         return f" (did you mean {found}?)"
@@ -58,7 +58,7 @@ def meant(path: Path) -> str:
 
 
 def weights_files(name: str, weights: str | None) -> list[Path]:
-    """The files that hold an encoder's weights; none without weights, and none for weights that timm fetches itself.
+    """The files of an encoder's weights; none without weights, and none for weights that timm fetches.
 
     Raises: Problem when they do not exist, or a package is not installed.
     """
@@ -92,7 +92,7 @@ def weights_files(name: str, weights: str | None) -> list[Path]:
 
 
 def weights_folder(weights: str | None) -> str | None:
-    """Path of the trained model that `weights` names, from the current folder; it may not exist yet. None: no model."""
+    """Path from the current folder of the trained model that `weights` names; it may not exist yet. None: no model."""
     if weights is None or weights == PRETRAINED or (path := Path(weights).expanduser()).is_file():
         return None
     return os.path.relpath(path)

@@ -1,4 +1,4 @@
-"""The origin of each of a job's parameters."""
+"""Origins of a job's parameters: a section of params.yaml, or a recipe."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ Keys = tuple[str, ...]
 def origins(params: Mapping[str, Any], step: str, dataset: str | None = None) -> dict[Keys, str]:
     """Origin of each value of `resolve`, by its keys.
 
-    The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` where the recipe has it from another. A
-    null `download.source` becomes a value of origin `name of recipes.<root of like>` or `because path is set`.
+    The origin is `section`, `recipes.<data set>`, or `recipes.<other> (like)` for an inherited value. That of a
+    `download.source` in place of null is `name of recipes.<root of like>` or `because path is set`.
     """
     written = {keys: (value, "section") for keys, value in _leaves(params[step])}
     line = [] if dataset is None else lineage(params["recipes"], dataset)

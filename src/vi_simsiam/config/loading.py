@@ -1,6 +1,6 @@
 """Read and check params.yaml, and choose the parameters of each job.
 
-The Snakefile imports this on every call, so it needs nothing heavy.
+The Snakefile imports this module on every call, so it imports nothing heavy.
 """
 
 import re
@@ -42,15 +42,15 @@ def _parsed(text: str, source: str) -> Any:
 def load(
     path: str | Path = "params.yaml", files: Iterable[str | Path] = (), options: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Read a parameter file, apply what changes it, in turn, and check the result.
+    """Read a parameter file, apply the changes in turn, and check the result.
 
     Args:
         path: of the parameter file.
-        files: further files, whose values override those before (Snakemake's --configfile).
-        options: `key=value`, the value as YAML, after the files (--config).
+        files: further files, each overriding those before it (Snakemake's --configfile).
+        options: `key=value` with the value as YAML; they override the files (--config).
 
     Returns: the mapping, checked.
-    Raises: Problem naming the file and every fault in it, also in the parameter file before it is changed.
+    Raises: Problem naming the file and every fault in it. The parameter file is also checked before the changes.
     """
     params = read(path)
     check(params, str(path))
@@ -75,13 +75,13 @@ def check(params: Any, source: str = "params.yaml") -> None:
 
 
 def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, method: str | None = None) -> dict:
-    """The parameters of one job: the step's section, overridden by the recipes that it is `like`, then its own.
+    """The parameters of one job: the step's section, overridden by the recipes that its recipe is `like`, then by it.
 
     Args:
         params: the whole (checked) mapping.
         step: name of the step.
         dataset: name of a recipe; None for the step with one job for all data sets (`plot`).
-        method: for `pretrain`, the method; its job gets only the parameters that it uses. None: the whole section.
+        method: of a job of `pretrain`, which gets only the parameters that it uses. None: the whole section.
     """
     section, line = dict(params[step]), []
     if dataset is not None:
@@ -131,7 +131,7 @@ def _faults(params: Any) -> Iterator[str]:
         sound = False
     for name in recipes or () if sound else ():
         ood = resolve(params, "uncertainty", name)["ood"]
-        # The list of the section is for all data sets: it may name a recipe that no job of the run uses.
+        # The section's list is for all data sets: it may name a recipe that no job of the run uses.
         if name in ood and (name in params["datasets"] or ood != params["uncertainty"]["ood"]):
             yield (
                 f"recipes.{name}.uncertainty.ood = {name!r}: is the data set itself, which cannot be out of its "
@@ -140,14 +140,14 @@ def _faults(params: Any) -> Iterator[str]:
 
 
 def _with_sections(recipe: Any, params: Mapping[str, Any], line: list[Any]) -> Any:
-    """A recipe with all values of each section that it changes, also those that it inherits by `line`."""
+    """A recipe with all values of each section that it changes, including those inherited through `line`."""
     if not isinstance(recipe, Mapping):
         return {} if recipe is None else recipe
     whole = {key: value for key, value in recipe.items() if value is not None}
     for step in STEPS:
         if isinstance(whole.get(step), Mapping) and isinstance(params.get(step), Mapping):
             whole[step] = _inherited(params[step], params["recipes"], line, step)
-    return {key: value for key, value in whole.items() if key != "like"}  # which `lineage` checks
+    return {key: value for key, value in whole.items() if key != "like"}  # `lineage` checks that
 
 
 def lineage(recipes: Mapping[str, Any], name: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Types, ranges and rules of the parameters.
 
-`params.yaml` has the values and the meaning of each, recipes/rank.yaml the values of `vi-simsiam rank`. This module
-says what they may be: `Params` is the whole of params.yaml. A job gets its parameters from
+`params.yaml` has the values and their meanings, recipes/rank.yaml the values of `vi-simsiam rank`. Here are the values
+that are allowed: `Params` is the whole of params.yaml. A job gets its parameters from
 `vi_simsiam.config.loading.resolve` and turns them into a frozen class with `parse`.
 
 A new method is the module of its name in `vi_simsiam/methods`, a class here with the sections of `pretrain` that its
@@ -33,12 +33,12 @@ from vi_simsiam.core.text import nearest, shorten
 STEPS = ("download", "cache_views", "pretrain", "probe", "uncertainty", "plot")
 METHOD_MODULES = Path(__file__).parents[1] / "methods"
 
-RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # the project's own, of any width
-LITE = "efficientnet_lite0"  # whose weights are a package
-TIMM = "timm/"  # begins the name of any of timm's encoders
-PRETRAINED = "pretrained"  # as `weights`: those that were published with the encoder
+RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # of this project, with any width
+LITE = "efficientnet_lite0"  # its weights are a package
+TIMM = "timm/"  # beginning of the names of timm's encoders
+PRETRAINED = "pretrained"  # value of `weights`: those published with the encoder
 
-# Those of CIFAR-10-C that vi_simsiam.evaluation.corruptions makes.
+# Corruptions of CIFAR-10-C in vi_simsiam.evaluation.corruptions.
 Corruption = Literal[
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",
     "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
@@ -65,7 +65,7 @@ def _unique(values: list[Any]) -> list[Any]:
 
 
 def _recipe_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):  # it becomes a folder, a wildcard and a part of commands
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):  # names become folders, wildcards and parts of commands
         raise ValueError("a name has letters, digits, '_', '-' and '.', and begins with a letter or digit")
     return name
 
@@ -111,7 +111,7 @@ Dataset = Annotated[str, AfterValidator(_known_recipe)]
 
 
 class Section(BaseModel):
-    # strict: `epochs: "60"` is a mistake that is named, not converted.
+    # strict: `epochs: "60"` is reported as a mistake, not converted.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -131,7 +131,7 @@ class DownloadParams(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> "DownloadParams":
-        if self.path is not None and self.source not in (None, "files"):  # which `resolve` sets
+        if self.path is not None and self.source not in (None, "files"):  # "files": set by `resolve`
             raise ValueError("source and path exclude each other; leave one of them null")
         return self
 
@@ -187,7 +187,7 @@ class CacheViewsParams(Section):
 
 
 class BackboneParams(Section):
-    """The encoder. A job does not get what is left at its default (see `encoders.used`).
+    """The encoder. A job gets no entry that has its default (see `encoders.used`).
 
     Attributes:
         name: of RESNETS, LITE, or timm/<model>.
@@ -285,7 +285,7 @@ class UntrainedParams(Section):
 
 
 class PretrainParams(Section):
-    """Parameters that all trainings share; a method's class adds its own sections."""
+    """Parameters that all trainings share; a method's class adds the sections of the method."""
 
     backbone: BackboneParams
     epochs: AtLeast1
@@ -349,7 +349,7 @@ class ExponentialTraining(SimSiamTraining):
     exponential: ScalarHeadParams
 
 
-# Each method's parameters: all that its jobs get. A change of other parameters of `pretrain` does not rerun them.
+# Parameters of each method's jobs. A change of other parameters of `pretrain` reruns none of them.
 METHOD_PARAMS: dict[str, type[PretrainParams] | type[UntrainedParams]] = {
     "untrained": UntrainedParams,
     "simsiam": SimSiamTraining,
@@ -410,7 +410,7 @@ class PlotParams(Section):
     margin: InnerShare
 
 
-# params.yaml has the sections of all methods, so that it shows everything that can be changed.
+# params.yaml has the sections of all methods, so it shows everything that can be changed.
 _METHOD_SECTIONS: dict[str, Any] = {
     name: (field.annotation, field)
     for params in METHOD_PARAMS.values()
@@ -421,7 +421,7 @@ PretrainSection = create_model("PretrainSection", __base__=PretrainParams, **_ME
 
 
 class Recipe(Section):
-    """A data set's recipe. A section that it changes is whole: `loading.check` adds the inherited values."""
+    """A data set's recipe. The sections that it changes are complete: `loading.check` adds the inherited values."""
 
     like: str | None = None
     download: DownloadParams | None = None
@@ -482,13 +482,13 @@ def parse(step: str, job: Mapping[str, Any], method: str | None = None) -> Secti
 
 
 def sentences(error: ValidationError, kind: type[Section], where: str = "") -> Iterator[str]:
-    """Write every fault that pydantic found as a sentence with its key, its value and what is allowed.
+    """Write each fault that pydantic found as a sentence with the key, the value and what is allowed.
 
     Args:
         error: of validating `kind`.
         where: key of the validated section, put before all keys.
 
-    Faults in a recipe's section are left out where the section itself has faults, which the recipe inherits.
+    Faults in a recipe's section are left out where the section of params.yaml has faults: the recipe inherits them.
     """
     faulty = {fault["loc"][0] for fault in error.errors()} if kind is Params else set()
     for fault in error.errors():

@@ -1,4 +1,4 @@
-"""Parts of every command: arguments of jobs, notes and other output, errors that a person can read."""
+"""Parts of every command: arguments of jobs, notes and other output, readable errors."""
 
 import argparse
 import gc
@@ -22,8 +22,8 @@ def job_arguments(description: str, *paths: str, job: tuple[str, ...] = ("datase
         paths: names of required path arguments (`"store"` gives `--store PATH`).
         job: which of dataset, method, seed identify a job of this step.
 
-    The parsed namespace has `params`: the resolved parameters of the job as a dict, from the JSON that the
-    rule hands over. Scripts never open params.yaml.
+    The parsed namespace has `params`: the job's resolved parameters as a dict, from the JSON that the rule passes.
+    Scripts never open params.yaml.
     """
     parser = argparse.ArgumentParser(description=description)
     for name in job:
@@ -35,7 +35,7 @@ def job_arguments(description: str, *paths: str, job: tuple[str, ...] = ("datase
 
 
 _NOTE = "note: "
-# Errors of torch about a GPU, by a part of their text, and what helps.
+# Errors of torch about a GPU, by a part of their text, and advice for each.
 _OF_GPUS = {
     "no kernel image is available": "the installed torch does not support this GPU. Install a torch that does "
     "(https://pytorch.org), or use the CPU: set CUDA_VISIBLE_DEVICES to nothing (`CUDA_VISIBLE_DEVICES= ...`).",
@@ -58,9 +58,9 @@ def notes(log: Path) -> list[str]:
 
 
 def write_out(text: str) -> None:
-    """Print a text. A reader that goes away, as `head` does, misses the rest, and the work goes on.
+    """Print a text. When a reader such as `head` closes the pipe, the rest is lost and the work goes on.
 
-    Raises: Problem when the text cannot be written for another reason, such as a full disk.
+    Raises: Problem when the text cannot be written for another reason, e.g. a full disk.
     """
     try:
         print(text, flush=True)
@@ -71,7 +71,7 @@ def write_out(text: str) -> None:
 
 
 def show_missing_letters() -> None:
-    """Let stdout write the code of a letter that its encoding lacks, as stderr does; Python's default is an error."""
+    """Let stdout write the code of a letter that its encoding lacks, as stderr does; by default it raises."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # it is None where stdout is closed
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -96,4 +96,4 @@ def run(main: Callable[[], None]) -> None:
         print(f"error: {advice} ({str(error).splitlines()[0].partition(' GPU ')[0]})", file=sys.stderr)
         sys.exit(1)
     finally:
-        gc.freeze()  # or Python, when it ends, goes through all objects of torch and pandas: .8 s of a job of 6
+        gc.freeze()  # or Python visits all objects of torch and pandas when it ends: .8 s of a job of 6 s

@@ -23,7 +23,7 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def mean(value: Tensor) -> Tensor:
-    """Mean over processes of a tensor that has the same shape in all. Of several processes it has no gradient."""
+    """Mean over processes of a tensor of one shape. Without gradient where there are several processes."""
     if count() == 1:
         return value
     value = value.detach().clone()
@@ -32,14 +32,14 @@ def mean(value: Tensor) -> Tensor:
 
 
 def agree(number: int, device: torch.device) -> bool:
-    """True if all processes have the same number, which is compared on `device`, that of this process."""
+    """True if all processes have the same number. The comparison is made on `device`, that of this process."""
     if count() == 1:
         return True
     return len(gather(torch.tensor([number], device=device)).unique()) == 1
 
 
 def leave() -> None:
-    """Destroy the process group. To be called when all communication is done."""
+    """Destroy the process group, after the last communication."""
     if count() > 1:
         distributed.destroy_process_group()
 

@@ -1,6 +1,6 @@
 """Variables of the environment that can change a result: checked or removed when a run starts, or recorded in run.json.
 
-Those that a run sets for its own jobs (WORKFLOW_...) are constants of the modules that read them.
+Variables that a run sets for its jobs (WORKFLOW_...) are constants of the modules that read them.
 """
 
 import os
@@ -17,7 +17,7 @@ RECORDED = (
     "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "PYTHONPATH",
     "SLURM_JOB_ID", "SLURM_STEP_NUM_TASKS", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "WORLD_SIZE",
 )  # fmt: skip
-# Variables that round float32 where no setting of torch prevents it, each with the value that leaves float32 exact.
+# Variables that round float32 in spite of torch's settings, each with the value that leaves float32 exact.
 _EXACT = {
     "NVIDIA_TF32_OVERRIDE": "0",
     "DNNL_DEFAULT_FPMATH_MODE": "STRICT",
@@ -36,16 +36,16 @@ def recorded() -> dict[str, str]:
 
 
 def check() -> None:
-    """Raise Problem where a variable would round float32, which is promised to be exact."""
+    """Raise Problem where a variable would round float32: results are promised to be exact float32."""
     for name, exact in _EXACT.items():
         if os.environ.get(name, exact).upper() not in ("", exact):
             raise Problem(f"{name}={os.environ[name]} rounds float32 in every product: unset it (`unset {name}`).")
 
 
 def begin_run() -> list[str]:
-    """Check the environment of a run, and remove from it what must not reach its jobs.
+    """Check the environment of a run, and remove the variables that must not reach its jobs.
 
-    Returns: a sentence for each package that PYTHONPATH puts in front of the environment's.
+    Returns: a sentence for each package that PYTHONPATH puts before the environment's.
     Raises: Problem as `check`.
     """
     check()

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, then renamed. Checksums, JSON."""
+"""Files that are complete or absent: written under a temporary name, then renamed. Checksums, JSON."""
 
 import errno
 import fcntl
@@ -30,12 +30,11 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the name `path`, on an error it is removed.
 
-    The parent folder is made. The temporary name keeps the suffix of `path`, because writers such as
-    numpy and matplotlib choose the format by it. What killed processes left of earlier attempts is removed.
-    Permissions are those of any new file there (0666 less the umask), also where a writer, as that of safetensors, lets
-    only the owner read.
+    The parent folder is made. The temporary name has the suffix of `path`, by which numpy and matplotlib choose the
+    format. Temporary files of killed processes are removed. The permissions are those of any new file in the folder
+    (0666 less the umask), although safetensors lets only the owner read its files.
 
-    Raises: Problem naming `path` when it cannot be written there, or the disk is full.
+    Raises: Problem naming `path` when it cannot be written, or the disk is full.
     """
     path = Path(path)
     temporary, mode = _tried(path)
@@ -43,7 +42,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         if stat.S_IMODE(temporary.stat().st_mode) != mode:
             temporary.chmod(mode)
-        with open(temporary, "rb") as file:  # the data must be on disk before the name is
+        with open(temporary, "rb") as file:  # the data must reach the disk before the name does
             os.fsync(file.fileno())
         with writing(path):
             os.replace(temporary, path)
@@ -56,15 +55,12 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def check_writable(path: str | os.PathLike) -> None:
-    """Raise Problem where `replacing(path)` would: before long work whose result is to lie there.
-
-    The parent folder is made.
-    """
+    """Raise Problem where `replacing(path)` would; to be called before long work. The parent folder is made."""
     _tried(Path(path))
 
 
 def _tried(path: Path) -> tuple[Path, int]:
-    """Make a file beside `path` and remove it. Returns: its path, and the permissions that a new file has there."""
+    """Make a file beside `path` and remove it. Returns: its path, and the permissions that it had."""
     with writing(path):
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):
@@ -79,7 +75,7 @@ def _tried(path: Path) -> tuple[Path, int]:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a whole file another name, on the same disk. The parent folder is made. Raises: Problem as `replacing`."""
+    """Rename a file on the same disk. The parent folder is made. Raises: Problem as `replacing`."""
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
@@ -87,7 +83,7 @@ def move(source: Path, target: Path) -> None:
 
 @contextmanager
 def writing(what: object) -> Iterator[None]:
-    """Turn an error of the system while something is written into a Problem that names it."""
+    """Turn an OSError while `what` is written into a Problem that names it."""
     try:
         yield
     except OSError as error:
@@ -105,9 +101,9 @@ def _stem(path: Path) -> str:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove temporary files of `replacing(path)` whose processes no longer live.
+    """Remove temporary files of `replacing(path)` whose processes have ended.
 
-    Processes of another machine or container cannot be seen from here: their files are removed after a day.
+    Processes of another machine or container cannot be seen: their files are removed after a day.
     """
     for temporary in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp{glob.escape(path.suffix)}"):
         name = temporary.name.removesuffix(f".tmp{path.suffix}").rsplit(".", 1)[-1]
@@ -147,7 +143,7 @@ def lock(file: int | IO, kind: int) -> bool:
 
 
 def _error_number(error: Exception) -> int | None:
-    """The system's number of an error: of safetensors' own errors from their text, of numpy's that of a full disk."""
+    """Error number of the system. Errors of safetensors have it in their text; numpy's mean a full disk."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if re.search(r"\d+ requested and \d+ written", str(error)):  # numpy does not say why
@@ -157,9 +153,9 @@ def _error_number(error: Exception) -> int | None:
 
 
 def write_csv(path: str | os.PathLike, table: Any, digits: int) -> None:
-    """Write a pandas table. Paths (columns `path` and `copy_of`) are no formulas of a spreadsheet.
+    """Write a pandas table, with paths (columns `path` and `copy_of`) that a spreadsheet takes for no formula.
 
-    digits: significant ones of floating-point numbers.
+    digits: significant digits of floating-point numbers.
     """
     paths = {
         name: [no_formula(value) if isinstance(value, str) else value for value in table[name]]

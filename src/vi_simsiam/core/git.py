@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vi_simsiam.core.environment import OF_HOOKS
 
-# By default git refuses a checkout that belongs to another user (a shared project, a container). The second setting
-# keeps it from running a program that this user has named in the checkout.
+# By default git refuses a checkout of another user (a shared project, a container). The second setting stops git from
+# running a program that this user has named in the checkout.
 _ANY_OWNER = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
 
 
@@ -25,7 +25,7 @@ def _output(folder: Path, *arguments: str) -> str:
 def commit(folder: Path, *parts: Path) -> str | None:
     """The commit that is checked out at `folder`, with `-dirty` when `parts` of the tree differ from it.
 
-    Returns: None where git does not track `parts`: they lie below a checkout of another project, or in none.
+    Returns: None where git does not track `parts`: below a checkout of another project, or outside of any.
     """
     head = _output(folder, "rev-parse", "HEAD")
     if not head or not _output(folder, "ls-files", "--", *map(str, parts)):

@@ -1,4 +1,4 @@
-"""This process: the cores and GPUs that it may use, and the processes that it ends with."""
+"""This process: the cores and GPUs that it may use, and when it must end."""
 
 import contextlib
 import fcntl
@@ -18,8 +18,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def gpu_there(devices: Path = Path("/dev")) -> bool:
-    """True if this machine has a GPU that may be used, found without torch: one of NVIDIA or, in WSL2, of any maker."""
+def has_gpu(devices: Path = Path("/dev")) -> bool:
+    """True if this process may use a GPU of this machine, found without torch: of NVIDIA or, in WSL2, of any maker."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
     return not hidden and any(path for name in ("nvidia[0-9]*", "dxg") for path in devices.glob(name))
 
@@ -27,8 +27,8 @@ def gpu_there(devices: Path = Path("/dev")) -> bool:
 def join_run() -> None:
     """Tie this job to its run: hold the run's lock, and end when the process that started the job has ended.
 
-    So a run that was killed leaves no job that goes on for hours, and no other run begins while one of its jobs lives.
-    Nothing happens in a process that is no job of a run.
+    So no job of a killed run goes on for hours, and no other run begins while one of its jobs lives. Nothing happens in
+    a process that is no job of a run.
     """
     if STARTED_BY not in os.environ:
         return
@@ -39,7 +39,7 @@ def join_run() -> None:
 
 
 def end_with_parent(started_by: int | None = None, seconds: float = 1.0) -> None:
-    """Let this process get SIGTERM when the one that started it has ended.
+    """Send SIGTERM to this process when the one that started it has ended.
 
     Args:
         started_by: number of the process that started this one, if known: it may have ended before this call.
@@ -58,7 +58,7 @@ def end_with_parent(started_by: int | None = None, seconds: float = 1.0) -> None
 
 
 def lives(process: int) -> bool:
-    """True where a process of this number lives on this machine."""
+    """True if a process of this number lives on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

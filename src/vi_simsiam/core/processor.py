@@ -10,7 +10,7 @@ _INSTRUCTIONS = {"avx512_bf16": "AVX-512 with bf16", "avx512f": "AVX-512", "avx2
 
 
 def name(info: str | None = None) -> str:
-    """The processor in words: its name, family and model, instructions, and number of logical cores.
+    """Description of the processor: its name, family and model, instructions, and number of logical cores.
 
     A name such as "AMD EPYC" alone covers generations that differ in speed by a factor of two.
 

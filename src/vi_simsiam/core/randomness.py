@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for, never on what ran before.
+"""Random numbers that depend on their purpose, never on what ran before.
 
 Every draw names its purpose, usually (seed, epoch, what for). A resumed training, a second process or another
 order of the jobs therefore sees the same numbers, and two methods with the same seed see the same views.
@@ -33,7 +33,7 @@ def generator(*purpose: str | int) -> "torch.Generator":
 class Generators(dict[str, "torch.Generator"]):
     """A generator for each name, `generator(*purpose, name)`, made when the name is first used.
 
-    A draw depends on the purpose, the name, and the earlier draws under this name. So a new name never shifts the
+    A draw depends on the purpose, the name, and the earlier draws under this name. So a new name never changes the
     numbers of the others.
     """
 

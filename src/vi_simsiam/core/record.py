@@ -1,4 +1,4 @@
-"""`run.json`: what made a result, and what the result was. Written last, so that its presence means success.
+"""`run.json`: code, parameters, inputs and outputs of a result. Written last, so that its presence means success.
 
 Snakemake and DVC's stages decide from it alone whether a result is current (`why_stale`).
 """
@@ -23,16 +23,16 @@ from vi_simsiam.core.files import check_writable, move, read_json, sha256, write
 from vi_simsiam.core.text import several, shorten
 
 NAME = "run.json"
-UNFINISHED = ".unfinished"  # in a result's folder: the next result, until it is whole
+UNFINISHED = ".unfinished"  # in a result's folder: the next result, until it is complete
 IDENTITY = ("dataset", "method", "seed")
 _HERE = Path(__file__).parent
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SRC = _PACKAGE.parent
 _OWN = (_PACKAGE.name, "__main__")  # where names of the project's modules begin
 _DATA = {".html", ".css", ".js"}  # files beside a module that it reads: templates
-# Modules that say what parameters may be. A change of them counts if it changes a job's parameters, which are compared.
+# Modules that check parameters. They are left out of a job's code, because its parameters are compared themselves.
 _CHECKS = {f"vi_simsiam/config/{name}.py" for name in ("schema", "encoders")}
-# Parameters that decide from where files are fetched. Their checksums are known, so they are the same from anywhere.
+# Parameters of how files are fetched. The checksums are known, so the files are the same.
 _WAYS = {"download": ("mirrors", "retries")}
 DECODERS = ("pillow", "pillow-heif")  # packages whose versions decide the pixels of an image
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", *DECODERS)
@@ -40,13 +40,13 @@ _WORDS = {"images_state": "images", "soft_labels": "soft labels", "runs": "data 
 
 
 class RunRecord:
-    """The record of a job; made when the job starts, written when all its files are there.
+    """The record of a job; made when the job starts, written after all its files.
 
     It also holds digests of the job's source files, and the SHA-256 of every file in `folders`.
 
     Args:
         step: name of the pipeline step.
-        params: the resolved parameters the job was given, exactly (the DVC stage compares them).
+        params: the job's resolved parameters, as they were passed to it.
         folders: folders of the earlier steps' results that the job reads.
         identity: what the job is about: dataset, method, seed.
 
@@ -56,7 +56,7 @@ class RunRecord:
     def __init__(self, step: str, params: dict[str, Any], folders: Iterable[Path] = (), **identity: str | int):
         self.started = time.time()
         self.step, self.params, self.identity = step, params, identity
-        # Before a long job: a source file that is edited meanwhile has been imported as it was.
+        # At the start: a source file that is edited during a long job was imported as it was before.
         self._sources = {name: _digest(name) for name in _source_files()}
         self.inputs: dict[str, str] = {}
         for folder in folders:
@@ -69,7 +69,7 @@ class RunRecord:
         Args:
             folder: the result's folder; every file in it, but for hidden ones, is one of the job's outputs.
             device: the torch device the job ran on.
-            checksums: SHA-256 of outputs that have been computed already, by name.
+            checksums: SHA-256 of outputs whose checksums are known, by name.
             more: further entries.
         """
         checksums = checksums or {}
@@ -93,7 +93,7 @@ class RunRecord:
                 "device": device,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
                 "seconds": round(time.time() - self.started, 2),
-                # Of this process since its start, imports included, and of the processes that it started.
+                # Of this process, with its imports, and of the processes that it started.
                 "cpu_seconds": round(sum(os.times()[:4]), 2),
                 "peak_memory_mb": _peak_memory(),
                 "outputs": outputs,
@@ -104,11 +104,11 @@ class RunRecord:
 
 @contextmanager
 def new_result(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder for a job's files and its record; when all are there, they replace the result in `folder`.
+    """Yield an empty folder for a job's files and its record, which then replace the result in `folder`.
 
-    So the earlier result stays until the new one is whole, also after kill -9. Files are then renamed in a few
-    milliseconds. In this time `folder` has no record, so that after kill -9 it does not pass for a result. An error
-    leaves the unfinished files, which the next attempt removes.
+    So the earlier result stays until the new one is complete, also after kill -9. Files are renamed within a few
+    milliseconds. Meanwhile `folder` has no record, so that a half-replaced result is not taken for a result. After an
+    error the unfinished files stay until the next attempt.
     """
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -127,7 +127,7 @@ def new_result(folder: Path) -> Iterator[Path]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The record in a result's folder. Raises: Problem when there is none, it is damaged, or of an older version."""
+    """The record in a result's folder. Raises: Problem when it is missing, damaged, or of an older version."""
     path = Path(folder) / NAME
     record = read_json(path)
     parts = {"step": str, "params": dict, "outputs": dict, "inputs": dict}
@@ -137,9 +137,9 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path, *names: str) -> None:
-    """Compare files of a result, which the caller is about to read, with the SHA-256 in its record.
+    """Compare files of a result, before they are read, with the SHA-256 in its record.
 
-    Raises: Problem naming the first file that is missing or is not the one that the job wrote.
+    Raises: Problem naming the first file that is missing or differs from what the job wrote.
     """
     outputs = read(folder)["outputs"]
     for name in names:
@@ -157,8 +157,8 @@ def why_stale(folder: Path, inputs: Iterable[str], **wanted: Any) -> str | None:
     """The reason why a result is not the one that a job would make now; None when it is. No result is read again.
 
     Args:
-        inputs: files of other results that the job reads. They must be, by the records beside them, those it has read.
-        wanted: entries that the record must have: `step`, `params`, those of `IDENTITY`, and what else the job writes.
+        inputs: files of other results that the job reads. Their records must have the checksums that it has read.
+        wanted: entries that the record must have: `step`, `params`, those of `IDENTITY`, and further ones of the job.
     """
     try:
         done = read(folder)
@@ -207,7 +207,7 @@ def _source_files() -> Iterator[str]:
 
 
 def _used_files() -> set[str]:
-    """The source files that this process has imported, and the data files beside them, by the same paths."""
+    """Source files that this process has imported, and the data files beside them, as `_source_files` names them."""
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in _OWN]
     paths = {Path(file).resolve() for module in modules if (file := getattr(module, "__file__", None))}
     used = {path.relative_to(_SRC) for path in paths if path.parent == _SRC or path.is_relative_to(_PACKAGE)}

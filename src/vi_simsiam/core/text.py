@@ -1,4 +1,4 @@
-"""Text that comes from anywhere, names of files above all, made safe to store and to print."""
+"""Text from outside, mostly names of files, made safe to store and to print."""
 
 import os
 import unicodedata
@@ -14,17 +14,17 @@ def writable(name: str | os.PathLike) -> str:
 
 
 def no_formula(path: str) -> str:
-    """The same path for a .csv: one that a spreadsheet would compute as a formula begins with ./ there."""
+    """The path as it is written to a .csv: with ./ before one that a spreadsheet would compute as a formula."""
     return f"./{path}" if path.startswith(("=", "+", "-", "@", "\t", "\r")) else path
 
 
 def one_spelling(text: str) -> str:
-    """The same letters as one sequence of characters: macOS writes é as e and an accent, other systems as one."""
+    """The text in Unicode's form NFC: macOS writes é as e and an accent, other systems as one character."""
     return unicodedata.normalize("NFC", text)
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text that a terminal prints and never obeys: what is not printable, nor in `keep`, is shown by its code."""
+    """The text with the codes of characters that are neither printable nor in `keep`, so that a terminal obeys none."""
     return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
 
 
@@ -35,13 +35,13 @@ def shorten(value: Any) -> str:
 
 
 def several(names: Sequence[str], most: int = 3, number: int | None = None) -> str:
-    """The first `most` names, and how many more there are of `number`, by default those of `names`."""
-    more = (len(names) if number is None else number) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    """The first `most` names, and the count of the others among `number` (None: the number of `names`)."""
+    rest = (len(names) if number is None else number) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def nearest(word: str, choices: Iterable[Any]) -> str:
-    """A question for a message, with the choice that looks most like a word; empty where none does."""
+    """A question for a message, with the choice that is most like a word; empty where none is like it."""
     matches = get_close_matches(word, [str(choice) for choice in choices], n=1)
     return f" (did you mean {matches[0]}?)" if matches else ""
 
