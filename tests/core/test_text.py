@@ -1,4 +1,4 @@
-"""Names from anywhere can be stored and printed; folders are walked once."""
+"""Names from anywhere can be stored and printed."""
 
 import os
 

@@ -52,17 +52,14 @@ def begin_run() -> list[str]:
     for name in _OF_SHELLS:
         os.environ.pop(name, None)
     entries = {Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    outside = {entry for entry in entries if not entry.is_relative_to(Path(sys.prefix).resolve())}
     sentences = []
     for name in _MODULES:
         spec = find_spec(name)
         folders = Path(spec.origin).resolve().parents if spec and spec.origin else ()
-        if (folder := next((folder for folder in folders if folder in entries), None)) and not _is_installed(folder):
+        if folder := next((folder for folder in folders if folder in outside), None):
             sentences.append(
                 f"{name} is taken from {folder}, which PYTHONPATH names, and not from {sys.prefix}: unset PYTHONPATH "
                 "unless you want that. run.json records the version."
             )
     return sentences
-
-
-def _is_installed(folder: Path) -> bool:
-    return folder.is_relative_to(Path(sys.prefix).resolve())
