@@ -39,15 +39,14 @@ def test_wilson_covers_when_the_rows_of_an_image_are_dependent():
     assert hits["naive"] / 500 < 0.85
 
 
-def test_wilson_of_nothing_is_nan():
-    assert math.isnan(wilson(np.array([])).estimate) and wilson(np.array([])).n == 0
-
-
-def test_mean_over_seeds_leaves_out_what_is_undefined():
+def test_what_is_undefined_is_left_out():
     seeds = [Estimate(0.5, 0.4, 0.7, 10), {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.9, "n": 20}]
     undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
     assert mean_over_seeds(seeds + undefined) == pytest.approx((0.6, 0.5, 0.8, 15))
-    assert math.isnan(mean_over_seeds(undefined).estimate)
+    one = Estimate(0.7, 0.66, 0.75, 100)
+    assert over_seeds([one, *undefined]) == pytest.approx(one), "one seed: the interval of its images"
+    for nothing in (mean_over_seeds(undefined), over_seeds(undefined), wilson(np.array([]))):
+        assert math.isnan(nothing.estimate) and nothing.n == 0
 
 
 def test_interval_over_seeds_by_hand():
@@ -58,13 +57,6 @@ def test_interval_over_seeds_by_hand():
     assert found.estimate == pytest.approx(0.72) and found.n == 100
     assert found.ci_low == pytest.approx(0.72 - math.sqrt(0.03**2 + error**2))
     assert found.ci_high == pytest.approx(0.72 + math.sqrt(0.05**2 + error**2))
-
-
-def test_one_seed_keeps_its_interval_and_undefined_ones_are_left_out():
-    one = Estimate(0.7, 0.66, 0.75, 100)
-    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
-    assert over_seeds([one, *undefined]) == pytest.approx(one)
-    assert math.isnan(over_seeds(undefined).estimate)
 
 
 def test_an_interval_beside_its_estimate_takes_nothing_off():

@@ -30,10 +30,3 @@ def test_it_is_the_mean_overlap_of_sets(seeds, k):
     np.testing.assert_allclose(found, by_sets(neighbours))
     assert (found == 1).all() == (k == 29)
     np.testing.assert_array_equal(neighbour_consistency([rng.permuted(each, axis=1) for each in neighbours]), found)
-
-
-def test_nothing_is_compared_with_nothing():
-    one = np.array([[1], [2], [0]])
-    for arrays in ([], [one], [one, one[:2]], [one, np.hstack([one, one])]):
-        with pytest.raises(ValueError):
-            neighbour_consistency(arrays)

@@ -173,7 +173,7 @@ def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic 
     mean_over_views = views.groupby("index")["kappa"].mean()
     kappa = Ranked(views["kappa"], views["index"])
     out: dict[str, Statistic | None] = {
-        "spearman_view_agreement/kappa": spearman(mean_over_views, images["view_agreement"])
+        "spearman_view_agreement/kappa": spearman(Ranked(mean_over_views), Ranked(images["view_agreement"]))
     }
     for name in AUGMENTATIONS:
         if name in views:

@@ -15,7 +15,7 @@ from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap, Mean
 from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
-from vi_simsiam.stats.ranks import spearman
+from vi_simsiam.stats.ranks import Ranked, spearman
 
 COLUMNS = (
     "claim", "dataset", "method", "estimate", "ci_low", "ci_high", "verdict",
@@ -165,7 +165,7 @@ def dino_correlation(ours: Run, dino: Run) -> Estimate | None:
     kappa, certainty = ours.images["kappa"], dino.images.get("negative_entropy")
     if certainty is None or not (np.isfinite(kappa).all() and np.isfinite(certainty).all()):
         return None
-    return Bootstrap(len(kappa), _RESAMPLES, seed=0).one(spearman(kappa, certainty))
+    return Bootstrap(len(kappa), _RESAMPLES, seed=0).one(spearman(Ranked(kappa), Ranked(certainty)))
 
 
 def _same_images(first: Run, second: Run) -> None:

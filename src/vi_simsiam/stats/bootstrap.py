@@ -70,15 +70,14 @@ class Bootstrap:
             first set's images come first.
         resamples: number of resamples.
         seed: of the draws.
-        threads: number of threads (None: as many as torch uses). The results do not depend on it.
 
     Attributes:
         blocks: number of blocks of resamples.
     """
 
-    def __init__(self, n: int | Sequence[int], resamples: int, seed: int, threads: int | None = None):
+    def __init__(self, n: int | Sequence[int], resamples: int, seed: int):
         self.sizes = (n,) if isinstance(n, int | np.integer) else tuple(n)
-        self.n, self.resamples, self.seed, self.threads = sum(self.sizes), resamples, seed, threads
+        self.n, self.resamples, self.seed = sum(self.sizes), resamples, seed
         self._rows = max(1, _COUNTS // self.n)
         self.blocks = -(-resamples // self._rows)
 
@@ -97,7 +96,8 @@ class Bootstrap:
     def resampled(self, statistics: Mapping[str, Statistic | None]) -> dict[str, NDArray]:
         """Statistics on all resamples: (resamples,) float64 each, NaN where undefined; without those that are None.
 
-        All statistics use the same resamples, and those of one `Ranked` share intermediate results.
+        All statistics use the same resamples, and those of one `Ranked` share intermediate results. As many threads as
+        torch has work at once; their number does not change the results.
         """
         import torch  # here, because modules that import only types from this one need no torch
 
@@ -117,7 +117,7 @@ class Bootstrap:
 
         threads = torch.get_num_threads()
         try:
-            with ThreadPoolExecutor(self.threads or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 blocks = list(pool.map(of_block, range(self.blocks)))
         finally:
             torch.set_num_threads(threads)  # threads that start later inherit the last setting

@@ -18,15 +18,10 @@ def neighbour_consistency(neighbours: Sequence[NDArray]) -> NDArray[np.float64]:
     two seeds at least.
 
     Args:
-        neighbours: (n, k) rows of the images nearest to each, in any order, each once; an array for each seed, of the
-            same images in the same order.
-
-    Raises: ValueError for fewer than two arrays or arrays of different shapes.
+        neighbours: (n, k) rows of the images nearest to each, in any order, each once; an array for each seed, two at
+            least, of the same images in the same order.
     """
-    shapes = {each.shape for each in neighbours}
-    if len(neighbours) < 2 or len(shapes) > 1:
-        raise ValueError(f"two arrays of one shape are compared, or more, not {[each.shape for each in neighbours]}")
-    n, k = shapes.pop()
+    n, k = neighbours[0].shape
     places = np.arange(n)[:, None] * n  # so that neighbours of different images are different numbers
     numbers = [(each.astype(np.int64) + places).ravel() for each in neighbours]
     shares = [np.isin(first, second).reshape(n, k).mean(1) for first, second in combinations(numbers, 2)]

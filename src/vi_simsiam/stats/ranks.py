@@ -5,8 +5,6 @@ the mean of their ranks. A centred rank here is twice the mean rank, less (numbe
 mean is 0, so that all sums are exact.
 """
 
-from typing import Self, cast
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -41,11 +39,6 @@ class Ranked:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    @classmethod
-    def of(cls, values: "ArrayLike | Ranked", image: ArrayLike | None) -> Self:
-        """Values as `Ranked`; what is `Ranked` already is returned as it is."""
-        return cast(Self, values) if isinstance(values, cls) else cls(cast(ArrayLike, values), image)
 
     @property
     def distinct(self) -> bool:
@@ -94,13 +87,8 @@ class Ranked:
 
         def make() -> NDArray:
             below = self.cumulative(resamples)
-            if self.distinct:  # the rows of an image that was drawn several times are the only ties
-                of_image = np.bincount(self.columns).astype(float)
-                drawn = resamples.counts[:, : len(of_image)].astype(float)
-                cubes = np.einsum("ij,j->i", drawn * drawn * drawn, of_image)
-            else:
-                tied = (below[:, 1:] - below[:, :-1]).astype(float)
-                cubes = np.einsum("ij,ij->i", tied * tied, tied)
+            tied = (below[:, 1:] - below[:, :-1]).astype(float)
+            cubes = np.einsum("ij,ij->i", tied * tied, tied)
             return (below[:, -1].astype(float) ** 3 - cubes) / 3
 
         return resamples.once((self, "squares"), make)
@@ -141,10 +129,7 @@ class Spearman:
 
     def resampled(self, resamples: Resamples) -> NDArray:
         weighted, ranks = self.x.weighted_ranks(resamples), self.y.ranks(resamples)
-        if (ranks == ranks[0]).all():  # of levels that every image has once
-            products = np.einsum("ij,j->i", weighted, ranks[0].take(self._y_at).astype(float))
-        else:
-            products = np.einsum("ij,ij->i", weighted, ranks.take(self._y_at, axis=1).astype(float))
+        products = np.einsum("ij,ij->i", weighted, ranks.take(self._y_at, axis=1).astype(float))
         with np.errstate(invalid="ignore"):  # 0/0: a resample in which one is constant
             return products / np.sqrt(self.x.squares(resamples) * self.y.squares(resamples))
 
@@ -175,20 +160,17 @@ class FalsePositiveRate:
             return 1 - negatives_below / negatives
 
 
-def auroc(
-    scores: ArrayLike | Ranked, positive: ArrayLike, image: ArrayLike | None = None, fpr95: bool = False
-) -> Auroc | FalsePositiveRate | None:
-    """AUROC of (m,) scores against (m,) booleans, or FPR95. `image`: as of `Ranked`.
+def auroc(scores: Ranked, positive: ArrayLike, fpr95: bool = False) -> Auroc | FalsePositiveRate | None:
+    """AUROC of m scores against (m,) booleans, or FPR95.
 
     Returns: None where it is undefined, because all rows are positive or none is.
     """
     positive = np.asarray(positive, bool)
     if positive.all() or not positive.any():
         return None
-    return (FalsePositiveRate if fpr95 else Auroc)(Ranked.of(scores, image), positive)
+    return (FalsePositiveRate if fpr95 else Auroc)(scores, positive)
 
 
-def spearman(x: ArrayLike | Ranked, y: ArrayLike | Ranked, image: ArrayLike | None = None) -> Spearman | None:
-    """Spearman's rank correlation of x and y, both (m,); `image`: as of `Ranked`. None if either is constant."""
-    x, y = Ranked.of(x, image), Ranked.of(y, image)
+def spearman(x: Ranked, y: Ranked) -> Spearman | None:
+    """Spearman's rank correlation of x and y. None if either is constant."""
     return None if min(len(x.first), len(y.first)) < 2 else Spearman(x, y)

@@ -5,8 +5,6 @@ group of s rows with e errors, after S rows with E errors, the j-th brings the e
 (E + j e/s) / (S + j). Summed over j = 1..s that is e + (E - S e/s) (H(S + s) - H(S)) with harmonic numbers H.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
@@ -41,9 +39,6 @@ class Aurc:
 
     def errors(self, resamples: Resamples) -> NDArray:
         """(r,): the error rate of all rows."""
-        return resamples.once((self, "errors"), lambda: self._error_rates(resamples))
-
-    def _error_rates(self, resamples: Resamples) -> NDArray:
         wrong = np.einsum("ij,j->i", resamples.counts[:, : len(self._of_image)], self._of_image)
         return wrong / self.scores.cumulative(resamples)[:, -1]
 
@@ -52,13 +47,10 @@ class Aurc:
         wrong_below = self.scores.summed(self.scores.weights(resamples) * self._wrong)
         rows, errors = below[:, -1:], wrong_below[:, -1:]
         certain, wrong = rows - below, errors - wrong_below  # in this group or above it; the next column: above it
-        if self.scores.distinct:
-            share: Any = self._wrong
-        else:
-            size = certain[:, :-1] - certain[:, 1:]
-            share = (wrong[:, :-1] - wrong[:, 1:]) / np.maximum(size, 1)
+        size = certain[:, :-1] - certain[:, 1:]
+        share = (wrong[:, :-1] - wrong[:, 1:]) / np.maximum(size, 1)
         harmonic = self._harmonic.take(certain)
-        ahead = (wrong[:, 1:] - certain[:, 1:] * share).astype(float, copy=False)
+        ahead = wrong[:, 1:] - certain[:, 1:] * share
         total = errors[:, 0] + np.einsum("ij,ij->i", ahead, harmonic[:, :-1] - harmonic[:, 1:])
         return total / rows[:, 0]
 

@@ -7,7 +7,7 @@ from vi_simsiam.data.store import TrainingImages
 from vi_simsiam.evaluation import knn
 from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.methods import Method
-from vi_simsiam.stats.ranks import auroc
+from vi_simsiam.stats.ranks import Ranked, auroc
 from vi_simsiam.transforms.noise import SEEDS, with_noise
 
 _MONITORED_IMAGES = 2000  # or up to twice as many
@@ -50,7 +50,7 @@ def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[
         row["knn_top1"] = right.float().mean().item()
         tasks = {"certainty_auroc": right, "certainty_r_auroc": knn.neighbour_correct(features, labels)}
         for name, target in tasks.items():
-            if score and (found := auroc(outputs[score[0]], target.cpu())) is not None:
+            if score and (found := auroc(Ranked(outputs[score[0]]), target.cpu())) is not None:
                 row[name] = found.point
     if score:
         seeds = torch.from_numpy(rows % SEEDS).split(_BATCH)
