@@ -45,7 +45,7 @@ def main() -> None:
         probed["temperature"],
         torch.from_numpy(np.load(args.probe / "losses_train.npy")),
     )
-    if scorer.labels is None:
+    if not scorer.classes:
         print(f"{args.dataset} has no labels: no measures of right and wrong predictions", flush=True)
     features = np.load(args.probe / "features_test.npy")
     tables = evaluate(scorer, store, features, others, params)

@@ -7,12 +7,15 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from helpers.models import scorer
 from helpers.small import pretrain_params
 from vi_simsiam.config.schema import UntrainedParams
-from vi_simsiam.evaluation import knn, linear, scorer
+from vi_simsiam.evaluation import features as module
+from vi_simsiam.evaluation import knn, linear
 from vi_simsiam.evaluation.features import batches, extract
 from vi_simsiam.evaluation.measure_names import RANKED, why_unknown
 from vi_simsiam.evaluation.measures import Tables, measure
+from vi_simsiam.evaluation.scorer import view_mean
 from vi_simsiam.methods import ImageSpec, build
 
 
@@ -27,9 +30,10 @@ def images(n, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, 12, 12, 1), dtype=np.uint8)
 
 
-def test_extract_does_not_depend_on_the_batch_size(model):
+def test_extract_does_not_depend_on_the_batch_size_nor_on_how_many_results_are_held(model, monkeypatch):
     pictures = images(11)
     whole = extract(model, batches(pictures, 11))["features"]
+    monkeypatch.setattr(module, "_HELD", 1000)  # bytes: two of the three batches
     parts = extract(model, batches(pictures, 4))["features"]
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
     expected = model.features(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
@@ -41,7 +45,8 @@ def test_scores(model):
     labels = torch.arange(40) % 3
     bank = extract(model, batches(train, 40))["features"]
     probe = linear.fit(bank, labels, 3)
-    scores = scorer.Scorer(model, probe, bank, labels, k=5, temperature=0.1).score(batches(test, 4))
+    losses = torch.rand(40, generator=torch.Generator().manual_seed(0)) + 0.1
+    scores = scorer(model, bank, labels, probe, losses).score(batches(test, 4))
     features = extract(model, batches(test, 9))["features"]
     np.testing.assert_allclose(scores["feature_norm"], features.norm(dim=-1), rtol=1e-4)
     cosines = torch.nn.functional.cosine_similarity(features[:, None], bank[None], dim=-1)
@@ -50,26 +55,17 @@ def test_scores(model):
     np.testing.assert_allclose(scores["probe_confidence"], probabilities.max(-1).values, rtol=1e-3)
     np.testing.assert_array_equal(scores["predicted"], probabilities.argmax(-1))
     np.testing.assert_array_equal(scores["knn_predicted"], knn.predict(features, bank, labels, 5, 0.1))
-    assert "loss_prediction" not in scores
-    losses = torch.rand(40, generator=torch.Generator().manual_seed(0)) + 0.1
-    asked = scorer.Scorer(model, probe, bank, labels, k=5, temperature=0.1, losses=losses).score(batches(test, 4))
     nearest = cosines.topk(5).indices
-    np.testing.assert_allclose(asked.pop("loss_prediction"), -losses[nearest].log().mean(-1), rtol=1e-4)
-    assert asked.keys() == scores.keys()
-    unlabelled = scorer.Scorer(model, None, bank, None, k=5, temperature=0.1).score(batches(test, 4))
-    assert set(unlabelled) == {"feature_norm", "knn_density"}
-    none = linear.LinearProbe(torch.zeros(0, 6), torch.zeros(0), torch.zeros(6), torch.ones(6))
-    same = scorer.Scorer(model, none, bank, torch.full((40,), -1), k=5, temperature=0.1).score(batches(test, 4))
-    assert set(same) == set(unlabelled)
+    np.testing.assert_allclose(scores["loss_prediction"], -losses[nearest].log().mean(-1), rtol=1e-4)
+    assert set(scorer(model, bank).score(batches(test, 4))) == {"feature_norm", "knn_density"}
     # Some without a label: all count for the density, only the others vote.
     some = torch.where(torch.arange(40) < 25, labels, -1)
-    mixed = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1).score(batches(test, 4))
+    losses[25:] = torch.nan
+    mixed = scorer(model, bank, some, probe, losses).score(batches(test, 4))
     np.testing.assert_array_equal(mixed["knn_predicted"], knn.predict(features, bank[:25], labels[:25], 5, 0.1))
     np.testing.assert_array_equal(mixed["knn_density"], scores["knn_density"])
-    losses[25:] = torch.nan
-    some = scorer.Scorer(model, probe, bank, some, k=5, temperature=0.1, losses=losses).score(batches(test, 4))
     nearest = cosines[:, :25].topk(5).indices
-    np.testing.assert_allclose(some["loss_prediction"], -losses[nearest].log().mean(-1), rtol=1e-4)
+    np.testing.assert_allclose(mixed["loss_prediction"], -losses[nearest].log().mean(-1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["simsiam", "vi_simsiam", "simclr", "dino", "vae"])
@@ -81,9 +77,7 @@ def test_embedding_norm_is_the_length_of_what_the_embedding_is_the_direction_of(
             net.embedding(net.features(torch.rand(64, 1, 12, 12)))  # the running statistics are those of such images
     net.eval()
     pictures = images(300)
-    scores = scorer.Scorer(net, None, torch.ones(1, net.backbone.dim), None, k=1, temperature=0.1).score(
-        batches(pictures, 128)
-    )
+    scores = scorer(net, torch.ones(1, net.backbone.dim), k=1).score(batches(pictures, 128))
     with torch.no_grad():
         features = net.features(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
         if method == "vae":
@@ -100,7 +94,7 @@ def test_embedding_norm_is_the_length_of_what_the_embedding_is_the_direction_of(
 
 def test_view_agreement_is_the_mean_pairwise_cosine(model):
     views = np.stack([images(6, seed) for seed in range(4)], axis=1)
-    scored = scorer.Scorer(model, None, torch.ones(1, model.backbone.dim), None, k=1, temperature=0.1)
+    scored = scorer(model, torch.ones(1, model.backbone.dim), k=1)
     columns, agreement = scored.score_views(views, batch_size=5)
     alone = scored.score(batches(views.reshape(24, 12, 12, 1), 24))
     assert columns.keys() == alone.keys()
@@ -115,7 +109,7 @@ def test_view_agreement_is_the_mean_pairwise_cosine(model):
 
 def test_view_mean_is_geometric():
     index = np.array([0, 1, 0, 1, 2])
-    np.testing.assert_allclose(scorer.view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
+    np.testing.assert_allclose(view_mean(np.array([1.0, 2, 100, 8, 5]), index), [10, 4, 5])
 
 
 def tables(n, areas, rng):

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 
 import vi_simsiam
-from helpers.pretended_gpu import GPU, pretended_gpu
+from helpers.models import scorer
+from helpers.pretended_gpu import GPU
 from helpers.small import SHIPPED, digits_store, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import METHODS, parse
-from vi_simsiam.evaluation import features, graded
+from vi_simsiam.evaluation import graded
 from vi_simsiam.evaluation.classify import classify
 from vi_simsiam.evaluation.features import batches
-from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.methods import ImageSpec, build
 
 # numpy asks torch's modes for an array in a way that torch does not know yet.
@@ -139,17 +139,13 @@ def test_images_without_labels(gpu):
     def probed(device):
         split = {"train": rows.to(device), "test": rows.to(device)}
         probe, results, losses = classify(split, {name: labels.to(device) for name in split}, 4, params)
-        return Scorer(model.to(device), probe, rows, labels, 5, 0.1), losses.nan_to_num(-1.0), results
+        return scorer(model.to(device), rows, labels, probe, losses), losses.nan_to_num(-1.0), results
 
-    scorer, *expected = probed("cpu")
-    scores = scorer.score(batches(images, 4))
-    with gpu.use() as seen:
-        scorer, *found = probed(GPU)
-        seen.clear()
-        found_scores = scorer.score(batches(images, 4))
-        assert {wait.function for wait in seen.waits} == {"extract", "_read_off"}, (
-            "scores come from the GPU; nothing else waits"
-        )
+    read, *expected = probed("cpu")
+    scores = read.score(batches(images, 4))
+    with gpu.use():
+        read, *found = probed(GPU)
+        found_scores = read.score(batches(images, 4))
     gpu.assert_same((found, found_scores), (expected, scores), rtol=1e-2, atol=1e-2)
     assert (found[0] < 0).sum() == found[1]["n_test"] - found[1]["n_test_labelled"] == 20
 
@@ -163,16 +159,16 @@ def test_uncertainty_prepares_on_the_gpu(gpu):
     strengths = {name: values[:1] for name, values in resolve(SHIPPED, "uncertainty", "digits")["graded"].items()}
 
     def scored(device, log):
-        scorer = Scorer(model.to(device), None, torch.randn(20, model.backbone.dim), torch.arange(20) % 3, 5, 0.1)
+        read = scorer(model.to(device), torch.randn(20, model.backbone.dim), torch.arange(20) % 3)
         boxes = graded.graded_boxes(len(images), [0.2, 1.0], 12, 0)
-        changes = graded.Augmentations(images, 0, scorer.input_device)
-        streams = {"whole": batches(images, 3, scorer.input_device)}
-        streams["crops"] = graded.crop_batches(images, boxes, 3, scorer.input_device)
+        changes = graded.Augmentations(images, 0, read.input_device)
+        streams = {"whole": batches(images, 3, read.input_device)}
+        streams["crops"] = graded.crop_batches(images, boxes, 3, read.input_device)
         streams |= {name: changes.batches(name, s, 3) for name, s in graded.steps(strengths, 3)}
         found = {}
         for name, stream in streams.items():
             before = len(log)
-            found[name] = scorer.score(stream)
+            found[name] = read.score(stream)
             assert not log or len(log) - before == len(found[name]), (name, log[before:])
         return found
 
@@ -187,16 +183,3 @@ def test_uncertainty_prepares_on_the_gpu(gpu):
         in_scores = [wait for wait in seen.waits if wait.function != "Scorer.__init__"]
         assert {wait.function for wait in in_scores} == {"_read_off"}
     gpu.assert_same(found, expected, rtol=1e-2, atol=1e-2)
-
-
-def test_many_results_are_read_off_in_pieces(monkeypatch):
-    monkeypatch.setattr(features, "_HELD", 1000)
-    images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
-    params = parse("pretrain", {"backbone": ENCODER}, "untrained")
-    model = build("untrained", params, ImageSpec(12, 1, (0.5,), (0.2,)))
-    with pretended_gpu() as seen:
-        model.to(GPU)
-        seen.clear()
-        found = features.extract(model, batches(images, 3, GPU))["features"]
-        assert [wait.function for wait in seen.waits] == ["_read_off"] * 2, "of 384 bytes each, the fourth alone"
-    assert torch.equal(found, features.extract(model.to("cpu"), batches(images, 3))["features"])

@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.models import scorer
 from helpers.small import SHIPPED, merged, pretrain_params
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.evaluation import corruptions, graded, linear
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.evaluation.tables import evaluate, matched, neighbours
 from vi_simsiam.methods import ImageSpec, build
 
@@ -21,10 +21,10 @@ def tables(store, **changes):
     model = build("untrained", UntrainedParams(backbone=backbone), ImageSpec(12, 1, (0.5,), (0.3,))).eval()
     bank, labels = (extract(model, batches(store.images("train"), 96))["features"], np.array(store.labels("train")))
     labels = torch.from_numpy(labels)
-    scorer = Scorer(model, linear.fit(bank, labels, 10, C=1e-3), bank, labels, k=5, temperature=0.1)
+    read = scorer(model, bank, labels, linear.fit(bank, labels, 10, C=1e-3))
     features = extract(model, batches(store.images("test"), 40))["features"].numpy()
     params = merged(resolve(SHIPPED, "uncertainty", "digits"), {"crop_areas": [0.5, 1.0]} | changes)
-    return scorer, evaluate(scorer, store, features, [], parse("uncertainty", params))
+    return read, evaluate(read, store, features, [], parse("uncertainty", params))
 
 
 def same(table, scored):
@@ -35,12 +35,12 @@ def same(table, scored):
 def test_altered_images(store):
     strengths = {name: [] for name in SHIPPED["uncertainty"]["graded"]} | {"blur": [0.5, 1.0], "noise": [0.2]}
     corrupted = {"names": ["snow", "jpeg_compression"], "severities": [2, 5], "images": 15}
-    scorer, made = tables(store, graded=strengths, corruptions=corrupted)
+    read, made = tables(store, graded=strengths, corruptions=corrupted)
     pictures = store.images("test")
     rows = made.graded.groupby(["augmentation", "strength"], sort=False)
     assert list(rows.groups) == [("blur", 0), ("blur", 0.5), ("blur", 1), ("noise", 0), ("noise", 0.2)]
     same(rows.get_group(("blur", 0.0)), {"knn_density": made.images["knn_density"]})
-    same(rows.get_group(("blur", 1.0)), scorer.score(graded.Augmentations(pictures, 0).batches("blur", 1.0, 50)))
+    same(rows.get_group(("blur", 1.0)), read.score(graded.Augmentations(pictures, 0).batches("blur", 1.0, 50)))
 
     index = corruptions.chosen(40, 15, seed=0)
     rows = made.corrupted.groupby(["corruption", "severity"], sort=False)
@@ -50,7 +50,7 @@ def test_altered_images(store):
         np.testing.assert_array_equal(part["label"], store.labels("test")[index])
         np.testing.assert_array_equal(part["correct"], part["predicted"] == part["label"])
         if severity:
-            same(part, scorer.score(corruptions.Corruptions(pictures, index, 0).batches(name, severity, 50)))
+            same(part, read.score(corruptions.Corruptions(pictures, index, 0).batches(name, severity, 50)))
         else:
             same(part, {"knn_density": made.images["knn_density"][index]})
 
@@ -67,8 +67,8 @@ def test_neighbours_are_those_of_the_embedding(store):
     torch.manual_seed(0)
     model = build("simsiam", pretrain_params("simsiam"), ImageSpec(12, 1, (0.5,), (0.3,))).eval()
     features = np.random.default_rng(0).normal(size=(30, model.backbone.dim)).astype(np.float32)
-    scorer = Scorer(model, None, torch.from_numpy(features), None, k=6, temperature=0.1)
-    found = neighbours(scorer, features)
+    read = scorer(model, torch.from_numpy(features), k=6)
+    found = neighbours(read, features)
     with torch.no_grad():
         cosine = (z := model.embedding(torch.from_numpy(features))) @ z.T
     cosine.fill_diagonal_(-2)
@@ -76,18 +76,14 @@ def test_neighbours_are_those_of_the_embedding(store):
     np.testing.assert_array_equal(np.sort(found), np.sort(cosine.argsort(descending=True)[:, :6].numpy()))
     raw = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
     assert (np.sort(found) != np.sort((raw @ raw.T).fill_diagonal_(-2).topk(6).indices.numpy())).any()
-    scorer.k = 50
-    assert neighbours(scorer, features).shape == (30, 29)
+    read.k = 50
+    assert neighbours(read, features).shape == (30, 29)
 
 
-def test_same_form_is_untouched():
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(matched(pictures, 8, 3), pictures)
-
-
-def test_grey_becomes_three_equal_channels():
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
-    np.testing.assert_array_equal(matched(pictures, 8, 3), np.repeat(pictures, 3, axis=3))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_becomes_three_equal_channels_and_the_same_form_stays(channels):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, channels), dtype=np.uint8)
+    np.testing.assert_array_equal(matched(pictures, 8, 3), np.repeat(pictures, 3 // channels, axis=3))
 
 
 def test_colour_becomes_luma_as_pillows():

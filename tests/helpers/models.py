@@ -10,7 +10,9 @@ from vi_simsiam.config.loading import merged, resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.data.store import Store
-from vi_simsiam.methods import ImageSpec, build
+from vi_simsiam.evaluation.linear import LinearProbe, no_classes
+from vi_simsiam.evaluation.scorer import Scorer
+from vi_simsiam.methods import ImageSpec, Method, build
 from vi_simsiam.models import reference, saved
 from vi_simsiam.training.trainer import image_spec
 
@@ -28,6 +30,20 @@ def encoder(folder: Path, images: ImageSpec = COLOUR) -> Path:
     saved.save(folder, model.eval(), saved.describe("untrained", {"backbone": BACKBONE}, images))
     RunRecord("pretrain", {}, dataset="digits").write(folder)
     return folder
+
+
+def scorer(
+    model: Method,
+    features: torch.Tensor,
+    labels: torch.Tensor | None = None,
+    probe: LinearProbe | None = None,
+    losses: torch.Tensor | None = None,
+    k: int = 5,
+) -> Scorer:
+    """A scorer by the features of training images, which have no labels and a loss of 1 by default."""
+    labels = torch.full((len(features),), -1) if labels is None else labels
+    losses = torch.ones(len(features)) if losses is None else losses
+    return Scorer(model, probe or no_classes(features.shape[1]), features, labels, k, 0.1, losses)
 
 
 def untaught(folder: Path, store: Store, method: str = "vi_simsiam") -> Path:

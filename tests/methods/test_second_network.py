@@ -13,6 +13,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 import vi_simsiam
+from helpers.models import scorer
 from helpers.photographs import rank
 from helpers.project import ROOT
 from helpers.small import SHIPPED, merged, pretrain_params, views_of
@@ -21,7 +22,6 @@ from vi_simsiam.config.schema import METHOD_PARAMS, SimSiamTraining, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.scorer import Scorer
 from vi_simsiam.evaluation.tables import evaluate, own_scores
 from vi_simsiam.models import export, reference, saved
 from vi_simsiam.training import trainer
@@ -91,9 +91,9 @@ def test_the_scores_of_a_run(trained, cached):
     """Of images, of known features of images, of views, and of the training images."""
     network = trained[0].eval()
     bank, features = (extract(network, batches(cached.images(split), 64))["features"] for split in ("train", "test"))
-    scorer = Scorer(network, None, bank, torch.from_numpy(np.array(cached.labels("train"))), k=5, temperature=0.1)
+    read = scorer(network, bank, torch.from_numpy(np.array(cached.labels("train"))))
     params = merged(resolve(SHIPPED, "uncertainty", "digits"), {"crop_areas": [0.5, 1.0], "batch_size": 16})
-    made = evaluate(scorer, cached, features.numpy(), [cached], parse("uncertainty", params))
+    made = evaluate(read, cached, features.numpy(), [cached], parse("uncertainty", params))
     target = expected(network, cached.images("test"))
     assert np.ptp(target) > 0.01
     for table in (made.images, made.crops[made.crops["area"] == 1], made.ood):
@@ -102,7 +102,7 @@ def test_the_scores_of_a_run(trained, cached):
     np.testing.assert_allclose(
         made.views["target_cosine"], expected(network, views.reshape(-1, *views.shape[2:])), rtol=1e-4, atol=1e-5
     )
-    table = own_scores(scorer, cached.images("train"))
+    table = own_scores(read, cached.images("train"))
     np.testing.assert_allclose(table["target_cosine"], expected(network, cached.images("train")), rtol=1e-4, atol=1e-5)
 
 

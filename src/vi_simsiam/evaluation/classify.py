@@ -39,7 +39,7 @@ def classify(
     }
     losses = torch.full((len(labels["train"]),), torch.nan)
     if not len(y):
-        return _no_classes(features["train"]), results, losses
+        return linear.no_classes(test.shape[1]), results, losses
     losses[labelled.cpu()] = linear.cross_fitted_losses(bank, y, classes, params.C)
     probe = linear.fit(bank, y, classes, params.C)
     predicted = probe.probabilities(test).argmax(-1).cpu()
@@ -55,9 +55,3 @@ def classify(
 def _share(right: Tensor) -> float | None:
     """Mean of booleans; None of none."""
     return right.double().mean().item() if len(right) else None
-
-
-def _no_classes(features: Tensor) -> LinearProbe:
-    """A probe of no classes, so that every run has the same files."""
-    none = torch.zeros(0, features.shape[1])
-    return LinearProbe(none, none[:, 0], torch.zeros(features.shape[1]), torch.ones(features.shape[1]))

@@ -30,14 +30,12 @@ class LinearProbe:
 
     Attributes:
         weight: (classes, dim); bias: (classes,); mean, std: (dim,), of the training features.
-        gradient: largest absolute entry of the loss gradient where the fit stopped; 0 of a loaded probe.
     """
 
     weight: Tensor
     bias: Tensor
     mean: Tensor
     std: Tensor
-    gradient: float = 0.0
 
     def probabilities(self, features: Tensor) -> Tensor:
         """(N, dim) features to (N, classes) probabilities, on the features' device."""
@@ -58,6 +56,11 @@ class LinearProbe:
             return cls(**safetensors.torch.load_file(path))
         except (OSError, SafetensorError, TypeError) as error:
             raise Problem(f"{path} cannot be used. Delete it and run the step `probe`. ({error})") from None
+
+
+def no_classes(dim: int) -> LinearProbe:
+    """A probe of no classes, so that a run without labels has the same files."""
+    return LinearProbe(torch.zeros(0, dim), torch.zeros(0), torch.zeros(dim), torch.ones(dim))
 
 
 def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> LinearProbe:
@@ -106,7 +109,7 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
         )
     weight = whitened @ unwhiten
     weight, bias, mean, std = (tensor.detach().float() for tensor in (weight, bias, mean, std))
-    return LinearProbe(weight, bias, mean, std, gradient)
+    return LinearProbe(weight, bias, mean, std)
 
 
 def cross_fitted_losses(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Tensor:

@@ -18,47 +18,46 @@ class Scorer:
 
     Args:
         model: on any device.
-        probe: linear probe of the model's features; None, or one of no classes, where there are no labels.
+        probe: linear probe of the model's features, of no classes where there are no labels.
         train_features: (N, dim) features of the training images.
-        labels: (N,) their labels, -1 for no label, or None where there are none. Only labelled images vote for classes.
+        labels: (N,) their labels, -1 for no label. Only labelled images vote for classes.
         k, temperature: of the k-NN.
-        losses: (N,) of the training images, of probes that were fitted without them; read where there is a label. None:
-            no loss is predicted.
+        losses: (N,) of the training images, of probes that were fitted without them; read where there is a label.
+
+    Attributes:
+        input_device: the device that prepares images.
+        classes: number of classes of the k-NN, 0 without labels.
     """
 
     def __init__(
         self,
         model: Method,
-        probe: LinearProbe | None,
+        probe: LinearProbe,
         train_features: Tensor,
-        labels: Tensor | None,
+        labels: Tensor,
         k: int,
         temperature: float,
-        losses: Tensor | None = None,
+        losses: Tensor,
     ):
-        self.model, self.k, self.temperature = model, k, temperature
-        self.probe = probe if probe is not None and len(probe.weight) else None
+        self.model, self.probe, self.k, self.temperature = model, probe, k, temperature
         self.device = next(model.parameters()).device
-        # The device that prepares images. A cached feature is found by an image's bits as the CPU computes them.
+        # A cached feature is found by an image's bits as the CPU computes them.
         self.input_device = self.device if model.feature_cache is None else CPU
         self.train_features = train_features.to(self.device)
-        labelled = None if labels is None else (labels >= 0).to(self.device)
-        has_labels = labels is not None and labelled is not None and bool(labelled.any())
-        self.labels = labels.to(self.device)[labelled] if labels is not None and has_labels else None
-        # Computed once: reading a number off a GPU waits for it.
-        self.classes = 0 if self.labels is None else int(self.labels.max()) + 1
-        self.log_losses = losses.to(self.device)[labelled].log() if losses is not None and has_labels else None
         self.directions = knn.directions(self.train_features)
-        # Directions of the images that vote; None: all vote.
-        some = self.labels is not None and len(self.labels) < len(train_features)
-        self.voters = self.directions[labelled] if some else None
+        labelled = labels >= 0
+        self.labels, self.log_losses = labels[labelled].to(self.device), losses[labelled].log().to(self.device)
+        # Computed once: reading a number off a GPU waits for it.
+        self.classes = int(self.labels.max()) + 1 if len(self.labels) else 0
+        # Directions of the images that vote for classes.
+        self.voters = self.directions if labelled.all() else self.directions[labelled.to(self.device)]
 
     def score(self, images: Iterable[Tensor]) -> dict[str, np.ndarray]:
         """Score batches (B, C, H, W) of images in [0, 1], best on the device `input_device`.
 
         Returns: columns of n values: `feature_norm`, `knn_density` and the method's own scores; of a method that
-            projects, `embedding_norm`; with labels, `knn_predicted`; with a probe, `predicted` and `probe_confidence`;
-            with losses, `loss_prediction`. `scores.SCORES` says what each score is.
+            projects, `embedding_norm`; with labels, `knn_predicted`, `loss_prediction`, `predicted` and
+            `probe_confidence`. `scores.SCORES` says what each score is.
 
         Raises: ValueError when the method gives other scores than its `certainty_scores` name.
         """
@@ -99,17 +98,16 @@ class Scorer:
     def _read(self, features: Tensor, images: Tensor | None) -> dict[str, Tensor]:
         features = features.float()
         cosines, indices = knn.neighbours(features, self.directions, self.k)
-        own = self.model.own_scores(features, images)
-        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1).clamp(-1, 1), **own}
+        out = {"feature_norm": features.norm(dim=-1), "knn_density": cosines.mean(-1).clamp(-1, 1)}
+        out |= self.model.own_scores(features, images)
         if self.model.projects:
             out["embedding_norm"] = self.model.projection(features).float().norm(dim=-1)
-        if self.labels is not None:
-            if self.voters is not None:
+        if self.classes:
+            if self.voters is not self.directions:
                 cosines, indices = knn.neighbours(features, self.voters, self.k)
             out["knn_predicted"] = knn.vote(cosines, self.labels[indices], self.classes, self.temperature)
-            if self.log_losses is not None:
-                out["loss_prediction"] = -self.log_losses[indices].mean(-1)
-        if self.probe is not None:
+            out["loss_prediction"] = -self.log_losses[indices].mean(-1)
+        if len(self.probe.weight):
             out["probe_confidence"], out["predicted"] = self.probe.probabilities(features).max(-1)
         return out
 

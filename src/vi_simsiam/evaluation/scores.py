@@ -193,14 +193,8 @@ def require_rows(method: str, names: Iterable[str]) -> None:
             f"method {method}: certainty_scores = {names!r} is a text, not a tuple. Write ({names!r},), with the comma."
         )
     for name in names:
-        row = SCORES.get(name)
-        if row is None:
+        if score(name).method is None:
             raise Problem(
-                f"method {method} states the certainty score {name!r}, which has no row in the table of "
-                "src/vi_simsiam/evaluation/scores.py. Add one."
-            )
-        if row.method is None:
-            raise Problem(
-                f"method {method} states the certainty score {name!r}, which src/vi_simsiam/evaluation/scores.py "
-                "has as a score of all methods. Give the method's own another name."
+                f"method {method} states the certainty score {name!r}, which has no row of a method in the table of "
+                "src/vi_simsiam/evaluation/scores.py. Add one; a score of all methods has a name of its own."
             )
