@@ -21,6 +21,7 @@ from vi_simsiam.core.files import write_json
 from vi_simsiam.core.text import duration
 from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.store import FORGET_AFTER, release_pages
+from vi_simsiam.evaluation.features import batches
 from vi_simsiam.methods import Method
 from vi_simsiam.nn.timm_encoders import TimmEncoder
 
@@ -82,30 +83,23 @@ class FeatureCache:
     def of_views(self, views: np.ndarray) -> "ViewFeatures":
         """The features of uint8 views (N, V, H, W, C), with progress where they must be computed."""
         flat = views.reshape(-1, *views.shape[2:])
-        rows = np.empty(len(flat), np.int64)
-        started = told = time.monotonic()
-        read = 0
-        for start in range(0, len(flat), _PIECE):
-            pixels = torch.from_numpy(np.array(flat[start : start + _PIECE]))
-            rows[start : start + _PIECE] = self.rows(pixels.permute(0, 3, 1, 2).float() / 255)
-            if (read := read + pixels.numel()) >= FORGET_AFTER:
-                release_pages(views)
-                read = 0
-            done, now = min(start + _PIECE, len(flat)), time.monotonic()
+        found: list[np.ndarray] = []
+        done, started, told = 0, time.monotonic(), time.monotonic()
+        for images in batches(flat, _PIECE):
+            found.append(self.rows(images))
+            done, now = done + len(images), time.monotonic()
             if now - told > _EVERY:
                 left = (now - started) / done * (len(flat) - done)
                 print(f"features of views: {done} of {len(flat)}, {duration(left)} left", flush=True)
                 told = now
-        self._check(rows.reshape(views.shape[:2])[:1000, 0])
-        return ViewFeatures(self, rows.reshape(views.shape[:2]))
-
-    def _check(self, rows: np.ndarray) -> None:
-        some = self.at(np.unique(rows))
+        rows = np.concatenate(found).reshape(views.shape[:2])
+        some = self.at(np.unique(rows[:1000, 0]))
         if len(some) > 1 and (some == some[0]).all():
             raise Problem(
                 "the frozen encoder gives the same features to all images, so it cannot tell them apart. Name other "
                 "weights in pretrain.backbone.weights, or check if all images are the same."
             )
+        return ViewFeatures(self, rows)
 
     def _encoded(self, images: Tensor) -> np.ndarray:
         device, threads = next(self.model.parameters()).device, torch.get_num_threads()

@@ -7,6 +7,7 @@ means.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partialmethod
 
 import numpy as np
 import torch
@@ -98,19 +99,14 @@ class Augmentations:
         """-1 or 1 for each image."""
         return torch.where(self._drawn[name][rows, 0] < 0.5, -1.0, 1.0)
 
-    def _blended(self, name: str, pictures: Tensor, strength: float, rows: np.ndarray, grey: int, mean: int) -> Tensor:
+    def _blended(self, pictures: Tensor, strength: float, rows: np.ndarray, name: str, grey: int, mean: int) -> Tensor:
         own = to_device(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
         blend_(pictures.transpose(0, 1), own, grey * (1 - own), mean * (1 - own))
         return pictures
 
-    def _brightness(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
-        return self._blended("brightness", pictures, strength, rows, grey=0, mean=0)
-
-    def _contrast(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
-        return self._blended("contrast", pictures, strength, rows, grey=0, mean=1)
-
-    def _saturation(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
-        return self._blended("saturation", pictures, strength, rows, grey=1, mean=0)
+    _brightness = partialmethod(_blended, name="brightness", grey=0, mean=0)
+    _contrast = partialmethod(_blended, name="contrast", grey=0, mean=1)
+    _saturation = partialmethod(_blended, name="saturation", grey=1, mean=0)
 
     def _hue(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
         planes = pictures.transpose(0, 1).contiguous()

@@ -141,13 +141,10 @@ class Model:
     def embed(self, inputs: Inputs, report: OnUnreadable | None = None, threads: int | None = None) -> np.ndarray:
         """(n, dim) float32 representations, those that probes and k-NN read, in the order of `score`'s rows."""
         images = self.stream(inputs, threads)
-        parts = [_features(self.network, pixels) for _, pixels in _readable(images, report, 256)]
-        return np.concatenate(parts) if parts else np.empty((0, self.network.backbone.dim), np.float32)
-
-
-def _features(network: Method, pixels: np.ndarray) -> np.ndarray:
-    features: Tensor = extract(network, batches(pixels, len(pixels)))["features"]
-    return features.numpy()
+        parts = [np.empty((0, self.network.backbone.dim), np.float32)]
+        for _, pixels in _readable(images, report, 256):
+            parts.append(extract(self.network, batches(pixels, len(pixels)))["features"].numpy())
+        return np.concatenate(parts)
 
 
 def _readable(

@@ -170,9 +170,8 @@ def read(folder: Path) -> TrainingScores:
         values = np.array(content["train_scores"], dtype=np.float32)
         compared = (int(content.get(name, 0)) for name in ("central", "above"))
         scores = TrainingScores(content["score"], int(content["train_images"]), values, *compared)
-        valid = values.ndim == 1 and (len(values) > 0) == (scores.name is not None) and (np.diff(values) >= 0).all()
+        if values.ndim != 1 or (len(values) > 0) != (scores.name is not None) or not (np.diff(values) >= 0).all():
+            raise ValueError("its scores do not ascend")
     except (KeyError, TypeError, ValueError) as error:
         raise Problem(f"{path} is damaged ({error!r}): copy the folder again, or run `pretrain` again.") from None
-    if not valid:
-        raise Problem(f"{path} is damaged (its scores do not ascend): copy the folder again, or run `pretrain` again.")
     return scores

@@ -49,14 +49,14 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
     No code in the files is executed. Raises: Problem when a file is missing, damaged or of another format.
     """
     description = read_json(folder / "model.json")
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise Problem(f"{folder / 'model.json'} is not a model description of format {FORMAT}. Run `pretrain` again.")
     try:
+        if description["format"] != FORMAT:
+            raise ValueError(f"format {description['format']}")
         method, spec = description["method"], description["images"]
         images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
         kept = {name: value for name, value in description["params"].items() if name not in _REMOVED}
         params = parse("pretrain", kept, method)
-    except (AttributeError, KeyError, TypeError, Problem) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, Problem) as error:
         raise Problem(
             f"{folder / 'model.json'} is incomplete, or another version wrote it ({error}). Use that version, or run "
             "`pretrain` again."
