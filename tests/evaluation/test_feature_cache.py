@@ -72,16 +72,6 @@ def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(cached, 
     assert torch.equal(model.train().features(images + 1), model.encode(images + 1)) and sum(encoded) == 150
 
 
-def test_features_do_not_depend_on_the_number_of_threads(cached, weights):
-    model, images = frozen(cached, weights).eval(), torch.rand(50, 1, 12, 12)
-    before, features = torch.get_num_threads(), []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        features.append(model.encode(images))
-    torch.set_num_threads(before)
-    assert torch.equal(features[0], features[1]) and torch.equal(features[0], features[2])
-
-
 def test_all_cores_encode_for_a_job_that_has_one(cached, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "cores", lambda: 3)
     threads, encode, before = [], Method.encode, torch.get_num_threads()
@@ -126,30 +116,6 @@ def test_methods_seeds_and_steps_share_them(cached, weights, tmp_path, monkeypat
     for batch_size in (7, 64):
         extract(model, batches(cached.images("train"), batch_size))
     assert sum(encoded) == VIEWS + len(cached.images("train"))
-
-
-def test_a_killed_training_is_continued(cached, weights, tmp_path, monkeypatch, encoded):
-    model = frozen(cached, weights)
-    whole = of_views(model, cached, tmp_path / "whole")[:]
-    counted = FeatureCache._encoded
-    encoded.clear()
-
-    def die(self, images):
-        if sum(encoded) >= 150:
-            raise KeyboardInterrupt
-        return counted(self, images)
-
-    monkeypatch.setattr(FeatureCache, "_encoded", die)
-    with pytest.raises(KeyboardInterrupt):
-        of_views(model, cached, tmp_path / "killed")
-    (folder,) = (tmp_path / "killed").iterdir()
-    for file in ("features.bin", "pieces.jsonl"):
-        with open(folder / file, "ab") as out:
-            out.write(b"half a row")
-    encoded.clear()
-    monkeypatch.setattr(FeatureCache, "_encoded", counted)
-    assert np.array_equal(of_views(model, cached, tmp_path / "killed")[:], whole)
-    assert sum(encoded) == VIEWS - 150
 
 
 def test_two_at_once_encode_each_image_once(cached, weights, tmp_path, encoded):

@@ -95,11 +95,6 @@ def test_blur_is_torchvisions(sigma):
     torch.testing.assert_close(made(pictures, "blur", sigma), expected, rtol=0, atol=1e-5)
 
 
-def test_a_blur_wider_than_the_image_still_works():
-    found = made(images(2), "blur", 50.0)
-    assert found.flatten(1).std(1).max() < 0.05
-
-
 def test_noise_has_the_deviation_and_is_the_same_whatever_the_batches():
     pictures = np.full((50, 12, 12, 1), 128, np.uint8)
     weak, strong = made(pictures, "noise", 0.05), made(pictures, "noise", 0.1)
@@ -125,26 +120,20 @@ def test_occlusion_hides_a_square_of_the_mean_colour(share, side):
     assert len(tops) == 13 - side and tops.min() > 5, "every place occurs"
 
 
-def test_the_pictures_themselves_stay_as_they_are():
-    pictures = images(4, channels=3)
-    before = pictures.copy()
-    for name in ("brightness", "contrast", "saturation", "hue", "grey", "blur", "noise", "occlusion"):
-        assert made(pictures, name, 0.5).shape == (4, 3, 12, 12)
-    np.testing.assert_array_equal(pictures, before)
-
-
 # A strength that the parameters allow, and is nearly nothing or more than any image has.
 STRENGTHS = (1e-300, 1e-9, 0.5, 1.0, 32.0, 1024.0, 1e308)
 EXTREMES = [(name, strength) for name in GradedParams.model_fields for strength in STRENGTHS]
 
 
 @pytest.mark.parametrize(("name", "strength"), EXTREMES)
-def test_every_strength_that_is_allowed_gives_an_image(name, strength):
+def test_every_strength_that_is_allowed_gives_an_image_and_leaves_the_original(name, strength):
     try:
         GradedParams.model_validate({field: [] for field in GradedParams.model_fields} | {name: [strength]})
     except ValidationError:
         return  # refused before any work
     for pictures in (images(3, channels=3), np.zeros((1, 12, 12, 3), np.uint8), np.full((1, 12, 12, 3), 255, np.uint8)):
+        before = pictures.copy()
         changed = made(pictures, name, strength)
-        assert torch.isfinite(changed).all()
+        assert changed.shape == floats(pictures).shape and torch.isfinite(changed).all()
         assert changed.min() >= -1e-5 and changed.max() <= 1 + 1e-5
+        np.testing.assert_array_equal(pictures, before)

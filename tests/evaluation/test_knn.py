@@ -28,15 +28,6 @@ def test_neighbours_and_votes_agree_with_scikit_learn(monkeypatch):
     np.testing.assert_array_equal(predicted.numpy(), classifier.predict(unit[1]))
 
 
-def test_leave_one_out_equals_leaving_one_out():
-    bank, labels = clusters(30, 2)
-    together = knn.predict(bank, bank, labels, k=5, temperature=0.1, leave_one_out=True)
-    for i in range(30):
-        others = torch.arange(30) != i
-        alone = knn.predict(bank[i : i + 1], bank[others], labels[others], k=5, temperature=0.1)
-        assert together[i] == alone[0]
-
-
 def test_k_is_cut_to_the_size_of_the_bank():
     bank, _ = clusters(4, 3)
     assert knn.neighbours(bank, knn.directions(bank), k=20)[0].shape == (4, 4)
