@@ -106,7 +106,7 @@ def test_density_is_that_to_the_nearest_training_images(folder, store, pictures,
     model = vi_simsiam.load(folder, "cpu")
     np.testing.assert_allclose(model.score(pictures)["knn_density"], 1 - bank.kneighbors(new)[0].mean(1), atol=1e-3)
     alone = 1 - bank.kneighbors()[0].mean(1)
-    np.testing.assert_allclose(model.known.own, alone, atol=1e-3)
+    np.testing.assert_allclose(model.known.densities, alone, atol=1e-3)
     assert model.known.threshold == pytest.approx(np.quantile(alone, 0.01), abs=1e-3)
     assert (folder / "known.safetensors").stat().st_size < 2 * ours.size + 4 * len(ours) + 1000
     # Of more images than fit, those at even steps.

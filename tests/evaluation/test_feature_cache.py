@@ -1,4 +1,4 @@
-"""Features that are kept: those of the images in every bit, computed once, continued, and never damaged."""
+"""Cached features: equal to the images' features in every bit, computed once, continued, and never damaged."""
 
 import errno
 import threading
@@ -49,17 +49,17 @@ def of_views(model, cached, folder):
 
 def test_they_are_the_features_of_the_views(cached, weights, tmp_path, encoded):
     model = frozen(cached, weights)
-    kept = of_views(model, cached, tmp_path)
-    assert kept.dtype == np.float16 and kept.shape == (96, 3, 32)
+    found = of_views(model, cached, tmp_path)
+    assert found.dtype == np.float16 and found.shape == (96, 3, 32)
     pixels = torch.from_numpy(np.array(cached.views("train"))).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
     exact = model.backbone(model.standardised(pixels)).detach().view(96, 3, 32)
-    torch.testing.assert_close(torch.from_numpy(kept[:]).float(), exact, rtol=2**-11, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(found[:]).float(), exact, rtol=2**-11, atol=1e-6)
     rows, views = np.array([5, 90, 5]), np.array([2, 0, 1])
-    assert np.array_equal(kept[rows, views], kept[:][rows, views])
+    assert np.array_equal(found[rows, views], found[:][rows, views])
     assert sum(encoded) == VIEWS
 
 
-def test_what_is_kept_is_what_the_encoder_gives_whatever_lies_beside_it(cached, weights, tmp_path, encoded):
+def test_cached_features_are_those_of_the_encoder_in_any_batch(cached, weights, tmp_path, encoded):
     model, images = frozen(cached, weights).eval(), torch.rand(150, 1, 12, 12)
     straight = [model.features(images[:n]) for n in (150, 70, 1)]
     assert all(torch.equal(straight[0][: len(part)], part) for part in straight)
@@ -87,7 +87,7 @@ def test_equal_images_are_encoded_once(cached, weights, tmp_path, encoded):
     assert len(set(cache.rows(torch.ones(40, 1, 12, 12)))) == 1 and sum(encoded) == 1
 
 
-def test_an_encoder_that_learns_keeps_nothing(cached, weights, tmp_path):
+def test_an_encoder_that_learns_has_no_cache(cached, weights, tmp_path):
     params = pretrain_params("simsiam", backbone={"weights": str(weights)})
     model = trainer._initialised("simsiam", params, cached, seed=0)
     assert feature_cache.use(model, tmp_path) is None and model.feature_cache is None and not list(tmp_path.iterdir())
@@ -133,7 +133,7 @@ def test_two_at_once_encode_each_image_once(cached, weights, tmp_path, encoded):
     assert np.array_equal(results[0], results[1]) and sum(encoded) == VIEWS
 
 
-def test_other_weights_have_their_own(cached, weights, tmp_path, encoded):
+def test_other_weights_have_another_cache(cached, weights, tmp_path, encoded):
     model = frozen(cached, weights)
     of_views(model, cached, tmp_path)
     with torch.no_grad():
@@ -156,7 +156,7 @@ def test_features_that_say_nothing_are_refused(cached, weights, tmp_path):
         of_views(model, cached, tmp_path)
 
 
-def test_a_full_disk_is_told_and_what_is_there_is_used(cached, weights, tmp_path, monkeypatch, encoded):
+def test_a_full_disk_is_named_and_stored_features_are_used(cached, weights, tmp_path, monkeypatch, encoded):
     model = frozen(cached, weights)
     cache = FeatureCache(model, tmp_path)
     written = []

@@ -73,7 +73,7 @@ def test_rows_of_a_subset_are_chosen_by_the_stores_sources(store, counts, tmp_pa
     whole = np.ones((100, 10), int)
     whole[rows] = counts
     np.save(tmp_path / "all.npy", whole)
-    np.save(tmp_path / "own.npy", counts)
+    np.save(tmp_path / "stored.npy", counts)
 
     class Subset:
         classes = store.classes
@@ -84,5 +84,5 @@ def test_rows_of_a_subset_are_chosen_by_the_stores_sources(store, counts, tmp_pa
             return pd.DataFrame({"index": range(40), "path": rows.astype(str)})
 
     np.testing.assert_array_equal(
-        label_entropy(tmp_path / "all.npy", Subset()), label_entropy(tmp_path / "own.npy", store)
+        label_entropy(tmp_path / "all.npy", Subset()), label_entropy(tmp_path / "stored.npy", store)
     )

@@ -121,10 +121,10 @@ def test_losses_are_of_probes_that_have_not_seen_the_image():
     wrong = labels.clone()
     wrong[:6] = (labels[:6] + 1) % 3  # six labels are mistakes
     losses = linear.cross_fitted_losses(features, wrong, 3, C=0.1)
-    own = linear.fit(features, wrong, 3, C=0.1).probabilities(features).gather(1, wrong[:, None])[:, 0]
-    assert (own > 0.5).all(), "a probe that has seen the mistakes repeats them"
+    seen = linear.fit(features, wrong, 3, C=0.1).probabilities(features).gather(1, wrong[:, None])[:, 0]
+    assert (seen > 0.5).all(), "a probe that has seen the mistakes repeats them"
     assert (losses[:6] > 1.5).all() and losses[6:].median() < 0.5
-    # Another label of an image changes its own loss, and those of the half that its probe judges, no others.
+    # Another label of an image changes its loss, and those of the half that its probe judges, no others.
     other = wrong.clone()
     other[30] = (wrong[30] + 1) % 3
     changed = linear.cross_fitted_losses(features, other, 3, C=0.1) != losses

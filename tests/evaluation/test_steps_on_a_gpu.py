@@ -118,7 +118,7 @@ def test_a_run_is_the_cpus(method, store, pictures, gpu, script, tmp_path):
 
 
 def test_a_run_with_a_frozen_encoder_is_the_cpus(store, pictures, gpu, script, tmp_path):
-    """Features are kept in files."""
+    """Its features are stored in files."""
     identity = ("--dataset", "digits", "--method", "untrained", "--seed", 1, "--store", store.folder)
     params = json.dumps(jobs("untrained")["pretrain"])
     assert script("pretrain", *identity, "--params", params, "--out", tmp_path / "w", "--scratch", tmp_path)[0] == 0
@@ -151,7 +151,7 @@ def test_images_without_labels(gpu):
 
 
 def test_uncertainty_prepares_on_the_gpu(gpu):
-    """Images of every kind go there as bytes, nothing waits for a batch, and numbers are read once for a score."""
+    """Images of every kind reach the GPU as bytes, no batch is waited for, and each score is read off once."""
     job = pretrain_params("vi_simsiam")
     images = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 3), dtype=np.uint8)
     torch.manual_seed(0)

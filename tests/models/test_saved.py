@@ -41,7 +41,7 @@ def test_a_model_comes_back(written):
 
 
 def test_a_model_of_an_earlier_version_comes_back(tmp_path):
-    """Its parameters hold one that there is no longer."""
+    """One of its parameters no longer exists."""
     saved.save(tmp_path, network(), saved.describe("vi_simsiam", PARAMS | {"compile": False}, IMAGES, dataset="x"))
     assert saved.load(tmp_path)[1]["params"]["compile"] is False
 

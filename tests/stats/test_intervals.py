@@ -28,11 +28,11 @@ def test_wilson_of_copies_is_that_of_the_originals():
 
 def test_wilson_covers_when_the_rows_of_an_image_are_dependent():
     rng = np.random.default_rng(1)
-    chance = rng.beta(2, 1, size=(500, 60))  # mean 2/3; an image's own chance makes its 8 rows dependent
+    chance = rng.beta(2, 1, size=(500, 60))  # mean 2/3; the chance of an image makes its 8 rows dependent
     images = np.repeat(np.arange(60), 8)
     hits = {"clustered": 0, "naive": 0}
-    for own in chance:
-        correct = rng.random(480) < np.repeat(own, 8)
+    for of_images in chance:
+        correct = rng.random(480) < np.repeat(of_images, 8)
         for name, estimate in {"clustered": wilson(correct, images), "naive": wilson(correct)}.items():
             hits[name] += estimate.ci_low <= 2 / 3 <= estimate.ci_high
     assert 0.92 <= hits["clustered"] / 500 <= 0.98
@@ -70,7 +70,7 @@ def test_an_interval_beside_its_estimate_takes_nothing_off():
     + [pytest.param(*case, marks=pytest.mark.slow) for case in ((1, 0, 3), (0, 1, 3), (1, 1, 5))],
 )
 def test_interval_over_seeds_holds_the_truth_as_often_as_it_says(images, seeds, n):
-    """The images' error is shared by the seeds, each seed adds its own; 4,000 draws: 95 % +- .7 %, or a bit more."""
+    """The images' error is shared by the seeds, each seed adds another; 4,000 draws: 95 % +- .7 %, or a bit more."""
     rng = np.random.default_rng(0)
     shared, own = images * rng.normal(size=(4000, 1)), seeds * rng.normal(size=(4000, n))
     half, covered, naive = 1.959964 * images, 0, 0

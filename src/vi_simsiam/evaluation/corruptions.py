@@ -125,14 +125,14 @@ class Corruptions:
         return (total / (zooms + 1)).clamp_(0, 1)
 
     def _snow(self, x: Tensor, constants: tuple[float, ...], draws: list[torch.Generator]) -> Tensor:
-        mean, deviation, grain, threshold, length, sigma, own = constants
+        mean, deviation, grain, threshold, length, sigma, share = constants
         flakes = mean + deviation * _each(draws, torch.randn, 1, self.size, self.size)
         flakes = self._zoomed(flakes, grain * self.scale)
         flakes = torch.where(flakes < threshold, 0.0, flakes).clamp_(0, 1)
         angle = (_each(draws, torch.rand, 1)[:, 0] - 1.5) * (math.pi / 2)
         flakes = _moved(flakes, angle, sigma * self.scale, 2 * length * self.scale)
         white = luma(x.transpose(0, 1))[:, None] * 1.5 + 0.5
-        return (own * x + (1 - own) * torch.maximum(x, white) + flakes + flakes.flip(2, 3)).clamp_(0, 1)
+        return (share * x + (1 - share) * torch.maximum(x, white) + flakes + flakes.flip(2, 3)).clamp_(0, 1)
 
     def _fog(self, x: Tensor, constants: tuple[float, float], draws: list[torch.Generator]) -> Tensor:
         thickness, smoothness = constants
@@ -142,9 +142,9 @@ class Corruptions:
         foggy = x + thickness * plasma[:, None, : self.size, : self.size]
         return (foggy * brightest / (brightest + thickness)).clamp_(0, 1)
 
-    def _brightness(self, x: Tensor, more: float, draws: list[torch.Generator]) -> Tensor:
+    def _brightness(self, x: Tensor, added: float, draws: list[torch.Generator]) -> Tensor:
         value = x.amax(1, keepdim=True)
-        brighter = (value + more).clamp(max=1)
+        brighter = (value + added).clamp(max=1)
         return torch.where(value > 0, x * (brighter / value.clamp_min(1e-6)), brighter).clamp_(0, 1)
 
     def _contrast(self, x: Tensor, factor: float, draws: list[torch.Generator]) -> Tensor:
@@ -196,7 +196,7 @@ class Corruptions:
 
 
 def _each(draws: list[torch.Generator], draw: Callable[..., Tensor], *shape: int) -> Tensor:
-    """Numbers (n, *shape), each image's from its own generator."""
+    """Random numbers (n, *shape), with a generator for each image."""
     return torch.stack([draw(shape, generator=each) for each in draws])
 
 
@@ -221,7 +221,7 @@ def _plasma(noise: Tensor, smoothness: float) -> Tensor:
     """Clouds by the diamond-square algorithm on a torus, (n, m, m) in [0, 1].
 
     Args:
-        noise: (n, m, m) in [-1, 1), m a power of two: what each point gets beside the mean of its neighbours.
+        noise: (n, m, m) in [-1, 1), m a power of two: added to the mean of a point's neighbours.
         smoothness: the noise shrinks by its square from scale to scale.
     """
     height, step, amplitude = torch.zeros_like(noise), noise.shape[1], 1.0

@@ -1,7 +1,7 @@
 """Features of a frozen encoder, stored under the contents of images, so that no image is encoded twice.
 
 Trainings, probes and scores of all methods and seeds share the features. The cache is no output of a job and can be
-deleted when none runs. It has a folder for each encoder, with source.json, which says what the features depend on.
+deleted when none runs. It has a folder for each encoder; source.json in it lists what the features depend on.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ _EVERY = 10  # s between lines of progress
 class FeatureCache:
     """The features of a frozen encoder, on disk as float16.
 
-    Processes may use it at once: each image is encoded by the first that asks for it, and others wait.
+    Several processes may use it at once: the first that needs an image encodes it, and the others wait.
 
     Args:
         model: has the frozen encoder, on its device.
-        top: folder of all such caches.
+        top: folder of the caches of all encoders.
 
     Raises: Problem when the folder cannot be read or written.
     """
@@ -45,10 +45,10 @@ class FeatureCache:
         self.model, self.dim = model, model.backbone.dim
         source = depends_on(model)
         folder = top / hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
-        self._kept = AppendStore(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
+        self._store = AppendStore(folder, {"key": ("u1", (32,)), "features": ("<f2", (self.dim,))})
         write_json(folder / "source.json", source)
-        self._features = self._kept.array("features")
-        self._read = 0  # bytes since memory was given back
+        self._features = self._store.array("features")
+        self._read = 0  # bytes since the last release of pages
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images in [0, 1] to (B, dim) features, float32, on the images' device."""
@@ -57,18 +57,18 @@ class FeatureCache:
     def rows(self, images: Tensor) -> np.ndarray:
         """(B,) rows of the features of images (B, C, H, W) in [0, 1]; missing features are computed and stored."""
         keys = [hashlib.sha256(image).digest() for image in images.detach().cpu().contiguous().numpy()]
-        rows = self._kept.rows
+        rows = self._store.rows
         if any(key not in rows for key in keys):
-            with self._kept.alone():
-                self._kept.refresh()  # another process may have been here
+            with self._store.alone():
+                self._store.refresh()  # another process may have been here
                 new = {key: i for i, key in enumerate(keys) if key not in rows}
                 for start in range(0, len(new), _PIECE):
                     piece = list(new)[start : start + _PIECE]
                     features = self._encoded(images[[new[key] for key in piece]])
-                    self._kept.add(
+                    self._store.add(
                         {"key": np.stack([np.frombuffer(key, np.uint8) for key in piece]), "features": features}
                     )
-            self._features = self._kept.array("features")
+            self._features = self._store.array("features")
         return np.array([rows[key] for key in keys], np.int64)
 
     def at(self, rows: np.ndarray) -> np.ndarray:
@@ -84,14 +84,14 @@ class FeatureCache:
         """The features of uint8 views (N, V, H, W, C), with progress where they must be computed."""
         flat = views.reshape(-1, *views.shape[2:])
         found: list[np.ndarray] = []
-        done, started, told = 0, time.monotonic(), time.monotonic()
+        done, started, reported = 0, time.monotonic(), time.monotonic()
         for images in batches(flat, _PIECE):
             found.append(self.rows(images))
             done, now = done + len(images), time.monotonic()
-            if now - told > _EVERY:
+            if now - reported > _EVERY:
                 left = (now - started) / done * (len(flat) - done)
                 print(f"features of views: {done} of {len(flat)}, {duration(left)} left", flush=True)
-                told = now
+                reported = now
         rows = np.concatenate(found).reshape(views.shape[:2])
         some = self.at(np.unique(rows[:1000, 0]))
         if len(some) > 1 and (some == some[0]).all():
@@ -139,7 +139,7 @@ def use(model: Method, top: Path | None) -> FeatureCache | None:
 
 
 def depends_on(model: Method, *packages: str) -> dict[str, Any]:
-    """All that the features of an encoder depend on, beside the images. Its digest names their folder.
+    """Everything that an encoder's features depend on, except the images. Its digest names the folder of the cache.
 
     Args:
         model: has the encoder.

@@ -67,18 +67,18 @@ def extract(
     device = next(model.parameters()).device
     model.eval()
     parts: list[dict[str, Tensor]] = []
-    there: list[dict[str, Tensor]] = []  # still on the model's device
+    on_device: list[dict[str, Tensor]] = []  # not read off yet
     held = 0
     for batch in images:
         batch = batch.to(device)
         features = model.features(batch)
         named = {"features": features} if read is None else read(features, batch)
-        there.append({name: tensor.float() for name, tensor in named.items()})
-        held += sum(tensor.nbytes for tensor in there[-1].values())
+        on_device.append({name: tensor.float() for name, tensor in named.items()})
+        held += sum(tensor.nbytes for tensor in on_device[-1].values())
         if held > _HELD:
-            parts.append(_read_off(there))
-            there, held = [], 0
-    return _joined([*parts, _read_off(there)] if there else parts)
+            parts.append(_read_off(on_device))
+            on_device, held = [], 0
+    return _joined([*parts, _read_off(on_device)] if on_device else parts)
 
 
 def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

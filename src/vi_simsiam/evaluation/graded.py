@@ -100,8 +100,8 @@ class Augmentations:
         return torch.where(self._drawn[name][rows, 0] < 0.5, -1.0, 1.0)
 
     def _blended(self, pictures: Tensor, strength: float, rows: np.ndarray, name: str, grey: int, mean: int) -> Tensor:
-        own = to_device(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
-        blend_(pictures.transpose(0, 1), own, grey * (1 - own), mean * (1 - own))
+        factor = to_device(torch.exp2(strength * self._direction(name, rows)).float(), self.device)
+        blend_(pictures.transpose(0, 1), factor, grey * (1 - factor), mean * (1 - factor))
         return pictures
 
     _brightness = partialmethod(_blended, name="brightness", grey=0, mean=0)
@@ -122,7 +122,7 @@ class Augmentations:
         return blur(pictures, torch.full((len(pictures),), strength, device=self.device), 2 * reach + 1)
 
     def _noise(self, pictures: Tensor, strength: float, rows: np.ndarray) -> Tensor:
-        # A generator for each image: the noise depends neither on the batches nor on how many images there are.
+        # A generator for each image: the noise depends neither on the batches nor on the number of images.
         draws = [torch.randn(pictures.shape[1:], generator=generator(self.seed, "noise", int(row))) for row in rows]
         return (pictures + strength * to_device(torch.stack(draws), self.device)).clamp_(0, 1)
 

@@ -19,7 +19,7 @@ def neighbours(queries: Tensor, bank: Tensor, k: int, leave_one_out: bool = Fals
         queries: (Q, dim) features, any length.
         bank: (N, dim) `directions` of features. The caller makes them once for all queries: they may be gigabytes.
         k: number of neighbours; at most N (N - 1 with leave_one_out) are returned.
-        leave_one_out: True if query i is row i of the bank, which is then not its own neighbour.
+        leave_one_out: True if query i is row i of the bank; an image is then not a neighbour of itself.
 
     Returns: cosines (Q, k), falling, and indices into the bank (Q, k).
     """
@@ -30,8 +30,8 @@ def neighbours(queries: Tensor, bank: Tensor, k: int, leave_one_out: bool = Fals
     for start in range(0, len(queries), rows):
         similarity = queries[start : start + rows] @ bank.T
         if leave_one_out:
-            own = torch.arange(len(similarity), device=similarity.device)
-            similarity[own, own + start] = -torch.inf
+            row = torch.arange(len(similarity), device=similarity.device)
+            similarity[row, row + start] = -torch.inf
         top = similarity.topk(k, dim=-1)
         cosines.append(top.values)
         indices.append(top.indices)
@@ -63,8 +63,8 @@ def neighbour_correct(features: Tensor, labels: Tensor) -> Tensor:
     """Find images whose nearest other labelled image in cosine has the same label: (N,) bool, the classes of R-AUROC.
 
     Args:
-        features: (N, dim). labels: (N,), on the same device; -1: no label, for which the result is False and means
-            nothing.
+        features: (N, dim). labels: (N,), on the same device; -1: no label; its result is False and has no
+            meaning.
 
     Source: Kirchhof et al. 2023 (URL, arXiv 2307.03810).
     """

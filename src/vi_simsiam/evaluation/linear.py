@@ -68,13 +68,13 @@ def fit(features: Tensor, labels: Tensor, classes: int, C: float = 1.0) -> Linea
 
     The objective is scikit-learn's LogisticRegression(C=C), whose solution is unique up to a constant in the bias.
 
-    Features of an encoder are strongly correlated, which makes the plain problem slow. The Hessian of every class is
+    Features of an encoder are strongly correlated, so the plain problem is slow. The Hessian of every class is
     bounded by H = X'X / 2 (Boehning 1992, Ann. Inst. Stat. Math. 44:197) plus the penalty's, so the search runs in
     V = W L, with H = L L', where it sees a sphere: a third of the steps on features of trained encoders. The products
-    with X, which take the time, are in single precision, everything else in double; where rounding ends the search too
-    early, as it can on few images, it goes on in double.
+    with X take the time: they are in single precision, everything else in double. Where rounding ends the search too
+    early, as it can on few images, the search continues in double.
 
-    Beside the features there is one copy of them, standardised.
+    Memory: one standardised copy of the features.
 
     Args:
         features: (N, dim).
@@ -124,8 +124,8 @@ def cross_fitted_losses(features: Tensor, labels: Tensor, classes: int, C: float
     losses = torch.empty(len(labels), device=labels.device)
     for judged, fitted in (halves, halves[::-1]):
         probabilities = fit(features[fitted], labels[fitted], classes, C).probabilities(features[judged])
-        own = probabilities.gather(1, labels[judged, None])[:, 0]
-        losses[judged] = -own.clamp_min(torch.finfo(own.dtype).tiny).log()
+        of_label = probabilities.gather(1, labels[judged, None])[:, 0]
+        losses[judged] = -of_label.clamp_min(torch.finfo(of_label.dtype).tiny).log()
     return losses.clamp_min(_SMALLEST_LOSS).cpu()
 
 
@@ -138,7 +138,7 @@ def _columns(features: Tensor) -> tuple[Tensor, ...]:
 
 
 class _Product(torch.autograd.Function):
-    """x @ weight.T in the precision of the weight, to which only a part of x is converted at once."""
+    """x @ weight.T in the precision of the weight. Only a part of x is converted at once."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:

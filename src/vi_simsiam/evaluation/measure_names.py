@@ -20,7 +20,7 @@ _OF_SCORES = {
     *(f"spearman_view_{name}" for name in AUGMENTATIONS),
 }  # fmt: skip
 _OF_A_NAME = ("ood_auroc_", "ood_fpr95_", "spearman_corruption_")
-# Measures by which scores are ranked (`report.leaderboard`); the last is for each other data set.
+# Measures that rank scores (`report.leaderboard`); the last one exists for each other data set.
 RANKED = (
     "auroc_correct", "auroc_crop_correct", "auroc_corrupted_correct", "r_auroc", "crop_below_whole",
     "corrupted_below_clean", "spearman_label_entropy", "ood_auroc_",

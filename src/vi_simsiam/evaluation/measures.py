@@ -34,8 +34,8 @@ class Measures(NamedTuple):
     Attributes:
         estimates: by name; a score's measures end on `/<score>`. Measures that are undefined on these data (all
             predictions right, a constant score, no labels) are left out.
-        resampled: those by which scores are ranked (`measure_names.RANKED`), a column each, on all resamples, a row
-            each: float32, NaN where undefined.
+        resampled: the measures that rank scores (`measure_names.RANKED`), a column each, with a row for each resample:
+            float32, NaN where undefined.
     """
 
     estimates: dict[str, Estimate]
@@ -77,7 +77,7 @@ def from_statistics(
 def outcomes(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows with a label, where `column` (`correct` or `knn_correct`) says if the prediction is right.
 
-    Label -1 means no label. A table without the column has no such rows.
+    Label -1 means no label. The result is empty for a table without the column.
     """
     return table[table["label"] >= 0] if column in table else table[:0].assign(**{column: False})
 
@@ -150,10 +150,10 @@ def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, St
     changed = corrupted["severity"].to_numpy() > 0
     out: dict[str, Statistic | None] = {}
     for corruption in corrupted["corruption"].unique():
-        own = (corrupted["corruption"] == corruption).to_numpy()
-        severity = Ranked(corrupted["severity"][own], image[own])
+        of_one = (corrupted["corruption"] == corruption).to_numpy()
+        severity = Ranked(corrupted["severity"][of_one], image[of_one])
         for score in measured_scores(corrupted):
-            values = Ranked(corrupted[score][own], image[own])
+            values = Ranked(corrupted[score][of_one], image[of_one])
             out[f"spearman_corruption_{corruption}/{score}"] = spearman(values, severity)
     severity = Ranked(corrupted["severity"], image)
     rows = corrupted.assign(index=image)[changed]
@@ -169,7 +169,7 @@ def _of_corrupted(images: pd.DataFrame, corrupted: pd.DataFrame) -> dict[str, St
 
 
 def _of_views(images: pd.DataFrame, views: pd.DataFrame) -> dict[str, Statistic | None]:
-    """Measures of kappa as what theory says it is: how well another view's embedding can be predicted."""
+    """Measures of kappa as a prediction of the agreement with other views, which it is by theory."""
     mean_over_views = views.groupby("index")["kappa"].mean()
     kappa = Ranked(views["kappa"], views["index"])
     out: dict[str, Statistic | None] = {

@@ -70,7 +70,7 @@ class Scorer:
 
         Args:
             features: (N, dim).
-            images: uint8 (N, H, W, C), which are read only where the method's own scores need them.
+            images: uint8 (N, H, W, C); they are read only if the method's scores need pixels.
             rows: number of images that are scored at a time.
 
         Returns: as `score`.
@@ -86,7 +86,7 @@ class Scorer:
         Args:
             views: uint8 (N, V, H, W, C), V >= 2.
 
-        Returns: as `score`, columns of N V values, and how well the views of an image agree: the mean cosine between
+        Returns: as `score`, columns of N V values; and the agreement of each image's views: the mean cosine between
             their embeddings, over all pairs, (N,) in [-1/(V-1), 1].
         """
         n, count = views.shape[:2]

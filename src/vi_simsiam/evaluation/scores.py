@@ -26,7 +26,7 @@ class Score:
         meaning: what it is, for readers of this table.
         explained: one sentence for people who look at the score: what it measures and what it does not.
         range: the values that it can have, with the unit if there is one.
-        method: the method that states it as its own; None: it is computed for every method that allows it.
+        method: the method that states it; None: it is computed for every method that allows it.
         measured: True if it has the measures of docs/reading.md; only then can it represent its method (`OWN`).
         needs: inputs beside the model and the image, such as `LABELS` of training images. A score that needs labels is
             listed with the others but not ranked among them.
@@ -45,13 +45,13 @@ class Score:
     label: str = ""
     colour: str = ""
     line: str | tuple = "-"
-    place: int = 5  # after the other methods' own scores, before those of all methods
+    place: int = 5  # after the scores of other methods, before those of all methods
 
     def __post_init__(self):
         object.__setattr__(self, "label", self.label or self.name.replace("_", " "))
 
 
-# Tables have this order, and the first of `OWN` that a table has is its method's own score.
+# Tables have this order. The first of `OWN` that a table has represents its method.
 _ROWS = (
     Score(
         "kappa", "concentration of the predicted distribution of the latent", "(0, inf)", method="vi_simsiam",
@@ -157,11 +157,11 @@ SCORES: dict[str, Score] = {row.name: row for row in _ROWS}
 MEASURED: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured)
 OWN: tuple[str, ...] = tuple(row.name for row in _ROWS if row.measured and row.method is not None)
 IN_FIGURES: tuple[str, ...] = tuple(row.name for row in sorted(_ROWS, key=lambda row: row.place))
-COMMON = "knn_density"  # shown in place of a method's own score where it has none
+COMMON = "knn_density"  # shown for a method that states no score
 
 
 def score(name: str) -> Score:
-    """The row of a score; for one without a row, such as an old model's, a row with a plain label and colour."""
+    """Row of a score; a score without one, as of an old model, gets a plain label and colour."""
     return SCORES.get(name) or Score(name, meaning="", range="")
 
 
@@ -196,5 +196,5 @@ def require_rows(method: str, names: Iterable[str]) -> None:
         if score(name).method is None:
             raise Problem(
                 f"method {method} states the certainty score {name!r}, which has no row of a method in the table of "
-                "src/vi_simsiam/evaluation/scores.py. Add one; a score of all methods has a name of its own."
+                "src/vi_simsiam/evaluation/scores.py. Add one, under a name that no score of all methods has."
             )

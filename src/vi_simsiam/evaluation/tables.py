@@ -75,9 +75,9 @@ def evaluate(
 
 @torch.no_grad()
 def own_scores(scorer: Scorer, images: np.ndarray) -> pd.DataFrame:
-    """A row per training image, uint8 (N, H, W, C): index, and the method's own scores of the image as it is.
+    """A row per training image, uint8 (N, H, W, C): index, and the method's scores of the unaltered image.
 
-    The training saw views of these images, so the model may be more certain of them than of others like them.
+    The model was trained on views of these images, so it may be more certain of them than of similar images.
     """
     model = scorer.model.eval()
     rows = IMAGES_AT_ONCE if model.scores_images else _FEATURES
@@ -128,7 +128,7 @@ def _altered(
     steps: Sequence[tuple[str, Any]],
     changed: Callable[[str, Any], Iterable[Tensor]],
 ) -> pd.DataFrame:
-    """The rows once for each alteration at 0, where they have the scores `whole`, and once for each of its steps.
+    """The rows once for each alteration at strength 0, with the scores `whole`, and once for each of its steps.
 
     Args:
         columns: names of the columns of the alteration and of its strength.

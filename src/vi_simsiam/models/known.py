@@ -22,15 +22,15 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class KnownImages:
-    """Features of a model's training images: of all, or of images at even steps.
+    """Features of all training images of a model, or of some at even steps.
 
     Attributes:
         bank: (n, dim) float32 unit vectors on the model's device; stored as float16.
-        own: (n,) float32 density of each image among the others, on the CPU; NaN of a single image.
+        densities: (n,) float32, of each image among the others, on the CPU; NaN of a single image.
     """
 
     bank: Tensor
-    own: Tensor
+    densities: Tensor
 
     def density(self, features: Tensor) -> Tensor:
         """Mean cosine of features (B, dim) to the K nearest known images: (B,). A known image finds itself."""
@@ -38,8 +38,8 @@ class KnownImages:
 
     @property
     def threshold(self) -> float:
-        """Density below which an image counts as unlike the known images: the `UNLIKE` quantile of `own`."""
-        return float(np.quantile(self.own.cpu().numpy(), UNLIKE))
+        """Density below which an image counts as unlike the known images: the `UNLIKE` quantile of `densities`."""
+        return float(np.quantile(self.densities.cpu().numpy(), UNLIKE))
 
 
 def selection(count: int, dim: int) -> np.ndarray:
@@ -50,10 +50,12 @@ def selection(count: int, dim: int) -> np.ndarray:
 
 def write(folder: Path, features: Tensor) -> None:
     """Write `folder`/known.safetensors. features: (n, dim), of the images that `selection` names."""
-    kept = directions(features).half()
-    own = neighbours(kept, directions(kept), K, leave_one_out=True)[0].mean(1)
+    stored = directions(features).half()
+    densities = neighbours(stored, directions(stored), K, leave_one_out=True)[0].mean(1)
     with replacing(folder / FILE) as temporary:
-        safetensors.torch.save_file({"features": kept.cpu().contiguous(), "density": own.float().cpu()}, temporary)
+        safetensors.torch.save_file(
+            {"features": stored.cpu().contiguous(), "density": densities.float().cpu()}, temporary
+        )
 
 
 def read(folder: Path, device: torch.device) -> KnownImages:

@@ -1,7 +1,7 @@
 """A model's certainty scores on its training images: the scale for its scores of new images.
 
 The scores are in scoring.json in the model's folder, with the rule for resizing images and the versions of the
-packages, so that the folder can be used without the data.
+packages, so that the folder is usable without the data.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ from vi_simsiam.transforms.resizing import resize
 FILE = "scoring.json"
 FORMAT = 2
 RESIZE = "central square, bilinear, antialiased"  # the rule of transforms.resizing.resize
-_MOST = 10_000  # stored scores; more are stored as this many quantiles, which resolve percentiles to .01
+_MOST = 10_000  # stored scores; of more images this many quantiles, so that percentiles are exact to .01
 _CENTRAL = 500  # training images, at most, that are compared with their central quarters
 # Of texture a quarter shows as much as the whole. In folders below this share kappa says nothing about errors, or its
 # order depends on the seed (docs/choosing_parameters.md).

@@ -17,15 +17,15 @@ _REMOVED = {"compile"}  # parameters that only models of earlier versions have
 
 
 def save(folder: Path, model: Method, description: dict[str, Any]) -> None:
-    """Write `folder`/model.safetensors and model.json; the folder is made if need be. description: of `describe`."""
+    """Write model.safetensors and model.json to a folder, which is made if need be. description: from `describe`."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     with replacing(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(tensors, temporary)
     write_json(folder / "model.json", description)
 
 
-def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any) -> dict[str, Any]:
-    """Contents of model.json: all that is needed to rebuild the network and to prepare its images."""
+def describe(method: str, params: dict[str, Any], images: ImageSpec, **extra: Any) -> dict[str, Any]:
+    """Contents of model.json: everything that rebuilding the network and preparing its images needs."""
     resized = {"input_size": images.input_size, "interpolation": images.interpolation}
     return {
         "format": FORMAT,
@@ -39,7 +39,7 @@ def describe(method: str, params: dict[str, Any], images: ImageSpec, **more: Any
             **({} if images.depth == 16 else {"depth": images.depth}),
             **(resized if images.input_size is not None else {}),
         },
-        **more,
+        **extra,
     }
 
 
@@ -54,8 +54,8 @@ def load(folder: Path, device: torch.device | str = "cpu") -> tuple[Method, dict
             raise ValueError(f"format {description['format']}")
         method, spec = description["method"], description["images"]
         images = ImageSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
-        kept = {name: value for name, value in description["params"].items() if name not in _REMOVED}
-        params = parse("pretrain", kept, method)
+        known = {name: value for name, value in description["params"].items() if name not in _REMOVED}
+        params = parse("pretrain", known, method)
     except (AttributeError, KeyError, TypeError, ValueError, Problem) as error:
         raise Problem(
             f"{folder / 'model.json'} is incomplete, or another version wrote it ({error}). Use that version, or run "

@@ -96,8 +96,8 @@ class Bootstrap:
     def resampled(self, statistics: Mapping[str, Statistic | None]) -> dict[str, NDArray]:
         """Statistics on all resamples: (resamples,) float64 each, NaN where undefined; without those that are None.
 
-        All statistics use the same resamples, and those of one `Ranked` share intermediate results. As many threads as
-        torch has work at once; their number does not change the results.
+        All statistics use the same resamples, and those of one `Ranked` share intermediate results. They run on as
+        many threads as torch uses; the results do not depend on their number.
         """
         import torch  # here, because modules that import only types from this one need no torch
 

@@ -5,7 +5,7 @@ in the difference, and the standard deviation of the S seeds' differences. Image
 candidate is compared with all others at once, so the largest |t| of its comparisons is held against the distribution
 that it has where nothing differs (max-T; Westfall and Young 1993). That distribution is simulated: images are
 resampled, the same for all; seeds are drawn from normal distributions with the covariances that the candidates
-of a group have, and their deviations are estimated again from each draw, which makes the tails Student's.
+of a group have, and their deviations are estimated again from each draw, so the tails are Student's.
 """
 
 from collections.abc import Hashable, Sequence
@@ -26,7 +26,7 @@ class Candidate(NamedTuple):
     Args:
         values: (S,) of each seed.
         resampled: (R,) the mean of the seeds on each resample of the images, which are the same for all candidates.
-            NaN where it is undefined, which counts as no deviation.
+            NaN where it is undefined; this counts as no deviation.
         group: candidates of one group share their seeds' randomness, as scores of one training do.
     """
 
@@ -39,8 +39,8 @@ class Ranks(NamedTuple):
     """Ranks of C candidates, 1 for the largest: (C,) integers each.
 
     `low` to `high` are the ranks that a candidate can have by its comparisons with the others. In 95 % of runs
-    they hold its true rank. Where `low` is 1 nothing is better than it, so far as can be told; the truly best one
-    is among these in at least 95 % of runs.
+    they hold its true rank. Where `low` is 1, no candidate is significantly better. The truly best one is
+    among these in at least 95 % of runs.
     """
 
     rank: NDArray[np.int64]

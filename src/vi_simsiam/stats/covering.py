@@ -1,8 +1,8 @@
-"""The few images that cover all others best, in the order in which labels of them are worth most.
+"""Choose the few images that cover all others best, the most valuable to label first.
 
 Bae, Noh & Sutherland, "Generalized Coverage for More Robust Low-Budget Active Learning" (ECCV 2024), algorithm 1,
-MaxHerding: of all sets of labelled images greedily the one whose generalised coverage, the mean over all images of the
-largest kernel value with a labelled one, is largest. The kernel is exp(-|x - y|^2 / WIDTH^2) of unit vectors. A gain
+MaxHerding: of all sets of labelled images greedily the one with the largest generalised coverage: the mean over all
+images of the largest kernel value with a labelled one. The kernel is exp(-|x - y|^2 / WIDTH^2) of unit vectors. A gain
 never rises when more images are covered, so only gains that could still be the largest are computed again (Minoux 1978,
 "Accelerated greedy algorithms for maximizing submodular set functions").
 """
@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 WIDTH = 1.0
 _ROWS = 1024  # of a block of features
 _AGAIN = 32  # gains that are computed again at first; then twice as many each time
-_HELD = 512 << 20  # bytes of unit vectors that are held; more features are normalised in each pass
+_HELD = 512 << 20  # bytes of unit vectors held in memory; a larger set is normalised again in each pass
 _ROUNDING = 1e-9  # relative, of a sum in another order
 
 
@@ -94,9 +94,9 @@ class _Bank:
 def _all_gains(covered: Tensor, bank: _Bank) -> NDArray[np.float64]:
     """Upper bounds of the gains of all images, (N,), above them by rounding alone. Each pair is computed once."""
     gains = torch.zeros(len(bank.features), dtype=torch.float64)
-    for part, own in bank.blocks():
-        for other, block in bank.blocks(part.start):
-            kernel = _kernel(own, block)
+    for part, block in bank.blocks():
+        for other, other_block in bank.blocks(part.start):
+            kernel = _kernel(block, other_block)
             gains[part] += (kernel - covered[other]).clamp_(min=0).sum(1, dtype=torch.float64)
             if other != part:
                 gains[other] += kernel.sub_(covered[part, None]).clamp_(min=0).sum(0, dtype=torch.float64)
@@ -104,18 +104,18 @@ def _all_gains(covered: Tensor, bank: _Bank) -> NDArray[np.float64]:
 
 
 def _gains(covered: Tensor, bank: _Bank, rows: NDArray) -> NDArray[np.float64]:
-    """Sum over all images of how much more of each is covered with each of the rows: (n,)."""
-    own = bank.rows(rows)
+    """Gain in coverage, summed over all images, by each of the rows: (n,)."""
+    candidates = bank.rows(rows)
     gains = torch.zeros(len(rows), dtype=torch.float64)
     for part, block in bank.blocks():
-        gains += _kernel(own, block).sub_(covered[part]).clamp_(min=0).sum(1, dtype=torch.float64)
+        gains += _kernel(candidates, block).sub_(covered[part]).clamp_(min=0).sum(1, dtype=torch.float64)
     return gains.numpy()
 
 
 def _cover(covered: Tensor, bank: _Bank, rows: NDArray) -> None:
-    own = bank.rows(rows)
+    labelled = bank.rows(rows)
     for part, block in bank.blocks():
-        covered[part] = torch.maximum(covered[part], _kernel(own, block).amax(0))
+        covered[part] = torch.maximum(covered[part], _kernel(labelled, block).amax(0))
 
 
 def _kernel(first: Tensor, second: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Decisions of an interval over seeds about a threshold: how sure they are, and how often another run would make them.
+"""Decisions about a threshold by an interval over seeds: their p-values, and how often another run would agree.
 
 All follows from the interval of `intervals.over_seeds`, at other levels than 95 %: at level 1 - a its half width is
 
@@ -29,7 +29,7 @@ class Errors(NamedTuple):
     """The two errors of a mean over seeds.
 
     Args:
-        images: standard error due to the choice of test images, which more seeds do not reduce.
+        images: standard error due to the choice of test images; more seeds do not reduce it.
         seeds: standard deviation of one seed's result; 0, that is unknown, of one seed.
         n: number of seeds.
     """
@@ -65,7 +65,7 @@ class Errors(NamedTuple):
         return float(ndtr((distance - found) / mean).mean())
 
     def decidable(self) -> float:
-        """The smallest distance from a threshold that such a run decides with a probability of `POWER`."""
+        """Smallest distance from a threshold that a run with these errors decides with a probability of `POWER`."""
         low, high = 0.0, 1e-12 + self.half_width()
         while self.power(high) < POWER:
             high *= 2

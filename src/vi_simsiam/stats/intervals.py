@@ -22,7 +22,7 @@ class Estimate(NamedTuple):
 
 
 def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
-    """A proportion with its 95 % Wilson score interval, which stays inside [0, 1] and keeps a width at 0 and 1.
+    """A proportion with its 95 % Wilson score interval, which stays inside [0, 1] and has a width also at 0 and 1.
 
     Args:
         correct: (n,) bool or 0/1.
@@ -46,12 +46,12 @@ def wilson(correct: np.ndarray, image: np.ndarray | None = None) -> Estimate:
 
 def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
     n = len(correct)
-    _, which = np.unique(image, return_inverse=True)
-    residuals = np.bincount(which, weights=correct - p)
+    _, cluster = np.unique(image, return_inverse=True)
+    residuals = np.bincount(cluster, weights=correct - p)
     clusters = len(residuals)
     if clusters == n:
         return float(n)
-    # No spread (all right, all wrong, or one image) shows no design effect: count the images, which is cautious.
+    # No spread (all right, all wrong, or one image) shows no design effect: the number of images is a cautious size.
     variance = clusters / max(clusters - 1, 1) * float(residuals @ residuals) / n**2
     return min(n, p * (1 - p) / variance) if variance > 0 and clusters > 1 else float(clusters)
 
@@ -59,8 +59,8 @@ def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
 def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
     """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
 
-    The interval says how far the test images determine one seed's result, and nothing about the spread over seeds,
-    which is to be shown beside it; `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
+    The interval says how far the test images determine one seed's result, and nothing about the spread over seeds:
+    show that beside it. `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
     """
     values = _estimated(estimates)
     return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
@@ -71,13 +71,13 @@ def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
 
     All seeds are tested on the same images, so the images' error does not shrink with more seeds: it is the mean
     distance from the estimate to its bound. The seeds' error is that of a mean, t s / sqrt(n) with Student's t for n
-    seeds and their standard deviation s; it is zero, that is unknown, with one seed. The two are added in quadrature,
-    each side for itself. Estimates that are NaN or None are left out; n is the mean of their sizes.
+    seeds and their standard deviation s; it is unknown with one seed, and taken as zero. The two are added in
+    quadrature on each side. Estimates that are NaN or None are left out; n is the mean of their sizes.
     """
     found = parts(estimates)
     if not found.n:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    from scipy.special import stdtrit  # a seventh of a second, which `vi-simsiam score` does not need
+    from scipy.special import stdtrit  # its import takes a seventh of a second, and `vi-simsiam score` does not need it
 
     seeds = stdtrit(found.n - 1, 0.975) * found.seeds / math.sqrt(found.n) if found.n > 1 else 0.0
     low, high = found.estimate - math.hypot(found.below, seeds), found.estimate + math.hypot(found.above, seeds)

@@ -1,4 +1,4 @@
-"""Agreement of several representations of the same images about which are alike.
+"""Agreement of several representations about the neighbours of the same images.
 
 Park et al., "Quantifying Representation Reliability in Self-Supervised Learning Models" (2024), arXiv 2306.00206: an
 image whose neighbours differ from encoder to encoder has no reliable representation.
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 def neighbour_consistency(neighbours: Sequence[NDArray]) -> NDArray[np.float64]:
     """Share of an image's k nearest other images that two representations have in common, over all pairs: (n,).
 
-    It lies in [0, 1], and by chance is k / (n - 1). It is a certainty of a method, not of one of its models: it takes
-    two seeds at least.
+    It lies in [0, 1], and by chance is k / (n - 1). It is a certainty of a method, not of one model: it needs two
+    seeds at least.
 
     Args:
         neighbours: (n, k) rows of the images nearest to each, in any order, each once; an array for each seed, two at
