@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from helpers.project import ROOT
 from vi_simsiam.stats import covering as module
@@ -44,9 +43,6 @@ def test_a_closed_example():
     assert covering(features, 2, labelled=[4]).tolist() == [5, 8]
     assert sorted(covering(features, 99).tolist()) == list(range(10))
     assert covering(features, 5, labelled=range(10)).tolist() == []
-    # exp(-2) of an image at a right angle is covered: 5 + 5 / e^2 by the first, 3 (1 - 1 / e^2) more by the second.
-    gains = module._gains(torch.zeros(10), module._Bank(features), np.array([0, 5]))
-    np.testing.assert_allclose(gains, [5 + 5 * np.exp(-2), 3 + 7 * np.exp(-2)], rtol=1e-6)
 
 
 _PEAK = """

@@ -17,7 +17,6 @@ FILE = "known.safetensors"
 K = 20  # nearest training images that are averaged
 UNLIKE = 0.01  # quantile of the known images' densities; an image below it is unlike them
 _BYTES, _MOST = 20_000_000, 20_000  # limits of the stored features: bytes and images
-_BLOCK = 1024
 
 
 @dataclass(frozen=True)
