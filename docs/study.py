@@ -57,7 +57,7 @@ def _row(variant: str, method: str, seeds: list[int], measures: tuple[str, ...])
         run = Run(variant, method, seed, Path("data/cache_views"), Path("results"))
         if not run.path("uncertainty", "metrics.json").exists():
             return out | {"stopped": f"seed {seed}: {_why(variant, method, seed)}"}
-        known = {name: value["estimate"] for measure, value in run.measures.items() for name in names(measure)}
+        known = {name: value.estimate for measure, value in run.measures.items() for name in names(measure)}
         accuracies = {name: run.probe[name] for name in ("knn_top1", "probe_top1")}
         per_seed.append(accuracies | {name: known[name] for name in measures if name in known})
     for name, values in pd.DataFrame(per_seed).items():

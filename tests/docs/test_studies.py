@@ -69,7 +69,7 @@ def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
         assert row["knn_top1"] == pytest.approx(accuracy.mean(), abs=1e-4)
         assert row["knn_top1 sd"] == pytest.approx(accuracy.std(), abs=1e-4)
         for measure in ("auroc_correct", "spearman_noise", "corrupted_below_clean"):
-            assert row[f"{measure}/own score"] == pytest.approx(seeds[0].measures[f"{measure}/{score}"]["estimate"])
+            assert row[f"{measure}/own score"] == pytest.approx(seeds[0].measures[f"{measure}/{score}"].estimate)
     shown = site_hook.table(tmp_path / "noise.csv").splitlines()
     assert shown[0].startswith("| variant | method | seeds | stopped | knn_top1 | ") and len(shown) == 8
     assert " ± " in shown[5] and shown[6].startswith("| absent | vi_simsiam | 2 | seed 0")

@@ -89,7 +89,7 @@ def test_without_a_difference_the_number_of_images_decides(tmp_path):
 def test_an_interval_stays_in_the_range_of_its_quantity(tmp_path):
     runs = opened(tmp_path, methods=("vi_simsiam",), seeds=(0, 1))
     for run, value in zip(runs, (0.6, 1.0), strict=True):
-        run.measures["crop_below_whole/kappa"] = {"estimate": value, "ci_low": value, "ci_high": value, "n": 100}
+        run.measures["crop_below_whole/kappa"] = Estimate(value, value, value, 100)
     row = verdicts(runs).loc["crops_below_whole"]
     assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.8, 0, 1)  # .8 +- 12.7 x .2 otherwise
     assert row["verdict"] == "inconclusive"
@@ -133,7 +133,7 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
     assert table.loc["kappa_falls_with_occlusion", "verdict"] == "not supported"
     assert table.loc["kappa_lower_on_clothes", "verdict"] == "not supported"
     assert table.loc["kappa_follows_human_uncertainty", "verdict"] == "supported"
-    cosines = [run.measures["expected_cosine_mean"]["estimate"] for run in runs if run.method == "vi_simsiam"]
+    cosines = [run.measures["expected_cosine_mean"].estimate for run in runs if run.method == "vi_simsiam"]
     assert table.loc["kappa_alive", "estimate"] == pytest.approx(np.mean(cosines))
 
 
@@ -143,14 +143,10 @@ def test_verdicts_that_stand_the_correction(tmp_path):
     names = ["crops_below_whole", "accuracy_rises_with_kappa", "crop_accuracy_rises_with_kappa"]
     measures = ["crop_below_whole/kappa", "auroc_correct/kappa", "auroc_crop_correct/kappa"]
     for run in runs:
-        estimates = [0.5 + 0.1 * z for z in (3, 2.2, -2.2)]
         run.measures.clear()
-        run.measures.update(
-            {
-                name: {"estimate": e, "ci_low": e - 0.1 * 1.959964, "ci_high": e + 0.1 * 1.959964, "n": 100}
-                for name, e in zip(measures, estimates, strict=True)
-            }
-        )
+        for name, z in zip(measures, (3, 2.2, -2.2), strict=True):
+            value, half = 0.5 + 0.1 * z, 0.1 * 1.959964
+            run.measures[name] = Estimate(value, value - half, value + half, 100)
     table = claims_table(findings(runs, 0.02)).set_index(["dataset", "claim"])
     for dataset in "ab":
         rows = table.loc[dataset].loc[names]

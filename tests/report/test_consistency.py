@@ -20,14 +20,14 @@ def test_it_is_one_score_for_all_seeds_and_each_has_its_own_errors(tmp_path):
         score = [np.mean([len(sets[a][i] & sets[b][i]) / 20 for a, b in pairs]) for i in range(100)]
         for run in members:
             found = run.measures["auroc_correct/neighbour_consistency"]
-            assert found["estimate"] == pytest.approx(roc_auc_score(run.images["correct"], score))
-            assert found["ci_low"] < found["estimate"] < found["ci_high"] and found["n"] == 100
+            assert found.estimate == pytest.approx(roc_auc_score(run.images["correct"], score))
+            assert found.ci_low < found.estimate < found.ci_high and found.n == 100
             assert "aurc/neighbour_consistency" in run.measures
     for run, measures in zip(runs, before, strict=True):
         assert {name: run.measures[name] for name in measures} == measures
         assert all(name.endswith("/neighbour_consistency") for name in run.measures.keys() - measures.keys())
     name = "auroc_correct/neighbour_consistency"
-    assert summary_table(runs)[name].tolist() == [run.measures[name]["estimate"] for run in runs]
+    assert summary_table(runs)[name].tolist() == [run.measures[name].estimate for run in runs]
     assert (measures_table(runs)["measure"] == name).sum() == 6
     assert scores.SCORES["neighbour_consistency"].measured
 

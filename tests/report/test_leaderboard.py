@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 from helpers.plot_inputs import opened, reopened, write_results
 from vi_simsiam.evaluation.measures import from_statistics, of_images
 from vi_simsiam.report.leaderboard import COLUMNS, SEEDS, leaderboard_table
-from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import over_seeds
 
 
@@ -24,7 +23,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
     ]  # fmt: skip
     ours = [run for run in runs if run.method == "vi_simsiam"]
     row = table.set_index(["task", "method", "score"]).loc["errors_on_crops", "vi_simsiam", "kappa"]
-    expected = over_seeds(estimate_of(run, "auroc_crop_correct/kappa") for run in ours)
+    expected = over_seeds(run.measures["auroc_crop_correct/kappa"] for run in ours)
     assert list(row[["estimate", "ci_low", "ci_high"]]) == pytest.approx(expected[:3]) and row["seeds"] == 3
     free = table["needs"] != "labels"
     assert set(table.loc[~free, "score"]) == {"probe_confidence"}
@@ -44,7 +43,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
 def remeasured(run):
     """Measure a run's test images again, after they were changed."""
     found = from_statistics(of_images(run.images), len(run.images), 200, seed=0)
-    run.measures.update({name: estimate._asdict() for name, estimate in found.estimates.items()})
+    run.measures.update(found.estimates)
     run.resampled[found.resampled.columns] = found.resampled
 
 

@@ -220,7 +220,7 @@ def test_braces_in_the_path(monkeypatch):
     [
         ("params.yaml", "  quantiles: ", "  quantiles: 1", "plot in params.yaml"),
         ("params.yaml", "  C: 1.0", "  C: 0.1", None),  # of another step
-        ("src/vi_simsiam/report/tables.py", "import math", "import math  # edited", "src/vi_simsiam/report/tables.py"),
+        ("src/vi_simsiam/report/tables.py", "import numpy", "import  numpy", "src/vi_simsiam/report/tables.py"),
         ("src/vi_simsiam/nn/sphere.py", "import torch", "import torch  # edited", None),  # not imported by the step
     ],
 )

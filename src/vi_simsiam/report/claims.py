@@ -11,7 +11,6 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.evaluation.measures import outcomes
 from vi_simsiam.report.claim_rows import INFORMATION, OUTCOMES, RANGES, Claim
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap, Mean
 from vi_simsiam.stats.decisions import LEVEL, Errors, holm, p_value
 from vi_simsiam.stats.intervals import Estimate, over_seeds
@@ -124,8 +123,7 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
 
 
 def _measured(runs: list[Run], measure: str) -> list[Estimate]:
-    estimates = [estimate_of(run, measure) for run in runs]
-    return [estimate for estimate in estimates if np.isfinite(estimate).all()]
+    return [run.measures[measure] for run in runs if measure in run.measures]
 
 
 def _paired(

@@ -15,7 +15,6 @@ import pandas as pd
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.measures import from_statistics, measured_scores, of_images
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.bootstrap import Bootstrap
 from vi_simsiam.stats.comparison import Candidate, ranks
 from vi_simsiam.stats.decisions import Errors
@@ -46,7 +45,7 @@ def add_neighbour_consistency(runs: list[Run]) -> None:
         for run in members:
             images = run.images.drop(columns=measured_scores(run.images)).assign(neighbour_consistency=consistency)
             found = from_statistics(of_images(images), len(images), len(run.resampled), run.bootstrap_seed)
-            run.measures.update({name: estimate._asdict() for name, estimate in found.estimates.items()})
+            run.measures.update(found.estimates)
             run.resampled[found.resampled.columns] = found.resampled
 
 
@@ -115,8 +114,7 @@ def _rows(task: Task, methods: dict[str, list[Run]]):
 
 def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, Candidate | None] | None:
     name = f"{task.measure}/{score}"
-    estimates = [estimate_of(run, name) for run in runs]
-    found = [estimate for estimate in estimates if np.isfinite(estimate).all()]
+    found = [run.measures[name] for run in runs if name in run.measures]
     if not found:
         return None
     low, high = (-1.0, 1.0) if task.measure.startswith("spearman") else (0.0, 1.0)
@@ -125,7 +123,7 @@ def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, C
     if len(found) < len(runs) or any(name not in run.resampled for run in runs):
         return estimate, len(found), None
     sign = 1 if task.larger else -1
-    values = sign * np.array([one.estimate for one in estimates])
+    values = sign * np.array([one.estimate for one in found])
     resampled = sign * np.mean([run.resampled[name] for run in runs], axis=0)
     return estimate, len(found), Candidate(values, resampled, runs[0].method)
 

@@ -1,5 +1,6 @@
 """Results of the earlier steps, run by run, for tables and figures."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ import pandas as pd
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core import record
 from vi_simsiam.core.files import read_json
+from vi_simsiam.stats.intervals import Estimate
 
 T = TypeVar("T")
 
@@ -29,8 +31,8 @@ def _mapped(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def _estimated(path: Path) -> dict[str, dict[str, float | None]]:
-    return {name: value for name, value in read_json(path).items() if value}
+def _estimates(path: Path) -> dict[str, Estimate]:
+    return {name: Estimate(**fields) for name, fields in read_json(path).items()}
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,14 @@ class Run:
     graded = _File("uncertainty", "graded.parquet", pd.read_parquet)
     # Numbers of the k other test images that are nearest in the embedding: (N, k).
     neighbours = _File("uncertainty", "neighbours.npy", _mapped)
-    # Uncertainty measures that could be estimated: name -> {"estimate", "ci_low", "ci_high", "n"}.
-    measures = _File("uncertainty", "metrics.json", _estimated)
-
+    # The uncertainty measures that are defined on these data, by name.
+    measures = _File("uncertainty", "metrics.json", _estimates)
     # A row per resample of the test images: the measures by which scores are ranked.
     resampled = _File("uncertainty", "resampled.parquet", pd.read_parquet)
+
+    def estimate(self, measure: str) -> Estimate:
+        """A measure by its name in metrics.json; NaN where the run lacks it."""
+        return self.measures.get(measure, Estimate(math.nan, math.nan, math.nan, 0))
 
     @cached_property
     def store(self) -> dict[str, Any]:

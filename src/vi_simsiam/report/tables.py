@@ -1,7 +1,5 @@
 """The tables of the `plot` step, and functions that its figures share with them."""
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -24,7 +22,7 @@ def summary_table(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         row = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
         row |= {name: run.probe.get(name) for name in ("knn_top1", "probe_top1")}
-        rows.append(row | {name: measure["estimate"] for name, measure in run.measures.items()})
+        rows.append(row | {name: measure.estimate for name, measure in run.measures.items()})
     table = pd.DataFrame(rows)
     first = ["dataset", "method", "seed", "knn_top1", "probe_top1"]
     measures = sorted(set(table.columns) - set(first))
@@ -41,9 +39,9 @@ def measures_table(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         accuracies = {"knn_top1": "knn_correct", "probe_top1": "correct"}
         right = {name: outcomes(run.images, column)[column] for name, column in accuracies.items()}
-        shares = {name: wilson(correct)._asdict() for name, correct in right.items() if len(correct)}
+        shares = {name: wilson(correct) for name, correct in right.items() if len(correct)}
         for name, measure in (shares | run.measures).items():
-            rows.append({"dataset": run.dataset, "method": run.method, "seed": run.seed, "measure": name} | measure)
+            rows.append((run.dataset, run.method, run.seed, name, *measure))
     return pd.DataFrame(rows, columns=["dataset", "method", "seed", "measure", "estimate", "ci_low", "ci_high", "n"])
 
 
@@ -126,13 +124,6 @@ def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
         means = rows[kept].mean()
         out.setdefault(dataset, {})[method] = {name: round(float(v), 4) for name, v in means.items() if v == v}
     return out
-
-
-def estimate_of(run: Run, measure: str) -> Estimate:
-    """A measure of a run by its name in metrics.json; NaN where the run lacks it."""
-    fields = run.measures.get(measure, {})
-    values = {name: math.nan if (value := fields.get(name)) is None else value for name in Estimate._fields}
-    return Estimate(**values)
 
 
 def own_score(images: pd.DataFrame) -> str | None:

@@ -22,7 +22,6 @@ from vi_simsiam.report.figures.style import (
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import (
     accuracy_in_groups,
-    estimate_of,
     own_score,
     shown_score,
 )
@@ -96,7 +95,7 @@ def _curves(part: FigureBase, methods: dict[str, list[Run]], name: str, rows: in
         tables = [outcomes(getattr(run, name), "correct") for run in runs]
         _method(axes, tables)
         score = shown_score(runs[0].images)
-        area = mean_over_seeds(estimate_of(run, f"aurc{suffix}/{score}") for run in runs)
+        area = mean_over_seeds(run.estimate(f"aurc{suffix}/{score}") for run in runs)
         known = "" if np.isnan(area.estimate) else f", {scores.score(score).label}: AURC {area.estimate:.3f}"
         axes.set(title=f"{method_style(method).label}{known}", xlim=(0, 1), xlabel="coverage")
         if not len(tables[0]):

@@ -21,7 +21,7 @@ from vi_simsiam.report.figures.style import (
     methods_legend,
 )
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of, sphere_dimension
+from vi_simsiam.report.tables import sphere_dimension
 from vi_simsiam.stats.intervals import mean_over_seeds, over_seeds, wilson
 
 _QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
@@ -121,5 +121,5 @@ def augmentations(runs: list[Run]) -> Figure:
 
 
 def _correlation(runs: Sequence[Run], name: str) -> str:
-    rho = over_seeds(estimate_of(run, f"spearman_{name}/kappa") for run in runs)
+    rho = over_seeds(run.estimate(f"spearman_{name}/kappa") for run in runs)
     return f"ρ = {interval_text(rho)}"

@@ -17,7 +17,6 @@ from vi_simsiam.report.figures.style import (
     methods_legend,
 )
 from vi_simsiam.report.runs import Run, grouped
-from vi_simsiam.report.tables import estimate_of
 from vi_simsiam.stats.intervals import wilson
 
 _STEP = 0.12  # inches between two methods' estimates
@@ -66,8 +65,8 @@ def _accuracies(panels: Sequence[Axes], members: dict[str, list[Run]]) -> None:
     columns = {
         "k-NN, whole images": lambda run: wilson(outcomes(run.images, "knn_correct")["knn_correct"]),
         "probe, whole images": lambda run: wilson(outcomes(run.images, "correct")["correct"]),
-        "k-NN, graded crops": lambda run: estimate_of(run, "crop_knn_top1"),
-        "probe, graded crops": lambda run: estimate_of(run, "crop_probe_top1"),
+        "k-NN, graded crops": lambda run: run.estimate("crop_knn_top1"),
+        "probe, graded crops": lambda run: run.estimate("crop_probe_top1"),
     }
     for axes, (title, estimate) in zip(panels, columns.items(), strict=True):
         for place, (method, runs) in enumerate(members.items()):
@@ -84,7 +83,7 @@ def _aurocs(
     axes: Axes, members: dict[str, list[Run]], places: dict[tuple[str, str], float], measure: str, title: str
 ) -> None:
     for (score, method), place in places.items():
-        estimates = [estimate_of(run, f"{measure}/{score}") for run in members[method]]
+        estimates = [run.estimate(f"{measure}/{score}") for run in members[method]]
         draw_estimate(axes, place, estimates, method, across=True)
     if not axes.lines:
         labelled = any(len(outcomes(run.images, "knn_correct")) for runs in members.values() for run in runs)

@@ -190,7 +190,7 @@ def _legend_rows(entries: int) -> int:
     return max(1, -(-entries // 7))  # more than seven in a row are wider than a figure
 
 
-def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate | dict], method: str, across: bool = False,
+def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate], method: str, across: bool = False,
                   **changes) -> None:  # fmt: skip
     """One quantity of one method: the mean over its seeds, its interval as a bar, and the seeds as small dots.
 
@@ -199,7 +199,7 @@ def draw_estimate(axes: Axes, at: float, estimates: Sequence[Estimate | dict], m
     style, mean = method_style(method), mean_over_seeds(estimates)
     if np.isnan(mean.estimate):
         return
-    values = [e["estimate"] if isinstance(e, dict) else e.estimate for e in estimates]
+    values = [one.estimate for one in estimates]
     # The bar is drawn by itself: a bootstrap interval need not contain its estimate, which errorbar refuses.
     bar, seeds = ([mean.ci_low, mean.ci_high], [at, at]), (values, [at] * len(values))
     point = ([mean.estimate], [at])
