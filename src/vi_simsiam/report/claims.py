@@ -25,13 +25,20 @@ _RESAMPLES = 2000  # of the test images, for comparisons of two runs, which no r
 
 
 class ClaimResult(NamedTuple):
-    """A claim about a method on a data set, with each seed's estimate and the estimate over the seeds."""
+    """The result of a claim about a method on a data set.
+
+    Args:
+        seeds: estimate of each seed.
+        estimate: over the seeds, within the range of the quantity.
+        p_holm: `p`, adjusted by Holm's method for the number of claims about the data set.
+    """
 
     claim: Claim
     dataset: str
     method: str
     seeds: list[Estimate]
     estimate: Estimate
+    p_holm: float = np.nan
 
     @property
     def verdict(self) -> str:
@@ -42,9 +49,10 @@ class ClaimResult(NamedTuple):
         """Two-sided p-value of the threshold, from the interval of the verdict."""
         return p_value(self.seeds, self.claim.threshold)
 
-    def corrected(self, adjusted: float) -> str:
-        """The verdict with an adjusted p-value in the place of the interval."""
-        return self.verdict if adjusted < LEVEL else "inconclusive"
+    @property
+    def verdict_holm(self) -> str:
+        """The verdict after the correction for multiple testing."""
+        return self.verdict if self.p_holm < LEVEL else "inconclusive"
 
 
 # Claims about VI-SimSiam against SimSiam: the name, the table, and the column that says whether a prediction is right.
@@ -65,34 +73,27 @@ def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
     out = []
     for dataset, group in grouped(runs, "dataset").items():
         methods = grouped(group, "method")
+        results = []
         for method, ours in methods.items():
             for claim, seeds in _claims(ours, methods if ours[0].has_kappa else {}, margin):
-                estimate = over_seeds(seeds)
-                if np.isfinite(estimate).all():
+                if seeds:
+                    estimate = over_seeds(seeds)
                     low, high = np.clip([estimate.ci_low, estimate.ci_high], *RANGES[claim.scale])
                     estimate = estimate._replace(ci_low=float(low), ci_high=float(high))
-                    out.append(ClaimResult(claim, dataset, method, seeds, estimate))
-    return out
-
-
-def adjusted(results: list[ClaimResult]) -> list[float]:
-    """Holm's adjusted p-value of each result, among all results on its data set."""
-    out = [np.nan] * len(results)
-    for dataset in dict.fromkeys(finding.dataset for finding in results):
-        places = [place for place, finding in enumerate(results) if finding.dataset == dataset]
-        for place, value in zip(places, holm([results[place].p for place in places]), strict=True):
-            out[place] = float(value)
+                    results.append(ClaimResult(claim, dataset, method, seeds, estimate))
+        adjusted = holm([result.p for result in results])
+        out += [result._replace(p_holm=float(p)) for result, p in zip(results, adjusted, strict=True)]
     return out
 
 
 def claims_table(results: list[ClaimResult]) -> pd.DataFrame:
     """A row per result: the columns `COLUMNS`, which docs/reading.md explains."""
     rows = []
-    for finding, value in zip(results, adjusted(results), strict=True):
-        errors = Errors.of(finding.seeds)
-        head = (finding.claim.name, finding.dataset, finding.method, *finding.estimate[:3], finding.verdict)
-        tests = (finding.p, value, finding.corrected(value), errors.decidable())
-        rows.append((*head, *tests, errors.images, errors.seeds, errors.n, finding.estimate.n, finding.claim.threshold))
+    for result in results:
+        errors = Errors.of(result.seeds)
+        head = (result.claim.name, result.dataset, result.method, *result.estimate[:3], result.verdict)
+        tests = (result.p, result.p_holm, result.verdict_holm, errors.decidable())
+        rows.append((*head, *tests, errors.images, errors.seeds, errors.n, result.estimate.n, result.claim.threshold))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -107,12 +108,12 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
             Claim(name, "difference", -margin),
             _paired(ours, others.get("simsiam", []), partial(difference, table=table, column=column)),
         )
-    for claim, measure in INFORMATION:
-        yield claim, _measured(ours, measure)
-    for augmentation in dict.fromkeys(name for run in ours for name in run.graded["augmentation"].unique()):
-        claim = Claim(f"kappa_falls_with_{augmentation}", "correlation", 0, above=False)
-        yield claim, _measured(ours, f"spearman_{augmentation}/kappa")
-    for claim, measure in OUTCOMES:
+    augmentations = dict.fromkeys(name for run in ours for name in run.graded["augmentation"].unique())
+    graded = [
+        (Claim(f"kappa_falls_with_{name}", "correlation", 0, above=False), f"spearman_{name}/kappa")
+        for name in augmentations
+    ]
+    for claim, measure in (*INFORMATION, *graded, *OUTCOMES):
         yield claim, _measured(ours, measure)
     yield Claim("kappa_agrees_with_dino", "correlation", 0), _paired(ours, others.get("dino", []), dino_correlation)
     prefix, suffix = "ood_auroc_", "/kappa"
@@ -126,9 +127,7 @@ def _measured(runs: list[Run], measure: str) -> list[Estimate]:
     return [run.measures[measure] for run in runs if measure in run.measures]
 
 
-def _paired(
-    ours: list[Run], theirs: list[Run], compare: Callable[[Run, Run], Estimate | None]
-) -> list[Estimate]:  # fmt: skip
+def _paired(ours: list[Run], theirs: list[Run], compare: Callable[[Run, Run], Estimate | None]) -> list[Estimate]:
     """Compare the runs of equal seed; no estimate for a seed that only one of the methods has."""
     by_seed = {run.seed: run for run in theirs}
     estimates = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]

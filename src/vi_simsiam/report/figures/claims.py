@@ -1,6 +1,6 @@
 """All claims with their intervals, thresholds and verdicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from vi_simsiam.report.claim_rows import RANGES
-from vi_simsiam.report.claims import ClaimResult, adjusted, findings
+from vi_simsiam.report.claims import ClaimResult, findings
 from vi_simsiam.report.figures.style import block_title, blocks, message, method_style
 from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.stats.intervals import mean_over_seeds
@@ -34,11 +34,6 @@ _CLAIMED = "#e9f2e9"  # ground of the claimed side
 def claims(runs: list[Run], margin: float) -> Figure:
     """A row per claim: estimate, interval over images and seeds, the images' part of it, seeds, verdict."""
     results = findings(runs, margin)
-    # A star marks a verdict that does not survive the correction for multiple testing.
-    marks = {
-        (f.dataset, f.method, f.claim.name): "" if f.corrected(value) == f.verdict else " *"
-        for f, value in zip(results, adjusted(results), strict=True)
-    }
     groups, of = grouped(results, "dataset", "method"), grouped(runs, "dataset", "method")
     if not groups:
         return message("no claim can be decided: no method with kappa in this run")
@@ -56,11 +51,11 @@ def claims(runs: list[Run], margin: float) -> Figure:
     for part, group, ratios in zip(parts, panels, heights, strict=True):
         grid = part.subplots(len(group), 1, squeeze=False, height_ratios=ratios)[:, 0]
         for axes, panel in zip(grid, group, strict=True):
-            _forest(axes, panel, marks)
+            _forest(axes, panel)
     return figure
 
 
-def _forest(axes: Axes, panel: Sequence[ClaimResult], marks: Mapping[tuple[str, str, str], str]) -> None:
+def _forest(axes: Axes, panel: Sequence[ClaimResult]) -> None:
     scale = panel[0].claim.scale
     limits = _limits(panel) if scale == "difference" else RANGES[scale]
     for place, finding in enumerate(panel):
@@ -77,7 +72,8 @@ def _forest(axes: Axes, panel: Sequence[ClaimResult], marks: Mapping[tuple[str, 
         digits = 3 if scale == "difference" else 2
         numbers = [f"{value:.{digits}f}".replace("-", "−") for value in total[:3]]
         text = f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
-        verdict = finding.verdict + marks[finding.dataset, finding.method, claim.name]
+        # A star marks a verdict that does not survive the correction for multiple testing.
+        verdict = finding.verdict + ("" if finding.verdict_holm == finding.verdict else " *")
         # In points, not in shares of the axes: the layout leaves room for it.
         for column, words, colour in ((4, text, "black"), (108, verdict, look["color"])):
             axes.annotate(
