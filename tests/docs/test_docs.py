@@ -206,15 +206,3 @@ def test_benchmarks_with_less_to_do(command, tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     said = subprocess.run(changed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert said.strip()
-
-
-def test_every_document_is_reached_from_the_start():
-    """A reader who begins with the README finds every page."""
-    seen, todo = set(), [ROOT / "README.md"]
-    while todo:
-        page = todo.pop()
-        if page not in seen and page.suffix == ".md":
-            seen.add(page)
-            links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
-            todo += [(page.parent / link).resolve() for link in links if (page.parent / link).exists()]
-    assert {page for page in (ROOT / "docs").glob("*.md")} <= seen

@@ -148,9 +148,16 @@ def test_only_a_whole_paper_run_is_recorded(tmp_path, monkeypatch):
 
 
 def test_links_and_files_exist():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    """A reader who begins with the README finds every page and file that is named."""
+    seen, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        seen.add(page)
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            linked = (page.parent / target).resolve()
+            assert linked.exists(), f"{page.name}: {target}"
+            todo += [linked] * (linked.suffix == ".md" and linked not in {*seen, *todo})
+    assert {page for page in (ROOT / "docs").glob("*.md")} <= seen
     tree = re.search(r"## What is where\n\n```text\n(.*?)```", README, re.DOTALL).group(1)
     for line in tree.splitlines():
         for name in re.split(r",? +", line.split("  ")[0].strip()):

@@ -41,19 +41,6 @@ def test_no_two_studies_share_a_name():
     assert [name for name, count in owners.items() if count > 1] == []
 
 
-def test_the_study_of_noise_differs_by_noise_and_blur_alone():
-    params = merged(SHIPPED, yaml.safe_load((ROOT / "studies/noise.yaml").read_text(encoding="utf-8")))
-    frozen = ("views_noise", "views_blur", "views_noise_blur")
-    for base, variants in {"views_plain": frozen, "scratch_plain": ("scratch_noise_blur",)}.items():
-        plain = resolve(params, "cache_views", base)
-        for name in variants:
-            changed = {part: 0.5 for part in ("noise", "blur") if part in name}
-            assert resolve(params, "cache_views", name) == merged(plain, {"augmentation": changed})
-            for step in ("pretrain", "probe", "uncertainty"):
-                assert resolve(params, step, name) == resolve(params, step, base)
-        assert len(resolve(params, "uncertainty", base)["corruptions"]["names"]) == 14
-
-
 def test_a_table_of_two_methods_with_their_own_scores(tmp_path, monkeypatch):
     axes = {"datasets": ["plain", "noise"], "methods": ["vi_simsiam", "concentration"], "seeds": [0, 1]}
     runs = [run for run in opened(tmp_path, **axes, corruptions=True) if run.dataset == "noise"]
@@ -93,10 +80,8 @@ def test_a_label_curve_of_separated_classes(tmp_path, monkeypatch):
         run.path("uncertainty", ".").mkdir(parents=True)
         scores = {"index": range(200), "kappa": labels + rng.random(200)}
         pd.DataFrame(scores).to_parquet(run.path("uncertainty", "train_images.parquet"))
-    table = label_curve.curve(
-        [Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results") for seed in seeds]
-    )
-    found = table.set_index(["order", "labels"])
+    runs = [Run("made", "vi_simsiam", seed, tmp_path / "data", tmp_path / "results") for seed in seeds]
+    found = label_curve.curve(runs).set_index(["order", "labels"])
     assert found.loc[("label_first", 10), "estimate"] == found.loc[("k-means centres", 10), "estimate"] == 1
     assert found.loc[("lowest certainty", 10), "estimate"] == pytest.approx(0.1)  # of class 0 alone
     assert found.loc[("at random", 10), "estimate"] < 1
@@ -105,9 +90,8 @@ def test_a_label_curve_of_separated_classes(tmp_path, monkeypatch):
     rising = random["estimate"].diff().fillna(1) > 0
     assert random.loc[rising, "random_labels"].to_numpy() == pytest.approx(random.index[rising])
     assert found.loc[("label_first", 10), "random_labels"] >= 20
-    pd.DataFrame({"index": range(200)}).to_parquet(
-        run.path("uncertainty", "train_images.parquet")
-    )  # no score of its own
+    no_score = pd.DataFrame({"index": range(200)})
+    no_score.to_parquet(run.path("uncertainty", "train_images.parquet"))
     assert set(label_curve.curve([replace(run)])["order"]) == set(label_curve.ORDERS)
 
 
@@ -165,14 +149,3 @@ def test_the_study_of_views_compares_trainings_on_other_views(two_classes, monke
     for (first, _), (second, _) in zip(seen[::2], seen[1::2], strict=True):
         assert not (first[:, :, None] == second[:, None]).all(-1).any()  # no view in both
     assert table["agreement"].between(-1, 1).all() and table["knn_density"].nunique() == 1
-
-
-def test_the_page_shows_the_study_of_rank():
-    page = (ROOT / "docs/choosing_parameters.md").read_text(encoding="utf-8")
-    assert "(../studies/rank_training.csv)" in page and "(../studies/rank_views.csv)" in page
-    rows = pd.read_csv(ROOT / "studies/rank_views.csv")
-    assert list(zip(rows["images"], rows["views"], strict=True)) == [
-        s for some in rank_views.POOLS.values() for s in some
-    ]
-    rows = pd.read_csv(ROOT / "studies/rank_training.csv")
-    assert {(row.images, row.views) for row in rows.itertuples()} == {s[:2] for s in rank_training.SETTINGS}

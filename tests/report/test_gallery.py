@@ -1,7 +1,6 @@
 """The gallery page: what is in the file, and what a real browser makes of it."""
 
 import base64
-import os
 import shutil
 import tomllib
 from fnmatch import fnmatch
@@ -153,11 +152,6 @@ class Page:
             selector,
         )
 
-    def photograph(self, name):
-        """A picture for human eyes, where they want one."""
-        if folder := os.environ.get("SCREENSHOTS"):
-            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
-
 
 @pytest.mark.slow
 def test_a_browser_sorts_filters_and_shows(browser, tmp_path):
@@ -171,7 +165,6 @@ def test_a_browser_sorts_filters_and_shows(browser, tmp_path):
     assert shown.pixels("#detail figure canvas") > 5 and len(shown.texts("figure")) == 2
     rising = np.sort(table["kappa"])
     np.testing.assert_allclose(shown.values(), rising[: len(shown.values())], rtol=1e-3)
-    shown.photograph("wide")
 
     shown.choose("order", "-1")
     np.testing.assert_allclose(shown.values(), rising[::-1][: len(shown.values())], rtol=1e-3)
@@ -217,7 +210,6 @@ def test_a_narrow_window(browser, tmp_path):
         shown.press("\ue010")  # End
         card = shown.js("return document.querySelector('.card:last-child').getBoundingClientRect().toJSON()")
         assert 0 <= card["top"] < card["bottom"] <= box["top"]  # not under the details
-        shown.photograph("narrow")
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert browser.get_log("browser") == []
@@ -244,36 +236,8 @@ def test_images_without_labels_in_a_browser(browser, tmp_path):
 
 
 @pytest.mark.slow
-def test_plain_arrays_in_a_browser(browser, tmp_path):
-    """Photographs without classes: an order for each score, its explanation, copies as groups."""
-    draw = np.random.default_rng(0)
-    images = draw.integers(0, 256, (9, 16, 16, 3)).astype(np.uint8)
-    group = np.array([0, 1, 0, 2, 1, 0, 2, 0, 0])
-    names = [f"in/{i}.jpg" for i in range(9)]
-    values = pd.Series(np.arange(9.0)), pd.Series(np.arange(9.0)[::-1])
-    entry = gallery_page.of_images("photos", images, names, np.arange(9), group=group)
-    columns = [("κ", "says one", values[0]), ("sharpness", "says another", values[1])]
-    entry["runs"] = [gallery_page.of_scores("vi_simsiam", columns, "Doubt.")]
-    gallery_page.write_page([entry], tmp_path / "page.html", "photographs by certainty")
-    shown = Page(browser, tmp_path / "page.html")
-    assert shown.texts(".card .name") == [f"{i}.jpg" for i in range(9)] and shown.texts("#explained") == ["says one"]
-    assert browser.title == "Gallery: photographs by certainty" and shown.texts("#warning") == ["Doubt."]
-    assert shown.js("return document.getElementById('class').offsetParent === null")
-    shown.choose("score", "1")
-    assert shown.texts(".card .name")[0] == "8.jpg" and shown.texts("#explained") == ["says another"]
-    assert shown.texts("#warning") == [""]  # it is about the other score
-    assert shown.texts("#keys") == ["Keys: arrows, Home, End move; x selects; s turns the order; / search."]
-    shown.choose("group", "groups")
-    assert shown.texts(".card .group") == ["group 1", "group 1", "group 2", "group 2"]
-    assert shown.texts(".card .name") == ["4.jpg", "1.jpg", "6.jpg", "3.jpg"]
-    assert "copies" in shown.texts("#detail td")
-    shown.photograph("photographs")
-    assert browser.get_log("browser") == []
-
-
-@pytest.mark.slow
 def test_an_answer_in_a_browser(browser, tmp_path):
-    """Lists first, links to files with odd names, a selection that is saved, dark images and tiles."""
+    """Lists first, links to files with odd names, a selection that is saved, dark images, tiles and copies."""
     names = ["a b#?.png", "50%25.png", NASTY.replace("/", ""), "d.png", "e.png"]
     for name in names:
         Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / name, "png")
@@ -292,6 +256,7 @@ def test_an_answer_in_a_browser(browser, tmp_path):
     columns = [
         ("k-NN density", "says one", pd.Series(np.arange(5.0))),
         ("κ", "says another", pd.Series(np.arange(5.0))),
+        ("sharpness", "says a third", pd.Series(np.arange(5.0)[::-1])),
     ]
     entry["runs"] = [gallery_page.of_scores("vi_simsiam", columns, "Doubt.", 1)]
     gallery_page.write_page([entry], tmp_path / "page.html", "photographs")
@@ -313,7 +278,7 @@ def test_an_answer_in_a_browser(browser, tmp_path):
     shown.press("\ue014", "x")  # arrow to the right
     assert shown.texts("#marked") == ["2 selected"]
     shown.choose("score", "1")
-    assert shown.texts("#warning") == ["Doubt."]
+    assert shown.texts("#warning") == ["Doubt."] and shown.texts("#explained") == ["says another"]
     shown.js("window.saved = []; URL.createObjectURL = blob => { blob.text().then(t => saved.push(t)); return '#'; }")
     shown.js("document.getElementById('save').click()")
     shown.driver.execute_async_script("setTimeout(arguments[0], 200)")
@@ -330,9 +295,15 @@ def test_an_answer_in_a_browser(browser, tmp_path):
     assert box[:2] == [290, 73] and box[2] > 200  # the left edge of the third of four tiles is drawn
     shown.js("document.getElementById('clear').click()")
     assert shown.js("return document.getElementById('marking').hidden")
+    assert shown.js("return document.getElementById('class').offsetParent === null")  # there are no classes
+    assert shown.texts("#keys") == ["Keys: arrows, Home, End move; x selects; s turns the order; / search."]
+    shown.choose("score", "2")
+    assert shown.texts(".card .name")[0] == "e.png" and shown.texts("#warning") == [""]
+    shown.choose("group", "groups")
+    assert shown.texts(".card .group") == ["group 1", "group 1"] and "copies" in shown.texts("#detail td")
+    assert shown.texts(".card .name") == [names[2], names[0]]
     shown.js("[...document.querySelectorAll('#lists button')][1].click()")
     assert shown.texts("#lines li") == [f"x.png: {NASTY}"] and shown.texts(".card") == []
-    shown.photograph("answer")
     assert browser.get_log("browser") == []
 
 

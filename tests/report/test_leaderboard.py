@@ -29,11 +29,7 @@ def test_a_row_for_each_task_and_score(tmp_path):
     assert set(table.loc[~free, "score"]) == {"probe_confidence"}
     assert table.loc[~free, "rank"].isna().all() and set(table.loc[~free, "best"]) == {""}
     whole = table[free]
-    assert (
-        whole["rank"].notna().all()
-        and (whole["rank_low"] <= whole["rank"]).all()
-        and (whole["rank"] <= whole["rank_high"]).all()
-    )
+    assert whole["rank"].notna().all() and whole["rank"].between(whole["rank_low"], whole["rank_high"]).all()
     assert ((whole["rank_low"] == 1) == (whole["best"] == "yes")).all()
     assert (whole[whole["rank"] == 1]["best"] == "yes").all()
     for _, rows in whole.groupby(["task", "method"]):
