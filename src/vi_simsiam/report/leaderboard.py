@@ -5,7 +5,6 @@ tables. Ranks come from comparisons of scores on the same images and seeds (`sta
 are in the table for comparison, without a rank.
 """
 
-from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -86,13 +85,8 @@ def tasks(runs: list[Run]) -> list[Task]:
 
 def leaderboard_table(runs: list[Run]) -> pd.DataFrame:
     """A row per data set, task and score of a method that has it: `COLUMNS`, which docs/reading.md explains."""
-    return _table(tuple(runs)).copy()
-
-
-@lru_cache(1)  # a table and a figure ask for it
-def _table(runs: tuple[Run, ...]) -> pd.DataFrame:
     parts = []
-    for dataset, members in grouped(list(runs), "dataset").items():
+    for dataset, members in grouped(runs, "dataset").items():
         for task in tasks(members):
             rows = list(_rows(task, grouped(members, "method")))
             parts.append(pd.DataFrame(rows, columns=COLUMNS[1:10] + ("measured",)).assign(dataset=dataset))
