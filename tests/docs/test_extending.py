@@ -41,7 +41,7 @@ def test_the_toy_methods_run_and_are_in_the_tables(blank):
     claim = claims.loc[("accuracy_rises_with_projection_norm", "simsiam_weighted")]
     assert claim["estimate"] == pytest.approx(measures["simsiam_weighted", "auroc_correct/projection_norm"], abs=1e-5)
     assert 0 <= measures["simsiam_averaged", "auroc_correct/target_cosine"] <= 1
-    assert "projection_norm" in (blank.path / "results/plot/gallery.html").read_text(encoding="utf-8")
+    assert "projection norm" in (blank.path / "results/plot/gallery.html").read_text(encoding="utf-8")
     assert (blank.path / "results/plot/figures/projection.svg").stat().st_size > 5000
     history = {
         name: pd.read_csv(blank.path / f"results/pretrain/digits/{name}/seed0/history.csv")

@@ -34,7 +34,7 @@ def test_the_page_holds_the_tables(tmp_path):
     (found,) = embedded(path)
     kappa, dino = found["runs"]  # what has no score of its own is left out where another method has one
     table = only(runs, "vi_simsiam").images
-    assert kappa["score"] == "kappa" and dino["score"] == "negative_entropy"
+    assert kappa["labels"][0] == "κ" and dino["labels"][0] == "−entropy"
     np.testing.assert_allclose(kappa["scores"][0], table["kappa"], rtol=1e-3)
     assert kappa["correct"] == table["correct"].tolist() and found["label"] == table["label"].tolist()
     assert found["path"][7] == "test/class/00007.png" and found["sprite"].startswith("data:image/png;base64,")
@@ -70,7 +70,7 @@ def test_without_labels_or_own_scores(tmp_path):
     run = embedded(path)[0]["runs"][0]
     assert run["correct"] is None and run["predicted"] is None
     path, runs = page(tmp_path / "b", methods=("simsiam",))
-    assert embedded(path)[0]["runs"][0]["score"] == "knn_density"
+    assert embedded(path)[0]["runs"][0]["labels"][0] == "k-NN density"
     for name in ("images", "crops"):  # as of a step that had no probe
         file = runs[0].path("uncertainty", f"{name}.parquet")
         missing = ["predicted", "correct", "knn_predicted", "knn_correct", "probe_confidence"]

@@ -14,7 +14,6 @@ from vi_simsiam.report.tables import (
     headline,
     measures_table,
     own_score,
-    quantile_groups,
     quantiles_table,
     ranking_table,
     sphere_dimension,
@@ -79,6 +78,8 @@ def test_accuracy_rises_through_groups_made_so():
     assert [e.estimate for e in estimates] == [0, 0.5, 1, 1, 1]
     assert [e.n for e in estimates] == [20] * 5
     assert estimates[1] == wilson(np.arange(20) % 2)
+    tied = accuracy_in_groups(table.assign(kappa=0.0), "kappa", "correct", 3)
+    assert [e.n for e in tied] == [34, 33, 33]  # by position
 
 
 def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
@@ -100,13 +101,6 @@ def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
     assert (row.accuracy, row.n) == (lowest["knn_correct"].mean(), 275)
     assert row.ci_low < row.accuracy < row.ci_high
     assert set(table["quantile"]) == {1, 2, 3, 4}
-
-
-def test_quantile_groups_are_equal_and_ordered_even_with_ties():
-    score = np.array([5.0, 1.0, 3.0, 2.0, 4.0, 0.0, 6.0])
-    assert quantile_groups(score, 3).tolist() == [2, 0, 1, 0, 1, 0, 2]
-    assert np.bincount(quantile_groups(np.zeros(103), 5)).tolist() == [21, 21, 20, 21, 20]
-    assert quantile_groups(np.array([]), 5).size == 0
 
 
 def test_dimension_is_found_from_kappa_and_its_cosine(tmp_path):

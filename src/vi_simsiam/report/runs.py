@@ -110,7 +110,7 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
     for name in dict.fromkeys(names):
         dataset, method, seed = name.split("/")
         runs.append(Run(dataset, method, int(seed.removeprefix("seed")), data, results))
-    return sorted(runs, key=lambda run: (run.dataset, _rank(run.method), run.method, run.seed))
+    return sorted(runs, key=lambda run: (run.dataset, METHODS.index(run.method), run.seed))
 
 
 def verify(runs: list[Run]) -> None:
@@ -132,7 +132,3 @@ def grouped(runs: Iterable[T], *keys: str) -> dict[Any, list[T]]:
     for run in runs:
         groups.setdefault(attrgetter(*keys)(run), []).append(run)
     return groups
-
-
-def _rank(method: str) -> int:
-    return METHODS.index(method) if method in METHODS else len(METHODS)

@@ -139,23 +139,14 @@ def shown_score(images: pd.DataFrame) -> str:
 def accuracy_in_groups(table: pd.DataFrame, score: str, correct: str, quantiles: int) -> list[Estimate]:
     """Accuracy (column `correct`) in each group of equal size by `score`, lowest first, with its interval.
 
-    Only rows with a label count; rows of one test image (its graded crops) count as dependent.
+    Sizes are equal up to one; equal scores are ordered by position. Only rows with a label count; rows of one test
+    image (its graded crops) count as dependent.
     """
     table = outcomes(table, correct)
-    group = quantile_groups(table[score].to_numpy(), quantiles)
+    place = np.argsort(np.argsort(table[score].to_numpy(), kind="stable"))
+    group = place * quantiles // max(len(place), 1)
     right, image = table[correct].to_numpy(dtype=float), table["index"].to_numpy()
     return [wilson(right[group == g], image[group == g]) for g in range(quantiles)]
-
-
-def quantile_groups(score: np.ndarray, groups: int) -> np.ndarray:
-    """Group of each observation by its rank: 0 (lowest score) to groups - 1, sizes equal up to one.
-
-    Ties are broken by position, so that the groups keep their sizes when many scores are equal.
-    """
-    order = np.argsort(score, kind="stable")
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.arange(len(order)) * groups // max(len(order), 1)
-    return group
 
 
 def sphere_dimension(images: pd.DataFrame) -> int:

@@ -1,16 +1,16 @@
 """Every score of every method by task, and the scores that are not shown to be worse than another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vi_simsiam.evaluation import scores
-from vi_simsiam.report.figures.style import block_title, blocks, legend_columns, legend_height, message, method_style
+from vi_simsiam.report.figures.style import block_title, blocks, legend_height, message, method_style, methods_legend
 from vi_simsiam.report.leaderboard import leaderboard_table, tasks
 from vi_simsiam.report.runs import Run, grouped
 
@@ -29,7 +29,8 @@ def leaderboard(runs: list[Run]) -> Figure:
     titles = [block_title(group, f"{len(group[0].images):,} test images") for group in groups.values()]
     heights = [0.7 + _STEP * (max(places.values()) + 2) for places in rows.values()]
     figure, legend, parts = blocks(titles, heights, legend_height(runs, more=1))
-    _legend(legend, runs)
+    unranked = Line2D([], [], color=_YARDSTICK, marker="o", linestyle="none", label="not ranked")
+    methods_legend(legend, runs, lines=False, extra=[unranked], handlelength=1, columnspacing=1)
     for part, (name, group) in zip(parts, groups.items(), strict=True):
         of_dataset = of_datasets[name]
         shown = [task for task in tasks(group) if (of_dataset["task"] == task.name).any()]
@@ -83,12 +84,3 @@ def score_ticks(axes: Axes, places: dict[tuple[str, str], float]) -> None:
     middle = [sum(found) / len(found) for found in of_score.values()]
     axes.set_yticks(middle, [scores.score(name).label for name in of_score])
     axes.set_ylim(max(places.values(), default=0) + 1, -1)
-
-
-def _legend(part: FigureBase, runs: Sequence[Run]) -> None:
-    handles = []
-    for method in dict.fromkeys(run.method for run in runs):
-        style = method_style(method)
-        handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle="none", label=style.label))
-    handles.append(Line2D([], [], color=_YARDSTICK, marker="o", linestyle="none", label="not ranked"))
-    part.legend(handles=handles, loc="center", ncols=legend_columns(len(handles)), handlelength=1, columnspacing=1)

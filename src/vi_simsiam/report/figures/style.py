@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -160,30 +161,30 @@ def shortened(name: str, most: int) -> str:
 
 
 def methods_legend(
-    part: FigureBase, runs: Sequence[Run], lines: bool = True, names: Mapping[str, str] | None = None
-) -> None:
+    part: FigureBase, runs: Sequence[Run], lines: bool = True, names: Mapping[str, str] | None = None,
+    extra: Sequence[Line2D] = (), **changes: Any,
+) -> None:  # fmt: skip
     """A legend of the runs' methods, alone in `part`.
 
     Args:
         lines: with their line styles.
         names: longer names, by method, in rows of three; None: the methods' labels, in the rows of `legend_height`.
+        extra: further entries. changes: arguments of matplotlib's `legend`.
     """
     handles = []
     for method in dict.fromkeys(run.method for run in runs):
         style = method_style(method)
         line, label = style.line if lines else "none", names[method] if names else style.label
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, linestyle=line, label=label))
-    part.legend(handles=handles, loc="center", ncols=min(3, len(handles)) if names else legend_columns(len(handles)))
+    handles += extra
+    # As many columns as make the rows about equally long.
+    columns = min(3, len(handles)) if names else -(-len(handles) // _legend_rows(len(handles)))
+    part.legend(handles=handles, loc="center", ncols=columns, **changes)
 
 
 def legend_height(runs: Sequence[Run], more: int = 0) -> float:
     """Inches that a legend of the runs' methods and some more entries takes, for `blocks`."""
     return 0.25 + 0.15 * (_legend_rows(len({run.method for run in runs}) + more) - 1)
-
-
-def legend_columns(entries: int) -> int:
-    """As many as make its rows about equally long."""
-    return -(-entries // _legend_rows(entries))
 
 
 def _legend_rows(entries: int) -> int:

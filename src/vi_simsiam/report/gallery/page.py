@@ -174,15 +174,12 @@ def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
     score, table = shown_score(run.images), run.images.iloc[rows]
     names = [name for name in scores.IN_FIGURES if name in table]
     names.sort(key=lambda name: name != score)
-    labelled = (table["label"] >= 0).to_numpy()
-    judged = {name: table[name].to_numpy() for name in ("predicted", "correct") if name in table}
     rows_of = [scores.score(name) for name in names]
     columns = [(row.label, row.explained, table[row.name]) for row in rows_of]
     return of_scores(f"{method_style(run.method).label}, seed {run.seed}", columns) | {
-        "score": score,
-        "predicted": [int(value) for value in judged["predicted"]] if "predicted" in judged else None,
-        "correct": [bool(value) if k else None for value, k in zip(judged["correct"], labelled, strict=True)]
-        if "correct" in judged
+        "predicted": table["predicted"].tolist() if "predicted" in table else None,
+        "correct": table["correct"].astype(object).mask(table["label"] < 0, None).tolist()
+        if "correct" in table
         else None,
         "crops": _crops(run, score, rows),
     }
