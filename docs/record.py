@@ -1,6 +1,6 @@
-"""Record a finished `make paper`: tables and figures in docs/results/digits, the tables of pages, the picture.
+"""Record a finished `make paper`: tables and figures in docs/results/digits, tables in pages, the README's picture.
 
-`python docs/record.py` (or `make record`). Nothing is written unless results/plot is of the whole paper run.
+`python docs/record.py` (or `make record`). Nothing is written unless results/plot shows the whole paper run.
 """
 
 import shutil

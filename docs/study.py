@@ -1,8 +1,8 @@
-"""The numbers of a study, from its results in this folder: `python docs/study.py studies/digits.yaml`.
+"""Write the numbers of a study from its results in this folder: `python docs/study.py studies/digits.yaml`.
 
-Writes the .csv beside the study's .yaml: mean and standard deviation over the seeds of each variant, which `tables.py`
-puts into the pages. `python docs/study.py cifar10_jpeg vi_simsiam FILE` writes the means over the seeds of what was
-monitored while training.
+The .csv beside the study's .yaml has the mean and the standard deviation over the seeds of each variant; the site shows
+it as a table. `python docs/study.py cifar10_jpeg vi_simsiam FILE` writes the monitored quantities of a training by
+epoch, as means over the seeds.
 """
 
 import re
@@ -20,7 +20,7 @@ MEASURES = (
     "auroc_correct/kappa", "auroc_correct/kappa_view_mean", "auroc_correct/knn_density", "r_auroc/kappa",
     "r_auroc/knn_density", "expected_cosine_mean",
 )  # fmt: skip
-# Of studies that ask something else, by their name.
+# Of studies with another question, by their name.
 MEASURES_OF = {
     "noise": (
         f"spearman_crop_area/{OWN}", f"auroc_crop_correct/{OWN}", f"auroc_correct/{OWN}", f"spearman_noise/{OWN}",
@@ -35,7 +35,7 @@ MONITORED = (
 
 
 def write_study(axes: Path) -> None:
-    """Write the .csv: a row for each recipe of the study and method, those too that are run by their name alone."""
+    """Write the .csv: a row for each recipe and method of the study, also recipes outside the list of data sets."""
     about = yaml.safe_load(axes.read_text(encoding="utf-8"))
     measures = MEASURES_OF.get(axes.stem, MEASURES)
     runs = [(variant, method) for variant in about["recipes"] for method in about["methods"]]
@@ -66,7 +66,7 @@ def _row(variant: str, method: str, seeds: list[int], measures: tuple[str, ...])
 
 
 def _why(variant: str, method: str, seed: int) -> str:
-    """What the log of a training that gave no result says."""
+    """The error in the log of a training without a result."""
     log = Path(f"logs/pretrain/{variant}/{method}/seed{seed}.log")
     found = re.search(r"error: (.*?)[:.] ", log.read_text(encoding="utf-8")) if log.exists() else None
     return found[1] if found else "not run"

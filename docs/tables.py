@@ -83,7 +83,7 @@ def files() -> Iterator[tuple[Path, Table]]:
 
 
 def filled(text: str) -> str:
-    """A page with the tables that stand in it."""
+    """A page with its tables filled in."""
     return re.sub(
         rf"(<!-- ({'|'.join(_IN_PAGES)}) -->\n).*?(<!-- end -->)",
         lambda m: m[1] + _markdown(_IN_PAGES[m[2]]()) + "\n" + m[3],
@@ -113,7 +113,7 @@ def methods() -> Table:
 
 
 def names(measure: str) -> list[str]:
-    """A measure, and its name with `own score` where its score is one that a method's latent distribution offers."""
+    """The names of a measure: its name, and for a method's own score also its name with `own score`."""
     kind, _, score = measure.partition("/")
     return [measure, f"{kind}/{OWN}"] if score in scores.OWN else [measure]
 
@@ -191,7 +191,7 @@ def by_fifth(folder: Path) -> Table:
             values = Estimate(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high", "n")))
             found.setdefault((row["method"], row["score"]), {}).setdefault(row["quantile"], []).append(values)
     shown = {key: cells for key, cells in found.items() if key[1] in (*scores.OWN, "knn_density", "probe_confidence")}
-    lines: dict[tuple[str, ...], list[str]] = {}  # one row for what methods share
+    lines: dict[tuple[str, ...], list[str]] = {}  # a row for each score; methods may share one
     for (method, score), by_quantile in shown.items():
         cells = [_interval(_possible(over_seeds(values), "accuracy")) for values in by_quantile.values()]
         lines.setdefault((score, *cells), []).append(method)
@@ -236,7 +236,9 @@ def _task(task: str) -> str:
 def _kappa(ranked: list[dict[str, str]]) -> str:
     """Kappa's estimate and rank among the ranked rows of a task."""
     (row,) = [row for row in ranked if row["score"] == "kappa"] or [None]
-    count = len({(row["score"], row["estimate"], row["rank"]) for row in ranked})  # what methods share is one
+    count = len(
+        {(row["score"], row["estimate"], row["rank"]) for row in ranked}
+    )  # a score that methods share counts once
     return f"{_estimate(row)}: {row['rank']} of {count} ({row['rank_low']} to {row['rank_high']})" if row else "-"
 
 
@@ -263,7 +265,7 @@ def _csv(path: Path) -> list[dict[str, str]]:
 
 
 def _possible(found: Estimate, measure: str) -> Estimate:
-    """The interval without values that the measure cannot take: few seeds that differ make it wide."""
+    """The interval within the range of the measure: with few seeds that differ it is wider."""
     lowest = -1.0 if measure.startswith("spearman") else 0.0
     return found._replace(ci_low=max(lowest, found.ci_low), ci_high=min(1.0, found.ci_high))
 

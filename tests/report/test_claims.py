@@ -1,4 +1,4 @@
-"""Claims: the rule of the verdict, intervals over seeds, and what is compared with SimSiam and DINO."""
+"""Claims: the rule of the verdict, intervals over seeds, and the comparisons with SimSiam and DINO."""
 
 import re
 
@@ -88,8 +88,8 @@ def test_an_interval_stays_in_the_range_of_its_quantity(tmp_path):
 
 def test_only_equal_seeds_are_compared(tmp_path):
     runs = opened(tmp_path, methods=("simsiam", "vi_simsiam", "dino"), seeds=(0, 1))
-    kept = [run for run in runs if (run.method, run.seed) not in {("simsiam", 0), ("dino", 1)}]
-    found = {finding.claim.name: finding for finding in findings(kept, 0.02)}
+    some = [run for run in runs if (run.method, run.seed) not in {("simsiam", 0), ("dino", 1)}]
+    found = {finding.claim.name: finding for finding in findings(some, 0.02)}
     assert found["competitive_knn"].seeds == [
         difference(only(runs, "vi_simsiam", 1), only(runs, "simsiam", 1), "images", "knn_correct")
     ]
@@ -128,7 +128,7 @@ def test_measures_become_claims_with_the_interval_over_seeds(tmp_path):
     assert table.loc["kappa_alive", "estimate"] == pytest.approx(np.mean(cosines))
 
 
-def test_verdicts_that_stand_the_correction(tmp_path):
+def test_verdicts_that_survive_the_correction(tmp_path):
     """Three claims on each of two data sets: p = .028 is too much for the second of three, .0027 for none."""
     runs = opened(tmp_path, datasets=("a", "b"), methods=("vi_simsiam",), extra=False)
     names = ["crops_below_whole", "accuracy_rises_with_kappa", "crop_accuracy_rises_with_kappa"]
@@ -175,7 +175,7 @@ def test_a_run_ends_with_its_methods_and_claims(tmp_path):
     assert f" {decided} of {len(claims)} claims" in text
     assert "no labels" not in text and ["a warning"] in lines
     shown = {line[0]: line[1:] for line in lines}
-    for method, score in (("vi_simsiam", "kappa"), ("dino", "negative_entropy")):  # each method's own
+    for method, score in (("vi_simsiam", "kappa"), ("dino", "negative_entropy")):
         values = summary.loc[summary["method"] == method, f"spearman_crop_area/{score}"]
         assert shown[method][3] == score and float(shown[method][4].split()[0]) == round(values.mean(), 3)
     assert shown["simsiam"][3:] == ["-", "-", "-"]
@@ -195,7 +195,7 @@ def test_a_run_without_labels_names_its_ranking(tmp_path):
         ((Claim("a", "probability", 0.5), "r_auroq/kappa"), r"called 'r_auroq' \(did you mean r_auroc\?\)"),
     ],
 )
-def test_a_row_that_no_run_can_speak_about_is_refused(row, said, monkeypatch):
+def test_a_row_with_an_unknown_scale_or_measure_is_refused(row, said, monkeypatch):
     claim_rows.check_claims()
     monkeypatch.setattr(claim_rows, "OUTCOMES", (row,))
     with pytest.raises(Problem, match=f"the claim 'a' in src/vi_simsiam/report/claim_rows.py: .*{said}"):

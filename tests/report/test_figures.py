@@ -1,4 +1,4 @@
-"""The figures of the plot step: what they say, and that they are the same every time."""
+"""The figures of the plot step: their texts, their contents, and their reproducible bytes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The gallery page: what is in the file, and what a real browser makes of it."""
+"""The gallery page: the contents of the file, and the page in a real browser."""
 
 import base64
 import shutil
@@ -32,7 +32,7 @@ def page(root, **changes):
 def test_the_page_holds_the_tables(tmp_path):
     path, runs = page(tmp_path)
     (found,) = embedded(path)
-    kappa, dino = found["runs"]  # what has no score of its own is left out where another method has one
+    kappa, dino = found["runs"]  # a method without an own score is left out where another method has one
     table = only(runs, "vi_simsiam").images
     assert kappa["labels"][0] == "κ" and dino["labels"][0] == "−entropy"
     np.testing.assert_allclose(kappa["scores"][0], table["kappa"], rtol=1e-3)

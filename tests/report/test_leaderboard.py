@@ -44,8 +44,8 @@ def remeasured(run):
     run.resampled[found.resampled.columns] = found.resampled
 
 
-def test_what_methods_share_has_one_rank(tmp_path):
-    """On a frozen encoder the scores of the features are the same, whatever the method."""
+def test_a_score_that_methods_share_has_one_rank(tmp_path):
+    """On a frozen encoder all methods have the same scores of the features."""
     runs = opened(tmp_path, methods=("untrained", "simsiam", "vi_simsiam"), seeds=(0, 1))
     for run in runs:
         if run.method == "untrained":
@@ -101,7 +101,7 @@ def test_agreement_of_seeds_by_hand(tmp_path):
     assert SEEDS not in set(leaderboard_table(runs[:2])["task"])
 
 
-def test_what_has_no_ranks(tmp_path):
+def test_scores_without_ranks(tmp_path):
     """Methods with other seeds cannot be compared; a measure that is undefined for one of the seeds is shown alone."""
     runs = opened(tmp_path, methods=("simclr", "dino"), seeds=(0, 1, 2))
     fewer = leaderboard_table(runs[:-1]).set_index("task")

@@ -22,7 +22,7 @@ from vi_simsiam.report.tables import (
 from vi_simsiam.stats.intervals import wilson
 
 
-def test_summary_has_a_row_per_run_in_an_order_of_its_own(tmp_path):
+def test_summary_has_a_row_per_run_in_a_fixed_order(tmp_path):
     names = write_results(tmp_path, datasets=("b", "a"), methods=("vae", "untrained", "vi_simsiam"), seeds=(10, 2))
     table = summary_table(reopened(names[::-1], tmp_path))
     order = [("untrained", 2), ("untrained", 10), ("vi_simsiam", 2), ("vi_simsiam", 10), ("vae", 2), ("vae", 10)]
@@ -43,7 +43,7 @@ def test_summary_values_are_the_estimates_of_the_earlier_steps(tmp_path):
     assert math.isnan(table.loc["simsiam", "auroc_correct/kappa"])  # blank in the file
 
 
-def test_every_measure_stands_with_its_interval(tmp_path):
+def test_every_measure_has_its_interval(tmp_path):
     runs = opened(tmp_path)
     table = measures_table(runs).set_index(["method", "measure"])
     right = only(runs, "vae").images["knn_correct"]
@@ -69,7 +69,7 @@ def test_headline_is_the_mean_over_seeds_of_accuracies_and_the_own_score(tmp_pat
     assert "auroc_correct/posterior_precision" in figures["vae"]
 
 
-def test_accuracy_rises_through_groups_made_so():
+def test_accuracy_by_groups_of_a_score():
     """100 images of rising kappa; wrong in the lowest fifth, right in every second of the next, then always."""
     table = pd.DataFrame({"index": range(100), "label": 0, "kappa": np.arange(100.0)})
     table["correct"] = [i >= 40 or (i >= 20 and i % 2 == 1) for i in range(100)]
@@ -82,7 +82,7 @@ def test_accuracy_rises_through_groups_made_so():
     assert [e.n for e in tied] == [34, 33, 33]  # by position
 
 
-def test_quantiles_stand_for_every_score_of_every_method(tmp_path):
+def test_quantiles_of_every_score_of_every_method(tmp_path):
     runs = opened(tmp_path, seeds=(0, 1))
     table = quantiles_table(runs, 4)
     assert list(table.columns) == [
@@ -142,7 +142,7 @@ def test_tables_without_labels(tmp_path):
     assert all(math.isfinite(value) for value in figures.values())  # `dvc metrics diff` sees neither null nor lists
     ranking = ranking_table(runs)
     assert ranking["class"].isna().all() and ranking["spread"].isna().all()
-    # Nobody asked for a split: every image is in it, with the place where it comes from.
+    # Without labels the training images are in the table too, each with its path.
     assert ranking["split"].value_counts().to_dict() == {"test": len(runs[1].images), "train": 7}
     assert ranking.set_index(["split", "index"]).loc[("train", 3), "path"] == "train/class/00003.png"
     assert ranking["certainty"].is_monotonic_increasing

@@ -15,13 +15,13 @@ RANGES = {"difference": (-1.0, 1.0), "correlation": (-1.0, 1.0), "probability": 
 
 
 class Claim(NamedTuple):
-    """That a quantity lies on one side of a threshold.
+    """A statement that a quantity lies on one side of a threshold.
 
     Args:
         name: of the claim, in snake_case.
-        scale: what the quantity is, a key of `RANGES`; a probability is an AUROC or a share.
+        scale: kind of the quantity, a key of `RANGES`; a probability is an AUROC or a share.
         threshold: the bound.
-        above: whether the claim is that the quantity is larger than it.
+        above: True: the quantity is larger than the threshold; False: smaller.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Claim(NamedTuple):
         return "inconclusive"
 
 
-# Claims about one measure of a certainty score each: (claim, the measure's name in metrics.json), in the order of the
-# table. They are about the methods that have the measure.
+# Claims about one measure: (claim, name of the measure in metrics.json), in the order of the table. Each claim is about
+# the methods that have the measure.
 INFORMATION = (
     (Claim("kappa_alive", "cosine", DEAD_COSINE), "expected_cosine_mean"),
     (Claim("kappa_falls_with_cropping", "correlation", 0), "spearman_crop_area/kappa"),

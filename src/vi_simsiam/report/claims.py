@@ -21,7 +21,7 @@ COLUMNS = (
     "p", "p_holm", "verdict_holm", "decidable", "se_images", "sd_seeds", "seeds", "images",
     "threshold",
 )  # fmt: skip
-_RESAMPLES = 2000  # of the test images, for comparisons of two runs, which no run's metrics.json has
+_RESAMPLES = 2000  # of the test images, where two runs are compared; metrics.json is about one run
 
 
 class ClaimResult(NamedTuple):
@@ -68,7 +68,7 @@ def findings(runs: list[Run], margin: float) -> list[ClaimResult]:
     """Results of all claims whose inputs the runs have, by data set.
 
     Args:
-        margin: an accuracy may be this much below SimSiam's and still be competitive.
+        margin: how far an accuracy may be below SimSiam's and still be competitive.
     """
     out = []
     for dataset, group in grouped(runs, "dataset").items():
@@ -101,7 +101,7 @@ def _claims(ours: list[Run], others: dict[str, list[Run]], margin: float) -> Ite
     """The claims about one method's runs on one data set, each with the estimates of the seeds that have one.
 
     Args:
-        others: the methods that it is compared with.
+        others: the methods to compare with.
     """
     for name, table, column in _COMPETITIVE:
         yield (
@@ -128,21 +128,21 @@ def _measured(runs: list[Run], measure: str) -> list[Estimate]:
 
 
 def _paired(ours: list[Run], theirs: list[Run], compare: Callable[[Run, Run], Estimate | None]) -> list[Estimate]:
-    """Compare the runs of equal seed; no estimate for a seed that only one of the methods has."""
+    """Compare runs with equal seeds; a seed that only one of the methods has is left out."""
     by_seed = {run.seed: run for run in theirs}
     estimates = [compare(run, by_seed[run.seed]) for run in ours if run.seed in by_seed]
     return [estimate for estimate in estimates if estimate is not None]
 
 
 def difference(ours: Run, theirs: Run, table: str, column: str) -> Estimate | None:
-    """Accuracy of one run less that of another on the same test images, resampled as pairs.
+    """Accuracy of one run minus the accuracy of another on the same test images, resampled as pairs.
 
     Args:
-        table: `images` or `crops`; an image's crops are averaged first, because they are drawn together.
+        table: `images` or `crops`; an image's crops are averaged first, because a resample draws them together.
         column: `correct` (probe) or `knn_correct`.
 
-    Returns: None without labels. Where no image tells the two apart, resamples show no error at all; the interval is
-        then what as many images rule out: an exact binomial bound on the share of images that do.
+    Returns: None without labels. Where the two runs agree on every image, all resamples are equal; the interval is
+        then an exact binomial bound on the share of images on which they differ.
     """
     _same_images(ours, theirs)
     first, second = (outcomes(getattr(run, table), column) for run in (ours, theirs))

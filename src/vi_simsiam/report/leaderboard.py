@@ -30,10 +30,10 @@ _OTHERS = "ood_auroc_"
 
 
 def add_neighbour_consistency(runs: list[Run]) -> None:
-    """Add to each run the measures of neighbour consistency, a score that all seeds of a method have together.
+    """Add to each run the measures of neighbour consistency, a score that compares the seeds of a method.
 
-    The score is equal for all seeds; right and wrong predictions are each seed's own. A method with one seed has no
-    such score, nor one whose embeddings are equal for all seeds, such as `untrained` on a frozen encoder.
+    All seeds have the same score, but each seed has its predictions and errors. The score does not exist for a method
+    with one seed, or with equal embeddings for all seeds, as `untrained` on a frozen encoder.
     """
     for members in grouped(runs, "dataset", "method").values():
         if len(members) < 2:
@@ -96,7 +96,7 @@ def leaderboard_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def _rows(task: Task, methods: dict[str, list[Run]]):
-    """A row per score of each method: the columns from `task` to `seeds`, and its `Candidate` for ranks."""
+    """A row per score of each method: the columns `task` to `seeds`, and the score's `Candidate` for ranks."""
     for method, runs in methods.items():
         for score in measured_scores(runs[0].images):
             made = _agreement(runs, score) if task.name == SEEDS else _measured(task, runs, score)
@@ -123,10 +123,11 @@ def _measured(task: Task, runs: list[Run], score: str) -> tuple[Estimate, int, C
 
 
 def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] | None:
-    """Mean rank correlation of a score over pairs of seeds, with the pseudo-values of the jackknife for the seeds.
+    """Mean rank correlation of a score over pairs of seeds, with the jackknife's pseudo-values of the seeds.
 
-    A seed's pseudo-value is S times the mean over all pairs, less S - 1 times that over the pairs without it: their
-    mean is the first, and their spread says how much the choice of seeds moves it.
+    For S seeds, a seed's pseudo-value is S times the mean over all pairs, less S - 1 times the mean over the pairs
+    without this seed. The mean of the pseudo-values is the mean over all pairs; their spread shows how much the result
+    depends on the choice of seeds.
     """
     n = len(runs)
     if n < 3:
@@ -148,19 +149,19 @@ def _agreement(runs: list[Run], score: str) -> tuple[Estimate, int, Candidate] |
 
 
 def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
-    """Add the columns of ranks: among all scores that need no labels, and which are best within their method."""
-    numbered, told = ("rank", "rank_low", "rank_high"), ("best", "best_of_method")
+    """Add the columns of ranks: among all scores that need no labels, and whether a score is the best of its method."""
+    numbered, marked = ("rank", "rank_low", "rank_high"), ("best", "best_of_method")
     for column in numbered:
         table[column] = pd.array([pd.NA] * len(table), dtype="Int64")
-    table[list(told)] = ""
+    table[list(marked)] = ""
     free = [i for i in table.index if table["needs"][i] != scores.LABELS and table["measured"][i] is not None]
     seeds = grouped(runs, "method")
     if len({tuple(run.seed for run in seeds[table["method"][i]]) for i in free}) > 1:
-        return  # a difference between methods could be one between seeds
+        return  # methods with different seeds: a difference between them could be one between seeds
     if len({len(table["measured"][i].resampled) for i in free}) > 1:
-        return  # of methods with another `uncertainty.bootstrap`
+        return  # methods with different numbers of resamples (`uncertainty.bootstrap`)
     if free:
-        # On a frozen encoder the scores of the features are the same for all methods: one score, one rank.
+        # On a frozen encoder all methods share the scores of its features: equal scores have one rank.
         first: dict[tuple, int] = {}
         same = [first.setdefault(_content(table.loc[i]), i) for i in free]
         found = ranks([table["measured"][i] for i in first.values()], seed=0)
@@ -175,6 +176,6 @@ def _rank(table: pd.DataFrame, runs: list[Run], task: Task) -> None:
 
 
 def _content(row: pd.Series) -> tuple[str, bytes, bytes]:
-    """Key that is equal for a score that several methods share: its name, its values and those on the resamples."""
+    """Key of a score: its name, its values and its values on the resamples; equal for methods that share the score."""
     measured: Candidate = row["measured"]
     return row["score"], measured.values.tobytes(), measured.resampled.tobytes()

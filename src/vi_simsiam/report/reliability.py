@@ -1,4 +1,4 @@
-"""Warnings about certainty scores that are not reliable, found without labels; a run shows them with the scores."""
+"""Warnings about certainty scores that are not reliable. The checks need no labels."""
 
 import numpy as np
 

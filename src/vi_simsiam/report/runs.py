@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _File(cached_property[T]):
-    """A file of a step's result, which is read when it is first used."""
+    """A file of a step's result; it is read when it is first used."""
 
     def __init__(self, step: str, name: str, read: Callable[[Path], T]):
         super().__init__(lambda run: read(run.path(step, name)))
@@ -104,7 +104,7 @@ class Run:
 def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
     """Runs named `dataset/method/seed<k>`, sorted by data set, method (in the order of `METHODS`) and seed.
 
-    Sorted, so that the outputs do not depend on the order of the lists in params.yaml.
+    The outputs therefore do not depend on the order of the lists in params.yaml.
     """
     runs = []
     for name in dict.fromkeys(names):
@@ -114,9 +114,9 @@ def open_runs(names: list[str], data: Path, results: Path) -> list[Run]:
 
 
 def verify(runs: list[Run]) -> None:
-    """Compare the files that tables and figures are made of with their checksums.
+    """Compare the files that tables and figures read with their checksums.
 
-    Raises: Problem naming the first file that is missing or is not the one that its step wrote.
+    Raises: Problem naming the first file that is missing or has changed since its step wrote it.
     """
     for folder in sorted({run.data / run.dataset for run in runs}):
         record.verify(folder, "images_test.npy", "sources_train.parquet", "sources_test.parquet", "store.json")
@@ -127,7 +127,7 @@ def verify(runs: list[Run]) -> None:
 
 
 def grouped(runs: Iterable[T], *keys: str) -> dict[Any, list[T]]:
-    """Runs, or claims, by the value of one attribute, or by the tuple of several; their order is kept."""
+    """Runs, or claims, by the value of one attribute, or by the tuple of several, in their order."""
     groups: dict[Any, list[T]] = {}
     for run in runs:
         groups.setdefault(attrgetter(*keys)(run), []).append(run)

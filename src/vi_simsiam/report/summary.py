@@ -1,4 +1,4 @@
-"""The last lines of a run: accuracies, each method's own certainty score, claims, and where the rest is."""
+"""The last lines of a run: accuracies, each method's own certainty score, claims, and the paths of the results."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _NONE = pd.Series(dtype=float)
 def summary_text(summary: pd.DataFrame, claims: pd.DataFrame, reliability_warnings: Iterable[str], folder: Path) -> str:
     """A table of methods and a table of claims for each data set, warnings, and the paths of the full results.
 
-    No line has more than 100 characters, as long as names of methods and claims are no longer than today's.
+    With the names of the shipped methods and claims, no line has more than 100 characters.
 
     Args:
         summary: a row per run, see `tables.summary_table`.
@@ -67,7 +67,7 @@ def _claims(claims: pd.DataFrame) -> list[list[str]]:
 
 
 def _decided(claims: pd.DataFrame) -> str:
-    """Sentence that counts the claims that these seeds decide."""
+    """A sentence with the number of claims that these seeds decide."""
     decided, corrected = ((claims[column] != "inconclusive").sum() for column in ("verdict", "verdict_holm"))
     seeds = int(claims["seeds"].max())
     return (

@@ -1,4 +1,4 @@
-"""The tables of the `plot` step, and functions that its figures share with them."""
+"""Tables of the `plot` step, and functions that the tables and the figures share."""
 
 import numpy as np
 import pandas as pd
@@ -64,14 +64,14 @@ def quantiles_table(runs: list[Run], quantiles: int) -> pd.DataFrame:
 
 
 def ranking_table(runs: list[Run]) -> pd.DataFrame:
-    """A row per image of every method that has a certainty score of its own, the least certain first.
+    """A row per image for every method with an own certainty score, the least certain image first.
 
-    The images are those of the test split, and of a data set without any label also those of the training.
+    The images are those of the test split. Where no image has a label, the training images are also in the table.
 
     Columns: dataset, method; rank, 1 for the least certain; path of the image in its archive (its number in a data set
-    that is no archive of files); split, train or test; index, its row there; class, blank without a label; score, the
-    name of the method's own score; certainty, its mean over the seeds; spread, its standard deviation over them (NaN
-    of one seed).
+    that is no archive of files); split, train or test; index, its row in the split; class, blank without a label;
+    score, the name of the method's own score; certainty, the score's mean over the seeds; spread, its standard
+    deviation over the seeds (NaN for one seed).
     """
     parts = []
     for (dataset, method), members in grouped(runs, "dataset", "method").items():
@@ -110,18 +110,18 @@ def _certainties(split: str, members: list[Run], tables: list[pd.DataFrame], sco
 
 
 def headline(runs: list[Run]) -> dict[str, dict[str, dict[str, float]]]:
-    """The few figures worth a `dvc metrics diff`: data set -> method -> measure -> mean over seeds (4 digits).
+    """The measures for `dvc metrics diff`: data set -> method -> measure -> mean over seeds (4 digits).
 
     They are the two accuracies, the measures that belong to no score (mean accuracies over graded crops, mean
-    expected cosine), and for the method's own score its AUROCs and its Spearman correlation with the crop area.
-    Measures without an estimate are left out.
+    expected cosine), and the AUROCs of the method's own score and its Spearman correlation with the crop area.
+    Undefined measures are left out.
     """
     table = summary_table(runs)
-    kept = ["knn_top1", "probe_top1", *(name for name in table.columns[5:] if "/" not in name)]
-    kept += [f"{measure}/{score}" for score in scores.OWN for measure in _SCORED if f"{measure}/{score}" in table]
+    measures = ["knn_top1", "probe_top1", *(name for name in table.columns[5:] if "/" not in name)]
+    measures += [f"{measure}/{score}" for score in scores.OWN for measure in _SCORED if f"{measure}/{score}" in table]
     out: dict[str, dict[str, dict[str, float]]] = {}
     for (dataset, method), rows in table.groupby(["dataset", "method"], sort=False):
-        means = rows[kept].mean()
+        means = rows[measures].mean()
         out.setdefault(dataset, {})[method] = {name: round(float(v), 4) for name, v in means.items() if v == v}
     return out
 

@@ -88,7 +88,7 @@ def _forest(axes: Axes, panel: Sequence[ClaimResult]) -> None:
 
 
 def _limits(panel: Sequence[ClaimResult]) -> tuple[float, float]:
-    """Of differences: all intervals and seeds, the threshold and 0."""
+    """Limits of an axis of differences: it holds all intervals and seeds, the threshold and 0."""
     values = [value for f in panel for value in (*f.estimate[:3], *(s.estimate for s in f.seeds), f.claim.threshold)]
     low, high = min([*values, 0.0]), max([*values, 0.0])
     space = 0.05 * (high - low)

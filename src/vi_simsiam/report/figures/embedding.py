@@ -81,7 +81,7 @@ def _by_class(axes: Axes, places: NDArray, label: NDArray, classes: list[str]) -
 
 
 def chosen(n: int) -> NDArray[np.intp]:
-    """Rows of the images on the map: all, or as many as it holds, drawn without their order meaning anything."""
+    """Rows of the images on the map: all, or a random part of them."""
     return np.arange(n) if n <= _MOST else np.sort(np.random.default_rng(0).choice(n, _MOST, replace=False))
 
 

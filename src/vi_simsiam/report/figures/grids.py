@@ -90,13 +90,13 @@ def _by_class(
 
 
 def draw_image(axes: Axes, image: np.ndarray, left: float, top: float) -> None:
-    """An image in units of its own side, on axes whose y grows downwards."""
+    """Draw an image with sides of length 1 at a place of the axes, whose y grows downwards."""
     image = image[..., 0] if image.shape[-1] == 1 else image
     box = (left, left + 1, top + 1, top)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box, interpolation="nearest")
 
 
 def draw_frame(axes: Axes, left: float, depth: float) -> None:
-    """Axes without lines that hold a row of images side by side, and so many rows as `depth` image sides."""
+    """Set axes without lines around rows of `ROW` images; `depth` is the height of the rows in image sides."""
     axes.set(xlim=(left, ROW * (1 + GAP)), ylim=(depth, 0), aspect="equal")
     axes.set_axis_off()

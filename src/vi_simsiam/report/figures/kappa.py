@@ -18,7 +18,7 @@ _DOTS = 2000  # images that are drawn one by one; more are counted in hexagons
 
 
 def kappa_groups(runs: list[Run]) -> list[list[Run]]:
-    """The runs that have kappa, by (data set, method): each is one part of a figure."""
+    """The runs that have kappa, by (data set, method): a figure has a part for each."""
     return list(grouped([run for run in runs if run.has_kappa], "dataset", "method").values())
 
 

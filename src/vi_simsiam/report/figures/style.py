@@ -1,4 +1,4 @@
-"""Style of all figures: sizes, colours by method, axes of kappa, and files that are the same every time."""
+"""Style of all figures: sizes, colours by method, axes of kappa, and files with reproducible bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ _METHODS = {
 }
 
 
-# For methods without a row above, one after the other.
+# For methods without a row above, in their order.
 _SPARE = (
     ("#E69F00", "X", (0, (7, 1, 3, 1))),
     ("#117733", "*", (0, (1, 3))),
@@ -71,7 +71,7 @@ _SPARE = (
 
 
 def method_style(method: str) -> MethodStyle:
-    """The style of a method; those without a row in the table differ from each other, too."""
+    """The style of a method. Methods without a row in the table also differ from each other."""
     if method in _METHODS:
         return _METHODS[method]
     others = [*(name for name in METHODS if name not in _METHODS), method]
@@ -93,7 +93,7 @@ def drawing_style() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure whose bytes depend on its contents alone: no date, no program's name, fixed element ids."""
+    """Write a figure. Its bytes depend on its contents alone: no date, no program's name, fixed element ids."""
     _settle(figure)
     nameless = {"Software": None} if path.suffix == ".png" else {"Date": None, "Creator": None}
     with replacing(path) as temporary:
@@ -107,7 +107,7 @@ def _settle(figure: Figure) -> None:
     """
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
-    figure.set_layout_engine(None)  # with any engine, the one that does nothing too, each file is drawn twice
+    figure.set_layout_engine(None)  # any engine, even the empty one, would draw each file twice
     parts = list(figure.subfigs)
     for part in parts:
         parts += part.subfigs  # the list grows while it is read: parts of parts
@@ -121,7 +121,7 @@ def _settle(figure: Figure) -> None:
 def blocks(
     titles: Sequence[str], heights: Sequence[float], legend: float = 0.25
 ) -> tuple[Figure, FigureBase | None, list[FigureBase]]:
-    """A figure of `WIDTH` with one part below the other, each `heights` inches high under its title.
+    """A figure of `WIDTH` with parts below each other, each with its title and its height in inches.
 
     Returns: the figure, a strip of `legend` inches at its top for a legend (None where that is 0), and the parts.
     """
@@ -136,13 +136,13 @@ def blocks(
 
 
 def block_title(runs: Sequence[Run], sizes: str) -> str:
-    """Title of the part about one data set: its name, what was measured on, and the number of seeds."""
+    """Title of the part about one data set: its name, `sizes` (of what was measured), and the number of seeds."""
     seeds = len({run.seed for run in runs})
     return f"{runs[0].dataset}: {sizes}, {seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def message(text: str) -> Figure:
-    """A small figure with the reason why it shows nothing: a declared output must exist in every run."""
+    """A small figure with the reason for its being empty: a declared output must exist in every run."""
     figure = Figure(figsize=(3.4, 0.8))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure
@@ -260,13 +260,13 @@ def log_ticks(low: float, high: float) -> list[float]:
 def _cosine_ticks(low: float, high: float, dimension: int) -> list[float]:
     """Round cosines whose kappa is in the range and that are at least .13 of the axis apart."""
     first, last = np.log(low), np.log(high)
-    kept: list[float] = []
+    ticks: list[float] = []
     places: list[float] = []
-    # In the order of preference: the first ones to come keep their place.
+    # In the order of preference: earlier cosines push out later ones.
     for c in (0.5, 0.8, 0.2, 0.9, 0.95, 0.1, 0.7, 0.99, 0.05, 0.3, 0.6, 0.85, 0.01, 0.98, 0.4, 0.75, 0.65, 0.55, 0.45,
               0.35, 0.97, 0.92, 0.25, 0.15, 0.999, 0.001):  # fmt: skip
         place = (np.log((dimension - 1) * c / (1 - c)) - first) / max(last - first, 1e-9)
         if 0 <= place <= 1 and all(abs(place - other) >= 0.13 for other in places):
-            kept.append(c)
+            ticks.append(c)
             places.append(place)
-    return sorted(kept)
+    return sorted(ticks)

@@ -20,7 +20,7 @@ from vi_simsiam.report.runs import Run, grouped
 from vi_simsiam.report.tables import sphere_dimension
 
 _KAPPA = ["kappa_q05", "kappa_q25", "kappa_q50", "kappa_q75", "kappa_q95"]
-_CERTAINTY = {  # all of .5 where the method's own score says nothing
+_CERTAINTY = {  # each is .5 for an own score without information
     "certainty_auroc": "AUROC: own score tells whether that k-NN is right",
     "certainty_r_auroc": "R-AUROC: own score tells whether the nearest is of its class",
     "certainty_below_clean": "share of images less certain with noise (σ = .1)",

@@ -1,8 +1,8 @@
-"""The gallery: one HTML file in which images are looked through by how certain a model is of them.
+"""The gallery: an HTML file that shows images by a model's certainty.
 
-Markup, style and script are files beside this one; the places @NAME@ in the markup are filled in here. The script
-writes texts only as texts (`textContent`), and the page's policy lets no other script run and nothing be loaded: a
-class or a file with a name in HTML is shown, not obeyed.
+Markup, style and script are files beside this one; this module fills in the places @NAME@ of the markup. The script
+writes texts only as `textContent`, and the page's policy forbids other scripts and all loading: HTML in the name of a
+class or of a file is shown as text.
 """
 
 import base64
@@ -26,8 +26,8 @@ from vi_simsiam.transforms.resizing import resize
 
 MOST_IMAGES = 2000  # of a data set: of more, so many at even steps by rising score, the extremes included
 TILE = 192  # pixels of a thumbnail's side, at most
-_MOST_PNG = 1 << 20  # pixels and bytes of all thumbnails up to which they are stored without loss
-_MOST_JPEG = 8 << 20  # bytes of all thumbnails: above, their quality is lowered, then their side halved
+_MOST_PNG = 1 << 20  # most pixels, and most bytes, of all thumbnails that are stored without loss
+_MOST_JPEG = 8 << 20  # most bytes of all thumbnails; above it their quality is lowered, then their side is halved
 _BOX = ("top", "left", "height", "width")
 
 
@@ -42,7 +42,7 @@ def write_page(datasets: Sequence[dict[str, Any]], path: Path, title: str) -> No
     heading = title[0].upper() + title[1:]
     page, style, script = _file("page.html"), "\n" + _file("style.css"), "\n" + _file("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # The data last: what they contain must not be taken for a place to fill.
+    # The data last: a name in them may look like a place to fill.
     texts = {"TITLE": title, "HEADING": heading, "STYLE": style, "DIGEST": digest, "SCRIPT": script}
     for name, text in (texts | {"DATA": _embedded(data)}).items():
         page = page.replace(f"@{name}@", text, 1)
@@ -55,7 +55,7 @@ def _file(name: str) -> str:
 
 
 def _embedded(data: Any) -> str:
-    """JSON that cannot end the element that holds it, nor begin another."""
+    """JSON that can neither end its HTML element nor begin another."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII: line separators are escaped as well
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -127,7 +127,7 @@ def of_images(
 
 
 def of_list(title: str, sentence: str, count: int, items: Sequence[int], lines: Sequence[str] = ()) -> dict[str, Any]:
-    """The entry of a list of images to look at. The page opens with the first list that has any.
+    """The entry of a list of images to look at. The page opens with the first list that is not empty.
 
     Args:
         title: a few words. sentence: the reason to look at them. count: of images in it, also those not in the page.
@@ -169,7 +169,7 @@ def _rows(score: np.ndarray) -> np.ndarray:
 
 
 def _run(run: Run, rows: np.ndarray) -> dict[str, Any]:
-    from vi_simsiam.report.figures.style import method_style  # imports matplotlib, which `rank`'s page has no need of
+    from vi_simsiam.report.figures.style import method_style  # here: it imports matplotlib, which `rank` does not need
 
     score, table = shown_score(run.images), run.images.iloc[rows]
     names = [name for name in scores.IN_FIGURES if name in table]
@@ -204,19 +204,19 @@ def _crops(run: Run, score: str, rows: np.ndarray) -> list[list[list[float]]] | 
 
 
 def _numbers(values: pd.Series) -> list[float | None]:
-    """Four digits are more than anyone reads; what is not finite is None."""
+    """Numbers with four digits; None for one that is not finite."""
     return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
 
 
 def _columns(count: int) -> int:
-    """Thumbnails beside each other in the sheet, which is about square: browsers limit its sides."""
+    """Number of columns of thumbnails in the sheet. It is about square, because browsers limit its sides."""
     return max(1, round(count**0.5))
 
 
 def _sprite(images: np.ndarray, rows: np.ndarray, tile: int) -> tuple[str, int]:
-    """All thumbnails in one sheet, as a data URL, and their side: `tile`, or less where they would take too many bytes.
+    """All thumbnails in one sheet, as a data URL, and their side: `tile`, or less to limit the number of bytes.
 
-    Each has a field of whole 8 x 8 blocks, which JPEG needs.
+    Each thumbnail has a field of whole 8 x 8 blocks, so that JPEG does not mix neighbours.
     """
     sheet = _sheet(images, rows, tile)
     for kind, options in (
