@@ -27,7 +27,7 @@ from vi_simsiam.report.figures.kappa import NO_KAPPA
 from vi_simsiam.report.figures.leaderboard import leaderboard
 from vi_simsiam.report.figures.methods import methods as method_comparison
 from vi_simsiam.report.figures.registry import FIGURES, FigureRow
-from vi_simsiam.report.figures.style import _cosine_ticks, drawing_style, log_ticks, method_style
+from vi_simsiam.report.figures.style import drawing_style, log_ticks, method_style
 from vi_simsiam.report.figures.training import training_curves
 from vi_simsiam.report.runs import verify
 
@@ -265,7 +265,6 @@ def test_ticks_are_round_few_and_inside():
     assert log_ticks(15, 620) == [20, 50, 100, 200, 500]
     assert log_ticks(0.5, 3e6) == [1, 10, 100, 1000, 10000, 100000, 1000000][::2]
     assert log_ticks(41, 48) and all(41 <= tick <= 48 for tick in log_ticks(41, 48))
-    assert _cosine_ticks(127 * 0.25, 127 * 4, 128) == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
 
 
 def test_the_list_of_figures_is_cheap_to_import():
