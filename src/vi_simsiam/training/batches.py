@@ -57,8 +57,6 @@ class ViewBatches:
                 f"pretrain.batch_size = {batch_size} is larger than the training set of {len(self.images)} images: "
                 "lower it."
             )
-        if self.views.shape[1] == 1:
-            raise Problem("cache_views.per_image = 1: training needs two views of an image. Set 0 (fresh) or >= 2.")
         self.augmentation, self.batch_size, self.seed, self.device = augmentation, batch_size, seed, device
         share = batch_size // ranks
         self.mine = slice(rank * share, (rank + 1) * share)
@@ -132,11 +130,10 @@ class ViewBatches:
     def _read(self, array: Any, *index: Tensor) -> Tensor:
         """The tensor to send to the device: array[index], or its row numbers if the array is on the GPU."""
         if self._on_gpu is None:
-            return self._in_memory(torch.from_numpy(array[tuple(part.numpy() for part in index)]))
-        image, *view = index
-        return self._in_memory(image * array.shape[1] + view[0] if view else image)
-
-    def _in_memory(self, sent: Tensor) -> Tensor:
+            sent = torch.from_numpy(array[tuple(part.numpy() for part in index)])
+        else:
+            image, *view = index
+            sent = image * array.shape[1] + view[0] if view else image
         # From pageable memory a copy to the GPU would wait for the work that the GPU still has to do.
         return sent.pin_memory() if self.device.type == "cuda" else sent
 

@@ -30,8 +30,6 @@ class Means:
     def add(self, **values: Tensor) -> None:
         """Scalars of a batch, the same ones for all batches."""
         self.count += 1
-        if self.sums is not None and self.names != tuple(values):
-            raise ValueError(f"means of {', '.join(self.names)} are given {', '.join(values)}")
         batch = torch.stack([value.detach() for value in values.values()]).double()
         self.names, self.sums = tuple(values), batch if self.sums is None else self.sums + batch
 

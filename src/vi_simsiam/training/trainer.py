@@ -67,7 +67,8 @@ def pretrain(
             encoded each time.
         device: the GPU if there is one unless named.
 
-    Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch.
+    Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch. Of several
+        processes each returns them, and only the first has the values of `monitor`.
     Raises: alarms.TrainingAlarm when the run has died; Problem when the data cannot be trained on, or not with so many
         devices.
     """
@@ -80,31 +81,6 @@ def pretrain(
             f"pretrain.devices = {params.devices}: the training must be started by `torchrun --nproc-per-node "
             f"{params.devices}`, as src/pretrain.py starts itself. Or set it to 1."
         )
-    model, _, history = _train(name, params, store, augmentation, seed, device, checkpoint, features)
-    distributed.leave()
-    return model.cpu().eval(), history
-
-
-def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
-    torch.manual_seed(randomness.seed(seed, "initialisation"))
-    images = image_spec(store, params.backbone)
-    model = build(name, params, images)
-    if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
-        model.load_encoder_weights(*weights)
-    return model
-
-
-def _train(
-    name: str,
-    params: PretrainParams,
-    store: TrainingImages,
-    augmentation: Views,
-    seed: int,
-    device: torch.device,
-    checkpoint: Path | None,
-    features: Path | None = None,
-) -> tuple[Method, Sgd, list[dict[str, Any]]]:
-    """As `pretrain`, in one of `params.processes` processes: all return the same but for what `monitor` finds."""
     torch.set_num_threads(params.threads)
     device = join(params, device)
     rank = distributed.rank()
@@ -142,7 +118,17 @@ def _train(
             save_checkpoint(checkpoint, run.model, run.optimizer, {"history": history})
             saved = time.monotonic()
             cost = saved - start
-    return run.model, run.optimizer, history
+    distributed.leave()
+    return run.model.cpu().eval(), history
+
+
+def _initialised(name: str, params: PretrainParams | UntrainedParams, store: TrainingImages, seed: int) -> Method:
+    torch.manual_seed(randomness.seed(seed, "initialisation"))
+    images = image_spec(store, params.backbone)
+    model = build(name, params, images)
+    if (weights := encoders.initial_weights(params.backbone, images.input_size or images.size)) is not None:
+        model.load_encoder_weights(*weights)
+    return model
 
 
 class Training:
