@@ -2,7 +2,7 @@
 
 A tensor lies on the pretended GPU when its storage is marked. What Python asks of tensors passes `_Functions`, which
 answers for the device and moves tensors; what torch computes passes `_Operations`, which refuses a mix of devices as
-CUDA does, notes what would wait for the GPU, counts kernels, and marks the results. Numbers are the CPU's, so whatever
+CUDA does, notes what would wait for the GPU, and marks the results. Numbers are the CPU's, so whatever
 runs here must give the CPU's results bit for bit.
 
 It knows nothing of speed, memory, streams, several GPUs, cuDNN, or whether CUDA has a kernel for a type. Autocast is
@@ -12,7 +12,6 @@ the CPU's. Threads that a program starts see no pretended GPU: they may pin memo
 import contextlib
 import functools
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,19 +51,14 @@ class Seen:
 
     Attributes:
         waits: in their order.
-        kernels: number of operations that compute, by file and function of the project's innermost code; a GPU starts
-            at least one kernel for each. None are counted on a real one.
     """
 
     def __init__(self):
         self.waits: list[Wait] = []
-        self.kernels: Counter[tuple[str, str]] = Counter()
-
         self.graph: Graph | None = None  # that is recorded now
 
     def clear(self) -> None:
         self.waits.clear()
-        self.kernels.clear()
 
     def wait(self, what: str) -> None:
         file, line, function = _place()
@@ -122,10 +116,6 @@ _READS = {
 }  # fmt: skip
 _INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 _TWO_DEVICES = {"copy_", "_to_copy", "index", "_unsafe_index"}  # `index` is looked at more closely
-_NO_KERNEL = {
-    "_local_scalar_dense", "_unsafe_view", "detach", "empty", "empty_like", "empty_strided", "lift_fresh", "new_empty",
-    "new_empty_strided", "set_", "_reshape_alias", "squeeze_", "unsqueeze_", "transpose_", "t_", "as_strided_",
-}  # fmt: skip
 
 
 class _Operations(TorchDispatchMode):
@@ -151,9 +141,6 @@ class _Operations(TorchDispatchMode):
             _mark(result)
         if self.seen.graph is not None:
             self.seen.graph.record(func, args, kwargs, result)
-        if not func.is_view and name not in _NO_KERNEL:
-            file, _, function = _place()
-            self.seen.kernels[file, function] += 1
         return result
 
     def _refuse(self, name: str, args: tuple, tensors: list[Tensor]) -> None:
