@@ -48,15 +48,6 @@ def test_imports_go_one_way():
     assert not wrong, "imports from rooms that are not below"
 
 
-def test_every_folder_is_on_a_floor():
-    rooms = {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE}
-    assert rooms == set().union(*FLOORS)
-
-
-def test_nothing_is_named_utils():
-    assert not [path for path in MODULES if "util" in path.stem or "helper" in path.stem or "misc" in path.stem]
-
-
 @pytest.mark.parametrize(
     ("scripts", "more"),
     [

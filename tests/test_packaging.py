@@ -1,14 +1,12 @@
 """What is imported is declared, what is declared is locked, and the library needs no engine."""
 
 import ast
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import pytest
 
@@ -74,13 +72,6 @@ def test_locks_pin_all_that_is_declared(name):
     for entry in entries:
         assert re.match(r"[\w.-]+==[\w.+!]+ (; .*)?\\\n", entry) and "--hash=sha256:" in entry, entry.splitlines()[0]
     assert declared(LOCKS[name]) <= {normal(entry.split("==")[0]) for entry in entries}, "run `make lock`"
-
-
-@pytest.mark.parametrize("package", ["torch", "pandas", "snakemake", "dvc"])
-def test_the_installation_compiles_what_jobs_import(package):
-    """Where PYTHONDONTWRITEBYTECODE is set, as in most containers, nothing else would: each job would compile torch."""
-    source = importlib.util.find_spec(package).origin
-    assert Path(importlib.util.cache_from_source(source)).exists(), f"{package}: see `install` in the Makefile"
 
 
 def made(folder, *arguments):

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from helpers import engines
+from vi_simsiam.config.loading import merged
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PARTS = ["Snakefile", "dvc.yaml", "params.yaml", "pyproject.toml", "workflow", "profiles", "src"]
@@ -128,13 +129,6 @@ class Repo:
         assert "Nothing to be done" in said, said
 
 
-def overlaid(base: Any, over: Any) -> Any:
-    """`base` with the values of `over`, but `recipes` of `over` alone."""
-    if not isinstance(base, dict) or not isinstance(over, dict):
-        return over
-    return {**base, **{key: overlaid(base.get(key), value) for key, value in over.items()}}
-
-
 def copy_project(path: Path, **env: str) -> Repo:
     """The working tree of the project, without results, with the tiny parameters, committed.
 
@@ -150,7 +144,7 @@ def copy_project(path: Path, **env: str) -> Repo:
     repo = Repo(path, **env)
     params = repo.read("params.yaml")
     params.pop("recipes")
-    repo.write_params(overlaid(params, TINY))
+    repo.write_params(merged(params, TINY))
     repo("git", "init", "-qb", "main")
     repo.commit("code")
     return repo
