@@ -11,7 +11,6 @@ Earlier rows of the same machine are replaced; those of other machines stay.
 import argparse
 import importlib.util
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import training_step
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
+from torch.utils.benchmark import Timer
 from torchvision import transforms
 from torchvision.transforms.functional import to_pil_image
 from training_step import AUGMENTATION
@@ -72,20 +72,23 @@ def augmentation_rows(quick: bool) -> list[dict]:
     draw = generator("images")
     images = torch.randint(0, 256, (256, training_step.SIZE, training_step.SIZE, 3), dtype=torch.uint8, generator=draw)
     peers = {"torchvision": ("per image", of_torchvision), "kornia": ("batched", of_kornia)}
-    torch.set_num_threads(1)  # torchvision works on PIL images one by one, in one thread
+
+    def views_per_second(call: Callable[[], Tensor]) -> float:
+        # In one thread, in which torchvision works on PIL images one by one.
+        times = Timer("call()", globals={"call": call}, num_threads=1).blocked_autorange(min_run_time=seconds)
+        return len(images) / times.median
+
     seconds = 0.1 if quick else 3.0
-    ours = views_per_second(of_ours(images), images, seconds)
-    rows = [
+    ours = views_per_second(of_ours(images))
+    return [
         {
             "measure": f"augmentation, one thread, against {name} {how}",
             "ours": ours,
-            "peer": views_per_second(make(images), images, seconds) if importlib.util.find_spec(name) else None,
+            "peer": views_per_second(make(images)) if importlib.util.find_spec(name) else None,
             "unit": "views/s",
         }
         for name, (how, make) in peers.items()
     ]
-    torch.set_num_threads(os.cpu_count())
-    return rows
 
 
 def of_ours(images: Tensor) -> Callable[[], Tensor]:
@@ -117,17 +120,6 @@ def of_kornia(images: Tensor) -> Callable[[], Tensor]:
         k.RandomHorizontalFlip(p=r.flip),
     )
     return lambda: view(images.permute(0, 3, 1, 2).float() / 255)
-
-
-def views_per_second(call: Callable[[], Tensor], images: Tensor, seconds: float) -> float:
-    """From the median of the batches done in `seconds`, at least five."""
-    call()
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return len(images) / statistics.median(times)
 
 
 def probe_rows(quick: bool) -> list[dict]:

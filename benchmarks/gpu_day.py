@@ -11,6 +11,7 @@ It needs neither Snakemake nor DVC: a Python with the packages that pyproject.to
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -30,7 +31,8 @@ from vi_simsiam.core import record
 from vi_simsiam.core.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = "cifar10_200"
+RECIPE, METHOD = "cifar10_200", "vi_simsiam"
+RUN = f"{RECIPE}/{METHOD}/seed0"
 CHECKS = (
     "tests/test_pretended_gpu.py", "tests/training/test_on_a_gpu.py",
     "tests/evaluation/test_steps_on_a_gpu.py", "tests/transforms/test_views.py",
@@ -92,7 +94,7 @@ class Day:
 
 
 def _call(command: list[str], log: Any, limit: float) -> int | None:
-    """Exit status, or None when the time was up. Whatever ends this, the command and all it has started end too."""
+    """Exit status, or None when the time was up. In any case the command and all that it has started end."""
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
@@ -103,12 +105,8 @@ def _call(command: list[str], log: Any, limit: float) -> int | None:
     except subprocess.TimeoutExpired:
         return None
     finally:
-        for ending in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, ending)
-                process.wait(5)
-            except (ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
-                continue
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def machine() -> str:
@@ -127,42 +125,38 @@ def epochs(rate: float, images: int, seconds: float) -> int:
     return min(MOST_EPOCHS, max(1, int((SHARE * seconds - START) * rate / images)))
 
 
-def cifar(day: Day, work: Path, archive: Path, method: str, changes: dict[str, Any]) -> None:
+def cifar(day: Day, archive: Path, changes: dict[str, Any]) -> None:
     """From the archive of JPEG files to measures; each step of the pipeline is a stage."""
-    shipped, run = load(ROOT / "params.yaml"), f"{RECIPE}/{method}/seed0"
-    folders = {step: work / step / run for step in ("pretrain", "probe", "uncertainty")}
-    more = {"download": {"path": str(archive.resolve()), "source": "files"}}
-
-    def stage(step: str, *paths: Any, identity: bool = True) -> bool:
-        job = resolve(shipped, step, RECIPE, method if step == "pretrain" else None)
-        job = merged(merged(job, changes.get(step, {})), more.get(step, {}))
-        words = ["--dataset", RECIPE, "--params", json.dumps(job), *paths]
-        return day.stage(
-            step, [sys.executable, f"src/{step}.py", *words, *(["--method", method, "--seed", 0] if identity else [])]
-        )
-
-    store, scratch = ("--store", work / "store"), ("--scratch", work / "scratch")
-    if not stage("download", "--out", work / "download", identity=False):
-        return
-    cores = ("--threads", os.cpu_count())
-    if not stage("cache_views", "--download", work / "download", "--out", work / "store", *cores, identity=False):
-        return
-    if "epochs" not in day.state:  # kept, so that what resumes is the same training
-        measured = rates(day.log("step"))
-        rate = next((measured[name] for name in ("fresh bf16", "fresh 32") if name in measured), SLOWEST)
-        images = read_json(work / "store/store.json")["train"]
-        day.keep(epochs=epochs(rate, images, day.left()), images=images)
-    more["pretrain"] = {"epochs": day.state["epochs"], "warmup_epochs": min(5, day.state["epochs"] // 5)}
-    model = ("--model", folders["pretrain"])
-    if not stage("pretrain", *store, "--out", folders["pretrain"], *scratch):
-        return
-    if not stage("probe", *store, *model, "--out", folders["probe"], *scratch):
-        return
-    probe = ("--probe", folders["probe"])
-    stage("uncertainty", *store, *model, *probe, "--out", folders["uncertainty"], *scratch)
+    shipped, work = load(ROOT / "params.yaml"), day.out / "work"
+    folders = {step: work / step for step in ("download", "cache_views")}
+    folders |= {step: work / step / RUN for step in ("pretrain", "probe", "uncertainty")}
+    store, model = {"store": folders["cache_views"]}, {"model": folders["pretrain"]}
+    of_run = {"method": METHOD, "seed": 0, "scratch": work / "scratch"}
+    arguments: dict[str, dict[str, Any]] = {
+        "download": {},
+        "cache_views": {"download": folders["download"], "threads": os.cpu_count()},
+        "pretrain": store | of_run,
+        "probe": store | model | of_run,
+        "uncertainty": store | model | {"probe": folders["probe"]} | of_run,
+    }
+    changes = merged(changes, {"download": {"path": str(archive.resolve()), "source": "files"}})
+    for step, given in arguments.items():
+        if step == "pretrain":
+            if "epochs" not in day.state:  # stored, so that what resumes is the same training
+                measured = rates(day.log("step"))
+                rate = next((measured[name] for name in ("fresh bf16", "fresh 32") if name in measured), SLOWEST)
+                images = read_json(folders["cache_views"] / "store.json")["train"]
+                day.keep(epochs=epochs(rate, images, day.left()), images=images)
+            number = day.state["epochs"]
+            changes = merged(changes, {"pretrain": {"epochs": number, "warmup_epochs": min(5, number // 5)}})
+        job = merged(resolve(shipped, step, RECIPE, METHOD if step == "pretrain" else None), changes.get(step, {}))
+        given = {"dataset": RECIPE, "params": json.dumps(job), "out": folders[step]} | given
+        words = [word for name, value in given.items() for word in (f"--{name}", value)]
+        if not day.stage(step, [sys.executable, f"src/{step}.py", *words]):
+            return
 
 
-def summary(day: Day, work: Path, method: str) -> str:
+def summary(day: Day) -> str:
     """What was found so far."""
     lines = [machine()]
     if found := re.findall(r"^.*\d+ (?:passed|failed|skipped|error).*$", day.log("checks"), re.MULTILINE):
@@ -173,7 +167,7 @@ def summary(day: Day, work: Path, method: str) -> str:
         beside = "" if limit is None or name.startswith("limit") else f", {rate / limit:.3f} of the model alone"
         peer = f", {rate / measured['lightly']:.2f} x lightly" if "lightly" in measured and name != "lightly" else ""
         lines.append(f"step, {name}: {rate:,.0f} images/s{beside}{peer}")
-    done, run = day.state["done"], f"{RECIPE}/{method}/seed0"
+    done = day.state["done"]
     if "pretrain" in done:
         rate = day.state["epochs"] * day.state["images"] / done["pretrain"]
         lines.append(
@@ -181,10 +175,10 @@ def summary(day: Day, work: Path, method: str) -> str:
             f"{done['pretrain']} s; {rate:,.0f} images/s if that was all, with start, checksums and monitor"
         )
     if "probe" in done:
-        results = read_json(work / "probe" / run / "probe.json")
+        results = read_json(day.out / "work/probe" / RUN / "probe.json")
         lines.append(f"probe: {results['probe_top1']:.4f}, k-NN: {results['knn_top1']:.4f}")
     if "uncertainty" in done:
-        measures = read_json(work / "uncertainty" / run / "metrics.json")
+        measures = read_json(day.out / "work/uncertainty" / RUN / "metrics.json")
         for name in MEASURES:
             if name in measures:
                 of = measures[name]
@@ -199,14 +193,12 @@ def main() -> None:
     parser.add_argument(
         "--archive", type=Path, default=ROOT / "cifar10-jpeg.zip", help="of train/<class>, test/<class>"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "scratch/gpu_day", help="logs and the summary")
-    parser.add_argument("--work", type=Path, help="images, models, tables (default: OUT/work)")
-    parser.add_argument("--method", default="vi_simsiam")
+    parser.add_argument("--out", type=Path, default=ROOT / "scratch/gpu_day", help="logs, results and the summary")
     parser.add_argument("--change", type=json.loads, default={}, metavar="JSON", help="parameters by step")
     parser.add_argument("--steps", type=int, help="of a turn of the step benchmark")
     parser.add_argument("--batch", type=int, help="images in a batch of the step benchmark")
     args = parser.parse_args()
-    day, work = Day(args.out.resolve(), 60 * args.minutes), (args.work or args.out / "work").resolve()
+    day = Day(args.out.resolve(), 60 * args.minutes)
     print(machine(), flush=True)
     if not torch.cuda.is_available():
         print("checks: left out, there is no GPU", flush=True)
@@ -219,10 +211,10 @@ def main() -> None:
     sizes = [word for name in ("steps", "batch") if (size := getattr(args, name)) for word in (f"--{name}", size)]
     day.stage("step", [sys.executable, "benchmarks/training_step.py", "--rounds", 2, *sizes], 0.3)
     if args.archive.exists():
-        cifar(day, work, args.archive, args.method, merged(CHANGES, args.change))
+        cifar(day, args.archive, merged(CHANGES, args.change))
     else:
         print(f"CIFAR-10: left out, there is no {args.archive}: give --archive", flush=True)
-    text = summary(day, work, args.method)
+    text = summary(day)
     (day.out / "summary.txt").write_text(text)
     print(text, end="", flush=True)
 

@@ -1,6 +1,6 @@
 """One training step of SimSiam: ours, the model alone, and lightly's loop, on the same network, batch and images.
 
-    python benchmarks/training_step.py [--threads 2] [--rounds 3] [--batch 128] [--methods vi_simsiam dino]
+    python benchmarks/training_step.py [--rounds 3] [--batch 128]
 
 The recipe `cifar10`: ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit`
 is our model with forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or
@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -108,42 +108,34 @@ def lightly(batch: int, steps: int, width: int, device: torch.device) -> Callabl
 
     from vi_simsiam.nn.backbones import ResNet
 
-    class SimSiam(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.backbone = ResNet("resnet18", width, "3x3", 3)
-            self.projection_head = SimSiamProjectionHead(self.backbone.dim, 2048, 2048)
-            self.prediction_head = SimSiamPredictionHead(2048, 512, 2048)
-
-        def forward(self, x):
-            z = self.projection_head(self.backbone(x).flatten(start_dim=1))
-            return z.detach(), self.prediction_head(z)
-
-    class Pictures(torch.utils.data.Dataset):
-        def __init__(self):
-            draw = generator("pictures")
-            images = torch.randint(0, 256, (batch * (steps + 1), 3, SIZE, SIZE), dtype=torch.uint8, generator=draw)
-            self.pictures, self.transform = [to_pil_image(i) for i in images], SimSiamTransform(input_size=SIZE)
-
-        def __len__(self):
-            return len(self.pictures)
-
-        def __getitem__(self, i):
-            return self.transform(self.pictures[i])
-
-    loader = torch.utils.data.DataLoader(
-        Pictures(), batch_size=batch, shuffle=True, drop_last=True, num_workers=os.cpu_count()
+    images = torch.randint(
+        0, 256, (batch * (steps + 1), 3, SIZE, SIZE), dtype=torch.uint8, generator=generator("pictures")
     )
-    model, criterion = SimSiam().to(device), NegativeCosineSimilarity()
+    transform = SimSiamTransform(input_size=SIZE)
+    loader = torch.utils.data.DataLoader(
+        [to_pil_image(image) for image in images],
+        batch_size=batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=os.cpu_count(),
+        collate_fn=lambda pictures: torch.utils.data.default_collate([transform(picture) for picture in pictures]),
+    )
+    backbone = ResNet("resnet18", width, "3x3", 3)
+    projector, predictor = SimSiamProjectionHead(backbone.dim, 2048, 2048), SimSiamPredictionHead(2048, 512, 2048)
+    model, criterion = nn.ModuleList([backbone, projector, predictor]).to(device), NegativeCosineSimilarity()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.06)
+
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        z = projector(backbone(x).flatten(start_dim=1))
+        return z.detach(), predictor(z)
 
     def seconds(epoch: int) -> float:
         """Of all steps but the first, which waits for the workers to start."""
         total, start = 0.0, 0.0
         for step, (x0, x1) in enumerate(loader):
             x0, x1 = x0.to(device), x1.to(device)
-            z0, p0 = model(x0)
-            z1, p1 = model(x1)
+            z0, p0 = forward(x0)
+            z1, p1 = forward(x1)
             loss = 0.5 * (criterion(z0, p1) + criterion(z1, p0))
             total += loss.detach()
             loss.backward()
@@ -170,15 +162,9 @@ def others(device: torch.device) -> tuple[str, ...]:
     return ("vi_simsiam", "simclr", "dino", "vae") if device.type == "cuda" else ()
 
 
-def rates(
-    batch: int, steps: int, rounds: int, width: int = 64, methods: Sequence[str] | None = None
-) -> dict[str, float]:
-    """Images per second (each image gives two views) of every contestant: the median over the rounds.
-
-    `methods`: those beside SimSiam, in the fastest precision; None: `others`.
-    """
+def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, float]:
+    """Images per second (each image gives two views) of every contestant: the median over the rounds."""
     device = best_device()
-    methods = others(device) if methods is None else methods
     with tempfile.TemporaryDirectory() as folder:
         views = Views(AUGMENTATION, SIZE, 3)
         stores = {"fresh": Memory(Path(folder), batch * steps, 0), "store": Memory(Path(folder), batch * steps, 4)}
@@ -188,7 +174,7 @@ def rates(
             for name, store in stores.items():
                 batches = ViewBatches(store, views, batch, 0, device)
                 contestants[f"{name} {precision}"] = ours(batches, batch, precision, width, device)
-        for method in methods:
+        for method in others(device):
             batches = ViewBatches(stores["fresh"], views, batch, 0, device)
             contestants[method] = ours(batches, batch, precisions(device)[0], width, device, method)
         if importlib.util.find_spec("lightly"):
@@ -204,17 +190,12 @@ def rates(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, help="CPU threads (default: OMP_NUM_THREADS, else one per core)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 20)")
     parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
-    parser.add_argument("--methods", nargs="*", help="beside SimSiam (default: none, on a GPU four)")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads or torch.get_num_threads())
     gpu = best_device().type == "cuda"
-    found = rates(
-        args.batch or (512 if gpu else 128), args.steps or (20 if gpu else 2), args.rounds, methods=args.methods
-    )
+    found = rates(args.batch or (512 if gpu else 128), args.steps or (20 if gpu else 2), args.rounds)
     for name, rate in found.items():
         print(f"{name:>12} {rate:10.1f} images/s")
 

@@ -59,7 +59,7 @@ def test_a_day_without_a_gpu_and_without_the_engines(tmp_path):
     (tmp_path / "site/sitecustomize.py").write_text(
         f"import sys\nfor name in {MISSING}:\n    sys.modules[name] = None  # an ImportError where it is imported\n"
     )
-    paths = {"archive": archive(tmp_path / "tiny.zip"), "out": tmp_path / "day", "work": tmp_path / "work"}
+    paths = {"archive": archive(tmp_path / "tiny.zip"), "out": tmp_path / "day"}
     more = {"minutes": 15, "steps": 1, "batch": 8, "change": json.dumps(TINY)}
     words = [f"--{name}={value}" for name, value in (paths | more).items()]
     # Several threads on such small tensors wait for each other, minutes where other tests run beside.
@@ -82,7 +82,7 @@ def test_a_day_without_a_gpu_and_without_the_engines(tmp_path):
     assert list(state["done"]) == ["step", "download", "cache_views", "pretrain", "probe", "uncertainty"]
     assert 1 <= state["epochs"] <= 200
     for folder in ("pretrain", "probe", "uncertainty"):
-        assert (tmp_path / "work" / folder / "cifar10_200/vi_simsiam/seed0/run.json").exists()
+        assert (tmp_path / "day/work" / folder / "cifar10_200/vi_simsiam/seed0/run.json").exists()
     again = called()
     assert again.count("done before") == 6 and (tmp_path / "day/summary.txt").read_text() == summary
 
