@@ -1,6 +1,6 @@
 """Training step, augmentation and probe beside other packages: `make benchmark`. Prints a table, writes results.csv.
 
-    python benchmarks/compare.py [--out benchmarks/results.csv] [--quick]
+    python benchmarks/compare.py [--out benchmarks/results.csv] [--only training] [--quick]
 
 Columns: measure; ours, peer and limit in `unit`; ratio_to_peer, how many times faster ours is; ratio_to_limit, the
 share of the possible speed that ours reaches; machine. A cell is empty where there is no peer, or where its package
@@ -13,7 +13,7 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -49,11 +49,7 @@ def training_rows(quick: bool) -> list[dict]:
     gpu = best_device().type == "cuda"
     batch, steps, rounds, width = (8, 2, 1, 8) if quick else (512, 20, 3, 64) if gpu else (128, 2, 3, 64)
     speeds = training_step.rates(batch, steps, rounds, width)
-    others = [
-        {"measure": f"training step, bf16, fresh views, {name}", "ours": speeds[name], "unit": "images/s"}
-        for name in training_step.others(best_device())
-    ]
-    return others + [
+    rows = [
         {
             "measure": f"training step, {precision}, {source} views, against lightly, limit: model alone",
             "ours": speeds[f"{source} {key}"],
@@ -64,6 +60,10 @@ def training_rows(quick: bool) -> list[dict]:
         for key, precision in (("bf16", "bf16"), (32, "float32"))
         if f"limit {key}" in speeds
         for source in ("fresh", "store")
+    ]
+    return rows + [
+        {"measure": f"training step, bf16, fresh views, {name}", "ours": speeds[name], "unit": "images/s"}
+        for name in training_step.others(best_device())
     ]
 
 
@@ -148,10 +148,12 @@ def probe_rows(quick: bool) -> list[dict]:
     return [{"measure": name, "ours": 1 / ours, "peer": 1 / theirs, "unit": "fits/s"}]
 
 
-def table(quick: bool) -> pd.DataFrame:
+MEASURES = {"training": training_rows, "augmentation": augmentation_rows, "probe": probe_rows}
+
+
+def table(names: Iterable[str], quick: bool) -> pd.DataFrame:
     torch.set_num_threads(os.cpu_count())
-    makers = training_rows, augmentation_rows, probe_rows
-    rows = [row | {"machine": machine()} for rows in makers for row in rows(quick)]
+    rows = [row | {"machine": machine()} for name in names for row in MEASURES[name](quick)]
     out = pd.DataFrame(rows, columns=COLUMNS)
     for name in ("peer", "limit"):
         out[name] = out[name].astype(float)
@@ -162,12 +164,13 @@ def table(quick: bool) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.csv"))
+    parser.add_argument("--only", choices=MEASURES)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: the numbers mean nothing")
     args = parser.parse_args()
     missing = [name for name in ("lightly", "kornia") if importlib.util.find_spec(name) is None]
     if missing:
         print(f"without {', '.join(missing)}: pip install --no-deps -r benchmarks/requirements.txt", file=sys.stderr)
-    made = table(args.quick)
+    made = table([args.only] if args.only else MEASURES, args.quick)
     recorded = pd.read_csv(args.out) if args.out.exists() else made.iloc[:0]
     kept = recorded[~recorded["machine"].isin(made["machine"])]  # measured on other machines
     with replacing(args.out) as temporary:

@@ -3,7 +3,7 @@
     python benchmarks/gpu_day.py --minutes 10 --archive cifar10-jpeg.zip [--out gpu_day]
 
 Stages, each a script of the project with a log in OUT/logs: `checks` (the tests of `make gpu-check`), `step`
-(benchmarks/training_step.py: ours, the model alone, lightly where it is installed), then download, cache_views,
+(benchmarks/compare.py: ours, the model alone, lightly where it is installed), then download, cache_views,
 pretrain for as many epochs as the measured speed allows, probe, uncertainty. OUT/summary.txt says what was found.
 Called again with the same OUT it goes on where it ended: stages that are done are left out, and the training resumes.
 
@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import importlib.util
 import json
+import math
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
@@ -115,9 +117,10 @@ def machine() -> str:
     return f"{gpu}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, CUDA {torch.version.cuda}\n{versions}"
 
 
-def rates(log: str) -> dict[str, float]:
-    """Images per second of each contestant in the log of benchmarks/training_step.py."""
-    return {name: float(rate) for name, rate in re.findall(r"^ *(\S.*?) +([\d.]+) images/s$", log, re.MULTILINE)}
+def speeds(day: Day) -> pd.DataFrame:
+    """Rows of benchmarks/compare.py on the training step, SimSiam with fresh views first; none if there is no file."""
+    path = day.out / "step.csv"
+    return pd.read_csv(path) if path.exists() else pd.DataFrame({"measure": [], "ours": []})
 
 
 def epochs(rate: float, images: int, seconds: float) -> int:
@@ -143,8 +146,8 @@ def cifar(day: Day, archive: Path, changes: dict[str, Any]) -> None:
     for step, given in arguments.items():
         if step == "pretrain":
             if "epochs" not in day.state:  # stored, so that what resumes is the same training
-                measured = rates(day.log("step"))
-                rate = next((measured[name] for name in ("fresh bf16", "fresh 32") if name in measured), SLOWEST)
+                measured = speeds(day)
+                rate = SLOWEST if measured.empty else measured["ours"].iloc[0]
                 images = read_json(folders["cache_views"] / "store.json")["train"]
                 day.keep(epochs=epochs(rate, images, day.left()), images=images)
             number = day.state["epochs"]
@@ -161,12 +164,9 @@ def summary(day: Day) -> str:
     lines = [machine()]
     if found := re.findall(r"^.*\d+ (?:passed|failed|skipped|error).*$", day.log("checks"), re.MULTILINE):
         lines.append(f"checks: {found[-1].strip('= ')}")
-    measured = rates(day.log("step"))
-    for name, rate in measured.items():
-        limit = measured.get(f"limit {name.split()[-1]}")
-        beside = "" if limit is None or name.startswith("limit") else f", {rate / limit:.3f} of the model alone"
-        peer = f", {rate / measured['lightly']:.2f} x lightly" if "lightly" in measured and name != "lightly" else ""
-        lines.append(f"step, {name}: {rate:,.0f} images/s{beside}{peer}")
+    for row in speeds(day).itertuples():
+        beside = "" if math.isnan(row.limit) else f"; model alone {row.limit:,.0f}, lightly {row.peer:,.0f}"
+        lines.append(f"{row.measure.partition(', against')[0]}: {row.ours:,.0f} images/s{beside}")
     done = day.state["done"]
     if "pretrain" in done:
         rate = day.state["epochs"] * day.state["images"] / done["pretrain"]
@@ -195,8 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "scratch/gpu_day", help="logs, results and the summary")
     parser.add_argument("--change", type=json.loads, default={}, metavar="JSON", help="parameters by step")
-    parser.add_argument("--steps", type=int, help="of a turn of the step benchmark")
-    parser.add_argument("--batch", type=int, help="images in a batch of the step benchmark")
+    parser.add_argument("--quick", action="store_true", help="a tiny step benchmark: its numbers mean nothing")
     args = parser.parse_args()
     day = Day(args.out.resolve(), 60 * args.minutes)
     print(machine(), flush=True)
@@ -208,8 +207,8 @@ def main() -> None:
         several = ["-n", min(8, os.cpu_count() or 1)] if importlib.util.find_spec("xdist") else []
         words = ["-q", "--tb=short", "-p", "no:cacheprovider", "-m", "gpu", *several, *CHECKS]
         day.stage("checks", [sys.executable, "-m", "pytest", *words], 0.25)
-    sizes = [word for name in ("steps", "batch") if (size := getattr(args, name)) for word in (f"--{name}", size)]
-    day.stage("step", [sys.executable, "benchmarks/training_step.py", "--rounds", 2, *sizes], 0.3)
+    words = ["--only", "training", "--out", day.out / "step.csv", *["--quick"] * args.quick]
+    day.stage("step", [sys.executable, "benchmarks/compare.py", *words], 0.3)
     if args.archive.exists():
         cifar(day, args.archive, merged(CHANGES, args.change))
     else:

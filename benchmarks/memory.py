@@ -8,12 +8,12 @@ VI-SimSiam with a tiny network: what grows with the data would show all the more
 """
 
 import argparse
-import json
+import multiprocessing
 import resource
-import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +79,22 @@ def train(folder: Path, size: int, images: int) -> None:
 JOBS = {"store": store, "train": train}
 
 
-def measured(job: str, folder: Path, size: int, images: int) -> dict:
-    """Run one job in a process of its own: its row of the table."""
-    arguments = [sys.executable, __file__, "--job", job, "--folder", folder, "--size", size, "--images", images]
-    done = subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    stored = sum(path.stat().st_size for path in folder.iterdir())
-    row = {"job": job, "size": size, "images": images, "store_mib": stored / 2**20} | found
-    return row | {"images_per_second": images / row["seconds"]}
+def measured(job: str, folder: Path, size: int, images: int) -> tuple[float, float]:
+    """Do a job in this process: its seconds, and the process's peak memory in MiB."""
+    start = time.perf_counter()
+    JOBS[job](folder, size, images)
+    seconds = time.perf_counter() - start
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def row(job: str, folder: Path, size: int, images: int) -> dict:
+    """Do a job in a new process: its row of the table."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        seconds, peak = process.submit(measured, job, folder, size, images).result()
+    stored = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
+    values = job, size, images, peak, seconds, images / seconds, stored
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def main() -> None:
@@ -94,24 +102,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="pixels of a side, a multiple of 8")
     parser.add_argument("--images", type=int, default=10_000, help="of the smaller data set")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("memory.csv"))
-    parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.job:
-        start = time.perf_counter()
-        JOBS[args.job](args.folder, args.size, args.images)
-        seconds = time.perf_counter() - start
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-        print(json.dumps({"peak_mib": peak, "seconds": seconds}))
-        return
     rows = []
     for images in (args.images, 10 * args.images):
         with tempfile.TemporaryDirectory() as folder:
-            rows += [measured(job, Path(folder) / "store", args.size, images) for job in JOBS]
-    before = pd.read_csv(args.out) if args.out.exists() else pd.DataFrame(columns=COLUMNS)
-    before = before[before["size"] != args.size]
-    table = pd.concat([frame for frame in (before, pd.DataFrame(rows, columns=COLUMNS)) if len(frame)])
+            rows += [row(job, Path(folder) / "store", args.size, images) for job in JOBS]
+    table = pd.DataFrame(rows)
+    if args.out.exists():
+        before = pd.read_csv(args.out)
+        table = pd.concat([before[before["size"] != args.size], table])
     table.to_csv(args.out, index=False, float_format="%.5g", lineterminator="\n")
     print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
 

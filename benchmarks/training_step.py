@@ -1,7 +1,5 @@
 """One training step of SimSiam: ours, the model alone, and lightly's loop, on the same network, batch and images.
 
-    python benchmarks/training_step.py [--rounds 3] [--batch 128]
-
 The recipe `cifar10`: ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit`
 is our model with forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or
 reads cached ones from a store; other methods draw fresh ones. Lightly's loop is that of its documentation
@@ -10,7 +8,6 @@ backbone, so that both train the same network. The contestants take turns, a few
 median over the rounds.
 """
 
-import argparse
 import importlib.util
 import os
 import sys
@@ -186,19 +183,3 @@ def rates(batch: int, steps: int, rounds: int, width: int = 64) -> dict[str, flo
                 if epoch:  # the first round warms up
                     times[name].append(taken)
     return {name: batch * steps / float(np.median(taken)) for name, taken in times.items()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=None, help="steps of a turn (default: 2, on a GPU 20)")
-    parser.add_argument("--batch", type=int, default=None, help="images in a batch (default: 128, on a GPU 512)")
-    args = parser.parse_args()
-    gpu = best_device().type == "cuda"
-    found = rates(args.batch or (512 if gpu else 128), args.steps or (20 if gpu else 2), args.rounds)
-    for name, rate in found.items():
-        print(f"{name:>12} {rate:10.1f} images/s")
-
-
-if __name__ == "__main__":
-    main()
