@@ -1,14 +1,14 @@
-"""Training that has died is stopped and never becomes a result. docs/method.md says what goes wrong."""
+"""Stop a training that has died, so that it never becomes a result. docs/method.md describes what goes wrong."""
 
 import math
 from typing import TYPE_CHECKING
 
 from vi_simsiam.core.errors import Problem
 
-if TYPE_CHECKING:  # the claims, which do without torch, import the bounds
+if TYPE_CHECKING:  # report/claim_rows.py imports the bounds, and must not import torch
     from vi_simsiam.methods import Method
 
-# Below these a run does not come back (measured: docs/method.md, "What goes wrong").
+# No run recovers from values below these (measured: docs/method.md, "What goes wrong").
 DEAD_COSINE = 0.01  # mean of kappa / (kappa + d - 1)
 DEAD_SPREAD = 0.05  # embedding std x sqrt(d); 1 is an even spread over the sphere
 
@@ -21,9 +21,9 @@ def check_epoch(row: dict[str, float | None], grace: int, method: "type[Method]"
     """Raise TrainingAlarm when an epoch's history row shows a dead run.
 
     Args:
-        row: of the history; reads epoch, loss, expected_cosine, embedding_std, kappa_q50, kappa_range.
-        grace: epochs at the start in which only NaN counts: kappa and the spread start low while views disagree.
-        method: class of the trained model; its `certainty_bounds` and `collapse_way_out` count.
+        row: history row; epoch, loss, expected_cosine, embedding_std, kappa_q50 and kappa_range are read.
+        grace: number of first epochs in which only the loss is checked: kappa and the spread start low.
+        method: class of the trained model, with its `certainty_bounds` and `collapse_way_out`.
     """
     epoch, loss = row["epoch"] or 0, row["loss"]
     bounds = method.certainty_bounds

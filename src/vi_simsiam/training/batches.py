@@ -16,7 +16,7 @@ from vi_simsiam.data.store import FORGET_AFTER, READ_AROUND, TrainingImages, rel
 from vi_simsiam.transforms.views import ViewNumbers, ViewParameters, Views
 
 Pair = tuple[Tensor, Tensor]
-# A batch whose images are in memory; the call puts it on the device and augments it there.
+# A batch whose images are in memory; the call copies it to the device and augments it on the device.
 Gathered = Callable[[], Pair]
 # Bytes of images, or of cached views, that are copied to a GPU before a training: of CIFAR-10 150 MB.
 _ON_GPU = 1 << 30
@@ -25,15 +25,15 @@ _ON_GPU = 1 << 30
 class ViewBatches:
     """Two views of every training image, batch by batch: cached ones from the store, or fresh ones.
 
-    Which images meet in a batch and which views they get depends on (seed, epoch) alone: not on the method, not on
-    what ran before, not on the number of processes. Each of those draws for the whole batch and takes its own slice.
+    The images of a batch and their views depend on (seed, epoch) alone: not on the method, not on earlier epochs, not
+    on the number of processes. Each process draws for the whole batch and takes its slice.
 
     Args:
         store: images and cached views.
         augmentation: draws fresh views where none are cached.
-        batch_size: images of a batch over all processes, which must divide it.
+        batch_size: images of a batch over all processes, a multiple of `ranks`.
         seed: of order and views.
-        device: where the views are wanted.
+        device: of the views.
         rank, ranks: this process's number, from 0, and the number of processes.
 
     Attributes:
@@ -63,12 +63,12 @@ class ViewBatches:
         self._on_gpu = self._copied()
 
     def use_features(self, features: Any) -> None:
-        """Give features of the cached views, (N, V, dim), in their place."""
+        """Replace the cached views by their features, (N, V, dim)."""
         self.views = features
         self._on_gpu = self._copied()
 
     def _copied(self) -> Tensor | None:
-        """The views, or the images of fresh views, as rows on the GPU; None if too large, or without a GPU."""
+        """Copy the views, or the images of fresh views, as rows to the GPU; None if too large, or without a GPU."""
         array = self.views if self.views.shape[1] else self.images
         if self.device.type != "cuda" or math.prod(array.shape) * array.dtype.itemsize > _ON_GPU:
             return None
@@ -84,7 +84,7 @@ class ViewBatches:
         A last short batch is left out. `epoch` counts from 1.
         """
         batches = self._gathered(epoch)
-        # On a CPU the step has all cores that it may use, and a thread would take one from another training.
+        # On a CPU the step already has all of its cores, and a thread would take one from another training.
         if self.device.type == "cuda":
             batches = _one_ahead(batches)
         for batch in batches:
@@ -138,13 +138,13 @@ class ViewBatches:
         return sent.pin_memory() if self.device.type == "cuda" else sent
 
     def _given(self, sent: Tensor) -> Tensor:
-        """array[index] on the device, from the tensor that `_read` returned."""
+        """Copy what `_read` returned to the device, and return array[index]."""
         sent = sent.to(self.device, non_blocking=True)
         return sent if self._on_gpu is None else self._on_gpu.index_select(0, sent)
 
 
 def _one_ahead(items: Iterator[Gathered]) -> Iterator[Gathered]:
-    """The same items in the same order, each made in a thread while the one before it is used."""
+    """Yield the items in order; a thread makes the next item while the current one is used."""
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

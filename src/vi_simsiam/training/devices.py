@@ -13,12 +13,12 @@ from vi_simsiam.training import launch
 
 
 def check_devices(params: PretrainParams, device: torch.device) -> None:
-    """Raise Problem where this machine cannot train with that many processes, or where another number was started."""
+    """Raise Problem if this machine cannot train with so many processes, or if another number was started."""
     n, gpu = params.devices, device.type == "cuda"
-    there = torch.cuda.device_count() if gpu else os.cpu_count() or 1
+    available = torch.cuda.device_count() if gpu else os.cpu_count() or 1
     kind = "GPU" if gpu else "CPU core"
-    if n > there:
-        raise Problem(f"pretrain.devices = {n}: this machine has {there} {kind}{'s' * (there != 1)}. Lower it.")
+    if n > available:
+        raise Problem(f"pretrain.devices = {n}: this machine has {available} {kind}{'s' * (available != 1)}. Lower it.")
     if params.batch_size % params.processes or params.batch_size // params.processes < 2:
         several = f" x pretrain.nodes = {params.nodes}" * (params.nodes > 1)
         raise Problem(
@@ -57,11 +57,11 @@ def join(params: PretrainParams, device: torch.device) -> torch.device:
 
 
 def wrap(model: Method, device: torch.device) -> nn.Module:
-    """Have the gradients of a model averaged over the processes that have joined; alone, it is the model itself."""
+    """Average the gradients of a model over the joined processes; of one process, return the model itself."""
     if not distributed.is_initialized():
         return model
     # Batch norm's statistics are averaged once an epoch (`Training.epoch`), not overwritten by the first process's.
-    # All parameters have a gradient in every step, and it is kept where it was reduced.
+    # All parameters have a gradient in every step, and it stays in the buffer of the reduction.
     return nn.parallel.DistributedDataParallel(
         model,
         device_ids=[device] if device.type == "cuda" else None,
@@ -72,7 +72,7 @@ def wrap(model: Method, device: torch.device) -> nn.Module:
 
 
 def synchronise_batch_norm(model: Method) -> None:
-    """Let the batch norms that are trained take the statistics of the whole batch, in place; on GPUs alone.
+    """Make the trained batch norms take the statistics of the whole batch, in place; on GPUs only.
 
     Raises: Problem for a batch norm of another package.
     """
@@ -96,13 +96,13 @@ def has_bf16(device: torch.device) -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def in_bf16(asked: str | int, device: torch.device) -> bool:
-    """Tell if a training of precision `asked` (`auto`, `bf16` or 32) runs in bfloat16; warn where that is slow."""
+def in_bf16(precision: str | int, device: torch.device) -> bool:
+    """Tell if a training of precision `auto`, `bf16` or 32 runs in bfloat16; warn where that is slow."""
     native = has_bf16(device)
-    if asked == "bf16" and not native:
+    if precision == "bf16" and not native:
         print(
             "warning: pretrain.precision = bf16 is emulated here, six to ten times slower than float32 on a CPU "
             "without AVX512-BF16 or AMX. `auto` takes bf16 only where it is fast.",
             flush=True,
         )
-    return asked == "bf16" or (asked == "auto" and native)
+    return precision == "bf16" or (precision == "auto" and native)

@@ -28,24 +28,24 @@ class Means:
         self.count = 0
 
     def add(self, **values: Tensor) -> None:
-        """Scalars of a batch, the same ones for all batches."""
+        """Add the scalars of a batch; all batches have the same names."""
         self.count += 1
         batch = torch.stack([value.detach() for value in values.values()]).double()
         self.names, self.sums = tuple(values), batch if self.sums is None else self.sums + batch
 
     def values(self) -> dict[str, float]:
-        """Over all batches and all processes."""
+        """Return the means over all batches and all processes."""
         if self.sums is None:
             return {}
         return dict(zip(self.names, distributed.mean(self.sums / self.count).tolist(), strict=True))
 
 
 def kappa_columns(kappas: list[Tensor]) -> dict[str, float]:
-    """The history's quantiles of kappa, and its relative range within a batch: 1 - least / largest, mean over batches.
+    """Return quantiles of kappa, and its relative range within a batch: 1 - least / largest, mean over batches.
 
     Args:
-        kappas: (n,) of each batch. torch.quantile refuses more than 16.8 million: of more, every second, third ... is
-            used. Without kappas there are no columns.
+        kappas: (n,) of each batch. torch.quantile refuses more than 16.8 million values: of more, every second,
+            third ... is used. Without kappas the result is empty.
     """
     if not kappas:
         return {}
@@ -59,7 +59,7 @@ def kappa_columns(kappas: list[Tensor]) -> dict[str, float]:
 
 
 def announced(epochs: range, total: int, history: list[dict], rank: int) -> Iterator[int]:
-    """The epochs; the first process shows a progress bar on a terminal and plain lines in a log."""
+    """Yield the epochs; the first process shows a progress bar on a terminal and plain lines in a log."""
     if rank > 0:
         yield from epochs
         return

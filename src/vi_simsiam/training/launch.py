@@ -1,6 +1,6 @@
-"""Processes that train one model together: this machine's are started here, by torchrun's library.
+"""Start the processes that train one model together on this machine, by torchrun's library.
 
-Those of several machines are started by torchrun or srun.
+torchrun or srun starts those of several machines.
 """
 
 import logging
@@ -28,8 +28,8 @@ _FIRST_SPEAKS = 3
 def started() -> int:
     """Count the processes that torchrun or srun has started to train together, this one among them; else 1.
 
-    A `WORLD_SIZE` that neither of them has set, as some clusters leave it in a shell, does not count. Nor does srun
-    where it has started the shell (`srun --pty bash`) in which a run or a command was typed.
+    A `WORLD_SIZE` that neither of them has set does not count: some clusters leave one in a shell. Nor does srun
+    count if it started the shell (`srun --pty bash`) in which a run or a command was typed.
     """
     if distributed.is_torchelastic_launched():
         return int(os.environ.get("WORLD_SIZE") or 1)
@@ -63,8 +63,8 @@ def distributed_worker() -> Iterator[bool]:
         yield True
         return
     if distributed.is_torchelastic_launched():
-        # Linux kills this process when torchrun is gone, even by SIGKILL. torch itself asks for SIGINT, which a process
-        # that waits for others inside gloo or NCCL does not look at.
+        # Linux kills this process when torchrun has ended, even by SIGKILL. torch itself sets SIGINT, which a process
+        # that waits for others inside gloo or NCCL ignores.
         torch.multiprocessing._prctl_pr_set_pdeathsig(signal.SIGKILL)
     rank = int(os.environ["RANK"])
     try:
@@ -83,7 +83,7 @@ def distributed_worker() -> Iterator[bool]:
 def start(n: int, entrypoint: Callable[..., None] | str, *args: Any) -> None:
     """Start n processes on this machine as `torchrun --standalone` does, and wait for them.
 
-    The end of one by an error, or of this process, ends all.
+    If one of them ends by an error, or this process ends, all end.
 
     Args:
         n: number of processes.

@@ -16,7 +16,7 @@ _SIGMA = 0.1  # standard deviation of the noise, as in the recipes' graded augme
 
 
 def monitor(model: Method, store: TrainingImages, device: torch.device) -> dict[str, float | None]:
-    """Measure k-NN accuracy and the method's own certainty score on some training images; no test image is read.
+    """Measure k-NN accuracy and the method's certainty score on some training images; no test image is read.
 
     An image is never its own neighbour.
 

@@ -33,7 +33,7 @@ _CHECKPOINT_EVERY = 200
 
 
 def image_spec(store: TrainingImages, backbone: BackboneParams) -> ImageSpec:
-    """The store's images as an encoder wants them."""
+    """Describe the store's images as input of an encoder."""
     images = ImageSpec(store.size, store.channels, tuple(store.mean), tuple(store.std), store.depth)
     images = replace(images, **encoders.preprocessing(backbone))
     if images.channels not in (1, len(images.mean)):
@@ -56,16 +56,15 @@ def pretrain(
     """Train one method on one data set.
 
     Args:
-        name: of the method; `untrained` comes back as it was initialised.
+        name: of the method; `untrained` is returned as initialised.
         params: the job's parameters.
-        store: images and cached views; or, with a frozen encoder, features of views in their place.
+        store: images, and cached views or, with a frozen encoder, features of views.
         augmentation: draws fresh views where none are cached.
         seed: of the initialisation, the order and the views.
-        checkpoint: file of the resumable state; None: not resumable. It is removed by the caller, after the result
-            has been written.
-        features: folder where a frozen encoder's features of images are kept (see `feature_cache`); None: images are
+        checkpoint: file of the resumable state; None: not resumable. The caller removes it after writing the result.
+        features: folder that caches a frozen encoder's features of images (see `feature_cache`); None: images are
             encoded each time.
-        device: the GPU if there is one unless named.
+        device: None: the GPU, or the CPU of a machine without one.
 
     Returns: the model, on the CPU in evaluation mode, and the history: a row (dict of HISTORY) per epoch. Of several
         processes each returns them, and only the first has the values of `monitor`.
@@ -89,9 +88,9 @@ def pretrain(
     model = _initialised(name, params, store, seed)
     cache = feature_cache.use(model.to(device), features)
     if cache is not None and views.views.shape[1]:
-        kept, model.caches_views = cache.of_views(store.views("train")), model.needs_pixels
+        features_of_views, model.caches_views = cache.of_views(store.views("train")), model.needs_pixels
         if not model.needs_pixels:
-            views.use_features(kept)
+            views.use_features(features_of_views)
             torch.set_num_threads(1)  # steps on them are so small that threads would wait for each other
     run = Training(device, model, views, params, seed)
     history: list[dict[str, Any]] = []
@@ -173,10 +172,10 @@ class Training:
         return Losses(losses.align.float(), losses.uniform.float(), losses.kl.float(), monitors)
 
     def differentiate(self, views: tuple[Tensor, Tensor], phase: Any) -> dict[str, Tensor]:
-        """Leave the objective's gradients in the parameters, and return what the history has of the batch.
+        """Leave the objective's gradients in the parameters, and return the batch's values for the history.
 
         Args:
-            views, phase: as a method's `forward` wants them.
+            views, phase: as in a method's `forward`.
 
         Returns: scalars, and `kappa` where the method has it, (B,) or (2B,) of all processes.
         """
@@ -196,7 +195,7 @@ class Training:
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One pass over the training images; returns its history row."""
         self.model.train()
-        # The noise of the VAE and of MCInfoNCE: from (seed, epoch) like everything else, so that resuming is exact.
+        # The VAE and MCInfoNCE draw noise, which depends on (seed, epoch) alone, so that resuming is exact.
         torch.manual_seed(randomness.seed(self.seed, epoch, "noise"))
         means = Means()
         kappas: list[Tensor] = []
@@ -222,7 +221,7 @@ class Training:
 
 
 def _groups(model: Method, lr_factor: float) -> list[dict[str, Any]]:
-    """The parameters that are trained, in groups of one learning rate, each with its `factor` on it."""
+    """Group the trained parameters by learning rate: the schedule's rate times the group's `factor`."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if lr_factor == 1:
         return [{"params": trained, "factor": 1.0}]
@@ -238,6 +237,6 @@ def _average_batch_statistics(model: Method) -> None:
     if distributed.count() > 1:
         for name, buffer in model.named_buffers():
             if model.frozen and name.startswith("backbone."):
-                continue  # they are all as its weights have them
+                continue  # those of its weights, the same in all processes
             if name.endswith(("running_mean", "running_var")):
                 buffer.copy_(distributed.mean(buffer))
