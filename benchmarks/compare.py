@@ -3,8 +3,8 @@
     python benchmarks/compare.py [--out benchmarks/results.csv] [--only training] [--quick]
 
 Columns: measure; ours, peer and limit in `unit`; ratio_to_peer, how many times faster ours is; ratio_to_limit, the
-share of the possible speed that ours reaches; machine. A cell is empty where there is no peer, or where its package
-(`benchmarks/requirements.txt`) is not installed. training_step.py and the functions below say what is compared.
+share of the possible speed that ours reaches; machine. A row without a peer has an empty cell, and so has one whose
+package (`benchmarks/requirements.txt`) is not installed. training_step.py and the functions below say what is compared.
 Earlier rows of the same machine are replaced; those of other machines stay.
 """
 
@@ -93,8 +93,8 @@ def augmentation_rows(quick: bool) -> list[dict]:
 
 def of_ours(images: Tensor) -> Callable[[], Tensor]:
     n, size, _, channels = images.shape
-    made, draw = Views(AUGMENTATION, size, channels), Generators("benchmark")
-    return lambda: made.apply(images, made.draw(n, size, size, draw))
+    views, draw = Views(AUGMENTATION, size, channels), Generators("benchmark")
+    return lambda: views.apply(images, views.draw(n, size, size, draw))
 
 
 def of_torchvision(images: Tensor) -> Callable[[], Tensor]:
@@ -170,12 +170,12 @@ def main() -> None:
     missing = [name for name in ("lightly", "kornia") if importlib.util.find_spec(name) is None]
     if missing:
         print(f"without {', '.join(missing)}: pip install --no-deps -r benchmarks/requirements.txt", file=sys.stderr)
-    made = table([args.only] if args.only else MEASURES, args.quick)
-    recorded = pd.read_csv(args.out) if args.out.exists() else made.iloc[:0]
-    kept = recorded[~recorded["machine"].isin(made["machine"])]  # measured on other machines
+    measured = table([args.only] if args.only else MEASURES, args.quick)
+    recorded = pd.read_csv(args.out) if args.out.exists() else measured.iloc[:0]
+    of_others = recorded[~recorded["machine"].isin(measured["machine"])]
     with replacing(args.out) as temporary:
-        pd.concat([kept, made]).to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
-    print(made.drop(columns="machine").to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-"))
+        pd.concat([of_others, measured]).to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
+    print(measured.drop(columns="machine").to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="-"))
     print(f"on {machine()}")
 
 

@@ -1,11 +1,11 @@
-"""What is to be known on a GPU, in the time there is: checks, the step's speed, CIFAR-10 from its archive to measures.
+"""Measure what a GPU does in a limited time: tests, the speed of a step, CIFAR-10 from its archive to measures.
 
     python benchmarks/gpu_day.py --minutes 10 --archive cifar10-jpeg.zip [--out gpu_day]
 
 Stages, each a script of the project with a log in OUT/logs: `checks` (the tests of `make gpu-check`), `step`
 (benchmarks/compare.py: ours, the model alone, lightly where it is installed), then download, cache_views,
 pretrain for as many epochs as the measured speed allows, probe, uncertainty. OUT/summary.txt says what was found.
-Called again with the same OUT it goes on where it ended: stages that are done are left out, and the training resumes.
+Called again with the same OUT it goes on where it ended: finished stages are left out, and the training resumes.
 
 It needs neither Snakemake nor DVC: a Python with the packages that pyproject.toml lists, and pytest for the checks.
 """
@@ -40,14 +40,14 @@ CHECKS = (
     "tests/evaluation/test_steps_on_a_gpu.py", "tests/transforms/test_views.py",
     "tests/transforms/test_noise.py",
 )  # fmt: skip
-# What changes of the recipe: batches that fill a large GPU, and a test set that does not take longer than the training.
+# Changes of the recipe: batches that fill a large GPU, and a test set that does not take longer than the training.
 CHANGES = {
     "cache_views": {"test_images": 2000},
     "pretrain": {"batch_size": 512, "knn_every": 10},
     "uncertainty": {"ood": [], "bootstrap": 200},
 }
 MOST_EPOCHS = 200
-SHARE = 0.5  # of the time that is left when training begins; probe and uncertainty have the rest
+SHARE = 0.5  # of the time left when the training begins, for the training; the rest is for probe and uncertainty
 START = 20  # s until a training trains, and from its end: 18 on an H100 machine whose processes start slowly
 SLOWEST = 1000  # images/s that are assumed where the speed could not be measured
 MEASURES = ("expected_cosine_mean", "spearman_crop_area/kappa", "auroc_crop_correct/kappa", "auroc_correct/kappa")
@@ -55,7 +55,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "pytorch-lightning", "pydantic", "l
 
 
 class Day:
-    """The stages of a folder, and what is left of the time."""
+    """Stages whose logs and state are in a folder, and the time left."""
 
     def __init__(self, out: Path, seconds: float):
         self.out, self.end = out, time.monotonic() + seconds
@@ -67,12 +67,12 @@ class Day:
     def left(self) -> float:
         return self.end - time.monotonic()
 
-    def keep(self, **more: Any) -> None:
-        self.state |= more
+    def remember(self, **values: Any) -> None:
+        self.state |= values
         write_json(self.out / "state.json", self.state)
 
     def stage(self, name: str, command: list[Any], share: float = 1.0) -> bool:
-        """Run a command in at most this share of the time that is left; whether it has ended well, now or earlier."""
+        """Run a command in at most this share of the time left; True if it has succeeded, now or earlier."""
         if name in self.state["done"]:
             print(f"{name}: done before", flush=True)
             return True
@@ -87,7 +87,7 @@ class Day:
         taken = time.monotonic() - started
         print(f"{name}: {taken:.1f} s, {'time is up' if status is None else f'status {status}'}", flush=True)
         if status == 0:
-            self.keep(done=self.state["done"] | {name: round(taken, 1)})
+            self.remember(done=self.state["done"] | {name: round(taken, 1)})
         return status == 0
 
     def log(self, name: str) -> str:
@@ -149,7 +149,7 @@ def cifar(day: Day, archive: Path, changes: dict[str, Any]) -> None:
                 measured = speeds(day)
                 rate = SLOWEST if measured.empty else measured["ours"].iloc[0]
                 images = read_json(folders["cache_views"] / "store.json")["train"]
-                day.keep(epochs=epochs(rate, images, day.left()), images=images)
+                day.remember(epochs=epochs(rate, images, day.left()), images=images)
             number = day.state["epochs"]
             changes = merged(changes, {"pretrain": {"epochs": number, "warmup_epochs": min(5, number // 5)}})
         job = merged(resolve(shipped, step, RECIPE, METHOD if step == "pretrain" else None), changes.get(step, {}))

@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py [--size 32] [--images 10000] [--out benchmarks/memory.csv]
 
-Each measurement is a process of its own, whose highest resident memory the system tells (ru_maxrss). The images are
-random smooth pictures made when they are asked for, so that nothing but the store holds them. Training is an epoch of
-VI-SimSiam with a tiny network: what grows with the data would show all the more. Rows are added to the table.
+Each measurement is a new process; its peak of resident memory is the system's (ru_maxrss). The images are random
+pictures, which are made when they are read, so that only the store holds them. Training is an epoch of VI-SimSiam with
+a tiny network, beside which memory that grows with the data would show. Rows of other sizes stay in the table.
 """
 
 import argparse

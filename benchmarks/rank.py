@@ -2,8 +2,8 @@
 
     python benchmarks/rank.py [--photographs 1000] [--archive cifar10-jpeg.zip] [--images 10000] [--fastdup PYTHON]
 
-Photographs are made here: JPEG files of 1 to 4 megapixels, of soft shapes and grain. With an archive of small images so
-many of its first are ranked as well, and a tenth of them, which shows whether memory grows. Rows:
+The photographs are artificial: JPEG files of 1 to 4 megapixels, of soft shapes and grain. With an archive of small
+images, --images of them are ranked as well, and a tenth of that number, which shows if memory grows. Rows:
 
 - rank: everything, into an empty folder, with EfficientNet-Lite0 at 96 pixels (extra [lite])
 - rank --no-kappa: the same without views and training
@@ -13,8 +13,8 @@ many of its first are ranked as well, and a tenth of them, which shows whether m
 - fastdup: its run, which finds near-duplicates and outliers; with --fastdup PYTHON, the interpreter of an environment
   that has it
 
-Each is a process of its own; the system tells its peak of resident memory, that of the largest process where there are
-several. Resident are also pages of files that are mapped, which the system takes back when it needs them.
+Each is a new process; its peak of resident memory is the system's, that of the largest process if it starts several.
+Mapped pages of files count as resident, though the system takes them back when it needs them.
 """
 
 import argparse
@@ -74,15 +74,15 @@ def unpacked(archive: Path, folder: Path, count: int) -> None:
 
 
 def measured(job: str, folder: Path, command: list[str]) -> dict:
-    """Run a command in a process of its own: its row of the table."""
+    """Run a command in a new process: its row of the table."""
     environment = os.environ | {"PYTHONPATH": str(SRC)}
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.stderr.read()
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     if os.waitstatus_to_exitcode(status):
-        sys.exit(f"{job} failed: {said.decode()[-2000:]}")
+        sys.exit(f"{job} failed: {errors.decode()[-2000:]}")
     files = sum(1 for _ in folder.iterdir())
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
     row = {"job": job, "files": f"{files} {folder.name}", "seconds": seconds, "files_per_second": files / seconds}

@@ -1,7 +1,7 @@
 """One training step of SimSiam: ours, the model alone, and lightly's loop, on the same network, batch and images.
 
 The recipe `cifar10`: ResNet-18 with the stem for small images, projector 2048, predictor 512, 32 x 32 colour. `limit`
-is our model with forward, backward and optimiser step on two views that are already there. Ours draws fresh views, or
+is our model with forward, backward and optimiser step on two prepared views. Ours draws fresh views, or
 reads cached ones from a store; other methods draw fresh ones. Lightly's loop is that of its documentation
 (torchvision's transforms in a DataLoader with a worker per core, float32, tensors in their default layout), with our
 backbone, so that both train the same network. The contestants take turns, a few steps each; what is compared is the
@@ -75,7 +75,7 @@ class Given:
 
 
 def params(batch: int, precision: str | int, width: int, method: str = "simsiam") -> PretrainParams:
-    """The recipe's, with the sizes that are asked for."""
+    """The recipe's parameters, with these sizes."""
     changes = {"batch_size": batch, "precision": precision, "backbone": {"width": width}, "knn_every": 0}
     recipe = resolve(PARAMS, "pretrain", "cifar10", method)
     return parse("pretrain", merged(recipe, changes), method)
@@ -85,9 +85,9 @@ def ours(
     views, batch: int, precision: str | int, width: int, device: torch.device, method: str = "simsiam"
 ) -> Callable[[int], float]:
     """A contestant: seconds of the epoch with the given number."""
-    asked = params(batch, precision, width, method=method)
-    model = build(method, asked, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
-    training = Training(join(asked, device), model, views, asked, 0)
+    recipe = params(batch, precision, width, method=method)
+    model = build(method, recipe, ImageSpec(SIZE, 3, (0.5,) * 3, (0.25,) * 3))
+    training = Training(join(recipe, device), model, views, recipe, 0)
 
     def seconds(epoch: int) -> float:
         start = time.perf_counter()
