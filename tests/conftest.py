@@ -113,7 +113,7 @@ def cached(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory, store):
-    """The folder of a model of the store's images that nothing has been taught, to begin trainings with."""
+    """The folder of an untrained model of the store's images, whose weights trainings start from."""
     from helpers.models import IN_SMALL, encoder
     from vi_simsiam.training.trainer import image_spec
 
@@ -136,7 +136,7 @@ def gpu(request):
 
 @pytest.fixture
 def script(monkeypatch, capsys):
-    """Runs a step's script in this process; gives its exit status and what it said on stderr."""
+    """A function that runs a step's script in this process, and returns its exit status and stderr."""
     import torch  # not at the top: most tests need none
 
     threads = torch.get_num_threads()

@@ -66,7 +66,7 @@ def test_the_library_needs_no_engine():
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_locks_pin_all_that_is_declared(name):
-    """Versions with hashes and no addresses, so that every machine gets the same files from whatever index it uses."""
+    """Versions with hashes and no addresses, so that every machine gets the same files from any index."""
     entries = re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8"))
     entries = [entry for entry in entries if not entry.startswith("#")]
     for entry in entries:

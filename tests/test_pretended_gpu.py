@@ -1,4 +1,4 @@
-"""The GPU that tests pretend to have does what a real one does: `make gpu-check` runs this on one."""
+"""The pretended GPU does what a real one does: `make gpu-check` runs this on a real one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Archives written entry by entry, also such as no tool would write."""
+"""Write archives entry by entry, also ones that no tool would write."""
 
 import io
 import tarfile

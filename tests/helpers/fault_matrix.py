@@ -34,7 +34,7 @@ def assert_same(found: dict[str, str], expected: dict[str, str], after: str) -> 
 
 
 class Started:
-    """A command in a session of its own."""
+    """A command in a new session."""
 
     def __init__(self, repo: Repo, command: list[str]):
         self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read at the end)
@@ -65,7 +65,7 @@ class Started:
 
 
 def living(session: int) -> list[psutil.Process]:
-    """Processes of a session that are not yet gone."""
+    """Processes of a session that have not ended."""
     found = []
     for process in psutil.process_iter(["status"]):
         try:

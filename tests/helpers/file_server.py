@@ -1,4 +1,4 @@
-"""A web server on the loopback device that misbehaves as told, for tests of downloads."""
+"""A web server on the loopback device with faults to choose, for tests of downloads."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

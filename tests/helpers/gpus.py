@@ -1,4 +1,4 @@
-"""A GPU to compare with the CPU: one that is pretended, or, for `make gpu-check`, one that is there."""
+"""A GPU to compare with the CPU: a pretended one, or, for `make gpu-check`, a real one."""
 
 import contextlib
 import warnings
@@ -17,8 +17,8 @@ class Gpu:
     """A way to have a GPU.
 
     Attributes:
-        use: gives the block in which torch has it, and what happens there.
-        pretended: whether its numbers are the CPU's to the bit.
+        use: returns a block in which torch finds the GPU, and which notes what happens on it.
+        pretended: True if its numbers are the CPU's to the bit.
     """
 
     use: Callable[[], AbstractContextManager[Seen]]
@@ -32,7 +32,7 @@ class Gpu:
 
 @contextlib.contextmanager
 def _real_gpu() -> Iterator[Seen]:
-    """torch says what waits."""
+    """Note what waits, of which torch warns."""
     seen = Seen()
 
     def note(message: Any, *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Processes that tests look at from outside."""
+"""Look at processes from outside."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import psutil
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there, and not only waits to be waited for."""
+    """True if a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -20,7 +20,7 @@ def commands(parent: int) -> dict[int, str]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether a condition comes true in time."""
+    """True if a condition becomes true in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

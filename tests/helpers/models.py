@@ -1,4 +1,4 @@
-"""Folders of tiny models that nothing has been taught."""
+"""Folders of tiny untrained models."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ COLOUR = ImageSpec(16, 3, (0.5,) * 3, (0.3,) * 3)
 
 
 def encoder(folder: Path, images: ImageSpec = COLOUR) -> Path:
-    """An encoder alone, whose batch norms have seen something."""
+    """An encoder alone, whose batch norms have statistics of random images."""
     torch.manual_seed(7)
     model = build("untrained", UntrainedParams(backbone=IN_SMALL), images).train()
     for _ in range(20):
@@ -53,7 +53,7 @@ def untaught(folder: Path, store: Store, method: str = "vi_simsiam") -> Path:
     parsed = parse("pretrain", params, method)
     model = build(method, parsed, image_spec(store, parsed.backbone)).eval()
     for parameter in model.parameters():
-        if parameter.dim() == 2 and not parameter.any():  # at first it gives the same kappa to every image
+        if parameter.dim() == 2 and not parameter.any():  # the zeros of a new head: every image has the same kappa
             torch.nn.init.normal_(parameter)
     saved.save(folder, model, saved.describe(method, params, model.images, dataset="digits"))
     reference.write(folder, model, store)

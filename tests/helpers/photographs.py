@@ -1,4 +1,4 @@
-"""Made-up photographs, and the commands for them."""
+"""Artificial photographs, and the commands that take them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A GPU that is not there: tensors that say `cuda:0`, are computed on the CPU, and may not meet those of the CPU.
+"""A pretended GPU: tensors that say `cuda:0`, are computed on the CPU, and may not meet those of the CPU.
 
 A tensor lies on the pretended GPU when its storage is marked. What Python asks of tensors passes `_Functions`, which
 answers for the device and moves tensors; what torch computes passes `_Operations`, which refuses a mix of devices as
@@ -29,7 +29,7 @@ GPU = torch.device("cuda", 0)
 
 
 class DeviceMix(RuntimeError):
-    """What CUDA would not do with tensors of two devices."""
+    """An operation on tensors of two devices, which CUDA refuses."""
 
 
 class Wait(NamedTuple):
@@ -69,7 +69,7 @@ class Seen:
 
 @functools.cache
 def _inside(file: str) -> str | None:
-    """The project's name of a file; None: it is another's, or one that helps tests."""
+    """Path of a file in the project; None: a file of another package, or a helper of tests."""
     if not file.startswith(str(ROOT)) or "site-packages" in file or Path(file).parent == Path(__file__).parent:
         return None
     return Path(file).relative_to(ROOT).as_posix().removeprefix("src/").removeprefix("vi_simsiam/")
@@ -86,7 +86,7 @@ def _place() -> tuple[str, int, str]:
 
 
 def on_gpu(tensor: Tensor) -> bool:
-    """Whether a tensor lies on the pretended GPU."""
+    """True if a tensor lies on the pretended GPU."""
     return getattr(tensor.untyped_storage(), "on_gpu", False)
 
 
@@ -124,7 +124,7 @@ class _Operations(TorchDispatchMode):
     def __init__(self, seen: Seen):
         super().__init__()
         self.seen = seen
-        self.making = False  # whether what is made of nothing belongs to the GPU
+        self.making = False  # True while new tensors belong to the GPU
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -144,7 +144,7 @@ class _Operations(TorchDispatchMode):
         return result
 
     def _refuse(self, name: str, args: tuple, tensors: list[Tensor]) -> None:
-        # CUDA takes a number that lies on the CPU along with its own tensors, but does not join it to them.
+        # CUDA computes with a number that lies on the CPU, but does not join it to its tensors.
         strangers = [t for t in tensors if not on_gpu(t) and (t.dim() > 0 or name in ("cat", "stack"))]
         if strangers and (name not in _TWO_DEVICES or (name in _INDEXING and not on_gpu(args[0]))):
             file, line, _ = _place()
@@ -199,7 +199,7 @@ class _Functions(TorchFunctionMode):
         device = kwargs.get("device")
         if device is None or not _is_gpu(device):
             return func(*args, **kwargs)
-        # Something is made on the GPU. No device that torch does not find here reaches its own code.
+        # A tensor is made on the GPU. torch itself, which finds no GPU here, makes it on the CPU.
         if kwargs.get("generator") is not None:
             raise DeviceMix(f"{func.__name__}: expected a generator of cuda:0, found one of the CPU")
         self.operations.making, before = True, self.operations.making
@@ -212,14 +212,14 @@ class _Functions(TorchFunctionMode):
         if args and isinstance(args[0], Tensor):
             args = (GPU if on_gpu(args[0]) else torch.device("cpu"), args[0].dtype, *args[1:])
         device, dtype, non_blocking, memory_format = torch._C._nn._parse_to(*args, **kwargs)
-        here = on_gpu(tensor)
-        there = here if device is None else _is_gpu(device)
+        source = on_gpu(tensor)
+        target = source if device is None else _is_gpu(device)
         wanted = {"dtype": dtype or tensor.dtype, "memory_format": memory_format or torch.preserve_format}
-        moved = tensor.to(**wanted, copy=copy or here != there)
-        if here != there:
-            if here or not (non_blocking and _pinned(tensor)):
-                self.seen.wait("copy to the CPU" if here else "copy to the GPU of memory that is not pinned")
-            moved.untyped_storage().on_gpu = there
+        moved = tensor.to(**wanted, copy=copy or source != target)
+        if source != target:
+            if source or not (non_blocking and _pinned(tensor)):
+                self.seen.wait("copy to the CPU" if source else "copy to the GPU of memory that is not pinned")
+            moved.untyped_storage().on_gpu = target
         return moved
 
     def _made(self, make: Any, data: Any, device: Any = None, **kwargs: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""The CUDA graph of a GPU that is not there: what torch computes is recorded, and computed anew by a replay."""
+"""The CUDA graph of the pretended GPU: it records operations of torch, and a replay repeats them."""
 
 import functools
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 
 def tensors_in(value: Any) -> list[Tensor]:
-    """Those in what an operation is given or gives."""
+    """The tensors in an operation's arguments or results."""
     if isinstance(value, Tensor):
         return [value]
     return [tensor for part in value for tensor in tensors_in(part)] if isinstance(value, tuple | list) else []
@@ -35,16 +35,16 @@ def _written(func: Any, args: tuple, kwargs: dict) -> list[Tensor]:
 
 
 class Graph:
-    """A CUDA graph of the pretended GPU. As on a GPU, what is recorded is done by a replay and not before."""
+    """A CUDA graph of the pretended GPU. As on a GPU, a recorded operation is done by a replay and not before."""
 
     def __init__(self):
         # Function, arguments, and which of its results are new.
         self.operations: list[tuple[Any, tuple, dict, list[tuple[int, Tensor]]]] = []
         self.before: list[tuple[Any, Any]] = []
-        self.known: set[int] = set()  # addresses of what was kept, and of what the recording makes
+        self.known: set[int] = set()  # addresses of stored tensors, and of those that the recording makes
 
     def keep(self, func: Any, args: tuple, kwargs: dict) -> None:
-        """The numbers that an operation is about to write over."""
+        """Store the numbers that an operation is about to overwrite."""
         for tensor in _written(func, args, kwargs):
             if _address(tensor) not in self.known:
                 self.known.add(_address(tensor))

@@ -1,4 +1,4 @@
-"""A throw-away copy of the project with a tiny run, for the tests of the two engines."""
+"""A temporary copy of the project with a tiny run, for the tests of the two engines."""
 
 import json
 import os
@@ -53,11 +53,11 @@ class Repo:
         self.path = path
         who = {f"GIT_{role}_{key}": "t@t" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
         caches = {"DVC_SITE_CACHE_DIR": str(path.parent / "dvc_site"), "DVC_NO_ANALYTICS": "1"}
-        # CPU: results there are the same to the bit, and many tests at once would not fit on one GPU.
+        # On the CPU results are the same to the bit, and many tests at once would not fit on one GPU.
         caches["CUDA_VISIBLE_DEVICES"] = ""
         search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.env = {**os.environ, "PATH": search, **who, **caches, **env}
-        self.forked = True  # commands of the engines start fast, see `engines`; not processes of their own
+        self.forked = True  # commands of the engines are forked, see `engines`; False: new processes
         self._seen: dict[Path, str] = {}
         self.ran()
 
@@ -73,7 +73,7 @@ class Repo:
         return done.stdout + done.stderr
 
     def copy(self, path: Path) -> "Repo":
-        """The same in another folder, to change."""
+        """Copy it to another folder, to change."""
         shutil.copytree(self.path, path, symlinks=True)
         return Repo(path)
 

@@ -1,4 +1,4 @@
-"""How property tests search: few examples, the same in every run, so that a failure is one of the code's."""
+"""Settings of property tests: few examples, the same in every run, so that only a change of code makes one fail."""
 
 from hypothesis import settings
 

@@ -30,7 +30,7 @@ def digits_store(folder: Path, **changes) -> Store:
 
 
 def views_of(store: Store, **augmentation) -> Views:
-    """What makes views of the images of a store, by its augmentation unless told otherwise."""
+    """Views of the images of a store; `augmentation` changes parameters of the store's."""
     return Views(AugmentationParams(**store.augmentation | augmentation), store.size, store.channels)
 
 

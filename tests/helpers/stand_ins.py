@@ -3,8 +3,8 @@
 from helpers.project import Repo
 from vi_simsiam.config.loading import STEPS
 
-# Leaves the files that its rule promises and a true record, so both engines do all that they do. What is in the files
-# follows from what the job is given and reads: other parameters or inputs make other bytes, other code does not.
+# Writes the files that its rule promises and a true record, so that both engines do all of their work. The contents
+# follow from the job's parameters and inputs: others make other bytes, other code does not.
 SCRIPT = """\
 import hashlib, json, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stores of made-up pictures."""
+"""Parameters of small stores, and random pictures for them."""
 
 import numpy as np
 

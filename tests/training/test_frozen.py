@@ -1,4 +1,4 @@
-"""Trainings that begin with weights: a frozen encoder stays as it is with every method, others learn at their rate."""
+"""Trainings that start from weights: a frozen encoder does not change with any method, others learn at their rate."""
 
 import pytest
 import torch
@@ -51,8 +51,8 @@ def test_all_that_is_trained_on_a_frozen_encoder_gets_a_gradient(method, store, 
 
 
 @pytest.mark.parametrize("method", TRAINED)
-def test_the_encoder_learns_at_its_own_rate(method, store, weights):
-    """After one step the encoder has moved by lr_factor of what it moves with 1, and what follows it as far."""
+def test_the_encoder_learns_at_its_rate(method, store, weights):
+    """One step moves the encoder by lr_factor of the way with 1, and the heads as far as with 1."""
     moved = {}
     for factor in (1.0, 0.25):
         params = job(method, weights, lr_factor=factor).model_copy(update={"weight_decay": 0.0, "epochs": 3})

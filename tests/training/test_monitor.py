@@ -1,4 +1,4 @@
-"""What is looked at while training, against scikit-learn and one image at a time."""
+"""Values monitored during training, against scikit-learn and one image at a time."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def trained(method, store):
 
 
 def left_out(features, labels, i, k):
-    """Whether the k nearest of the others vote for an image's label."""
+    """True if the k nearest of the other images vote for an image's label."""
     vote = KNeighborsClassifier(k, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.1))
     return vote.fit(np.delete(features, i, 0), np.delete(labels, i)).predict(features[i : i + 1])[0] == labels[i]
 
@@ -46,7 +46,7 @@ def test_monitored_values(store):
     expected = [right.mean(), roc_auc_score(right, kappa), roc_auc_score(alike, kappa), np.mean(less)]
     assert list(found) == ["knn_top1", "certainty_auroc", "certainty_r_auroc", "certainty_below_clean"]
     assert list(found.values()) == pytest.approx(expected, abs=1e-6)
-    assert 0.1 < right.mean() < 1 and 0 < np.mean(less) < 1, "nothing was to be told apart"
+    assert 0.1 < right.mean() < 1 and 0 < np.mean(less) < 1, "the images do not differ"
 
 
 def test_without_labels_or_without_a_score(store):

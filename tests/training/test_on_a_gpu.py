@@ -62,9 +62,9 @@ def compare(gpu, method, job, store, monkeypatch):
     """Train on the CPU and on the GPU: the results are the same. Returns where epochs have waited."""
     on_cpu = training(method, job, store, "cpu")
     rows, weights = [on_cpu.epoch(1), on_cpu.epoch(2)], on_cpu.model.state_dict()
-    if not gpu.pretended:  # its own noise would be another
+    if not gpu.pretended:  # a real GPU draws other noise
         if method == "mcinfonce":
-            pytest.skip("its samples of a Dirichlet distribution are a GPU's own")
+            pytest.skip("a GPU draws other samples of a Dirichlet distribution")
         job = job.model_copy(update={"cuda_graph": method != "vae"})  # into which the CPU's noise cannot go
         draw = torch.randn
         monkeypatch.setattr(
@@ -105,7 +105,7 @@ def test_a_training_is_the_cpus_and_no_step_waits(method, changes, store, gpu, m
 
 @pytest.mark.parametrize("method", several("vi_simsiam", "vae", "dino", "mcinfonce"))
 def test_a_recorded_step_is_the_same_step(method, store, gpu):
-    """Also with noise of the GPU's own; only the first step of each phase is run kernel by kernel."""
+    """Also with noise that the GPU draws; only the first step of each phase is run kernel by kernel."""
     changes = {"vi_simsiam": {"objective": "warmup", "warmup": 0.5}} if method == "vi_simsiam" else {}
     with gpu.use():
         found = {}
@@ -119,10 +119,10 @@ def test_a_recorded_step_is_the_same_step(method, store, gpu):
     gpu.assert_same(found[True], found[False], rtol=5e-3, atol=5e-3)
 
 
-@pytest.fixture(params=["kept on the GPU", "read for each batch"])
+@pytest.fixture(params=["on the GPU", "read for each batch"])
 def place(request, monkeypatch):
     """Where batches are taken from."""
-    monkeypatch.setattr(batches, "_ON_GPU", 1 << 30 if request.param == "kept on the GPU" else 0)
+    monkeypatch.setattr(batches, "_ON_GPU", 1 << 30 if request.param == "on the GPU" else 0)
     return request.param
 
 

@@ -1,4 +1,4 @@
-"""Training in two processes on the CPU: it equals one process, and whatever ends one process ends all."""
+"""Training in two processes on the CPU equals training in one, and the end of one process ends all."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ _initialised = trainer._initialised
 
 
 def initialised_with_halved_norms(*args):
-    """`trainer._initialised`, whose batch norms treat the two halves of a batch apart, as two processes do."""
+    """`trainer._initialised`, whose batch norms treat each half of a batch alone, as two processes do."""
     model = _initialised(*args)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -52,7 +52,7 @@ def initialised_with_halved_norms(*args):
 
 
 def _halve(norm):
-    """Let a batch norm treat the two halves of a batch apart, and average its statistics of them."""
+    """Let a batch norm treat each half of a batch alone, and average its statistics of them."""
 
     def forward(x):
         if not norm.training:
@@ -75,7 +75,7 @@ def job(method, store, **changes):
 
 
 def train_all(jobs, folder):
-    """In each process; the first writes the results. The processes part after the last training."""
+    """Train in each process; the first writes the results. The process group stays until the last training."""
     with launch.distributed_worker() as first:
         with mock.patch.object(trainer.distributed, "leave"):
             results = [trainer.pretrain(*arguments) for arguments in jobs]

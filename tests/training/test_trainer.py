@@ -35,11 +35,11 @@ TRAININGS = [
 OF_WEIGHTS = [("vi_simsiam", "store", {"frozen": True}), ("vi_simsiam", "store", {"lr_factor": 0.1})]
 
 
-@pytest.mark.parametrize(("method", "kind", "begun"), TRAININGS + OF_WEIGHTS)
-def test_resuming_is_exact(method, kind, begun, weights, request, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("method", "kind", "backbone"), TRAININGS + OF_WEIGHTS)
+def test_resuming_is_exact(method, kind, backbone, weights, request, tmp_path, monkeypatch, capsys):
     """Stopped after epoch 2 of 4 and started again, a training ends where an undisturbed one does, bit for bit."""
     store = request.getfixturevalue(kind)
-    changes = {"epochs": 4} | ({"backbone": {"weights": str(weights), **begun}} if begun else {})
+    changes = {"epochs": 4} | ({"backbone": {"weights": str(weights), **backbone}} if backbone else {})
     straight, history = pretrain(method, store, **changes)
     save = trainer.save_checkpoint
 
@@ -75,7 +75,7 @@ def test_every_method_sees_the_same_views(store):
     )
     later = next(ViewBatches(store, views_of(store), 32, 5, CPU).epoch(4))
     assert not torch.equal(a[0][0], later[0])
-    assert not torch.equal(a[0][0], a[0][1]), "the two views of an image are drawn apart"
+    assert not torch.equal(a[0][0], a[0][1]), "the two views of an image differ"
 
 
 def test_an_epoch_visits_every_image_once(store, monkeypatch):

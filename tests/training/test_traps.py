@@ -1,4 +1,4 @@
-"""How each method with a certainty of its own dies, that the alarm stops it, and what keeps it alive."""
+"""Trainings of each method with a certainty that die and are stopped by the alarm, and what prevents that."""
 
 import math
 
@@ -15,13 +15,13 @@ LONG = {"epochs": 40, "lr": 0.8}
 NOTHING_CHANGES = {"crop_scale": [1.0, 1.0], "crop_ratio": [1.0, 1.0], "flip": 0.0, "jitter": 0.0, "grey": 0.0}
 
 
-def pretrain(method, store, augmentation=None, **own):
-    params, views = pretrain_params(method, **LONG, **{method: own}), views_of(store, **augmentation or {})
+def pretrain(method, store, augmentation=None, **changes):
+    params, views = pretrain_params(method, **LONG, **{method: changes}), views_of(store, **augmentation or {})
     return trainer.pretrain(method, params, store, views, seed=0)[1]
 
 
 def test_without_its_penalty_the_concentration_runs_away(store):
-    """Of equal views it is pulled up for ever. The penalty ends that at weight / (2 l2), here of nearly equal ones."""
+    """Equal views raise it without bound. The penalty bounds it by weight / (2 l2), which nearly equal views reach."""
     with pytest.raises(TrainingAlarm, match=r"loss is (nan|-inf)|has run away") as caught:
         pretrain("concentration", store, NOTHING_CHANGES, l2=0.0)
     assert "pretrain.concentration.l2" in str(caught.value)
@@ -43,16 +43,16 @@ def test_too_strong_a_concentration_pulls_the_images_together(store):
 
 
 @pytest.mark.parametrize(
-    ("method", "own", "said"),
+    ("method", "changes", "said"),
     [
         ("mcinfonce", {"gain": 6.0}, r"kappa has collapsed.*pretrain\.mcinfonce\.gain"),
         ("temperature", {"gain": 100.0}, r"1 / tau has collapsed.*pretrain\.temperature\.gain"),
     ],
 )
-def test_a_certainty_that_learns_faster_than_the_views_agree_collapses(method, own, said, store):
+def test_a_certainty_that_learns_faster_than_the_views_agree_collapses(method, changes, said, store):
     """As VI-SimSiam's by the plain likelihood: noise, or flat logits, are best while the views disagree."""
     with pytest.raises(TrainingAlarm, match=said):
-        pretrain(method, store, **own)
+        pretrain(method, store, **changes)
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_at_the_gain_of_params_yaml_they_live(store):
 
 @pytest.mark.slow
 def test_the_rate_of_views_that_are_the_same_runs_away(store, monkeypatch):
-    """Here they are, prediction and target, exactly: there is no predictor."""
+    """Here prediction and target are exactly the same, because the predictor is left out."""
     monkeypatch.setattr(Exponential, "mu", lambda _, projection: torch.nn.functional.normalize(projection, dim=-1))
     with pytest.raises(TrainingAlarm, match=r"rate has run away.*cache_views\.augmentation"):
         pretrain("exponential", store, NOTHING_CHANGES)
