@@ -20,7 +20,6 @@ from vi_simsiam.methods import Method
 from vi_simsiam.methods.simsiam import SimSiam
 from vi_simsiam.training import batches, devices, graphed, trainer
 from vi_simsiam.training.batches import ViewBatches
-from vi_simsiam.transforms.views import Views
 
 CPU = torch.device("cpu")
 TRAINED = [name for name in METHODS if name != "untrained"]
@@ -126,21 +125,17 @@ def place(request, monkeypatch):
     return request.param
 
 
-def test_fresh_views_do_not_wait(place, fresh, gpu, monkeypatch):
-    # The CPU groups views, which rounds otherwise (tests/transforms/test_views.py); here it does as the GPU.
-    monkeypatch.setattr(Views, "apply", lambda self, images, drawn: self.apply_numbers(images, self.numbers(drawn)))
-    waits = compare(gpu, "simsiam", pretrain_params("simsiam"), fresh, monkeypatch)
-    assert {function for _, function in waits} - END_OF_EPOCH == set(), waits
-
-
 @pytest.mark.parametrize("per_image", [0, 3])
-def test_batches_are_the_cpus_wherever_they_lie(per_image, place, store, fresh, gpu):
+def test_batches_are_the_cpus_and_do_not_wait(per_image, place, store, fresh, gpu):
     store = store if per_image else fresh
     expected = list(ViewBatches(store, views_of(store), 32, 0, CPU).epoch(3))
-    with gpu.use():
-        found = ViewBatches(store, views_of(store), 32, 0, GPU)
-        assert (found._on_gpu is None) == (place == "read for each batch")
-        found = [tuple(view.cpu() for view in pair) for pair in found.epoch(3)]
+    with gpu.use() as seen:
+        views = ViewBatches(store, views_of(store), 32, 0, GPU)
+        assert (views._on_gpu is None) == (place == "read for each batch")
+        seen.clear()
+        found = list(views.epoch(3))
+        assert not seen.waits
+        found = [tuple(view.cpu() for view in pair) for pair in found]
     assert not torch.equal(*found[0])
     # The CPU's fresh views are rounded otherwise.
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 if per_image == 0 or not gpu.pretended else 0)
