@@ -165,7 +165,8 @@ def summary(day: Day) -> str:
     if found := re.findall(r"^.*\d+ (?:passed|failed|skipped|error).*$", day.log("checks"), re.MULTILINE):
         lines.append(f"checks: {found[-1].strip('= ')}")
     for row in speeds(day).itertuples():
-        beside = "" if math.isnan(row.limit) else f"; model alone {row.limit:,.0f}, lightly {row.peer:,.0f}"
+        others = {"the model alone": row.limit, "lightly": row.peer}
+        beside = "".join(f", {name} {rate:,.0f}" for name, rate in others.items() if not math.isnan(rate))
         lines.append(f"{row.measure.partition(', against')[0]}: {row.ours:,.0f} images/s{beside}")
     done = day.state["done"]
     if "pretrain" in done:
