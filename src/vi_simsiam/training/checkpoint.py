@@ -26,8 +26,8 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD, pr
         safetensors.torch.save_file(tensors, temporary, metadata={"progress": text, "sha256": _sha256(tensors, text)})
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD | None = None) -> dict[str, Any] | None:
-    """Restore what `save_checkpoint` wrote, in place, and return its `progress`; without an optimiser, the model alone.
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> dict[str, Any] | None:
+    """Restore what `save_checkpoint` wrote, in place, and return its `progress`.
 
     Returns None, with model and optimiser untouched, when there is no checkpoint or it is damaged: a checkpoint saves
     time, and without one the training starts from the beginning and ends at the same result.
@@ -46,7 +46,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.SGD | N
         return None
     model.load_state_dict({k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")})
     for i, parameter in enumerate(model.parameters()):
-        if optimizer is not None and (momentum := tensors.get(f"momentum.{i}")) is not None:
+        if (momentum := tensors.get(f"momentum.{i}")) is not None:
             # The layout (channels_last) of the parameter, so that the update adds up in the same order as before.
             optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
     return progress
