@@ -39,10 +39,10 @@ NEAREST = 5
 CPU = torch.device("cpu")
 
 
-def refuse(unread: Sequence[tuple[str, str]]) -> None:
-    """Exit with the first image that could not be read, if any."""
+def say(unread: Sequence[tuple[str, str]]) -> None:
+    """Name the images that could not be read."""
     for path, problem in unread:
-        sys.exit(f"{path}: {problem}")
+        print(f"left out: {path}: {problem}", file=sys.stderr)
 
 
 def encoded(archive: Path, folder: Path, most: int, views: int) -> tuple[Encoder, np.ndarray, np.ndarray]:
@@ -52,7 +52,7 @@ def encoded(archive: Path, folder: Path, most: int, views: int) -> tuple[Encoder
     stream = Photographs([archive], network.images.size, network.images.channels, processes.cores())
     paths = [file.path for file in stream.files()]
     stream.only(set(paths[:: -(-len(paths) // most)]))
-    files, rows = encoder.encode(stream, refuse)
+    files, rows = encoder.encode(stream, say)
     classes = files["path"].map(lambda path: Path(path).parent.name).to_numpy()
     rows, first = np.unique(rows, return_index=True)
     return encoder, rows, classes[first]

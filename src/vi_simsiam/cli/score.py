@@ -197,10 +197,19 @@ def _resume(stream: ImageReader, progress: Journal) -> int:
     return len(scored)
 
 
-def tell(unread: Iterable[tuple[str, str]], done: str = "scored") -> None:
-    """Print the images that cannot be read. done: with images that can be read."""
-    for line in of_files(unread):
+def tell(unread: Iterable[tuple[str, str]], done: str = "scored", most: int | None = None) -> int:
+    """Print the images that cannot be read, a line for each file.
+
+    Args:
+        done: with images that can be read.
+        most: number of files; None: all.
+
+    Returns: the number of lines.
+    """
+    lines = of_files(unread)[:most]
+    for line in lines:
         say(f"not {done}: {line}")
+    return len(lines)
 
 
 def of_files(unread: Iterable[tuple[str, str]]) -> list[str]:

@@ -27,9 +27,9 @@ _READ_HERE = (
 _OF_CAMERAS = (
     ".3fr .arw .cr2 .cr3 .crw .dng .erf .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
 )
-_READ_ELSEWHERE = ".jxl .jxr .hdp .wdp .psd .psb .xcf .svg .svgz .tga .ico .exr .hdr .dds .qoi .pcx .sgi .pfm"
-# Scientific images: kind, endings, and a reader. Some begin with a preview as TIFF or JPEG.
-_SCIENTIFIC = (
+_READ_ELSEWHERE = ".jxl .jxr .hdp .wdp .psd .psb .xcf .tga .ico .exr .hdr .dds .qoi .pcx .sgi .pfm"
+# Scientific images and drawings: kind, endings, and a reader. Some begin with a preview as TIFF or JPEG.
+_CONVERTED_BY = (
     ("DICOM image", ".dcm .dicom", "the package pydicom"),
     ("Zeiss CZI image", ".czi", "the package czifile"),
     ("Leica LIF image", ".lif", "the package readlif"),
@@ -41,9 +41,10 @@ _SCIENTIFIC = (
     ("FITS image", ".fits", "the package astropy"),
     ("electron microscope's image", ".mrc .mrcs .dm3 .dm4", "the package mrcfile or rosettasciio"),
     ("medical volume", ".nrrd .nhdr .mha .mhd", "the package SimpleITK"),
+    ("drawing (SVG)", ".svg .svgz", "the package cairosvg"),
 )
 _READ, _RAW = tuple(_READ_HERE.split()), tuple(_OF_CAMERAS.split())
-_BY_ENDING = {ending: (kind, reader) for kind, endings, reader in _SCIENTIFIC for ending in endings.split()}
+_BY_ENDING = {ending: (kind, reader) for kind, endings, reader in _CONVERTED_BY for ending in endings.split()}
 _IMAGES = (*_READ, *_RAW, *_BY_ENDING, *_READ_ELSEWHERE.split())
 _ARRAYS = re.compile(r"(.*\.(npy|npz|h5|hdf5|he5)|(.*/)?[^/]+\.zarr/.*)", re.IGNORECASE | re.DOTALL)
 _BACKUP = re.compile(r"(.+)(_original|~|\.bak|\.backup|\.orig|\.old)", re.IGNORECASE | re.DOTALL)

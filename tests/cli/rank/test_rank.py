@@ -383,6 +383,16 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
 
 
+def test_ten_unread_images_are_named_at_once_and_all_in_the_report(tiny, tmp_path, capsys):
+    folder = photographs(tmp_path / "photos", range(2))
+    for i in range(12):
+        (folder / f"empty{i}.jpg").touch()
+    assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 3
+    assert capsys.readouterr().err.count("not ranked: ") == 10
+    report = (tmp_path / "out/report.txt").read_text()
+    assert all(f"empty{i}.jpg: " in report for i in range(12))
+
+
 def test_few_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
     from vi_simsiam.cli.rank import command
 

@@ -39,6 +39,7 @@ from vi_simsiam.models.model import Model, load
 
 _EARLIER = "options.json"  # photographs and options of the ranking in the folder
 _LEAST = 4  # photographs; from fewer, heads learn nothing
+_TOLD = 10  # files that cannot be read, at most, that are named at once; the report names all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,10 +134,12 @@ def _rank(
     stream.stored = store.rows
     before = store.count
     unread: list[tuple[str, str]] = []
+    told = 0
 
     def report(new: Sequence[tuple[str, str]]) -> None:
+        nonlocal told
+        told += tell(new, "ranked", _TOLD - told)
         unread.extend(new)
-        tell(new, "ranked")
 
     files, rows = encoder.encode(stream, report)
     encoded = time.monotonic()
