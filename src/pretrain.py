@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from vi_simsiam.config.encoders import weights_checksum, weights_folder
+from vi_simsiam.config.encoder_params import weights_checksum, weights_folder
 from vi_simsiam.config.schema import AugmentationParams, PretrainParams, UntrainedParams, parse
 from vi_simsiam.core.command import job_arguments, run
 from vi_simsiam.core.errors import Problem

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vi_simsiam.config.encoders import MODEL_FILES
+from vi_simsiam.config.encoder_params import MODEL_FILES
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vi_simsiam.config.encoders import MODEL_FILES
+from vi_simsiam.config.encoder_params import MODEL_FILES
 from vi_simsiam.config.schema import parse
 from vi_simsiam.core import record
 from vi_simsiam.core.command import job_arguments, run
@@ -15,8 +15,8 @@ from vi_simsiam.evaluation import feature_cache, scores
 from vi_simsiam.evaluation.features import best_device
 from vi_simsiam.evaluation.linear import LinearProbe
 from vi_simsiam.evaluation.measures import measure
+from vi_simsiam.evaluation.per_image import evaluate, neighbours, own_scores
 from vi_simsiam.evaluation.scorer import Scorer
-from vi_simsiam.evaluation.tables import evaluate, neighbours, own_scores
 from vi_simsiam.methods import method_class
 from vi_simsiam.models import saved
 

@@ -16,7 +16,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from rank_training import CPU, ENCODER, SEEDS, encoded, errors
-from vi_simsiam.cli.rank import heads, neighbourhood
+from vi_simsiam.cli.rank import head_training, neighbourhood
 from vi_simsiam.cli.rank.encoding import VIEWS
 from vi_simsiam.core import processes
 from vi_simsiam.models import reference, saved
@@ -28,12 +28,12 @@ def measured(photographs: Path, folder: Path) -> dict[str, float]:
     """The row of a folder."""
     encoder, rows, classes = encoded(photographs, folder, MOST, VIEWS)
     spec = encoder.model.images
-    images = heads.Images(spec.size, spec.channels, encoder.store, rows, encoder.training_views(rows))
+    images = head_training.Images(spec.size, spec.channels, encoder.store, rows, encoder.training_views(rows))
     whole = images.array("whole")[:]
     right = ~errors(whole, classes)
     kappas, above = [], []
     for seed in SEEDS:
-        heads.train(heads.backbone(ENCODER, None), images, seed, CPU, folder / f"model{seed}")
+        head_training.train(head_training.backbone(ENCODER, None), images, seed, CPU, folder / f"model{seed}")
         network, training = saved.load(folder / f"model{seed}")[0], reference.read(folder / f"model{seed}")
         with torch.no_grad():
             kappa = network.certainty(torch.from_numpy(whole).float())["kappa"].numpy()

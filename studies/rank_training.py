@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from vi_simsiam.cli.rank import heads, neighbourhood
+from vi_simsiam.cli.rank import head_training, neighbourhood
 from vi_simsiam.cli.rank.encoding import Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.core import processes
@@ -24,7 +24,7 @@ from vi_simsiam.data.store import RowView
 from vi_simsiam.evaluation.knn import directions, neighbours
 from vi_simsiam.models import reference, saved
 
-ENCODER = heads.LITE
+ENCODER = head_training.LITE
 MOST = 10_000  # images
 SEEDS = (0, 1, 2)
 SETTINGS = [
@@ -47,7 +47,7 @@ def say(unread: Sequence[tuple[str, str]]) -> None:
 
 def encoded(archive: Path, folder: Path, most: int, views: int) -> tuple[Encoder, np.ndarray, np.ndarray]:
     """Encode up to `most` images at even steps. Returns: the encoder, rows of its store (N,), names of classes (N,)."""
-    network = heads.encoder(heads.backbone(ENCODER, None), CPU, 16)
+    network = head_training.encoder(head_training.backbone(ENCODER, None), CPU, 16)
     encoder = Encoder(network, 0, folder, views)
     stream = Photographs([archive], network.images.size, network.images.channels, processes.cores())
     paths = [file.path for file in stream.files()]
@@ -69,19 +69,19 @@ def errors(whole: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def aurocs(encoder: Encoder, rows: np.ndarray, classes: np.ndarray) -> Iterator[dict[str, float]]:
     """A row per setting and seed."""
-    params, spec = heads.backbone(ENCODER, None), encoder.model.images
+    params, spec = head_training.backbone(ENCODER, None), encoder.model.images
     for images, views, steps in SETTINGS:
         if images > len(rows):
             continue
         for seed in SEEDS:
             some = np.random.default_rng(seed).permutation(len(rows))[:images]
             features = RowView(encoder.store.array("views")[:, :views], rows[some])
-            photographs = heads.Images(spec.size, spec.channels, encoder.store, rows[some], features)
+            photographs = head_training.Images(spec.size, spec.channels, encoder.store, rows[some], features)
             whole = photographs.array("whole")[:]
             wrong = errors(whole, classes[some])
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name) / "model"
-                done = heads.train(params, photographs, seed, CPU, folder, steps)
+                done = head_training.train(params, photographs, seed, CPU, folder, steps)
                 network, training = saved.load(folder)[0], reference.read(folder)
             with torch.no_grad():
                 kappa = network.certainty(torch.from_numpy(whole.astype(np.float32)))["kappa"].numpy()

@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from rank_training import CPU, ENCODER, SEEDS, encoded, errors
-from vi_simsiam.cli.rank import heads, neighbourhood
+from vi_simsiam.cli.rank import head_training, neighbourhood
 from vi_simsiam.cli.rank.encoding import Encoder
 from vi_simsiam.core import processes
 from vi_simsiam.models import reference, saved
@@ -44,10 +44,10 @@ def trained(encoder: Encoder, rows: np.ndarray, views: slice, seed: int) -> Trai
     """Train heads as `rank` does, on some of the stored views of these rows."""
     spec = encoder.model.images
     features = np.array(encoder.store.array("views")[rows, views])
-    photographs = heads.Images(spec.size, spec.channels, encoder.store, rows, features)
+    photographs = head_training.Images(spec.size, spec.channels, encoder.store, rows, features)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
-        heads.train(heads.backbone(ENCODER, None), photographs, seed, CPU, folder)
+        head_training.train(head_training.backbone(ENCODER, None), photographs, seed, CPU, folder)
         network, training = saved.load(folder)[0], reference.read(folder)
     whole = torch.from_numpy(photographs.array("whole")[:].astype(np.float32))
     with torch.no_grad():

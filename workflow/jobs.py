@@ -11,14 +11,14 @@ import os
 import re
 from pathlib import Path
 
-from vi_simsiam.config import encoders, loading
+from vi_simsiam.config import encoder_params, loading
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import sha256
 from vi_simsiam.data import own_images
 
 # Cached, because several jobs name the same files.
-_sha256, _weights = functools.cache(sha256), functools.cache(encoders.weights_checksum)
+_sha256, _weights = functools.cache(sha256), functools.cache(encoder_params.weights_checksum)
 
 
 def as_json(step: str, config: dict, dataset: str | None = None, method: str | None = None) -> str:
@@ -111,12 +111,12 @@ def weights_results(config: dict, dataset: str, method: str = "", seed: str = ""
 
     Empty where the training begins with other weights, or with its earlier result.
     """
-    folder = encoders.weights_folder(loading.resolve(config, "pretrain", dataset)["backbone"].get("weights"))
+    folder = encoder_params.weights_folder(loading.resolve(config, "pretrain", dataset)["backbone"].get("weights"))
     match = re.fullmatch(r"results/pretrain/([^/]+)/([^/]+)/seed(0|[1-9]\d*)", folder or "")
     if match is None or match.groups() == (dataset, method, seed):
         return []
     named = {"dataset": match[1], "method": match[2], "seed": int(match[3])}
-    return [f"{folder}/{name}" for name in encoders.MODEL_FILES] if in_sweep(named, "pretrain", config) else []
+    return [f"{folder}/{name}" for name in encoder_params.MODEL_FILES] if in_sweep(named, "pretrain", config) else []
 
 
 def weights(config: dict, dataset: str) -> str | None:

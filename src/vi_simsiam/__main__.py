@@ -15,7 +15,7 @@ from vi_simsiam.core.text import nearest
 # of them imports PyTorch, and `rank` much more.
 _COMMANDS = {
     "score": ("score", "score", "table of how certain a trained model is of images"),
-    "rank": ("rank.command", "rank", "order photographs, list faults and copies, without labels"),
+    "rank": ("rank.rank", "rank", "order photographs, list faults and copies, without labels"),
     "export": ("onnx", "export", "write a trained model as ONNX"),
 }
 

@@ -29,7 +29,7 @@ from helpers.pages import blocks, section
 from helpers.photographs import command, score
 from helpers.project import ROOT
 from vi_simsiam.cli.score import extremes
-from vi_simsiam.config.encoders import weights_files
+from vi_simsiam.config.encoder_params import weights_files
 from vi_simsiam.config.schema import METHODS
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.record import RunRecord

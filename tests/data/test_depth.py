@@ -8,7 +8,7 @@ import pytest
 
 from helpers.images import encoded
 from helpers.stores import params
-from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.encoder_params import BackboneParams
 from vi_simsiam.data.published import find_source
 from vi_simsiam.data.store import Store
 from vi_simsiam.data.store_writer import build

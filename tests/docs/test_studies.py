@@ -20,7 +20,7 @@ from helpers.photographs import picture
 from helpers.plot_inputs import opened
 from helpers.project import ROOT
 from helpers.small import SHIPPED
-from vi_simsiam.cli.rank import heads
+from vi_simsiam.cli.rank import head_training
 from vi_simsiam.config.loading import check, merged, resolve
 from vi_simsiam.report.runs import Run
 
@@ -139,9 +139,11 @@ def test_the_study_of_rank_trains_with_so_many_views_and_steps(two_classes, monk
 
 def test_the_study_of_views_compares_trainings_on_other_views(two_classes, monkeypatch):
     monkeypatch.setattr(rank_views, "POOLS", {36: [(24, 2), (24, 3)]})
-    monkeypatch.setattr(heads, "_STEPS", 6)
-    seen, train = [], heads.train
-    monkeypatch.setattr(heads, "train", lambda *a, **k: seen.append((a[1].views("train"), a[2])) or train(*a, **k))
+    monkeypatch.setattr(head_training, "_STEPS", 6)
+    seen, train = [], head_training.train
+    monkeypatch.setattr(
+        head_training, "train", lambda *a, **k: seen.append((a[1].views("train"), a[2])) or train(*a, **k)
+    )
     rank_views.main()
     table = pd.read_csv(two_classes)
     assert table[["images", "views"]].to_numpy().tolist() == [[24, 2], [24, 3]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from helpers.small import SHIPPED
-from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.encoder_params import BackboneParams
 from vi_simsiam.config.loading import merged, resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.core.record import RunRecord

@@ -8,7 +8,7 @@ from vi_simsiam.config.loading import STEPS
 SCRIPT = """\
 import hashlib, json, sys
 from pathlib import Path
-from vi_simsiam.config import encoders
+from vi_simsiam.config import encoder_params
 from vi_simsiam.core.files import sha256
 from vi_simsiam.core.record import RunRecord, new_result
 from vi_simsiam.data import own_images
@@ -35,7 +35,7 @@ if params.get("path"):
 if params.get("soft_labels"):
     more["soft_labels"] = sha256(params["soft_labels"])
 if step == "pretrain" and params["backbone"].get("weights"):
-    more["weights"] = encoders.weights_checksum(params["backbone"]["name"], params["backbone"]["weights"])
+    more["weights"] = encoder_params.weights_checksum(params["backbone"]["name"], params["backbone"]["weights"])
 splits = ("images_{}.npy", "labels_{}.npy", "views_{}.npy", "views_{}.parquet", "sources_{}.parquet")
 files = {
     "download": ["manifest.json"],

@@ -13,8 +13,8 @@ from torch.nn.functional import interpolate
 from helpers.models import IN_SMALL
 from helpers.models import encoder as untaught_encoder
 from helpers.small import digits_store, pretrain_params
-from vi_simsiam.config import encoders as parameters
-from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config import encoder_params as parameters
+from vi_simsiam.config.encoder_params import BackboneParams
 from vi_simsiam.config.schema import METHODS, AugmentationParams, UntrainedParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.methods import ImageSpec, build, encoders

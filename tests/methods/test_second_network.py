@@ -22,7 +22,7 @@ from vi_simsiam.config.schema import METHOD_PARAMS, SimSiamTraining, parse
 from vi_simsiam.core.record import RunRecord
 from vi_simsiam.evaluation import scores
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.tables import evaluate, own_scores
+from vi_simsiam.evaluation.per_image import evaluate, own_scores
 from vi_simsiam.models import export, reference, saved
 from vi_simsiam.training import trainer
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from vi_simsiam.config import encoders
+from vi_simsiam.config import encoder_params
 from vi_simsiam.config.schema import METHOD_MODULES, METHOD_PARAMS, STEPS, Params, sentences
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.text import nearest, shorten
@@ -88,7 +88,7 @@ def resolve(params: Mapping[str, Any], step: str, dataset: str | None = None, me
         line = lineage(params["recipes"], dataset)
         section = _inherited(section, params["recipes"], line, step)
     if step == "pretrain" and method is not None:
-        section["backbone"] = encoders.used(section["backbone"], method)
+        section["backbone"] = encoder_params.used(section["backbone"], method)
         section = {key: value for key, value in section.items() if key in METHOD_PARAMS[method].model_fields}
     if step == "download" and section.get("source") is None:
         # A variant (`like`) has the images of the recipe that it varies.

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.encoder_params import BackboneParams
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.randomness import generator
 from vi_simsiam.methods import encoders

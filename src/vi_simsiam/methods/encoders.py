@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vi_simsiam.config.encoders import MODEL_FILES, weights_files
+from vi_simsiam.config.encoder_params import MODEL_FILES, weights_files
 from vi_simsiam.config.schema import LITE, PRETRAINED, RESNETS, TIMM, BackboneParams
 from vi_simsiam.core import record
 from vi_simsiam.core.errors import Problem

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.encoders import MODEL_FILES, meant
+from vi_simsiam.config.encoder_params import MODEL_FILES, meant
 from vi_simsiam.core import processes, record
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.data.reader import ImageReader, LoadedImage

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vi_simsiam.config.encoders import BackboneParams
+from vi_simsiam.config.encoder_params import BackboneParams
 from vi_simsiam.config.schema import PretrainParams, UntrainedParams
 from vi_simsiam.core import distributed, randomness
 from vi_simsiam.core.errors import Problem

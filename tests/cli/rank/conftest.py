@@ -1,7 +1,7 @@
 import pytest
 
 from helpers.models import encoder
-from vi_simsiam.cli.rank import encoding, heads
+from vi_simsiam.cli.rank import encoding, head_training
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +12,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Make trainings short: few steps and views."""
-    monkeypatch.setattr(heads, "_STEPS", 10)
+    monkeypatch.setattr(head_training, "_STEPS", 10)
     monkeypatch.setattr(encoding, "_LEAST_VIEWS", 0)
 
 

@@ -63,8 +63,8 @@ _RANK = """
 import sys, torch
 from pathlib import Path
 from vi_simsiam import __main__
-from vi_simsiam.cli.rank import heads
-heads._STEPS, heads._EPOCHS = 20, 1
+from vi_simsiam.cli.rank import head_training
+head_training._STEPS, head_training._EPOCHS = 20, 1
 torch.set_num_threads(1)
 try:
     __main__.main(["rank", *sys.argv[1:], "--threads", "1"])

@@ -28,7 +28,7 @@ from helpers.pages import blocks, embedded, section
 from helpers.photographs import photographs, picture, rank
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
-from vi_simsiam.cli.rank import answer, encoding, heads, issues, neighbourhood, results
+from vi_simsiam.cli.rank import answer, encoding, head_training, issues, neighbourhood, results
 from vi_simsiam.config import loading
 from vi_simsiam.config.loading import resolve
 from vi_simsiam.core import record
@@ -38,7 +38,7 @@ from vi_simsiam.evaluation import scores
 from vi_simsiam.methods import ImageSpec
 
 # Read before the fixture `short` changes them.
-STEPS, LEAST_VIEWS = heads._STEPS, encoding._LEAST_VIEWS
+STEPS, LEAST_VIEWS = head_training._STEPS, encoding._LEAST_VIEWS
 
 
 def refused(capsys, *arguments):
@@ -60,7 +60,7 @@ def ranked(tmp_path_factory, tiny):
         for path in sorted(photographs(top / "more", range(100, 108)).iterdir()):
             packed.write(path, f"in/{path.name}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "_STEPS", 250)
+        patch.setattr(head_training, "_STEPS", 250)
         patch.setattr(encoding, "_LEAST_VIEWS", 0)
         status = rank(folder, top / "more.zip", "--out", top / "out", "--encoder", tiny)
     return top, status
@@ -176,8 +176,10 @@ def test_few_images_have_more_views(tiny, tmp_path, encoded, monkeypatch):
     count = 2 * encoding.VIEWS  # as many more as the first ones, which had the same store in an earlier version
     monkeypatch.setattr(encoding, "_LEAST_VIEWS", 7 * count)
     monkeypatch.setattr(encoding, "_PIECE", 4)
-    trained_on, train = [], heads.train
-    monkeypatch.setattr(heads, "train", lambda *a, **k: trained_on.append(a[1].views("train")) or train(*a, **k))
+    trained_on, train = [], head_training.train
+    monkeypatch.setattr(
+        head_training, "train", lambda *a, **k: trained_on.append(a[1].views("train")) or train(*a, **k)
+    )
     folder = photographs(tmp_path / "photos", range(7))
 
     def ranked():
@@ -209,7 +211,7 @@ def test_number_of_views_of_each(images, views, monkeypatch):
 def test_the_order_of_few_images_hardly_depends_on_the_seed(tmp_path, monkeypatch):
     """Of 130 digits: with four views of each the rank correlation is .1 to .4, with 64 it is .8 to .9."""
     monkeypatch.setattr(encoding, "_LEAST_VIEWS", LEAST_VIEWS)
-    monkeypatch.setattr(heads, "_STEPS", STEPS)
+    monkeypatch.setattr(head_training, "_STEPS", STEPS)
     (tmp_path / "digits").mkdir()
     for number, pixels in enumerate(load_digits().images[::13][:130]):
         Image.fromarray((pixels * 15.9).astype(np.uint8)).save(tmp_path / f"digits/{number:03d}.png")
@@ -240,7 +242,7 @@ def test_a_model_stays_until_the_next_one_is_whole(tiny, tmp_path, monkeypatch):
     assert rank(folder, "--out", tmp_path / "out", "--encoder", tiny) == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out/model").iterdir()}
     photographs(folder, range(4, 6))
-    monkeypatch.setattr(heads.reference, "write", lambda *_: 1 / 0)
+    monkeypatch.setattr(head_training.reference, "write", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rank(folder, "--out", tmp_path / "out", "--encoder", tiny)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out/model").iterdir() if path.is_file()} == before
@@ -394,7 +396,7 @@ def test_ten_unread_images_are_named_at_once_and_all_in_the_report(tiny, tmp_pat
 
 
 def test_few_photographs_are_enough_and_two_processes_too_many(tiny, tmp_path, capsys):
-    from vi_simsiam.cli.rank import command
+    from vi_simsiam.cli.rank import rank as command
 
     folder, out = photographs(tmp_path / "photos", range(2)), tmp_path / "out"
     assert rank(folder / "000.png", "--out", tmp_path / "one", "--encoder", tiny) == 0
@@ -534,15 +536,15 @@ def test_the_page_explains_every_column():
 
 def test_a_ranking_trains_as_the_recipe_for_photographs_does():
     """All but what depends on the number of photographs."""
-    views, job = (resolve(SHIPPED, step, "photos_lite", heads.METHOD) for step in ("cache_views", "pretrain"))
+    views, job = (resolve(SHIPPED, step, "photos_lite", head_training.METHOD) for step in ("cache_views", "pretrain"))
     assert encoding.AUGMENTATION.model_dump() == views["augmentation"]
     assert (views["per_image"], views["least_views"]) == (encoding.VIEWS, LEAST_VIEWS)
-    assert views["size"] == heads.LITE_SIZE
-    assert heads.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
+    assert views["size"] == head_training.LITE_SIZE
+    assert head_training.backbone("efficientnet_lite0", None).model_dump(exclude_defaults=True) == job["backbone"]
     varied = ("backbone", "epochs", "batch_size", "warmup_epochs", "sync_batchnorm", "least_steps")
-    assert (job["batch_size"], job["least_steps"]) == (heads._BATCH, STEPS)
+    assert (job["batch_size"], job["least_steps"]) == (head_training._BATCH, STEPS)
     assert {name: value for name, value in job.items() if name not in varied} == {
-        name: value for name, value in loading.read(heads._RECIPE)["pretrain"].items() if name not in varied
+        name: value for name, value in loading.read(head_training._RECIPE)["pretrain"].items() if name not in varied
     }
 
 

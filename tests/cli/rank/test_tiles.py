@@ -10,7 +10,7 @@ from PIL import Image
 import vi_simsiam
 from helpers.images import orientation
 from helpers.photographs import photographs, picture, rank
-from vi_simsiam.cli.rank import encoding, heads, tiles
+from vi_simsiam.cli.rank import encoding, head_training, tiles
 from vi_simsiam.data import decode
 from vi_simsiam.evaluation import scores
 
@@ -22,7 +22,7 @@ def model(tmp_path_factory, tiny):
     """A model that was trained on photographs of a tile's size."""
     top = tmp_path_factory.mktemp("model")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "_STEPS", 50)
+        patch.setattr(head_training, "_STEPS", 50)
         patch.setattr(encoding, "_LEAST_VIEWS", 0)
         assert rank(photographs(top / "photos", range(200, 220)), "--out", top / "out", "--encoder", tiny) == 0
     return top / "out/model"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from vi_simsiam.cli.rank import answer, heads, issues, labels, results, tiles
+from vi_simsiam.cli.rank import answer, head_training, issues, labels, results, tiles
 from vi_simsiam.cli.rank.encoding import VIEWS, Encoder
 from vi_simsiam.cli.rank.photographs import Photographs
 from vi_simsiam.cli.score import (
@@ -28,7 +28,7 @@ from vi_simsiam.cli.score import (
     say,
     tell,
 )
-from vi_simsiam.config.encoders import LITE, RANKING
+from vi_simsiam.config.encoder_params import LITE, RANKING
 from vi_simsiam.core import processes
 from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import check_writable, lock, read_json, write_json
@@ -121,8 +121,8 @@ def _rank(
     device = named_device(args.device)
     model: Model | None = None
     if args.run is None:
-        backbone = heads.backbone(args.encoder, args.size)
-        network = heads.encoder(backbone, device, args.depth)
+        backbone = head_training.backbone(args.encoder, args.size)
+        network = head_training.encoder(backbone, device, args.depth)
     else:
         model = load(args.run, device)
         model.scores  # noqa: B018 - raises for a method without a score, before any work
@@ -165,9 +165,9 @@ def _rank(
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
         views = encoder.training_views(contents)
-        photographs = heads.Images(images.size, images.channels, store, contents, views, images.depth)
+        photographs = head_training.Images(images.size, images.channels, store, contents, views, images.depth)
         folder = args.out / "model"
-        done = heads.train(backbone, photographs, args.seed, device, folder)
+        done = head_training.train(backbone, photographs, args.seed, device, folder)
         lines.append(
             f"Heads on {args.encoder}: {done['epochs']} epochs, {done['steps']} steps of {done['batch']}, "
             f"{views.shape[1]} views of each image ({duration(time.monotonic() - encoded)})."

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from vi_simsiam.cli.rank.encoding import AUGMENTATION
 from vi_simsiam.config import loading
-from vi_simsiam.config.encoders import MODEL_FILES, meant, weights_checksum
+from vi_simsiam.config.encoder_params import MODEL_FILES, meant, weights_checksum
 from vi_simsiam.config.schema import (
     LITE,
     PRETRAINED,

@@ -11,7 +11,7 @@ from vi_simsiam.config.loading import resolve
 from vi_simsiam.config.schema import UntrainedParams, parse
 from vi_simsiam.evaluation import corruptions, graded, linear
 from vi_simsiam.evaluation.features import batches, extract
-from vi_simsiam.evaluation.tables import evaluate, matched, neighbours
+from vi_simsiam.evaluation.per_image import evaluate, matched, neighbours
 from vi_simsiam.methods import ImageSpec, build
 
 
