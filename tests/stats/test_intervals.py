@@ -40,8 +40,8 @@ def test_wilson_covers_when_the_rows_of_an_image_are_dependent():
 
 
 def test_what_is_undefined_is_left_out():
-    seeds = [Estimate(0.5, 0.4, 0.7, 10), {"estimate": 0.7, "ci_low": 0.6, "ci_high": 0.9, "n": 20}]
-    undefined = [{"estimate": None, "ci_low": None, "ci_high": None, "n": 0}, Estimate(math.nan, 0.0, 1.0, 5)]
+    seeds = [Estimate(0.5, 0.4, 0.7, 10), Estimate(0.7, 0.6, 0.9, 20)]
+    undefined = [Estimate(math.nan, math.nan, math.nan, 0), Estimate(math.nan, 0.0, 1.0, 5)]
     assert mean_over_seeds(seeds + undefined) == pytest.approx((0.6, 0.5, 0.8, 15))
     one = Estimate(0.7, 0.66, 0.75, 100)
     assert over_seeds([one, *undefined]) == pytest.approx(one), "one seed: the interval of its images"

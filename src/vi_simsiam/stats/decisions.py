@@ -39,7 +39,7 @@ class Errors(NamedTuple):
     n: int
 
     @classmethod
-    def of(cls, estimates: Iterable[Estimate | dict]) -> Self:
+    def of(cls, estimates: Iterable[Estimate]) -> Self:
         """From the seeds' estimates with their 95 % intervals over test images; a mean of both sides' distances."""
         found = parts(estimates)
         return cls((found.below + found.above) / 2 / _z(LEVEL), found.seeds, found.n)
@@ -75,7 +75,7 @@ class Errors(NamedTuple):
         return high
 
 
-def p_value(estimates: Iterable[Estimate | dict], threshold: float) -> float:
+def p_value(estimates: Iterable[Estimate], threshold: float) -> float:
     """Two-sided p-value of a threshold: the level of error at which the interval over seeds ends on it.
 
     So p < .05 where, and only where, `over_seeds` does not hold the threshold. Of the images' error one bound is known,

@@ -56,23 +56,23 @@ def _effective_size(correct: np.ndarray, image: np.ndarray, p: float) -> float:
     return min(n, p * (1 - p) / variance) if variance > 0 and clusters > 1 else float(clusters)
 
 
-def mean_over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+def mean_over_seeds(estimates: Iterable[Estimate]) -> Estimate:
     """Mean of the estimates, and of their bounds and sizes: the mean result and the typical interval of one seed.
 
     The interval says how far the test images determine one seed's result, and nothing about the spread over seeds:
-    show that beside it. `over_seeds` has the interval for both. Estimates that are NaN or None are left out.
+    show that beside it. `over_seeds` has the interval for both. Estimates that are NaN are left out.
     """
     values = _estimated(estimates)
     return Estimate(*map(float, values.mean(axis=0))) if len(values) else Estimate(math.nan, math.nan, math.nan, 0)
 
 
-def over_seeds(estimates: Iterable[Estimate | dict]) -> Estimate:
+def over_seeds(estimates: Iterable[Estimate]) -> Estimate:
     """Mean over seeds with a 95 % interval for the two errors it has: the test images and the training's randomness.
 
     All seeds are tested on the same images, so the images' error does not shrink with more seeds: it is the mean
     distance from the estimate to its bound. The seeds' error is that of a mean, t s / sqrt(n) with Student's t for n
     seeds and their standard deviation s; it is unknown with one seed, and taken as zero. The two are added in
-    quadrature on each side. Estimates that are NaN or None are left out; n is the mean of their sizes.
+    quadrature on each side. Estimates that are NaN are left out; n is the mean of their sizes.
     """
     found = parts(estimates)
     if not found.n:
@@ -104,7 +104,7 @@ class Parts(NamedTuple):
     images: float
 
 
-def parts(estimates: Iterable[Estimate | dict]) -> Parts:
+def parts(estimates: Iterable[Estimate]) -> Parts:
     """The parts of `over_seeds`; NaN and n = 0 without estimates."""
     values = _estimated(estimates)
     if not len(values):
@@ -116,8 +116,7 @@ def parts(estimates: Iterable[Estimate | dict]) -> Parts:
     return Parts(float(estimate), float(below), float(above), float(seeds), n, float(values[:, 3].mean()))
 
 
-def _estimated(estimates: Iterable[Estimate | dict]) -> np.ndarray:
+def _estimated(estimates: Iterable[Estimate]) -> np.ndarray:
     """The estimates that are known, with their bounds and sizes: (seeds, 4)."""
-    rows = [Estimate(**e) if isinstance(e, dict) else e for e in estimates]
-    values = np.array([row for row in rows if row.estimate is not None], dtype=float).reshape(-1, 4)
+    values = np.array(list(estimates), dtype=float).reshape(-1, 4)
     return values[~np.isnan(values[:, 0])]
