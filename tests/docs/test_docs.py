@@ -48,7 +48,7 @@ def way(page: str, command: str) -> str:
         return "as it is"
     if page == "extending":
         return "docs/test_extending.py"
-    if any(study in command for study in ("label_curve", "rank_training", "rank_views")):
+    if any(study in command for study in ("label_curve", "rank_check", "rank_training", "rank_views")):
         return "docs/test_studies.py"
     if "clip_art.tar" in command:
         return "archive"

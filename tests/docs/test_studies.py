@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import label_curve
+import rank_check
 import rank_training
 import rank_views
 import site_hook
@@ -121,7 +122,7 @@ def two_classes(tmp_path, monkeypatch):
         for number in range(label, 36, 2):
             picture(number, 24).save(tmp_path / f"images/{label}/{number}.png")
     small = str(encoder(tmp_path / "encoder"))
-    for module in (rank_training, rank_views):
+    for module in (rank_check, rank_training, rank_views):
         monkeypatch.setattr(module, "ENCODER", small)
         monkeypatch.setattr(module, "SEEDS", (0, 1))
     monkeypatch.setattr("sys.argv", ["", str(tmp_path / "images"), str(tmp_path / "table.csv")])
@@ -151,3 +152,12 @@ def test_the_study_of_views_compares_trainings_on_other_views(two_classes, monke
     for (first, _), (second, _) in zip(seen[::2], seen[1::2], strict=True):
         assert not (first[:, :, None] == second[:, None]).all(-1).any()  # no view in both
     assert table["agreement"].between(-1, 1).all() and table["knn_density"].nunique() == 1
+
+
+def test_the_study_of_the_check_has_a_row_for_each_folder(two_classes, tmp_path, monkeypatch):
+    monkeypatch.setattr(head_training, "_STEPS", 6)
+    monkeypatch.setattr("sys.argv", ["", str(two_classes), str(tmp_path / "images")])
+    rank_check.main()
+    (row,) = pd.read_csv(two_classes).itertuples()
+    assert (row.images_of, row.images) == ("images", 36) and 0 < row.error_rate < 1
+    assert 0 <= row.above <= 1 and 0 <= row.kappa <= 1 and 0 <= row.knn_density <= 1
