@@ -139,9 +139,10 @@ def test_a_trained_model_of_the_project(trained):
     encoder = loaded(backbone, channels=1)
     images = torch.rand(2, 1, 12, 12)
     torch.testing.assert_close(encoder((images - 0.3) / 0.4), model.features(images))
-    assert encoders.preprocessing(backbone) == {
-        "mean": (0.3,), "std": (0.4,), "input_size": 12, "interpolation": "bilinear",
-    }  # fmt: skip
+    for begun in (backbone, BackboneParams(name="efficientnet_lite0", weights=str(folder))):
+        assert encoders.preprocessing(begun) == {
+            "mean": (0.3,), "std": (0.4,), "input_size": 12, "interpolation": "bilinear",
+        }  # fmt: skip
     with pytest.raises(Problem, match=r"backbone\.width = 8.*has 4"):
         encoders.initial_weights(small_resnet(weights=str(folder), width=8), 12)
 

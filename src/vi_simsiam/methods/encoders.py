@@ -38,14 +38,14 @@ def network(backbone: BackboneParams, channels: int, size: int) -> nn.Module:
 def preprocessing(backbone: BackboneParams) -> dict[str, Any]:
     """Fields of an ImageSpec that the encoder sets, in place of those of the data set.
 
-    A ResNet of the project sets none, unless it begins with a trained model: then the fields are that model's.
+    An encoder that begins with a trained model has that model's; otherwise a ResNet of the project sets none.
 
     Raises: Problem for a damaged model, and as `timm_encoders.preprocessing`.
     """
-    if backbone.name == LITE:
-        fields = _LITE_IMAGES
-    elif (folder := _model_folder(backbone)) is not None:
+    if (folder := _model_folder(backbone)) is not None:
         fields = _of_model(folder)
+    elif backbone.name == LITE:
+        fields = _LITE_IMAGES
     elif backbone.name in RESNETS:
         fields = {}
     else:
