@@ -210,7 +210,12 @@ def list_folder(top: Path, ignored: Ignored, written: Collection[Path] = ()) -> 
 
 def _folders_of_masks(names: Iterable[str]) -> frozenset[str]:
     """The folders of masks beside their images. names: paths of all files of a folder or archive."""
-    return mask_folders({_folder(name) for name in names if is_image(name)})
+    folders: set[str] = set()
+    for name in names:
+        folder = _folder(name)
+        if folder not in folders and is_image(name):
+            folders.add(folder)
+    return mask_folders(folders)
 
 
 def _folder(name: str) -> str:
