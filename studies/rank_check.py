@@ -11,15 +11,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from rank_training import CPU, ENCODER, SEEDS, encoded, errors
+from rank_training import CPU, SEEDS, encoded, errors, trained
 from vi_simsiam.cli.rank import head_training, neighbourhood
 from vi_simsiam.cli.rank.encoding import VIEWS
 from vi_simsiam.core import processes
-from vi_simsiam.models import reference, saved
 
 MOST = 2000  # images, at even steps
 
@@ -27,23 +27,14 @@ MOST = 2000  # images, at even steps
 def measured(photographs: Path, folder: Path) -> dict[str, float]:
     """The row of a folder."""
     encoder, rows, classes = encoded(photographs, folder, MOST, VIEWS)
-    spec = encoder.model.images
-    images = head_training.Images(spec.size, spec.channels, encoder.store, rows, encoder.training_views(rows))
-    whole = images.array("whole")[:]
-    right = ~errors(whole, classes)
-    kappas, above = [], []
-    for seed in SEEDS:
-        head_training.train(head_training.backbone(ENCODER, None), images, seed, CPU, folder / f"model{seed}")
-        network, training = saved.load(folder / f"model{seed}")[0], reference.read(folder / f"model{seed}")
-        with torch.no_grad():
-            kappa = network.certainty(torch.from_numpy(whole).float())["kappa"].numpy()
-        kappas.append(roc_auc_score(right, kappa))
-        above.append(training.above / training.central)
+    images = head_training.Images(encoder, rows, encoder.training_views(rows))
+    right = ~errors(images.array("whole")[:], classes)
+    found = [trained(images, seed) for seed in SEEDS]
     return {
         "images": len(rows),
         "error_rate": 1 - right.mean(),
-        "above": sum(above) / len(above),
-        "kappa": sum(kappas) / len(kappas),
+        "above": np.mean([each.above for each in found]),
+        "kappa": np.mean([roc_auc_score(right, each.kappa) for each in found]),
         "knn_density": roc_auc_score(right, neighbourhood.density(images.array("whole"), CPU)),
     }
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,32 +68,44 @@ def errors(whole: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return votes.argmax(1) != labels
 
 
+class Training(NamedTuple):
+    """Kappa (N,) of the training's images, the share of these above their central quarters, and the steps."""
+
+    kappa: np.ndarray
+    above: float
+    steps: int
+
+
+def trained(images: head_training.Images, seed: int, steps: int | None = None) -> Training:
+    """Train heads as `rank` does."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "model"
+        done = head_training.train(head_training.backbone(ENCODER, None), images, seed, CPU, folder, steps)
+        network, training = saved.load(folder)[0], reference.read(folder)
+    with torch.no_grad():
+        kappa = network.certainty(torch.from_numpy(images.array("whole")[:]).float())["kappa"].numpy()
+    return Training(kappa, training.above / training.central, done["steps"])
+
+
 def aurocs(encoder: Encoder, rows: np.ndarray, classes: np.ndarray) -> Iterator[dict[str, float]]:
     """A row per setting and seed."""
-    params, spec = head_training.backbone(ENCODER, None), encoder.model.images
     for images, views, steps in SETTINGS:
         if images > len(rows):
             continue
         for seed in SEEDS:
             some = np.random.default_rng(seed).permutation(len(rows))[:images]
             features = RowView(encoder.store.array("views")[:, :views], rows[some])
-            photographs = head_training.Images(spec.size, spec.channels, encoder.store, rows[some], features)
-            whole = photographs.array("whole")[:]
-            wrong = errors(whole, classes[some])
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name) / "model"
-                done = head_training.train(params, photographs, seed, CPU, folder, steps)
-                network, training = saved.load(folder)[0], reference.read(folder)
-            with torch.no_grad():
-                kappa = network.certainty(torch.from_numpy(whole.astype(np.float32)))["kappa"].numpy()
+            photographs = head_training.Images(encoder, rows[some], features)
+            right = ~errors(photographs.array("whole")[:], classes[some])
+            found = trained(photographs, seed, steps)
             density = neighbourhood.density(photographs.array("whole"), CPU)
             yield {
                 "images": images,
                 "views": views,
-                "steps": done["steps"],
-                "kappa": roc_auc_score(~wrong, kappa),
-                "knn_density": roc_auc_score(~wrong, density),
-                "above": training.above / training.central,
+                "steps": found.steps,
+                "kappa": roc_auc_score(right, found.kappa),
+                "knn_density": roc_auc_score(right, density),
+                "above": found.above,
             }
 
 

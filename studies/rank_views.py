@@ -10,7 +10,6 @@ three draws of images.
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,10 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from rank_training import CPU, ENCODER, SEEDS, encoded, errors
+from rank_training import CPU, SEEDS, Training, encoded, errors, trained
 from vi_simsiam.cli.rank import head_training, neighbourhood
 from vi_simsiam.cli.rank.encoding import Encoder
 from vi_simsiam.core import processes
-from vi_simsiam.models import reference, saved
 
 # Images to draw from, and of these the images of a training with its views of each; half of the views for either.
 POOLS = {
@@ -32,26 +30,11 @@ POOLS = {
 }
 
 
-@dataclass(frozen=True)
-class Training:
-    """Kappa (N,) of the images that it was trained on, and the share of these above their central quarters."""
-
-    kappa: np.ndarray
-    above: float
-
-
-def trained(encoder: Encoder, rows: np.ndarray, views: slice, seed: int) -> Training:
-    """Train heads as `rank` does, on some of the stored views of these rows."""
-    spec = encoder.model.images
-    features = np.array(encoder.store.array("views")[rows, views])
-    photographs = head_training.Images(spec.size, spec.channels, encoder.store, rows, features)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "model"
-        head_training.train(head_training.backbone(ENCODER, None), photographs, seed, CPU, folder)
-        network, training = saved.load(folder)[0], reference.read(folder)
-    whole = torch.from_numpy(photographs.array("whole")[:].astype(np.float32))
-    with torch.no_grad():
-        return Training(network.certainty(whole)["kappa"].numpy(), training.above / training.central)
+def halves(encoder: Encoder, rows: np.ndarray, views: int) -> Iterator[Training]:
+    """Two trainings on these rows, each with another seed and other `views` of the stored views."""
+    for seed in range(2):
+        features = np.array(encoder.store.array("views")[rows, seed * views : (seed + 1) * views])
+        yield trained(head_training.Images(encoder, rows, features), seed)
 
 
 def measured(archive: Path) -> Iterator[dict[str, float]]:
@@ -64,8 +47,7 @@ def measured(archive: Path) -> Iterator[dict[str, float]]:
                     some = np.random.default_rng(seed).permutation(len(rows))[:images]
                     whole = encoder.store.array("whole")[rows[some]]
                     right = ~errors(whole, classes[some])
-                    halves = slice(0, views), slice(views, 2 * views)
-                    found = [trained(encoder, rows[some], half, i) for i, half in enumerate(halves)]
+                    found = list(halves(encoder, rows[some], views))
                     yield {
                         "images": images,
                         "views": views,

@@ -122,8 +122,8 @@ def two_classes(tmp_path, monkeypatch):
         for number in range(label, 36, 2):
             picture(number, 24).save(tmp_path / f"images/{label}/{number}.png")
     small = str(encoder(tmp_path / "encoder"))
+    monkeypatch.setattr(rank_training, "ENCODER", small)
     for module in (rank_check, rank_training, rank_views):
-        monkeypatch.setattr(module, "ENCODER", small)
         monkeypatch.setattr(module, "SEEDS", (0, 1))
     monkeypatch.setattr("sys.argv", ["", str(tmp_path / "images"), str(tmp_path / "table.csv")])
     return tmp_path / "table.csv"

@@ -26,6 +26,7 @@ import vi_simsiam
 from helpers.models import encoder
 from helpers.pages import blocks, embedded, section
 from helpers.photographs import photographs, picture, rank
+from helpers.pretended_gpu import pretended_gpu
 from helpers.small import SHIPPED
 from vi_simsiam import __main__
 from vi_simsiam.cli.rank import answer, encoding, head_training, issues, neighbourhood, results
@@ -383,6 +384,16 @@ def test_bad_input_is_a_sentence(tiny, tmp_path, capsys, monkeypatch):
     )
     assert "No space left" in refused(capsys, folder, "--out", tmp_path / "full", "--encoder", tiny)
     assert not [path.name for path in out.iterdir() if path.name not in ("rank.json", "features", "lost+found")]
+
+
+def test_a_gpu_gives_the_ranking_of_the_cpu(tiny, tmp_path):
+    folder = photographs(tmp_path / "photos", range(8))
+    assert rank(folder, "--out", tmp_path / "cpu", "--encoder", tiny) == 0
+    with pretended_gpu():
+        assert rank(folder, "--out", tmp_path / "gpu", "--encoder", tiny, "--device", "cuda") == 0
+    on_cpu, on_gpu = (pd.read_csv(tmp_path / name / "ranking.csv").set_index("path") for name in ("cpu", "gpu"))
+    # On a CPU the encoder is traced, which rounds differently.
+    pd.testing.assert_frame_equal(on_gpu.loc[on_cpu.index, ["kappa"]], on_cpu[["kappa"]], rtol=0.05)
 
 
 def test_ten_unread_images_are_named_at_once_and_all_in_the_report(tiny, tmp_path, capsys):

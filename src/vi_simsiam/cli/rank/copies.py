@@ -82,7 +82,8 @@ class _Space:
             for first in range(0, count, _BANK):
                 found = self.distances(rows, slice(first, first + _BANK))
                 same = (rows >= first) & (rows < first + found.shape[1])
-                found[np.flatnonzero(same), rows[same] - first] = torch.inf
+                itself = torch.from_numpy(np.stack([np.flatnonzero(same), rows[same] - first])).to(self.device)
+                found[tuple(itself)] = torch.inf
                 for row in range(0, len(rows), 16):  # 16 at a time, because every distance may give a pair
                     near = (found[row : row + 16] <= FARTHEST).nonzero()
                     if len(near):

@@ -144,10 +144,15 @@ class Encoder:
                 bar.update(len(piece))
         return np.concatenate([stored[:], further.array("views")[[further.rows[name] for name in names]]], axis=1)
 
-    def _by_group(self, compute: Callable[[list], Any], groups: Sequence[list]) -> list:
-        if not self._fast:  # only here, because a run without new photographs needs no encoder
+    def fast_model(self) -> Method:
+        """The model, after its encoder is made faster on a CPU, once."""
+        if not self._fast:
             self.model.speed_up_encoder()
             self._fast = True
+        return self.model
+
+    def _by_group(self, compute: Callable[[list], Any], groups: Sequence[list]) -> list:
+        self.fast_model()  # not earlier, because a run without new photographs encodes nothing
         return by_piece(compute, groups, self.device)
 
     def _keep(self, photographs: list[Photograph]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 
-from vi_simsiam.cli.rank.encoding import AUGMENTATION
+from vi_simsiam.cli.rank.encoding import AUGMENTATION, Encoder
 from vi_simsiam.config import loading
 from vi_simsiam.config.encoder_params import MODEL_FILES, meant, weights_checksum
 from vi_simsiam.config.schema import (
@@ -28,7 +28,6 @@ from vi_simsiam.core.errors import Problem
 from vi_simsiam.core.files import read_json, replacing
 from vi_simsiam.core.record import NAME, RunRecord, new_result
 from vi_simsiam.core.text import nearest
-from vi_simsiam.data.append_store import AppendStore
 from vi_simsiam.data.store import RowView, SplitName
 from vi_simsiam.methods import ImageSpec, Method, build, encoders
 from vi_simsiam.models import reference, saved
@@ -50,23 +49,32 @@ class Images:
     """Stored photographs as training images: a `data.store.TrainingImages`.
 
     Attributes, beside those of a Store:
-        store: the encoder's store.
-        rows: (N,) of the photographs in it.
+        encoder: of the photographs.
+        rows: (N,) of the photographs in its store.
         features: (N, V, dim) float16 of their views.
         mean, std: not used, because the frozen encoder has its own.
     """
 
-    size: int
-    channels: int
-    store: AppendStore
+    encoder: Encoder
     rows: np.ndarray
     features: np.ndarray | RowView
-    depth: int = 16
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
 
+    @property
+    def size(self) -> int:
+        return self.encoder.model.images.size
+
+    @property
+    def channels(self) -> int:
+        return self.encoder.model.images.channels
+
+    @property
+    def depth(self) -> int:
+        return self.encoder.model.images.depth
+
     def array(self, name: str) -> RowView:
-        return RowView(self.store.array(name), self.rows)
+        return RowView(self.encoder.store.array(name), self.rows)
 
     def images(self, split: SplitName) -> RowView:
         return self.array("pixels")
@@ -184,7 +192,7 @@ def train(
     )
     with new_result(folder) as out:
         saved.save(out, model, description)
-        model.speed_up_encoder()  # the one that has encoded the photographs
+        model.backbone = images.encoder.fast_model().backbone  # the one that has encoded the photographs
         reference.write(out, model, images, images.array("whole"), device)
         with replacing(out / "history.csv") as temporary:
             pd.DataFrame(history, columns=HISTORY).to_csv(temporary, index=False)

@@ -165,7 +165,7 @@ def _rank(
         lines.append(f"Features of {args.encoder}; no kappa{why}.")
     elif model is None:
         views = encoder.training_views(contents)
-        photographs = head_training.Images(images.size, images.channels, store, contents, views, images.depth)
+        photographs = head_training.Images(encoder, contents, views)
         folder = args.out / "model"
         done = head_training.train(backbone, photographs, args.seed, device, folder)
         lines.append(
