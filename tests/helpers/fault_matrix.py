@@ -105,28 +105,6 @@ def interrupted_matrix(folder: Path, times: int, expected: dict[str, str], usual
         shutil.rmtree(repo.path)
 
 
-def pair_matrix(repo: Repo, pairs: int) -> None:
-    """Start two runs at once in a finished run's folder, where a probe and all after it are due, so many times.
-
-    At least one must finish; the other may say that the folder is taken. The results must be those of one run.
-    """
-    expected: dict[float, dict[str, str]] = {}
-    for i in range(pairs):
-        C = (2.0, 1.0)[i % 2]
-        repo.set("probe.C", C)
-        runs = [Started(repo, COMMANDS[i // 2 % 2]), Started(repo, COMMANDS[i // 4 % 2])]
-        for run in runs:
-            run.process.wait(600)
-        failed = [run for run in runs if run.process.returncode]
-        for run in failed:
-            assert "another run works in" in run.text() and "Traceback" not in run.text(), run.text()
-        assert len(failed) < 2, "\n".join(run.text() for run in runs)
-        repo.repro()
-        found = contents(repo)
-        assert_same(found, expected.setdefault(C, found), f"{runs[0].command} beside {runs[1].command}")
-        repo.agree()
-
-
 def flipped(data: bytes, rng: random.Random) -> bytes:
     at = rng.randrange(len(data))
     return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
