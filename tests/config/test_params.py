@@ -14,6 +14,7 @@ FILE = ROOT / "params.yaml"
 FAULTS = [
     ("pretrain.lr", -0.1, ["pretrain.lr = -0.1", "greater than 0"]),
     ("pretrain.lr", "3e-2", ["pretrain.lr = '3e-2'", "without quotes"]),
+    ("pretrain.lr", "much", ["pretrain.lr = 'much': input should be a valid number"]),
     ("pretrain.lr", float("nan"), ["pretrain.lr = nan", "finite"]),
     ("pretrain.lr", 1e300, ["pretrain.lr = 1e+300", "less than or equal to 1000000000000000"]),
     ("pretrain.epochs", "60", ["pretrain.epochs = '60'", "integer"]),

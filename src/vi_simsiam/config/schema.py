@@ -544,6 +544,6 @@ def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:
         return " (text that looks like something else is written in quotes)"
     if kind == "bool_type" and isinstance(value, str):
         return " (write true or false, without quotes)"
-    if kind in ("int_type", "float_type") and isinstance(value, str):
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", value.strip(), re.IGNORECASE):
         return " (write a number without quotes)"
     return ""
